@@ -1,0 +1,189 @@
+use alloc::borrow::Cow;
+use alloc::string::String;
+use core::borrow::Borrow;
+use core::fmt;
+use core::str::FromStr;
+
+use crate::Algorithm;
+use crate::algorithm::registered_length;
+
+/// The name of some content: `algorithm:encoded`.
+///
+/// Only text that follows the grammar of [descriptor.md] becomes one, so a digest is safe to use as
+/// a file name or in a URL: it has no slash, no dot-dot, no space, and a registered algorithm has
+/// exactly its number of lower-case hexadecimal characters.
+///
+/// [descriptor.md]: https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest {
+    text: Cow<'static, str>,
+    colon: u32,
+}
+
+impl Digest {
+    /// The digest of `{}`, the content of the empty descriptor.
+    pub const EMPTY_JSON: Self = Self {
+        text: Cow::Borrowed(
+            "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+        ),
+        colon: 6,
+    };
+
+    /// The longest digest that is read, in bytes.
+    pub const MAX_LENGTH: usize = 1024;
+
+    /// The digest of `content` by `algorithm`.
+    pub fn of(algorithm: Algorithm, content: impl AsRef<[u8]>) -> Self {
+        let mut hasher = crate::Hasher::new(algorithm);
+        hasher.update(content.as_ref());
+        hasher.finish()
+    }
+
+    /// The SHA-256 digest of `content`.
+    pub fn sha256(content: impl AsRef<[u8]>) -> Self {
+        Self::of(Algorithm::Sha256, content)
+    }
+
+    /// The whole text, `algorithm:encoded`.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The algorithm, or `None` if this build cannot compute it.
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        Algorithm::from_name(self.algorithm_name())
+    }
+
+    /// The part before the colon.
+    pub fn algorithm_name(&self) -> &str {
+        self.text.split_at(self.colon as usize).0
+    }
+
+    /// The part after the colon.
+    pub fn encoded(&self) -> &str {
+        self.text.split_at(self.colon as usize + 1).1
+    }
+
+    pub(crate) fn from_hash(algorithm: Algorithm, hash: &[u8]) -> Self {
+        let name = algorithm.name();
+        let mut text = String::with_capacity(name.len() + 1 + 2 * hash.len());
+        text.push_str(name);
+        text.push(':');
+        text.push_str(&hex::encode(hash));
+        Self { text: Cow::Owned(text), colon: name.len() as u32 }
+    }
+
+    /// Where the colon stands, if `text` is a digest.
+    fn check(text: &str) -> Result<usize, ParseError> {
+        if text.len() > Self::MAX_LENGTH {
+            return Err(ParseError::TooLong { length: text.len() });
+        }
+        let colon = text.find(':').ok_or_else(|| ParseError::NoColon { text: text.into() })?;
+        let (algorithm, encoded) = (&text[..colon], &text[colon + 1..]);
+        if !is_algorithm(algorithm) {
+            return Err(ParseError::Algorithm { text: text.into() });
+        }
+        if encoded.is_empty() || !encoded.bytes().all(is_encoded) {
+            return Err(ParseError::Encoded { text: text.into() });
+        }
+        if let Some(length) = registered_length(algorithm) {
+            let hexadecimal = encoded.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+            if encoded.len() != length || !hexadecimal {
+                return Err(ParseError::Registered { text: text.into(), length });
+            }
+        }
+        Ok(colon)
+    }
+}
+
+/// `component (separator component)*`, component `[a-z0-9]+`, separator `[+._-]`.
+fn is_algorithm(text: &str) -> bool {
+    text.split(['+', '.', '_', '-']).all(|component| {
+        !component.is_empty()
+            && component.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    })
+}
+
+fn is_encoded(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'=' | b'_' | b'-')
+}
+
+impl FromStr for Digest {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let colon = Self::check(text)? as u32;
+        Ok(Self { text: Cow::Owned(text.into()), colon })
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        let colon = Self::check(&text)? as u32;
+        Ok(Self { text: Cow::Owned(text), colon })
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({})", self.text)
+    }
+}
+
+impl AsRef<str> for Digest {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Borrow<str> for Digest {
+    fn borrow(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Why some text is not a digest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// It has no colon.
+    #[error("digest `{text}` has no colon")]
+    NoColon {
+        /// The text.
+        text: String,
+    },
+    /// The part before the colon breaks the grammar.
+    #[error("digest `{text}` has no valid algorithm before the colon")]
+    Algorithm {
+        /// The text.
+        text: String,
+    },
+    /// The part after the colon breaks the grammar.
+    #[error("digest `{text}` has no valid encoded part after the colon")]
+    Encoded {
+        /// The text.
+        text: String,
+    },
+    /// The algorithm is registered and its encoded part is not what the register says.
+    #[error("digest `{text}` does not have {length} lower-case hexadecimal characters")]
+    Registered {
+        /// The text.
+        text: String,
+        /// The number of characters asked for.
+        length: usize,
+    },
+    /// It is longer than [`Digest::MAX_LENGTH`].
+    #[error("digest of {length} bytes is longer than {} bytes", Digest::MAX_LENGTH)]
+    TooLong {
+        /// The length of the text in bytes.
+        length: usize,
+    },
+}

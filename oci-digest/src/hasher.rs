@@ -1,0 +1,73 @@
+use core::fmt;
+
+use sha2::Digest as _;
+
+use crate::{Algorithm, Digest};
+
+/// Computes the digest of bytes given piece by piece.
+#[derive(Clone)]
+pub struct Hasher(State);
+
+#[derive(Clone)]
+enum State {
+    Sha256(sha2::Sha256),
+    Sha384(sha2::Sha384),
+    Sha512(sha2::Sha512),
+    #[cfg(feature = "blake3")]
+    Blake3(alloc::boxed::Box<blake3::Hasher>),
+}
+
+impl Hasher {
+    /// A hasher that has seen no byte.
+    pub fn new(algorithm: Algorithm) -> Self {
+        Self(match algorithm {
+            Algorithm::Sha256 => State::Sha256(Default::default()),
+            Algorithm::Sha384 => State::Sha384(Default::default()),
+            Algorithm::Sha512 => State::Sha512(Default::default()),
+            #[cfg(feature = "blake3")]
+            Algorithm::Blake3 => State::Blake3(Default::default()),
+        })
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        match self.0 {
+            State::Sha256(_) => Algorithm::Sha256,
+            State::Sha384(_) => Algorithm::Sha384,
+            State::Sha512(_) => Algorithm::Sha512,
+            #[cfg(feature = "blake3")]
+            State::Blake3(_) => Algorithm::Blake3,
+        }
+    }
+
+    /// Takes in the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match &mut self.0 {
+            State::Sha256(state) => state.update(bytes),
+            State::Sha384(state) => state.update(bytes),
+            State::Sha512(state) => state.update(bytes),
+            #[cfg(feature = "blake3")]
+            State::Blake3(state) => {
+                state.update(bytes);
+            }
+        }
+    }
+
+    /// The digest of all bytes taken in.
+    pub fn finish(self) -> Digest {
+        let algorithm = self.algorithm();
+        match self.0 {
+            State::Sha256(state) => Digest::from_hash(algorithm, &state.finalize()),
+            State::Sha384(state) => Digest::from_hash(algorithm, &state.finalize()),
+            State::Sha512(state) => Digest::from_hash(algorithm, &state.finalize()),
+            #[cfg(feature = "blake3")]
+            State::Blake3(state) => Digest::from_hash(algorithm, state.finalize().as_bytes()),
+        }
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Hasher").field(&self.algorithm()).finish()
+    }
+}

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+mod algorithm;
+mod digest;
+mod hasher;
+#[cfg(feature = "std")]
+mod io;
+#[cfg(feature = "serde")]
+mod serde;
+mod verifier;
+
+pub use algorithm::Algorithm;
+pub use digest::{Digest, ParseError};
+pub use hasher::Hasher;
+#[cfg(feature = "std")]
+pub use io::{HashWriter, VerifyReader};
+pub use verifier::{Unverifiable, Verifier, VerifyError};
