@@ -1,2 +1,27 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+pub mod blob;
+pub mod json;
+pub mod layer;
+
+mod config;
+mod descriptor;
+mod document;
+mod index;
+mod layout_file;
+mod manifest;
+mod media_type;
+mod platform;
+mod reference;
+
+pub use config::{Config, ExecutionConfig, History, RootFs};
+pub use descriptor::Descriptor;
+pub use document::{AnyDocument, Document, DocumentError, Model};
+pub use index::Index;
+pub use layout_file::LayoutFile;
+pub use manifest::Manifest;
+pub use media_type::MediaType;
+pub use oci_digest::{self, Algorithm, Digest};
+pub use platform::Platform;
+pub use reference::{Reference, ReferenceError};

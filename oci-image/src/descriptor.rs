@@ -1,0 +1,61 @@
+use std::collections::BTreeMap;
+
+use oci_digest::{Unverifiable, Verifier, VerifyError};
+
+use crate::json::{Int63, UniqueMap, model};
+use crate::{Digest, MediaType, Platform};
+
+model! {
+    /// Names some content: its type, digest and size ([descriptor.md]).
+    ///
+    /// [descriptor.md]: https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
+    pub struct Descriptor {
+        /// The type of the content.
+        required media_type: MediaType = "mediaType";
+        /// The digest of the content.
+        required digest: Digest = "digest";
+        /// The size of the content in bytes, at most 2^63-1.
+        required size: u64 as Int63 = "size";
+        /// Places from which the content may be fetched.
+        list urls: Vec<String> = "urls";
+        /// Annotations.
+        list annotations: BTreeMap<String, String> as UniqueMap<String> = "annotations";
+        /// The content itself, in base64.
+        optional data: String = "data";
+        /// What the image that is named needs to run.
+        optional platform: Platform = "platform";
+        /// The type of the artifact that is named.
+        optional artifact_type: MediaType = "artifactType";
+    }
+}
+
+impl Descriptor {
+    /// The descriptor of `{}`, which artifacts use where they have no config.
+    pub fn empty_json() -> Self {
+        Self::new(MediaType::EMPTY_JSON, Digest::EMPTY_JSON, 2)
+    }
+
+    /// The descriptor of `content`, by SHA-256.
+    pub fn of(media_type: MediaType, content: impl AsRef<[u8]>) -> Self {
+        let content = content.as_ref();
+        Self::new(media_type, Digest::sha256(content), content.len() as u64)
+    }
+
+    /// A verifier of the content that is named.
+    ///
+    /// # Errors
+    /// If the digest's algorithm cannot be computed.
+    pub fn verifier(&self) -> Result<Verifier, Unverifiable> {
+        Verifier::new(&self.digest, self.size)
+    }
+
+    /// Checks that `content` has the size and the digest.
+    ///
+    /// # Errors
+    /// Says which of them is another.
+    pub fn verify(&self, content: &[u8]) -> Result<(), VerifyError> {
+        let mut verifier = self.verifier()?;
+        verifier.update(content)?;
+        verifier.finish()
+    }
+}

@@ -1,0 +1,72 @@
+//! The one strict JSON reading that all documents share.
+//!
+//! A document has one reading here or none: member names that stand twice, or that differ from a
+//! known name only by letter case (as Go's decoder folds it), arrays in place of objects, bytes after
+//! the end and documents over the size limit are refused. Unknown members are kept, with the
+//! spelling of their numbers.
+
+mod error;
+mod field;
+mod members;
+mod model;
+mod value;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use error::Error;
+#[doc(hidden)]
+pub use field::{Collection, fold};
+pub use field::{Int63, UniqueMap};
+pub use members::Members;
+pub use value::{Number, Value};
+
+pub use crate::model;
+
+#[doc(hidden)]
+pub mod private {
+    pub use serde;
+}
+
+/// The default limit of a document, in bytes: 4 MiB, what registries must accept.
+pub const DOCUMENT_LIMIT: usize = 4 << 20;
+
+/// The depth of nested arrays and objects that unknown members may have.
+pub const DEPTH_LIMIT: usize = 128;
+
+/// Reads a document of at most [`DOCUMENT_LIMIT`] bytes.
+///
+/// # Errors
+/// Names the place in the document and what is wrong there.
+pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    from_slice_with_limit(bytes, DOCUMENT_LIMIT)
+}
+
+/// Reads a document of at most `limit` bytes.
+///
+/// # Errors
+/// Names the place in the document and what is wrong there.
+pub fn from_slice_with_limit<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, Error> {
+    if bytes.len() > limit {
+        return Err(Error::TooLarge { size: bytes.len() as u64, limit: limit as u64 });
+    }
+    serde_json::from_slice(bytes).map_err(|error| locate::<T>(bytes, &error))
+}
+
+/// Writes a document as compact JSON: declared order, then unknown members by name.
+///
+/// # Errors
+/// If `value` is no JSON document (the models of this crate always are).
+pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|error| Error::Unwritable { message: error.to_string() })
+}
+
+/// Reads once more, slowly, to learn where the error is.
+fn locate<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> Error {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let pointer = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Err(located) => error::pointer(located.path()),
+        Ok(_) => String::new(),
+    };
+    Error::from_serde(error, pointer)
+}
