@@ -16,7 +16,7 @@ pub struct VerifyReader<R> {
 
 #[derive(Debug)]
 enum State {
-    Reading(Verifier),
+    Reading(Box<Verifier>),
     Verified,
     Failed(VerifyError),
 }
@@ -27,7 +27,7 @@ impl<R: Read> VerifyReader<R> {
     /// # Errors
     /// If this build cannot compute the algorithm.
     pub fn new(reader: R, expected: &Digest, size: u64) -> Result<Self, Unverifiable> {
-        Ok(Self { reader, state: State::Reading(Verifier::new(expected, size)?) })
+        Ok(Self { reader, state: State::Reading(Box::new(Verifier::new(expected, size)?)) })
     }
 
     /// Whether the end was reached and size and digest were right.
@@ -69,7 +69,7 @@ impl<R: Read> Read for VerifyReader<R> {
         };
         let length = self.reader.read(target)?;
         let outcome = match length {
-            0 => verifier.clone().finish(),
+            0 => (**verifier).clone().finish(),
             _ => verifier.update(&target[..length]),
         };
         match outcome {
