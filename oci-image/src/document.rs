@@ -189,6 +189,7 @@ impl<T: fmt::Debug> fmt::Debug for Document<T> {
 
 /// A manifest or an index, whichever its descriptor says.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // both are large, and both are moved rarely
 pub enum AnyDocument {
     /// A manifest.
     Manifest(Document<Manifest>),
