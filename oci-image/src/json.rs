@@ -9,6 +9,7 @@ mod error;
 mod field;
 mod members;
 mod model;
+mod open_enum;
 mod value;
 
 use serde::Serialize;
@@ -21,7 +22,7 @@ pub use field::{Int63, UniqueMap};
 pub use members::Members;
 pub use value::{Number, Value};
 
-pub use crate::model;
+pub use crate::{model, open_enum};
 
 #[doc(hidden)]
 pub mod private {

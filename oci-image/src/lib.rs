@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod blob;
+pub mod distribution;
 pub mod json;
 pub mod layer;
+pub mod validate;
 
 mod config;
 mod descriptor;
@@ -25,3 +27,4 @@ pub use media_type::MediaType;
 pub use oci_digest::{self, Algorithm, Digest};
 pub use platform::Platform;
 pub use reference::{Reference, ReferenceError};
+pub use validate::{Finding, Findings, Level, Lint};

@@ -100,15 +100,16 @@ macro_rules! model {
                 fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<$name, A::Error> {
                     let mut unknown = $crate::json::Members::new();
                     $(let mut $field = None;)*
-                    while let Some(name) = members.next_key::<Name>()? {
-                        match name {
-                            $(Name::$field => {
+                    loop {
+                        match members.next_key::<Name>()? {
+                            None => break,
+                            $(Some(Name::$field) => {
                                 if $field.is_some() {
                                     return Err(A::Error::custom(concat!("duplicate member `", $wire, "`")));
                                 }
                                 $field = Some($crate::model!(@read $kind [$type] [$($via)?] $wire members unknown));
                             })*
-                            Name::Unknown(name) => {
+                            Some(Name::Unknown(name)) => {
                                 let value = members.next_value()?;
                                 if unknown.get(&name).is_some() {
                                     return Err(A::Error::custom(format_args!("duplicate member `{name}`")));

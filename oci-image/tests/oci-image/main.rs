@@ -1,3 +1,5 @@
 //! What the crate promises.
+#![allow(clippy::unwrap_used)]
 
+mod distribution;
 mod json;

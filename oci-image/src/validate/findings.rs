@@ -1,0 +1,60 @@
+use std::fmt::Display;
+
+use super::{Finding, Level, Lint};
+
+/// Collects findings and knows the place in the document where the lint is.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    place: String,
+    found: Vec<Finding>,
+}
+
+impl Findings {
+    /// None, at the top of the document.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What was found.
+    pub fn into_vec(self) -> Vec<Finding> {
+        self.found
+    }
+
+    /// Adds an error about this place.
+    pub fn error(&mut self, id: &'static str, message: impl Into<String>) {
+        self.add(id, Level::Error, message.into());
+    }
+
+    /// Adds a warning about this place.
+    pub fn warning(&mut self, id: &'static str, message: impl Into<String>) {
+        self.add(id, Level::Warning, message.into());
+    }
+
+    /// Goes one step deeper, to a member's name or the number of an element, and back.
+    pub fn at<R>(&mut self, step: impl Display, look: impl FnOnce(&mut Self) -> R) -> R {
+        let length = self.place.len();
+        self.place.push('/');
+        self.place.push_str(&step.to_string().replace('~', "~0").replace('/', "~1"));
+        let result = look(self);
+        self.place.truncate(length);
+        result
+    }
+
+    /// Lints a member's value.
+    pub fn member(&mut self, name: &str, value: &(impl Lint + ?Sized)) {
+        self.at(name, |findings| value.lint_into(findings));
+    }
+
+    /// Looks at each element of a member that is a list.
+    pub fn each<T>(&mut self, name: &str, list: &[T], mut look: impl FnMut(&mut Self, &T)) {
+        self.at(name, |findings| {
+            for (number, element) in list.iter().enumerate() {
+                findings.at(number, |findings| look(findings, element));
+            }
+        });
+    }
+
+    fn add(&mut self, id: &'static str, level: Level, message: String) {
+        self.found.push(Finding { id, level, pointer: self.place.clone(), message });
+    }
+}
