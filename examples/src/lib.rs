@@ -1,1 +1,6 @@
-//! Programs that compose the crates.
+//! What the programs share: naming images, making root filesystems, telling what happens.
+
+pub mod elf;
+pub mod image_name;
+pub mod report;
+pub mod rootfs;

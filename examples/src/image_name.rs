@@ -1,0 +1,81 @@
+//! Where an image is, as the command lines of the field say it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use oci_image::{Reference, ReferenceError};
+
+/// The name of an image with the place that it is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageName {
+    /// `docker://HOST/REPOSITORY:TAG`: in a registry.
+    Registry(Reference),
+    /// `oci:DIRECTORY[:TAG]`: in a layout.
+    Layout {
+        /// The layout's directory.
+        path: PathBuf,
+        /// The tag; without one the layout must have one image.
+        tag: Option<String>,
+    },
+    /// `oci-archive:FILE[:TAG]`: in an archive of a layout.
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// The tag; without one the archive must have one image.
+        tag: Option<String>,
+    },
+}
+
+impl FromStr for ImageName {
+    type Err = ImageNameError;
+
+    fn from_str(text: &str) -> Result<Self, ImageNameError> {
+        let unknown = || ImageNameError::Transport { text: text.into() };
+        if let Some(reference) = text.strip_prefix("docker://") {
+            let reference: Reference = reference.parse()?;
+            return Ok(Self::Registry(match (reference.tag(), reference.digest()) {
+                (None, None) => reference.with_tag("latest")?,
+                _ => reference,
+            }));
+        }
+        let (transport, rest) = text.split_once(':').ok_or_else(unknown)?;
+        let (path, tag) = match rest.split_once(':') {
+            Some((path, tag)) => (path.into(), Some(tag.into())),
+            None => (rest.into(), None),
+        };
+        match transport {
+            "oci" => Ok(Self::Layout { path, tag }),
+            "oci-archive" => Ok(Self::Archive { path, tag }),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+impl fmt::Display for ImageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (transport, path, tag) = match self {
+            Self::Registry(reference) => return write!(f, "docker://{reference}"),
+            Self::Layout { path, tag } => ("oci", path, tag),
+            Self::Archive { path, tag } => ("oci-archive", path, tag),
+        };
+        write!(f, "{transport}:{}", path.display())?;
+        tag.iter().try_for_each(|tag| write!(f, ":{tag}"))
+    }
+}
+
+/// Why some text names no image.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageNameError {
+    /// It does not say where the image is.
+    #[error(
+        "`{text}` is none of `docker://HOST/REPOSITORY:TAG`, `oci:DIRECTORY:TAG`, `oci-archive:FILE`"
+    )]
+    Transport {
+        /// The text.
+        text: String,
+    },
+    /// The part after `docker://` is no reference.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+}

@@ -1,0 +1,125 @@
+//! Tells a person what happens: a line a step, and a bar for long ones on a terminal.
+
+use std::error::Error;
+use std::fmt;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use oci_image::Digest;
+
+/// The steps of a program, told on standard error.
+#[derive(Debug, Default)]
+pub struct Steps {
+    number: usize,
+}
+
+impl Steps {
+    /// No step yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Begins the next step.
+    pub fn begin(&mut self, name: &'static str) -> Step {
+        self.number += 1;
+        Step { number: self.number, name, began: Instant::now(), bar: ProgressBar::hidden() }
+    }
+}
+
+/// A step that is being done.
+#[derive(Debug)]
+pub struct Step {
+    number: usize,
+    name: &'static str,
+    began: Instant,
+    bar: ProgressBar,
+}
+
+impl Step {
+    /// Shows a bar of `bytes` bytes if standard error is a terminal, and gives what moves it.
+    pub fn bar(&mut self, bytes: u64) -> ProgressBar {
+        if std::io::stderr().is_terminal() {
+            let style =
+                ProgressStyle::with_template("    {msg} [{bar:30}] {bytes}/{total_bytes} {eta}");
+            self.bar =
+                ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr_with_hz(10))
+                    .with_message(self.name);
+            if let Ok(style) = style {
+                self.bar.set_style(style.progress_chars("=> "));
+            }
+        }
+        self.bar.clone()
+    }
+
+    /// Ends the step and tells what came of it.
+    pub fn end(self, result: impl fmt::Display) {
+        self.bar.finish_and_clear();
+        let Self { number, name, began, .. } = self;
+        tell(format_args!("{number:>2}. {name:<9} {result} ({})", Seconds(began.elapsed())));
+    }
+}
+
+/// Prints a line on standard error.
+#[allow(clippy::print_stderr)]
+pub fn tell(line: impl fmt::Display) {
+    eprintln!("{line}");
+}
+
+/// An error with its sources, in one line.
+pub fn one_line(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        source = error.source();
+    }
+    line.replace('\n', "; ")
+}
+
+/// A digest and a size, shortened for reading.
+#[derive(Debug)]
+pub struct Content<'a>(pub &'a Digest, pub u64);
+
+impl fmt::Display for Content<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let encoded = self.0.encoded();
+        let short = encoded.get(..12).unwrap_or(encoded);
+        write!(f, "{}:{short} {}", self.0.algorithm_name(), Bytes(self.1))
+    }
+}
+
+/// A number of bytes in binary units.
+#[derive(Debug)]
+pub struct Bytes(pub u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut unit = 0;
+        let mut number = self.0 as f64;
+        while number >= 1024.0 && unit < 4 {
+            number /= 1024.0;
+            unit += 1;
+        }
+        match unit {
+            0 => write!(f, "{} B", self.0),
+            _ => write!(f, "{number:.1} {}", ["B", "KiB", "MiB", "GiB", "TiB"][unit]),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_millis() {
+            0..1000 => write!(f, "{} ms", self.0.as_millis()),
+            _ => write!(f, "{:.1} s", self.0.as_secs_f64()),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A root filesystem made from what the host has.
+
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::elf::needed_files;
+
+/// What to run in a root filesystem that was made here.
+#[derive(Debug)]
+pub struct Command {
+    /// The words of the command.
+    pub args: Vec<String>,
+    /// Environment that it needs.
+    pub env: Vec<String>,
+}
+
+/// Makes a root filesystem in the empty directory `root`: a static busybox if the host has one, else the program
+/// `fallback` with its interpreter and libraries, which is then run with the argument `--report`.
+///
+/// # Errors
+/// If a file cannot be read or written.
+pub fn make(root: &Path, fallback: &Path) -> io::Result<Command> {
+    for directory in ["bin", "dev", "etc", "proc", "root", "sys", "tmp"] {
+        fs::create_dir(root.join(directory))?;
+    }
+    fs::set_permissions(root.join("tmp"), Permissions::from_mode(0o1777))?;
+    fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")?;
+    fs::write(root.join("etc/group"), "root:x:0:\n")?;
+    match static_busybox() {
+        Some(busybox) => install_busybox(root, &busybox),
+        None => install_program(root, fallback),
+    }
+}
+
+fn static_busybox() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut candidates = std::env::split_paths(&path).map(|directory| directory.join("busybox"));
+    candidates
+        .find(|file| file.is_file() && needed_files(file).is_ok_and(|needed| needed.is_empty()))
+}
+
+fn install_busybox(root: &Path, busybox: &Path) -> io::Result<Command> {
+    fs::copy(busybox, root.join("bin/busybox"))?;
+    for applet in
+        ["cat", "echo", "false", "hostname", "id", "ls", "mount", "ps", "sh", "sleep", "true"]
+    {
+        symlink("busybox", root.join("bin").join(applet))?;
+    }
+    let script = "echo pid $$; echo hostname $(hostname); echo uid $(id -u); cat /proc/self/mounts";
+    let args = ["/bin/sh", "-c", script].map(String::from).to_vec();
+    Ok(Command { args, env: vec!["PATH=/bin".into()] })
+}
+
+fn install_program(root: &Path, program: &Path) -> io::Result<Command> {
+    let name = program.file_name().unwrap_or(OsStr::new("program"));
+    fs::copy(program, root.join("bin").join(name))?;
+    let mut directories = Vec::new();
+    for file in needed_files(program)? {
+        let copy = root.join(file.strip_prefix("/").unwrap_or(&file));
+        let directory = file.parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
+        fs::create_dir_all(copy.parent().unwrap_or(root))?;
+        fs::copy(&file, copy)?;
+        if !directories.contains(&directory) {
+            directories.push(directory);
+        }
+    }
+    let args = vec![format!("/bin/{}", name.to_string_lossy()), "--report".into()];
+    Ok(Command { args, env: vec![format!("LD_LIBRARY_PATH={}", directories.join(":"))] })
+}
+
+/// Prints what a process sees of itself: its pid, hostname, uid and mounts. Run in the container.
+///
+/// # Errors
+/// If `/proc` cannot be read.
+pub fn report(out: &mut impl io::Write) -> io::Result<()> {
+    writeln!(out, "pid {}", std::process::id())?;
+    writeln!(out, "hostname {}", fs::read_to_string("/proc/sys/kernel/hostname")?.trim())?;
+    let status = fs::read_to_string("/proc/self/status")?;
+    let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap_or_default();
+    writeln!(out, "uid {}", uid.split_whitespace().next().unwrap_or_default())?;
+    write!(out, "{}", fs::read_to_string("/proc/self/mounts")?)
+}

@@ -1,0 +1,27 @@
+use oci_examples::image_name::ImageName;
+
+#[test]
+fn names_print_as_they_were_read() {
+    for text in [
+        "docker://localhost:5000/a/b:v1",
+        "docker://docker.io/library/debian:latest",
+        "oci:/tmp/layout",
+        "oci:layout:v1",
+        "oci-archive:image.tar:a/b:c",
+    ] {
+        assert_eq!(text.parse::<ImageName>().unwrap().to_string(), text);
+    }
+}
+
+#[test]
+fn a_registry_name_without_tag_means_latest() {
+    let name: ImageName = "docker://debian".parse().unwrap();
+    assert_eq!(name.to_string(), "docker://docker.io/library/debian:latest");
+}
+
+#[test]
+fn other_transports_are_refused() {
+    for text in ["debian", "dir:/tmp", "docker:debian", "docker://UPPER/a b"] {
+        assert!(text.parse::<ImageName>().is_err(), "{text}");
+    }
+}

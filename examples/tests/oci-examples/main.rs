@@ -1,0 +1,4 @@
+//! What the programs promise.
+
+mod elf;
+mod image_name;
