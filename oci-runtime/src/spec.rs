@@ -1,0 +1,50 @@
+//! The wire models of the runtime specification, for every platform.
+//!
+//! They read strictly and lose nothing, as the models of `oci-image` do: unknown members, the
+//! spelling of their numbers, and `null` and empty lists come back as they were read. Words that the
+//! spec may add to ([`linux::NamespaceType`], [`Status`], …) are enums with an `Other`, so one new
+//! word refuses no document.
+
+#[macro_use]
+mod open;
+
+pub mod features;
+pub mod freebsd;
+pub mod linux;
+pub mod solaris;
+pub mod vm;
+pub mod windows;
+pub mod zos;
+
+mod capabilities;
+mod config;
+mod container_process_state;
+mod hooks;
+mod id_mapping;
+mod mount;
+mod process;
+mod rlimit;
+mod root;
+mod scheduler;
+mod state;
+mod user;
+
+pub use capabilities::{Capabilities, Capability};
+pub use config::Spec;
+pub use container_process_state::ContainerProcessState;
+pub use features::Features;
+pub use freebsd::FreeBsd;
+pub use hooks::{Hook, Hooks};
+pub use id_mapping::IdMapping;
+pub use linux::Linux;
+pub use mount::Mount;
+pub use process::{ConsoleSize, ExecCpuAffinity, Process};
+pub use rlimit::{Rlimit, RlimitType};
+pub use root::Root;
+pub use scheduler::{IoPriority, IoPriorityClass, Scheduler, SchedulerFlag, SchedulerPolicy};
+pub use solaris::Solaris;
+pub use state::{State, Status};
+pub use user::User;
+pub use vm::Vm;
+pub use windows::Windows;
+pub use zos::Zos;

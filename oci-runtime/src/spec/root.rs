@@ -1,0 +1,11 @@
+use oci_image::json::model;
+
+model! {
+    /// The root filesystem of a container.
+    pub struct Root {
+        /// The directory: absolute, or relative to the bundle.
+        required path: String = "path";
+        /// Whether the container must not write to it.
+        optional readonly: bool = "readonly";
+    }
+}

@@ -1,0 +1,33 @@
+use std::collections::BTreeMap;
+
+use oci_image::json::{UniqueMap, model};
+
+model! {
+    /// What a runtime says of a container ([runtime.md]).
+    ///
+    /// [runtime.md]: https://github.com/opencontainers/runtime-spec/blob/v1.3.0/runtime.md#state
+    pub struct State {
+        /// The version of the runtime spec that the state follows.
+        required oci_version: String = "ociVersion";
+        /// The container's ID, unique on the host.
+        required id: String = "id";
+        /// What it is doing.
+        required status: Status = "status";
+        /// The process ID of its first process, as the host sees it.
+        optional pid: i64 = "pid";
+        /// The absolute path of its bundle.
+        required bundle: String = "bundle";
+        /// The annotations of its configuration.
+        list annotations: BTreeMap<String, String> as UniqueMap<String> = "annotations";
+    }
+}
+
+open! {
+    /// What a container is doing. Runtimes may have more states, such as `paused`.
+    pub enum Status {
+        Creating = "creating",
+        Created = "created",
+        Running = "running",
+        Stopped = "stopped",
+    }
+}
