@@ -1,0 +1,11 @@
+//! What the crate promises.
+#![allow(clippy::unwrap_used)]
+
+mod digest;
+mod hasher;
+#[cfg(feature = "std")]
+mod io;
+mod properties;
+#[cfg(feature = "serde")]
+mod serde;
+mod verifier;
