@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use oci_digest::{Unverifiable, Verifier, VerifyError};
 
 use crate::json::{Int63, UniqueMap, model};
@@ -20,7 +22,7 @@ model! {
         list urls: Vec<String> = "urls";
         /// Annotations.
         list annotations: BTreeMap<String, String> as UniqueMap<String> = "annotations";
-        /// The content itself, in base64.
+        /// The content itself, in base64; [`embedded`](Self::embedded) reads it.
         optional data: String = "data";
         /// What the image that is named needs to run.
         optional platform: Platform = "platform";
@@ -58,4 +60,32 @@ impl Descriptor {
         verifier.update(content)?;
         verifier.finish()
     }
+
+    /// The content that `data` holds, if it holds any and it is what is named.
+    ///
+    /// # Errors
+    /// If `data` is not base64 or not the content.
+    pub fn embedded(&self) -> Result<Option<Vec<u8>>, EmbeddedError> {
+        let Some(data) = &self.data else { return Ok(None) };
+        let content = STANDARD
+            .decode(data)
+            .map_err(|_| EmbeddedError::Encoding { digest: self.digest.clone() })?;
+        self.verify(&content)?;
+        Ok(Some(content))
+    }
+}
+
+/// Why the data embedded in a descriptor is not its content.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmbeddedError {
+    /// It is not base64 by RFC 4648 section 4.
+    #[error("data embedded in the descriptor of `{digest}` is not base64")]
+    Encoding {
+        /// The digest.
+        digest: Digest,
+    },
+    /// It is other content.
+    #[error("data embedded in a descriptor is not its content")]
+    Content(#[from] VerifyError),
 }

@@ -14,7 +14,8 @@ pub trait Model: Serialize + DeserializeOwned {
     /// The media types of such documents, the usual one first.
     const MEDIA_TYPES: &'static [MediaType];
 
-    /// Members that another kind of document has: one that has both has two readings.
+    /// Members that another kind of document has: one that has both has two readings. Their names
+    /// are compared without letter case, as Go's decoder does.
     const FOREIGN: &'static [&'static str] = &[];
 
     /// The type that the document says of itself.
@@ -95,7 +96,8 @@ impl<T: Model> Document<T> {
                 actual: media_type.clone(),
             });
         }
-        if let Some(member) = T::FOREIGN.iter().find(|name| value.unknown().get(name).is_some()) {
+        let mut unknown = value.unknown().iter();
+        if let Some(member) = unknown.find_map(|(name, _)| json::fold(name, T::FOREIGN)) {
             return Err(DocumentError::BothKinds { digest: digest(), member });
         }
         Ok(Self { bytes, descriptor: descriptor.clone(), value })

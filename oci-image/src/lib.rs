@@ -18,7 +18,7 @@ mod platform;
 mod reference;
 
 pub use config::{Config, ExecutionConfig, History, RootFs};
-pub use descriptor::Descriptor;
+pub use descriptor::{Descriptor, EmbeddedError};
 pub use document::{AnyDocument, Document, DocumentError, Model};
 pub use index::Index;
 pub use layout_file::LayoutFile;

@@ -39,21 +39,28 @@ impl Reference {
 
     /// A repository of a registry, without tag and digest.
     ///
+    /// Docker's registry is always called `docker.io` here, and a repository of it that has no slash
+    /// is one of `library`, as in references that are read.
+    ///
     /// # Errors
-    /// If either is not valid by the distribution spec.
+    /// If the registry would not be read as one (it is `localhost`, or has a dot, a port or an
+    /// upper-case letter), or if either is not valid by the distribution spec.
     pub fn new(registry: &str, repository: &str) -> Result<Self, ReferenceError> {
-        if !is_registry(registry) {
+        if !names_registry(registry) || !is_registry(registry) {
             return Err(ReferenceError::Registry { text: registry.into() });
         }
-        if !Self::is_repository(repository) {
-            return Err(ReferenceError::Repository { text: repository.into() });
+        let registry = match registry {
+            "index.docker.io" => Self::DEFAULT_REGISTRY,
+            other => other,
+        };
+        let repository = match registry {
+            Self::DEFAULT_REGISTRY if !repository.contains('/') => format!("library/{repository}"),
+            _ => repository.into(),
+        };
+        if !Self::is_repository(&repository) {
+            return Err(ReferenceError::Repository { text: repository });
         }
-        Ok(Self {
-            registry: registry.into(),
-            repository: repository.into(),
-            tag: None,
-            digest: None,
-        })
+        Ok(Self { registry: registry.into(), repository, tag: None, digest: None })
     }
 
     /// The same repository with another tag and no digest.
@@ -175,18 +182,10 @@ impl FromStr for Reference {
             None => (name, None),
         };
         let (registry, repository) = match name.split_once('/') {
-            Some((first, rest)) if names_registry(first) => (first, rest.to_owned()),
-            Some(_) => (Self::DEFAULT_REGISTRY, name.to_owned()),
-            None => (Self::DEFAULT_REGISTRY, format!("library/{name}")),
+            Some((first, rest)) if names_registry(first) => (first, rest),
+            _ => (Self::DEFAULT_REGISTRY, name),
         };
-        let (registry, repository) = match registry {
-            "index.docker.io" | Self::DEFAULT_REGISTRY if !repository.contains('/') => {
-                (Self::DEFAULT_REGISTRY, format!("library/{repository}"))
-            }
-            "index.docker.io" => (Self::DEFAULT_REGISTRY, repository),
-            _ => (registry, repository),
-        };
-        let mut reference = Self::new(registry, &repository)?;
+        let mut reference = Self::new(registry, repository)?;
         if let Some(tag) = tag {
             reference = reference.with_tag(tag)?;
         }

@@ -23,7 +23,7 @@ pub enum Error {
         message: String,
     },
     /// The JSON is not a document of this kind, or has more than one reading.
-    #[error("{message} at `{pointer}` (line {line} column {column})")]
+    #[error("{message} {} (line {line} column {column})", place(pointer))]
     Data {
         /// The JSON pointer (RFC 6901) of the member or of the object that lacks one.
         pointer: String,
@@ -52,6 +52,13 @@ impl Error {
             serde_json::error::Category::Data => Self::Data { pointer, line, column, message },
             _ => Self::Syntax { line, column, message },
         }
+    }
+}
+
+fn place(pointer: &str) -> String {
+    match pointer {
+        "" => "at the top".to_owned(),
+        _ => format!("at `{pointer}`"),
     }
 }
 

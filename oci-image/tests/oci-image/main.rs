@@ -2,4 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod distribution;
+mod document;
 mod json;
+mod reference;

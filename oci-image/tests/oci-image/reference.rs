@@ -1,0 +1,138 @@
+use oci_image::{Digest, Reference, ReferenceError};
+use proptest::prelude::*;
+
+const SHA: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+
+// covers: DIST-GEN-04, DIST-GEN-05, DIST-GEN-06
+#[test]
+fn references_are_read_as_docker_reads_them() {
+    for (text, registry, repository, tag, digest) in [
+        ("debian", "docker.io", "library/debian", None, None),
+        ("debian:12", "docker.io", "library/debian", Some("12"), None),
+        ("team/app", "docker.io", "team/app", None, None),
+        ("docker.io/debian", "docker.io", "library/debian", None, None),
+        ("index.docker.io/debian", "docker.io", "library/debian", None, None),
+        ("index.docker.io/team/app", "docker.io", "team/app", None, None),
+        ("localhost/app", "localhost", "app", None, None),
+        ("localhost:5000/app:v1", "localhost:5000", "app", Some("v1"), None),
+        ("LOCAL/app", "LOCAL", "app", None, None),
+        ("[::1]:5000/a/b:v1", "[::1]:5000", "a/b", Some("v1"), None),
+        ("[fe80::1]/a", "[fe80::1]", "a", None, None),
+        ("127.0.0.1/a__b/c---d/e.f", "127.0.0.1", "a__b/c---d/e.f", None, None),
+        ("ghcr.io/o/a:V_1.0-x@SHA", "ghcr.io", "o/a", Some("V_1.0-x"), Some(SHA)),
+        ("ghcr.io/o/a@SHA", "ghcr.io", "o/a", None, Some(SHA)),
+        ("debian@SHA", "docker.io", "library/debian", None, Some(SHA)),
+        ("a@x+y:z", "docker.io", "library/a", None, Some("x+y:z")),
+    ] {
+        let reference: Reference = text.replace("SHA", SHA).parse().unwrap();
+        assert_eq!(reference.registry(), registry, "{text}");
+        assert_eq!(reference.repository(), repository, "{text}");
+        assert_eq!(reference.tag(), tag, "{text}");
+        assert_eq!(reference.digest().map(Digest::as_str), digest, "{text}");
+        assert_eq!(reference.to_string().parse(), Ok(reference), "{text}");
+    }
+}
+
+// covers: DIST-GEN-04, DIST-GEN-05, DIST-GEN-06
+#[test]
+fn what_is_no_reference_is_refused() {
+    for text in [
+        "",
+        "/",
+        ":",
+        "@",
+        "a/",
+        "/a",
+        "a//b",
+        "a:",
+        "a@",
+        "a:b:c/",
+        "a b",
+        "a/B",
+        "ghcr.io/UPPER/a",
+        "http://a/b",
+        "ghcr.io/",
+        "ghcr.io:/a",
+        "ghcr.io:x/a",
+        "ghcr.io:65536/a",
+        "ghcr.io:+1/a",
+        "-a.io/b",
+        "a-.io/b",
+        "a..io/b",
+        ".io/b",
+        "[::1/a",
+        "[::1]x/a",
+        "[1.2.3.4]/a",
+        "[::1%eth0]/a",
+        "a/../b",
+        "a/.",
+        "a._b",
+        "a___b",
+        "a.-b",
+        "-a",
+        "a-",
+        "_a",
+        "a_",
+        "a:.x",
+        "a:-x",
+        "a:x/y",
+        "a@sha256:x",
+        "a@sha256",
+        "a@b@c:d",
+        "a\n",
+        "a:v\n",
+        "\u{e9}",
+        "a:\u{e9}",
+        "user@host/a",
+        "a.io/b?c",
+        "a.io/b%2fc",
+    ] {
+        assert!(text.parse::<Reference>().is_err(), "{text:?}");
+    }
+    assert!(format!("a:{}", "t".repeat(128)).parse::<Reference>().is_ok());
+    assert!(format!("a:{}", "t".repeat(129)).parse::<Reference>().is_err());
+    assert!(format!("a.io/{}", "n".repeat(255)).parse::<Reference>().is_ok());
+    assert!(format!("a.io/{}", "n".repeat(256)).parse::<Reference>().is_err());
+}
+
+#[test]
+fn a_made_reference_reads_back_as_itself() {
+    let reference = Reference::new("docker.io", "debian").unwrap();
+    assert_eq!(reference, "debian".parse().unwrap());
+    assert_eq!(Reference::new("index.docker.io", "a/b").unwrap().to_string(), "docker.io/a/b");
+    let text = "team".to_owned();
+    assert_eq!(Reference::new("team", "app"), Err(ReferenceError::Registry { text }));
+}
+
+#[test]
+fn a_tag_replaces_a_digest_and_a_digest_a_tag() {
+    let reference: Reference = format!("a.io/b:v1@{SHA}").parse().unwrap();
+    assert_eq!(reference.with_tag("v2").unwrap().to_string(), "a.io/b:v2");
+    assert_eq!(reference.with_digest(Digest::EMPTY_JSON).to_string(), format!("a.io/b@{SHA}"));
+    assert!(reference.with_tag("").is_err());
+}
+
+proptest! {
+    #[test]
+    fn parsing_undoes_printing(
+        registry in "([a-z0-9]{1,9}\\.io|localhost|\\[::[0-9a-f]{1,4}\\]|[A-Z]{1,3})(:[1-9][0-9]{0,3})?",
+        repository in "[a-z0-9]{1,9}(([._/]|__|-{1,3})[a-z0-9]{1,9}){0,4}",
+        tag in proptest::option::of("[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}"),
+        digest in any::<bool>(),
+    ) {
+        let mut text = format!("{registry}/{repository}");
+        tag.iter().for_each(|tag| text += &format!(":{tag}"));
+        if digest {
+            text += &format!("@{SHA}");
+        }
+        let reference: Reference = text.parse().unwrap();
+        prop_assert_eq!(reference.to_string(), text);
+    }
+
+    #[test]
+    fn any_text_is_refused_or_reads_back_as_the_same(text in "[a-zA-Z0-9./:@_\\[\\]-]{0,40}") {
+        if let Ok(reference) = text.parse::<Reference>() {
+            prop_assert_eq!(reference.to_string().parse(), Ok(reference));
+        }
+    }
+}
