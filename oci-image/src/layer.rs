@@ -1,1 +1,27 @@
-//! Layers as streams of changes.
+//! Layers: what an image adds to, changes in and removes from the filesystem below it.
+//!
+//! A [`Reader`] turns the blob of a layer into [`Change`]s. Nothing here touches a filesystem: what
+//! applies changes to one, or makes them from one, stands elsewhere.
+
+mod change;
+mod compression;
+mod decoder;
+mod error;
+mod header;
+mod input;
+mod limits;
+mod path;
+mod pax;
+mod pipeline;
+mod reader;
+mod timestamp;
+mod whiteout;
+
+pub use change::{Change, Device, Entry, Kind, Metadata};
+pub use compression::Codec;
+pub use decoder::Decoder;
+pub use error::{Defect, ReadError};
+pub use limits::{LimitExceeded, Limits};
+pub use path::{EntryPath, PathError};
+pub use reader::Reader;
+pub use timestamp::Timestamp;

@@ -5,3 +5,4 @@ mod distribution;
 mod document;
 mod json;
 mod reference;
+mod layer;

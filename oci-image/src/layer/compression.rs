@@ -1,0 +1,61 @@
+use std::fmt;
+
+use crate::MediaType;
+
+/// The compression of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Codec {
+    /// None: a plain tar archive.
+    None,
+    /// gzip ([RFC 1952](https://www.rfc-editor.org/rfc/rfc1952)).
+    Gzip,
+    /// Zstandard ([RFC 8878](https://www.rfc-editor.org/rfc/rfc8878)).
+    Zstd,
+}
+
+impl Codec {
+    /// The compression that a media type names: `None` if it names no layer of a kind known here.
+    pub fn of(media_type: &MediaType) -> Option<Self> {
+        if !media_type.is_layer() {
+            return None;
+        }
+        match media_type.as_str().rsplit(['.', '+']).next()? {
+            "tar" => Some(Self::None),
+            "gzip" => Some(Self::Gzip),
+            "zstd" => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    /// The compression of a stream that begins with `start`, of which four bytes are enough.
+    ///
+    /// What is neither gzip nor zstd (which may begin with a skippable frame) counts as
+    /// uncompressed.
+    pub fn detect(start: &[u8]) -> Self {
+        match start {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+
+    /// The media type of a layer with this compression.
+    pub fn media_type(self) -> MediaType {
+        match self {
+            Self::None => MediaType::LAYER_TAR,
+            Self::Gzip => MediaType::LAYER_TAR_GZIP,
+            Self::Zstd => MediaType::LAYER_TAR_ZSTD,
+        }
+    }
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::None => "uncompressed",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        })
+    }
+}

@@ -1,0 +1,227 @@
+use std::fmt;
+use std::io::{self, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::{Codec, LimitExceeded, Limits, ReadError};
+use crate::MediaType;
+
+/// How much is asked of a source at once.
+const SOURCE_BUFFER: usize = 128 << 10;
+
+/// Reads the uncompressed bytes of a layer's blob.
+///
+/// gzip streams of many members and zstd streams of many frames, skippable ones among them, are read
+/// to their end, and the end is that of the source: anything else that follows is an error. Reading
+/// stops with an error where [`Limits::total_bytes`], [`Limits::ratio`] or [`Limits::zstd_window`]
+/// is exceeded.
+pub struct Decoder<R> {
+    stream: Stream<R>,
+    codec: Codec,
+    meter: Meter,
+}
+
+impl<R: Read> Decoder<R> {
+    /// Reads a blob of a media type.
+    ///
+    /// The type's word and the first bytes must agree on the compression. Where the type names no
+    /// layer (`application/octet-stream`), the first bytes alone decide.
+    ///
+    /// # Errors
+    /// If the first bytes cannot be read or are of another compression than the type says, or this
+    /// build cannot read it.
+    pub fn new(source: R, media_type: &MediaType, limits: &Limits) -> Result<Self, ReadError> {
+        let source = Source::start(source)?;
+        let found = Codec::detect(source.start_bytes());
+        match Codec::of(media_type) {
+            Some(declared) if declared != found => Err(ReadError::Mismatch { declared, found }),
+            _ => Self::open(source, found, limits),
+        }
+    }
+
+    /// Reads a blob of which only the content is known: its first bytes say the compression.
+    ///
+    /// # Errors
+    /// If they cannot be read, or this build cannot read the compression.
+    pub fn detect(source: R, limits: &Limits) -> Result<Self, ReadError> {
+        let source = Source::start(source)?;
+        let found = Codec::detect(source.start_bytes());
+        Self::open(source, found, limits)
+    }
+
+    /// The compression.
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    fn open(source: Source<R>, codec: Codec, limits: &Limits) -> Result<Self, ReadError> {
+        let buffered = BufReader::with_capacity(SOURCE_BUFFER, source);
+        let stream = match codec {
+            Codec::None => Stream::Plain(buffered.into_inner()),
+            Codec::Gzip => Stream::Gzip(Box::new(MultiGzDecoder::new(buffered))),
+            #[cfg(feature = "zstd")]
+            Codec::Zstd => {
+                let failed = |source| ReadError::Decompress { codec, source };
+                let mut decoder = zstd::Decoder::with_buffer(buffered).map_err(failed)?;
+                decoder.window_log_max(window_log(limits.zstd_window)).map_err(failed)?;
+                Stream::Zstd(Box::new(decoder))
+            }
+            #[cfg(not(feature = "zstd"))]
+            Codec::Zstd => return Err(ReadError::Unsupported(codec)),
+        };
+        Ok(Self { stream, codec, meter: Meter { limits: limits.clone(), written: 0 } })
+    }
+
+    /// Reads until `buffer` is full or the stream ends, and returns how much it read.
+    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        let mut length = 0;
+        while length < buffer.len() {
+            match self.step(&mut buffer[length..])? {
+                0 => break,
+                more => length += more,
+            }
+        }
+        Ok(length)
+    }
+
+    fn step(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        loop {
+            match self.stream.read(buffer) {
+                Ok(length) => {
+                    self.meter.count(length, self.stream.source().read)?;
+                    return Ok(length);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.explain(error)),
+            }
+        }
+    }
+
+    /// Says whether the source or the decompressor failed.
+    fn explain(&self, source: io::Error) -> ReadError {
+        let input = self.stream.source();
+        if input.failed {
+            return ReadError::Source { read: input.read, source };
+        }
+        // The library has no error code here, and its text is part of its interface.
+        if self.codec == Codec::Zstd && source.to_string().contains("too much memory") {
+            return LimitExceeded::ZstdWindow(self.meter.limits.zstd_window).into();
+        }
+        ReadError::Decompress { codec: self.codec, source }
+    }
+}
+
+impl<R: Read> Read for Decoder<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self.step(buffer)?)
+    }
+}
+
+impl<R> fmt::Debug for Decoder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("codec", &self.codec)
+            .field("written", &self.meter.written)
+            .finish_non_exhaustive()
+    }
+}
+
+enum Stream<R> {
+    Plain(Source<R>),
+    Gzip(Box<MultiGzDecoder<BufReader<Source<R>>>>),
+    #[cfg(feature = "zstd")]
+    Zstd(Box<zstd::Decoder<'static, BufReader<Source<R>>>>),
+}
+
+impl<R: Read> Stream<R> {
+    fn source(&self) -> &Source<R> {
+        match self {
+            Self::Plain(source) => source,
+            Self::Gzip(decoder) => decoder.get_ref().get_ref(),
+            #[cfg(feature = "zstd")]
+            Self::Zstd(decoder) => decoder.get_ref().get_ref(),
+        }
+    }
+}
+
+impl<R: Read> Read for Stream<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(source) => source.read(buffer),
+            Self::Gzip(decoder) => decoder.read(buffer),
+            #[cfg(feature = "zstd")]
+            Self::Zstd(decoder) => decoder.read(buffer),
+        }
+    }
+}
+
+/// Knows how much was read of a blob, and whether that failed.
+struct Source<R> {
+    reader: R,
+    start: [u8; 4],
+    start_length: usize,
+    start_given: usize,
+    read: u64,
+    failed: bool,
+}
+
+impl<R: Read> Source<R> {
+    fn start(mut reader: R) -> Result<Self, ReadError> {
+        let mut start = [0; 4];
+        let mut length = 0;
+        while length < start.len() {
+            match reader.read(&mut start[length..]) {
+                Ok(0) => break,
+                Ok(more) => length += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(ReadError::Source { read: length as u64, source }),
+            }
+        }
+        Ok(Self { reader, start, start_length: length, start_given: 0, read: 0, failed: false })
+    }
+
+    fn start_bytes(&self) -> &[u8] {
+        &self.start[..self.start_length]
+    }
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut start = &self.start[self.start_given..self.start_length];
+        let result = match start.is_empty() {
+            true => self.reader.read(buffer),
+            false => start.read(buffer).inspect(|given| self.start_given += given),
+        };
+        match &result {
+            Ok(length) => self.read += *length as u64,
+            Err(error) => self.failed = error.kind() != io::ErrorKind::Interrupted,
+        }
+        result
+    }
+}
+
+/// Counts what comes out against the limits.
+struct Meter {
+    limits: Limits,
+    written: u64,
+}
+
+impl Meter {
+    fn count(&mut self, length: usize, read: u64) -> Result<(), LimitExceeded> {
+        self.written += length as u64;
+        let Limits { total_bytes, ratio, ratio_from, .. } = self.limits;
+        if self.written > total_bytes {
+            return Err(LimitExceeded::TotalBytes(total_bytes));
+        }
+        if self.written > ratio_from && self.written > read.saturating_mul(ratio) {
+            return Err(LimitExceeded::Ratio(ratio));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "zstd")]
+fn window_log(bytes: u64) -> u32 {
+    // What the format and the library know: 1 KiB to 2 GiB.
+    bytes.checked_ilog2().unwrap_or(0).clamp(10, 31)
+}

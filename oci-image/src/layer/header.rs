@@ -1,0 +1,194 @@
+//! One header block of a tar archive, read strictly.
+
+use super::{Defect, Device};
+
+pub(super) const BLOCK: usize = 512;
+
+/// The bytes of a header whose checksum and format are good.
+pub(super) struct Header<'a> {
+    block: &'a [u8; BLOCK],
+    has_prefix: bool,
+}
+
+impl<'a> Header<'a> {
+    pub(super) fn parse(block: &'a [u8; BLOCK]) -> Result<Self, Defect> {
+        let written = octal(&block[148..156]).ok_or(Defect::Checksum)?;
+        if written != checksum(block) {
+            return Err(Defect::Checksum);
+        }
+        Ok(Self { block, has_prefix: has_prefix(block)? })
+    }
+
+    pub(super) fn entry_type(&self) -> u8 {
+        self.block[156]
+    }
+
+    /// Whether it is of the oldest format, which knows no devices.
+    pub(super) fn is_oldest(&self) -> bool {
+        self.block[257] == 0
+    }
+
+    pub(super) fn prefix(&self) -> &'a [u8] {
+        match self.has_prefix {
+            true => text(&self.block[345..500]),
+            false => b"",
+        }
+    }
+
+    pub(super) fn name(&self) -> &'a [u8] {
+        text(&self.block[..100])
+    }
+
+    pub(super) fn link(&self) -> &'a [u8] {
+        text(&self.block[157..257])
+    }
+
+    pub(super) fn mode(&self) -> Result<u32, Defect> {
+        self.small(100..108, "mode")
+    }
+
+    pub(super) fn uid(&self) -> Result<u64, Defect> {
+        self.unsigned(108..116, "uid")
+    }
+
+    pub(super) fn gid(&self) -> Result<u64, Defect> {
+        self.unsigned(116..124, "gid")
+    }
+
+    pub(super) fn size(&self) -> Result<u64, Defect> {
+        self.unsigned(124..136, "size")
+    }
+
+    pub(super) fn mtime(&self) -> Result<i64, Defect> {
+        number(&self.block[136..148]).ok_or(Defect::Number("mtime"))
+    }
+
+    pub(super) fn device(&self) -> Result<Device, Defect> {
+        Ok(Device {
+            major: self.small(329..337, "devmajor")?,
+            minor: self.small(337..345, "devminor")?,
+        })
+    }
+
+    fn small(&self, range: std::ops::Range<usize>, name: &'static str) -> Result<u32, Defect> {
+        self.unsigned(range, name)?.try_into().map_err(|_| Defect::Number(name))
+    }
+
+    fn unsigned(&self, range: std::ops::Range<usize>, name: &'static str) -> Result<u64, Defect> {
+        let value = number(&self.block[range]).ok_or(Defect::Number(name))?;
+        value.try_into().map_err(|_| Defect::Number(name))
+    }
+}
+
+/// Whether the name begins in the prefix field: in ustar and PAX, not in GNU's and the oldest format.
+///
+/// Python takes the field for a prefix in every format, so it has to be empty where it is none.
+fn has_prefix(block: &[u8; BLOCK]) -> Result<bool, Defect> {
+    let is_ustar = match &block[257..265] {
+        [b'u', b's', b't', b'a', b'r', 0, ..] => true,
+        b"ustar  \0" | [0, 0, 0, 0, 0, 0, 0, 0] => false,
+        _ => return Err(Defect::Format),
+    };
+    // Schily's star has a shorter prefix, and times after it.
+    let is_star = is_ustar && &block[508..] == b"tar\0";
+    if is_star || !is_ustar && block[345] != 0 {
+        return Err(Defect::Prefix);
+    }
+    Ok(is_ustar)
+}
+
+/// The sum of all bytes, the checksum's own taken as spaces.
+pub(super) fn checksum(block: &[u8; BLOCK]) -> u64 {
+    let all: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
+    let own: u64 = block[148..156].iter().map(|byte| u64::from(*byte)).sum();
+    all - own + 8 * u64::from(b' ')
+}
+
+/// What stands before the first NUL byte, as all parsers read a text.
+fn text(field: &[u8]) -> &[u8] {
+    field.split(|byte| *byte == 0).next().unwrap_or(field)
+}
+
+/// A number in octal digits or in GNU's base 256.
+fn number(field: &[u8]) -> Option<i64> {
+    match field.first()? {
+        0x80 | 0xff => base_256(field),
+        _ => octal(field)?.try_into().ok(),
+    }
+}
+
+/// Spaces, octal digits, then only spaces and NUL bytes; or all NUL bytes for zero.
+fn octal(field: &[u8]) -> Option<u64> {
+    if field.iter().all(|byte| *byte == 0) {
+        return Some(0);
+    }
+    let start = field.iter().position(|byte| *byte != b' ')?;
+    let digits = &field[start..];
+    let length = digits.iter().take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+    let (digits, rest) = digits.split_at(length);
+    if digits.is_empty() || !rest.iter().all(|byte| matches!(byte, b' ' | 0)) {
+        return None;
+    }
+    digits
+        .iter()
+        .try_fold(0u64, |value, digit| value.checked_mul(8)?.checked_add(u64::from(digit - b'0')))
+}
+
+/// A first byte of 0x80 or 0xff, then a big-endian number, in two's complement after 0xff.
+fn base_256(field: &[u8]) -> Option<i64> {
+    let (first, rest) = field.split_first()?;
+    let fill = if *first == 0xff { 0xff } else { 0 };
+    let split = rest.len().saturating_sub(8);
+    let (high, low) = rest.split_at(split);
+    if high.iter().any(|byte| *byte != fill) {
+        return None;
+    }
+    let mut bytes = [fill; 8];
+    bytes[8 - low.len()..].copy_from_slice(low);
+    let value = i64::from_be_bytes(bytes);
+    ((value < 0) == (fill == 0xff)).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_octal_as_all_parsers_do_or_not_at_all() {
+        for (field, value) in [
+            (&b"0000644\0"[..], Some(0o644)),
+            (b" 644   \0", Some(0o644)),
+            (b"0644 \0\0\0", Some(0o644)),
+            (b"77777777", Some(0o77777777)),
+            (b"\0\0\0\0\0\0\0\0", Some(0)),
+            (b"        ", None),
+            (b"\0000644\0", None),
+            (b"0648\0\0\0\0", None),
+            (b"06\0448\0\0", None),
+            (b"+000644\0", None),
+            (b"-000644\0", None),
+            (b"0o644\0\0\0", None),
+            (b"0_644\0\0\0", None),
+            (b"777777777777777777777777", None),
+        ] {
+            assert_eq!(octal(field), value, "{}", field.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn reads_base_256_within_63_bits() {
+        for (field, value) in [
+            (&b"\x80\0\0\0\0\0\0\0\0\0\0\x01"[..], Some(1)),
+            (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", Some(-1)),
+            (b"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff", Some(i64::MAX)),
+            (b"\x80\0\0\0\x80\0\0\0\0\0\0\0", None),
+            (b"\x80\0\0\x01\0\0\0\0\0\0\0\0", None),
+            (b"\xff\xff\xff\xff\0\0\0\0\0\0\0\0", None),
+            (b"\x80\0\0\0\0\0\x02\0", Some(512)),
+            (b"\xff\xff\xff\xff\xff\xff\xff\xfe", Some(-2)),
+            (b"\x81\0\0\0\0\0\0\x01", None),
+        ] {
+            assert_eq!(number(field), value, "{}", field.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The uncompressed stream as the reader of the archive sees it: hashed, piece by piece.
+
+use std::io::Read;
+
+use oci_digest::{Algorithm, Digest, Hasher};
+
+use super::pipeline::Pipeline;
+use super::{Decoder, ReadError};
+
+/// How much of the stream is held at once.
+pub(super) const PIECE: usize = 256 << 10;
+
+/// A piece of the stream. The buffer always has [`PIECE`] bytes.
+pub(super) struct Piece {
+    pub(super) buffer: Box<[u8]>,
+    pub(super) length: usize,
+}
+
+impl Piece {
+    pub(super) fn new() -> Self {
+        Self { buffer: vec![0; PIECE].into_boxed_slice(), length: 0 }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+}
+
+/// The stream, with the place reached in it.
+pub(super) struct Input<R> {
+    feed: Feed<R>,
+    piece: Piece,
+    position: usize,
+    offset: u64,
+}
+
+/// Where pieces come from.
+pub(super) enum Feed<R> {
+    /// This thread.
+    Here(Box<(Decoder<R>, Hasher)>),
+    /// Two other threads.
+    Elsewhere(Pipeline),
+    /// Nowhere: all came.
+    End(Digest),
+}
+
+impl<R: Read> Input<R> {
+    pub(super) fn here(decoder: Decoder<R>) -> Self {
+        Self::new(Feed::Here(Box::new((decoder, Hasher::new(Algorithm::Sha256)))))
+    }
+
+    pub(super) fn elsewhere(pipeline: Pipeline) -> Self {
+        Self::new(Feed::Elsewhere(pipeline))
+    }
+
+    fn new(feed: Feed<R>) -> Self {
+        Self { feed, piece: Piece::new(), position: 0, offset: 0 }
+    }
+
+    /// The number of bytes taken.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The bytes that are there, at least one unless the stream is at its end.
+    pub(super) fn peek(&mut self) -> Result<&[u8], ReadError> {
+        if self.position == self.piece.length {
+            self.refill()?;
+        }
+        Ok(&self.piece.bytes()[self.position..])
+    }
+
+    /// Takes `length` of the bytes that were peeked at.
+    pub(super) fn advance(&mut self, length: usize) {
+        self.position += length;
+        self.offset += length as u64;
+    }
+
+    /// Takes what is there, at most `limit` bytes; nothing only at the end of the stream.
+    pub(super) fn take(&mut self, limit: u64) -> Result<&[u8], ReadError> {
+        let available = self.peek()?.len();
+        let length = usize::try_from(limit).map_or(available, |limit| limit.min(available));
+        self.advance(length);
+        Ok(&self.piece.bytes()[self.position - length..self.position])
+    }
+
+    /// Fills `target` as far as the stream goes, and says how far.
+    pub(super) fn fill(&mut self, target: &mut [u8]) -> Result<usize, ReadError> {
+        let mut filled = 0;
+        while filled < target.len() {
+            let bytes = self.take((target.len() - filled) as u64)?;
+            if bytes.is_empty() {
+                break;
+            }
+            target[filled..filled + bytes.len()].copy_from_slice(bytes);
+            filled += bytes.len();
+        }
+        Ok(filled)
+    }
+
+    /// Takes `length` bytes and drops them; says whether there were as many.
+    pub(super) fn skip(&mut self, mut length: u64) -> Result<bool, ReadError> {
+        while length > 0 {
+            match self.take(length)?.len() {
+                0 => return Ok(false),
+                taken => length -= taken as u64,
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes all that is left; the digest is that of the whole stream.
+    pub(super) fn finish(&mut self) -> Result<Digest, ReadError> {
+        while !self.take(u64::MAX)?.is_empty() {}
+        match &self.feed {
+            Feed::End(digest) => Ok(digest.clone()),
+            _ => unreachable!("the stream has no more bytes only when its feed is at the end"),
+        }
+    }
+
+    fn refill(&mut self) -> Result<(), ReadError> {
+        self.position = 0;
+        self.piece.length = 0;
+        let end = match &mut self.feed {
+            Feed::Here(both) => {
+                let (decoder, hasher) = &mut **both;
+                self.piece.length = decoder.fill(&mut self.piece.buffer)?;
+                hasher.update(self.piece.bytes());
+                (self.piece.length == 0).then(|| hasher.clone().finish())
+            }
+            Feed::Elsewhere(pipeline) => pipeline.next(&mut self.piece)?,
+            Feed::End(_) => None,
+        };
+        if let Some(digest) = end {
+            self.feed = Feed::End(digest);
+        }
+        Ok(())
+    }
+}

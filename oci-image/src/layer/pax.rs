@@ -1,0 +1,237 @@
+//! The records of PAX extended headers, read strictly.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+
+use super::timestamp::decimal;
+use super::{Defect, LimitExceeded, Limits, ReadError, Timestamp};
+
+/// What a PAX header says of the entry after it.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    pub(super) path: Option<Vec<u8>>,
+    pub(super) link: Option<Vec<u8>>,
+    pub(super) size: Option<u64>,
+    pub(super) uid: Option<u64>,
+    pub(super) gid: Option<u64>,
+    pub(super) mtime: Option<Timestamp>,
+    pub(super) xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(super) windows: BTreeMap<String, Vec<u8>>,
+    /// Device numbers that only some parsers read.
+    pub(super) has_device: bool,
+}
+
+/// A fault of a header that is the archive's or goes beyond a limit.
+pub(super) enum Fault {
+    Defect(Defect),
+    Limit(LimitExceeded),
+}
+
+impl Fault {
+    pub(super) fn at(self, offset: u64) -> ReadError {
+        match self {
+            Self::Defect(defect) => ReadError::Archive { offset, defect },
+            Self::Limit(limit) => limit.into(),
+        }
+    }
+}
+
+impl From<Defect> for Fault {
+    fn from(defect: Defect) -> Self {
+        Self::Defect(defect)
+    }
+}
+
+impl Records {
+    pub(super) fn parse(body: &[u8], limits: &Limits) -> Result<Self, Fault> {
+        let mut records = Self::default();
+        let mut portable = BTreeMap::new();
+        for (key, value) in split(body)? {
+            match key {
+                b"path" => records.path = Some(name(key, value)?),
+                b"linkpath" => records.link = Some(name(key, value)?),
+                b"size" => records.size = Some(integer(key, value)?),
+                b"uid" => records.uid = Some(integer(key, value)?),
+                b"gid" => records.gid = Some(integer(key, value)?),
+                b"mtime" => {
+                    let time = Timestamp::parse(value).ok_or_else(|| unusable(key))?;
+                    records.mtime = Some(time);
+                }
+                b"hdrcharset" if !matches!(value, b"BINARY" | b"ISO-IR 10646 2000 UTF-8") => {
+                    return Err(unusable(key).into());
+                }
+                b"SCHILY.devmajor" | b"SCHILY.devminor" => records.has_device = true,
+                _ if is_sparse(key) => return Err(Defect::Sparse.into()),
+                _ => {
+                    if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
+                        records.xattrs.insert(xattr_name(key, name)?, value.to_vec());
+                    } else if let Some(name) = key.strip_prefix(b"LIBARCHIVE.xattr.") {
+                        let name = percent_decode(name).ok_or_else(|| unusable(key))?;
+                        let value = base64(value).ok_or_else(|| unusable(key))?;
+                        if portable.insert(xattr_name(key, &name)?, value).is_some() {
+                            return Err(duplicate(key).into());
+                        }
+                    } else if is_windows(key) {
+                        records.windows.insert(shown(key), value.to_vec());
+                    }
+                }
+            }
+        }
+        records.merge(portable)?;
+        records.check(limits)?;
+        Ok(records)
+    }
+
+    /// Adds the attributes in libarchive's own form, which it writes beside the common one.
+    fn merge(&mut self, portable: BTreeMap<Vec<u8>, Vec<u8>>) -> Result<(), Defect> {
+        for (name, value) in portable {
+            match self.xattrs.get(&name) {
+                Some(other) if *other != value => return Err(Defect::XattrConflict(shown(&name))),
+                Some(_) => {}
+                None => {
+                    self.xattrs.insert(name, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, limits: &Limits) -> Result<(), Fault> {
+        if self.xattrs.len() > limits.xattrs {
+            return Err(Fault::Limit(LimitExceeded::Xattrs(limits.xattrs)));
+        }
+        let bytes: usize = self.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if bytes > limits.xattr_bytes {
+            return Err(Fault::Limit(LimitExceeded::XattrBytes(limits.xattr_bytes)));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a global header that says anything of entries: GNU tar and Python apply it to all that
+/// follow, Go's container tools skip it. Comments, as `git archive` writes, are good.
+pub(super) fn check_global(body: &[u8]) -> Result<(), Defect> {
+    for (key, _) in split(body)? {
+        let speaks_of_entries = matches!(
+            key,
+            b"path" | b"linkpath" | b"size" | b"uid" | b"gid" | b"uname" | b"gname" | b"mtime"
+        ) || is_sparse(key)
+            || is_windows(key)
+            || [&b"SCHILY."[..], b"LIBARCHIVE."].iter().any(|prefix| key.starts_with(prefix));
+        if speaks_of_entries {
+            return Err(Defect::PaxGlobal(shown(key)));
+        }
+    }
+    Ok(())
+}
+
+/// A key and its value.
+type Record<'a> = (&'a [u8], &'a [u8]);
+
+/// The records of a header, `LENGTH KEY=VALUE\n` each, no key twice.
+fn split(body: &[u8]) -> Result<Vec<Record<'_>>, Defect> {
+    let mut records = Vec::new();
+    let mut rest = body;
+    while !rest.is_empty() {
+        let (record, after) = first(rest).ok_or(Defect::PaxRecord)?;
+        records.push(record);
+        rest = after;
+    }
+    match repeated(&records) {
+        Some(key) => Err(duplicate(key)),
+        None => Ok(records),
+    }
+}
+
+fn first(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
+    let space = bytes.iter().take(20).position(|byte| *byte == b' ')?;
+    let digits = &bytes[..space];
+    if digits.first() == Some(&b'0') {
+        return None;
+    }
+    let length = usize::try_from(decimal(digits)?).ok()?;
+    let record = bytes.get(space + 1..length)?;
+    let (b'\n', record) = record.split_last()? else { return None };
+    let equals = record.iter().position(|byte| *byte == b'=')?;
+    let (key, value) = (&record[..equals], &record[equals + 1..]);
+    let good = !key.is_empty() && !key.contains(&0) && !key.contains(&b'\n');
+    good.then_some(((key, value), &bytes[length..]))
+}
+
+fn repeated<'a>(records: &[Record<'a>]) -> Option<&'a [u8]> {
+    if records.len() < 8 {
+        let mut keys = records.iter().enumerate();
+        return keys
+            .find(|(index, (key, _))| records[..*index].iter().any(|(other, _)| other == key))
+            .map(|(_, (key, _))| *key);
+    }
+    let mut keys: Vec<_> = records.iter().map(|(key, _)| *key).collect();
+    keys.sort_unstable();
+    keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+}
+
+/// Empty names are refused: Go falls back to the header's name, Python takes the empty one.
+fn name(key: &[u8], value: &[u8]) -> Result<Vec<u8>, Defect> {
+    match value.is_empty() || value.contains(&0) {
+        true => Err(unusable(key)),
+        false => Ok(value.to_vec()),
+    }
+}
+
+fn integer(key: &[u8], value: &[u8]) -> Result<u64, Defect> {
+    decimal(value).filter(|value| i64::try_from(*value).is_ok()).ok_or_else(|| unusable(key))
+}
+
+fn xattr_name(key: &[u8], name: &[u8]) -> Result<Vec<u8>, Defect> {
+    match name.is_empty() || name.contains(&0) {
+        true => Err(unusable(key)),
+        false => Ok(name.to_vec()),
+    }
+}
+
+fn is_sparse(key: &[u8]) -> bool {
+    key.starts_with(b"GNU.sparse.")
+        || key == b"SCHILY.realsize"
+        || key.starts_with(b"SUN.holesdata")
+}
+
+fn is_windows(key: &[u8]) -> bool {
+    key.starts_with(b"MSWINDOWS.") || key == b"LIBARCHIVE.creationtime"
+}
+
+fn base64(value: &[u8]) -> Option<Vec<u8>> {
+    STANDARD_NO_PAD.decode(value).or_else(|_| STANDARD.decode(value)).ok()
+}
+
+fn percent_decode(name: &[u8]) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if *byte != b'%' {
+            decoded.push(*byte);
+            continue;
+        }
+        let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        decoded.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = &rest[2..];
+    }
+    Some(decoded)
+}
+
+fn duplicate(key: &[u8]) -> Defect {
+    Defect::PaxDuplicate(shown(key))
+}
+
+fn unusable(key: &[u8]) -> Defect {
+    Defect::PaxValue(shown(key))
+}
+
+fn shown(key: &[u8]) -> String {
+    key.escape_ascii().to_string()
+}

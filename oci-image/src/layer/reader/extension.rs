@@ -1,0 +1,73 @@
+//! The headers that only speak of the entry after them.
+
+use crate::layer::pax::{self, Fault, Records};
+use crate::layer::{Defect, LimitExceeded, Limits};
+
+/// What was said before an entry.
+#[derive(Debug, Default)]
+pub(super) struct Extensions {
+    offset: Option<u64>,
+    pub(super) pax: Option<Records>,
+    pub(super) long_name: Option<Vec<u8>>,
+    pub(super) long_link: Option<Vec<u8>>,
+}
+
+impl Extensions {
+    /// Where the first one stands.
+    pub(super) fn offset(&self) -> Option<u64> {
+        self.offset
+    }
+
+    /// How long one of a type may be in bytes, and what to say if it is longer.
+    pub(super) fn limit(kind: u8, limits: &Limits) -> (usize, LimitExceeded) {
+        match kind {
+            b'x' | b'g' => (limits.pax_bytes, LimitExceeded::PaxBytes(limits.pax_bytes)),
+            _ => {
+                let with_end = limits.path_bytes.saturating_add(1);
+                (with_end, LimitExceeded::PathBytes(limits.path_bytes))
+            }
+        }
+    }
+
+    pub(super) fn add(
+        &mut self,
+        kind: u8,
+        body: &[u8],
+        offset: u64,
+        limits: &Limits,
+    ) -> Result<(), Fault> {
+        if kind == b'g' {
+            pax::check_global(body)?;
+            // Go forgets what stands before a global header, others keep it.
+            return match self.offset {
+                Some(_) => Err(Defect::ExtensionAlone.into()),
+                None => Ok(()),
+            };
+        }
+        self.offset.get_or_insert(offset);
+        let taken = match kind {
+            b'x' => self.pax.replace(Records::parse(body, limits)?).is_some(),
+            b'L' => self.long_name.replace(long(body)?).is_some(),
+            _ => self.long_link.replace(long(body)?).is_some(),
+        };
+        let (path, link) = match &self.pax {
+            Some(records) => (records.path.is_some(), records.link.is_some()),
+            None => (false, false),
+        };
+        let both = path && self.long_name.is_some() || link && self.long_link.is_some();
+        match taken || both {
+            true => Err(Defect::ExtensionTwice.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The text of a GNU long name: up to the NUL byte, which is the last or missing.
+fn long(body: &[u8]) -> Result<Vec<u8>, Defect> {
+    let end = body.iter().position(|byte| *byte == 0).unwrap_or(body.len());
+    let (text, rest) = body.split_at(end);
+    match text.is_empty() || rest.iter().any(|byte| *byte != 0) {
+        true => Err(Defect::LongName),
+        false => Ok(text.to_vec()),
+    }
+}

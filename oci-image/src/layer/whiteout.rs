@@ -1,0 +1,51 @@
+//! The names by which an archive says that something is gone.
+
+use super::{Defect, EntryPath};
+
+/// What the name of a whiteout begins with.
+pub(super) const PREFIX: &str = ".wh.";
+
+/// The name that makes a directory opaque.
+pub(super) const OPAQUE: &str = ".wh..wh..opq";
+
+/// What a path in an archive is a marker of.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Marker {
+    None,
+    Whiteout(EntryPath),
+    Opaque(EntryPath),
+}
+
+/// Reads the marker that a path may be.
+///
+/// All names that begin with `.wh.` are reserved, in the middle of a path too. Those that mark
+/// nothing sensible, AUFS's own (`.wh..wh.plnk`) among them, are refused: some tools skip them,
+/// some create them, and some take them for whiteouts.
+pub(super) fn marker(path: &EntryPath) -> Result<Marker, Defect> {
+    let bytes = path.as_bytes();
+    let is_plain = !bytes.windows(4).any(|part| part == PREFIX.as_bytes());
+    if is_plain {
+        return Ok(Marker::None);
+    }
+    let mut components = path.components();
+    let last = components.next_back();
+    for name in components {
+        if name.starts_with(PREFIX.as_bytes()) {
+            return Err(reserved(name));
+        }
+    }
+    let Some((name, directory)) = last.zip(path.parent()) else { return Ok(Marker::None) };
+    let Some(hidden) = name.strip_prefix(PREFIX.as_bytes()) else { return Ok(Marker::None) };
+    if name == OPAQUE.as_bytes() {
+        return Ok(Marker::Opaque(directory));
+    }
+    match hidden {
+        b"" | b"." | b".." => Err(reserved(name)),
+        _ if hidden.starts_with(PREFIX.as_bytes()) => Err(reserved(name)),
+        _ => Ok(Marker::Whiteout(directory.joined(hidden))),
+    }
+}
+
+fn reserved(name: &[u8]) -> Defect {
+    Defect::ReservedName(name.to_vec())
+}

@@ -1,0 +1,4 @@
+//! Layers as streams.
+
+mod archive;
+mod read;
