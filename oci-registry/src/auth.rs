@@ -1,0 +1,267 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::{HeaderMap, HeaderValue, header};
+use oci_digest::Digest;
+
+use crate::refusal::{Code, Refusal};
+use crate::{Limits, RepositoryName};
+
+mod grant;
+mod token;
+
+pub(crate) use grant::Need;
+pub use grant::{Action, Grant};
+pub(crate) use token::TokenRequest;
+use token::Tokens;
+
+/// Who may do what. Without one, everybody may do everything.
+///
+/// ```
+/// use oci_registry::{Action, Auth, Grant};
+///
+/// let auth = Auth::bearer()
+///     .user("alice", "secret", [Grant::all("team/*")])
+///     .anonymous([Grant::new("public/*", [Action::Pull])]);
+/// ```
+#[derive(Clone)]
+pub struct Auth {
+    scheme: Scheme,
+    service: String,
+    realm: Option<String>,
+    users: Vec<User>,
+    anonymous: Vec<Grant>,
+    token_age: Duration,
+    token_uses: u64,
+    tokens: Arc<Tokens>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Basic,
+    Bearer,
+}
+
+#[derive(Clone)]
+struct User {
+    name: String,
+    /// A digest, so that comparing takes the same time whatever is wrong.
+    password: Digest,
+    grants: Vec<Grant>,
+}
+
+/// Who sent a request, as far as the registry can know, and so what it may do.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    grants: Vec<Grant>,
+    /// It has shown credentials, and they were right.
+    known: bool,
+    /// What to answer when it may not.
+    challenge: Option<Challenge>,
+}
+
+#[derive(Debug)]
+struct Challenge {
+    scheme: Scheme,
+    realm: String,
+    service: String,
+}
+
+impl Auth {
+    /// By user name and password with each request.
+    pub fn basic() -> Self {
+        Self::new(Scheme::Basic)
+    }
+
+    /// By tokens, which the registry itself gives at `/token` for user name and password: by `GET`,
+    /// and by `POST` in the manner of OAuth 2 with refresh tokens. Tokens are random text; the
+    /// registry keeps what they are good for.
+    pub fn bearer() -> Self {
+        Self::new(Scheme::Bearer)
+    }
+
+    fn new(scheme: Scheme) -> Self {
+        Self {
+            scheme,
+            service: "oci-registry".into(),
+            realm: None,
+            users: Vec::new(),
+            anonymous: Vec::new(),
+            token_age: Duration::from_secs(300),
+            token_uses: u64::MAX,
+            tokens: Arc::default(),
+        }
+    }
+
+    /// Adds a user.
+    #[must_use]
+    pub fn user(
+        mut self,
+        name: impl Into<String>,
+        password: impl AsRef<[u8]>,
+        grants: impl IntoIterator<Item = Grant>,
+    ) -> Self {
+        let (name, password) = (name.into(), Digest::sha256(password));
+        self.users.push(User { name, password, grants: grants.into_iter().collect() });
+        self
+    }
+
+    /// What is granted without credentials; everything else is not.
+    #[must_use]
+    pub fn anonymous(mut self, grants: impl IntoIterator<Item = Grant>) -> Self {
+        self.anonymous.extend(grants);
+        self
+    }
+
+    /// The realm of challenges. By default `/token` of the host that the client asked (bearer), or
+    /// the name of the service (basic).
+    #[must_use]
+    pub fn realm(mut self, realm: impl Into<String>) -> Self {
+        self.realm = Some(realm.into());
+        self
+    }
+
+    /// How long a token is good. Default 5 minutes.
+    #[must_use]
+    pub fn token_age(mut self, age: Duration) -> Self {
+        self.token_age = age;
+        self
+    }
+
+    /// For how many requests a token is good, so that a test can let it end in the middle of a push.
+    /// Default: any number.
+    #[must_use]
+    pub fn token_uses(mut self, uses: u64) -> Self {
+        self.token_uses = uses;
+        self
+    }
+
+    /// Finds out who sent these headers.
+    pub(crate) fn identify(&self, headers: &HeaderMap, host: &str) -> Result<Identity, Refusal> {
+        let challenge = self.challenge(host);
+        let Some(credentials) = headers.get(header::AUTHORIZATION) else {
+            return Ok(Identity {
+                grants: self.anonymous.clone(),
+                known: false,
+                challenge: Some(challenge),
+            });
+        };
+        let (scheme, value) =
+            credentials.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
+        let grants = match self.scheme {
+            Scheme::Basic if scheme.eq_ignore_ascii_case("basic") => self.by_password(value),
+            Scheme::Bearer if scheme.eq_ignore_ascii_case("bearer") => {
+                self.tokens.grants(value.trim())
+            }
+            _ => None,
+        };
+        match grants {
+            Some(grants) => Ok(Identity { grants, known: true, challenge: Some(challenge) }),
+            None => Err(challenge.refusal(None, Some("invalid_token"))),
+        }
+    }
+
+    fn by_password(&self, basic: &str) -> Option<Vec<Grant>> {
+        let (name, password) = split_basic(basic)?;
+        self.login(&name, &password).map(|user| user.grants.clone())
+    }
+
+    fn login(&self, name: &str, password: &str) -> Option<&User> {
+        let password = Digest::sha256(password);
+        self.users.iter().find(|user| user.name == name && user.password == password)
+    }
+
+    fn challenge(&self, host: &str) -> Challenge {
+        let realm = self.realm.clone().unwrap_or_else(|| match self.scheme {
+            Scheme::Basic => self.service.clone(),
+            Scheme::Bearer => format!("http://{host}/token"),
+        });
+        Challenge { scheme: self.scheme, realm, service: self.service.clone() }
+    }
+
+    /// Gives a token, if there are tokens here at all.
+    pub(crate) fn give_token(
+        &self,
+        request: &TokenRequest,
+        limits: &Limits,
+    ) -> Result<serde_json::Value, Refusal> {
+        if self.scheme != Scheme::Bearer {
+            return Err(Refusal::new(Code::Unsupported, "there are no tokens here")
+                .status(http::StatusCode::NOT_FOUND));
+        }
+        self.tokens.answer(self, request, limits)
+    }
+}
+
+fn split_basic(basic: &str) -> Option<(String, String)> {
+    let decoded = BASE64_STANDARD.decode(basic.trim()).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    text.split_once(':').map(|(name, password)| (name.to_owned(), password.to_owned()))
+}
+
+impl Identity {
+    /// Somebody where there is no authorisation.
+    pub(crate) fn anybody() -> Self {
+        Self { grants: vec![Grant::all("*")], known: true, challenge: None }
+    }
+
+    pub(crate) fn may(&self, action: Action, repository: &RepositoryName) -> bool {
+        self.grants.iter().any(|grant| grant.allows(action, repository))
+    }
+
+    /// The one place where a request is let through: every route says what it needs.
+    pub(crate) fn require(&self, need: Need<'_>) -> Result<(), Refusal> {
+        let allowed = match need {
+            Need::Nothing => true,
+            Need::Identity => self.known,
+            Need::Access(action, repository) => self.may(action, repository),
+        };
+        match &self.challenge {
+            _ if allowed => Ok(()),
+            Some(challenge) if !self.known => Err(challenge.refusal(Some(need), None)),
+            Some(challenge) if challenge.scheme == Scheme::Bearer => {
+                Err(challenge.refusal(Some(need), Some("insufficient_scope")))
+            }
+            _ => Err(Refusal::new(Code::Denied, "you may not do this here")),
+        }
+    }
+}
+
+impl Challenge {
+    fn refusal(&self, need: Option<Need<'_>>, error: Option<&str>) -> Refusal {
+        let mut text = match self.scheme {
+            Scheme::Basic => format!("Basic realm=\"{}\"", self.realm),
+            Scheme::Bearer => {
+                format!("Bearer realm=\"{}\",service=\"{}\"", self.realm, self.service)
+            }
+        };
+        if self.scheme == Scheme::Bearer {
+            if let Some(Need::Access(action, repository)) = need {
+                text.push_str(&format!(",scope=\"repository:{repository}:{}\"", action.scope()));
+            }
+            if let Some(error) = error {
+                text.push_str(&format!(",error=\"{error}\""));
+            }
+        }
+        let refusal = Refusal::new(Code::Unauthorized, "authentication is required");
+        match HeaderValue::try_from(text) {
+            Ok(value) => refusal.header(header::WWW_AUTHENTICATE, value),
+            Err(_) => refusal,
+        }
+    }
+}
+
+/// Shows no password and no token.
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let users: Vec<&str> = self.users.iter().map(|user| user.name.as_str()).collect();
+        f.debug_struct("Auth")
+            .field("scheme", &self.scheme)
+            .field("users", &users)
+            .field("anonymous", &self.anonymous)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,73 @@
+use crate::RepositoryName;
+
+/// What can be done with a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Action {
+    /// Read blobs, manifests, tags and referrers; mount from it.
+    Pull,
+    /// Write blobs and manifests, and set tags; mount into it.
+    Push,
+    /// Delete tags, manifests and blobs.
+    Delete,
+}
+
+impl Action {
+    pub(crate) const ALL: [Self; 3] = [Self::Pull, Self::Push, Self::Delete];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "push",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// What a client is told to ask for: who pushes looks first what is there.
+    pub(crate) fn scope(self) -> &'static str {
+        match self {
+            Self::Push => "pull,push",
+            other => other.name(),
+        }
+    }
+}
+
+/// Actions on the repositories of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pattern: String,
+    actions: Vec<Action>,
+}
+
+impl Grant {
+    /// Some actions on the repository `pattern`; on those below `a` if it is `a/*`; on all if it is `*`.
+    pub fn new(pattern: impl Into<String>, actions: impl IntoIterator<Item = Action>) -> Self {
+        Self { pattern: pattern.into(), actions: actions.into_iter().collect() }
+    }
+
+    /// All actions on the repositories of `pattern`.
+    pub fn all(pattern: impl Into<String>) -> Self {
+        Self::new(pattern, Action::ALL)
+    }
+
+    pub(crate) fn allows(&self, action: Action, repository: &RepositoryName) -> bool {
+        self.actions.contains(&action) && self.covers(repository.as_str())
+    }
+
+    fn covers(&self, repository: &str) -> bool {
+        match self.pattern.strip_suffix('*') {
+            Some("") => true,
+            Some(prefix) => prefix.ends_with('/') && repository.starts_with(prefix),
+            None => self.pattern == repository,
+        }
+    }
+}
+
+/// What a request needs to be let through.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Need<'a> {
+    Nothing,
+    /// To be somebody: what is listed is only what that one may see.
+    Identity,
+    Access(Action, &'a RepositoryName),
+}

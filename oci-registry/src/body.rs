@@ -1,0 +1,80 @@
+//! The body of a response.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt as _};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+
+use crate::store::Blob;
+
+/// The body of a response of [`Registry`](crate::Registry): bytes, or a stream of a blob.
+///
+/// An error means that the store failed or a fault was asked for; a server must then cut the
+/// connection, so that the client sees that the content is not whole.
+pub struct Body(UnsyncBoxBody<Bytes, io::Error>);
+
+/// How much of a blob is read at a time, in bytes.
+const PIECE: u64 = 256 * 1024;
+
+impl Body {
+    pub(crate) fn empty() -> Self {
+        Self::full(Bytes::new())
+    }
+
+    pub(crate) fn full(bytes: Bytes) -> Self {
+        Self(Full::new(bytes).map_err(|never| match never {}).boxed_unsync())
+    }
+
+    pub(crate) fn stream(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
+        Self(StreamBody::new(pieces.map(|piece| piece.map(Frame::data))).boxed_unsync())
+    }
+
+    /// `length` bytes of `blob` from `first` on.
+    pub(crate) fn blob(blob: Blob, first: u64, length: u64) -> Self {
+        Self::stream(stream::try_unfold(Some((blob, first, length)), |state| async {
+            let Some((blob, first, left)) = state.filter(|state| state.2 > 0) else {
+                return Ok(None);
+            };
+            let length = left.min(PIECE);
+            let read = move || blob.read_at(first, length).map(|piece| (piece, blob));
+            let (piece, blob) = tokio::task::spawn_blocking(read).await??;
+            Ok(Some((piece, Some((blob, first + length, left - length)))))
+        }))
+    }
+
+    pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+        self.0.into_data_stream()
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Pin::new(&mut self.0).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("size", &self.0.size_hint()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,262 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+
+mod apply;
+
+pub use apply::Disconnect;
+pub(crate) use apply::Faults;
+
+/// Something that goes wrong on demand, so that a client's error paths can be tested.
+///
+/// The first argument of every constructor says which requests are meant: those whose path and query contain this text
+/// (`""`: all). [`method`](Self::method), [`after`](Self::after) and [`times`](Self::times) narrow it.
+/// Several faults may meet the same request; the first that gives an answer of its own wins, and the
+/// ones that change an answer change it in their order.
+///
+/// ```
+/// use http::{Method, StatusCode};
+/// use oci_registry::Fault;
+///
+/// let faults = [
+///     // Two refusals, and then it works.
+///     Fault::status("/manifests/", StatusCode::TOO_MANY_REQUESTS).header("retry-after", "0").times(2),
+///     // The second blob breaks off, once.
+///     Fault::cut_body("/blobs/", 1000).method(Method::GET).after(1).times(1),
+/// ];
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fault {
+    path: String,
+    method: Option<Method>,
+    after: u64,
+    times: u64,
+    effect: Effect,
+}
+
+#[derive(Clone, Debug)]
+enum Effect {
+    // Instead of the answer.
+    Answer { status: StatusCode, headers: Vec<(HeaderName, HeaderValue)>, body: Bytes },
+    RedirectLoop,
+    Disconnect,
+    // Before the request is carried out.
+    Delay(Duration),
+    DropRequestHeader(HeaderName),
+    WrongRange,
+    DropQuery(&'static str),
+    // After it was carried out.
+    LoseAnswer,
+    CutBody(u64),
+    SlowBody { piece: usize, pause: Duration },
+    WrongBytes,
+    TruncateBody(u64),
+    ExtendBody(Bytes),
+    SetHeader(HeaderName, HeaderValue),
+    DropHeader(HeaderName),
+    LinkLoop,
+}
+
+/// Answers instead of the registry.
+impl Fault {
+    /// A status, with an error body of the specification's form when it is an error.
+    pub fn status(path: impl Into<String>, status: StatusCode) -> Self {
+        let body = if status.is_client_error() {
+            let code = match status {
+                StatusCode::UNAUTHORIZED => "UNAUTHORIZED",
+                StatusCode::FORBIDDEN => "DENIED",
+                StatusCode::TOO_MANY_REQUESTS => "TOOMANYREQUESTS",
+                _ => "UNSUPPORTED",
+            };
+            format!(r#"{{"errors":[{{"code":"{code}","message":"this fault was asked for"}}]}}"#)
+        } else {
+            String::new()
+        };
+        Self::answer(path, status, body)
+    }
+
+    /// A status with a body of your own.
+    pub fn answer(path: impl Into<String>, status: StatusCode, body: impl Into<Bytes>) -> Self {
+        Self::new(path, Effect::Answer { status, headers: Vec::new(), body: body.into() })
+    }
+
+    /// A redirect (307) to a location, which may be of another host.
+    pub fn redirect(path: impl Into<String>, location: &str) -> Self {
+        Self::answer(path, StatusCode::TEMPORARY_REDIRECT, "").header("location", location)
+    }
+
+    /// A redirect (307) to the very URL that was asked for.
+    pub fn redirect_loop(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::RedirectLoop)
+    }
+
+    /// The connection is closed without an answer, and nothing was done.
+    pub fn disconnect(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::Disconnect)
+    }
+}
+
+/// Changes of what the registry understands.
+impl Fault {
+    /// Waits before it does anything.
+    pub fn delay(path: impl Into<String>, delay: Duration) -> Self {
+        Self::new(path, Effect::Delay(delay))
+    }
+
+    /// Answers with the whole blob (200) where a range was asked for.
+    pub fn ignore_range(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::DropRequestHeader(header::RANGE))
+    }
+
+    /// Answers with a range (206) that begins at 0, whatever was asked for. The answer is honest about
+    /// it in its `Content-Range`.
+    pub fn wrong_range(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::WrongRange)
+    }
+
+    /// Answers a mount with an upload session (202), as registries may that do not have the blob.
+    pub fn refuse_mount(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::DropQuery("mount"))
+    }
+
+    /// Answers the push of a blob by a single `POST` with an upload session (202), as registries may.
+    pub fn refuse_single_post(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::DropQuery("digest")).method(Method::POST)
+    }
+
+    /// Ignores the tags of a push by digest, as registries do that know v1.1 only.
+    pub fn ignore_tags(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::DropQuery("tag"))
+    }
+
+    /// Ignores the filter for referrers, as registries may.
+    pub fn ignore_filter(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::DropQuery("artifactType"))
+    }
+}
+
+/// Changes of the answer, after the request was carried out.
+impl Fault {
+    /// Closes the connection without an answer, though the work is done.
+    pub fn lose_answer(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::LoseAnswer)
+    }
+
+    /// Closes the connection after this many bytes of the body. `Content-Length` is that of the whole,
+    /// so the client can see it.
+    pub fn cut_body(path: impl Into<String>, bytes: u64) -> Self {
+        Self::new(path, Effect::CutBody(bytes))
+    }
+
+    /// Sends the body in pieces of so many bytes, with a pause before each.
+    pub fn slow_body(path: impl Into<String>, piece: usize, pause: Duration) -> Self {
+        Self::new(path, Effect::SlowBody { piece: piece.max(1), pause })
+    }
+
+    /// Changes one bit of the body, in its first byte. Size and headers stay.
+    pub fn wrong_bytes(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::WrongBytes)
+    }
+
+    /// Sends the first bytes of the body only, as if they were all: `Content-Length` agrees.
+    pub fn truncate_body(path: impl Into<String>, bytes: u64) -> Self {
+        Self::new(path, Effect::TruncateBody(bytes))
+    }
+
+    /// Sends more bytes after the body, as if they were part of it: `Content-Length` agrees.
+    pub fn extend_body(path: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
+        Self::new(path, Effect::ExtendBody(bytes.into()))
+    }
+
+    /// Says in `Docker-Content-Digest` that the content is another: the digest of nothing.
+    pub fn wrong_digest_header(path: impl Into<String>) -> Self {
+        let digest = oci_digest::Digest::sha256([]);
+        Self::set_header(path, "docker-content-digest", digest.as_str())
+    }
+
+    /// Sets a header of the answer.
+    ///
+    /// # Panics
+    /// If name or value cannot be those of a header: both are written in the test.
+    pub fn set_header(path: impl Into<String>, name: &str, value: &str) -> Self {
+        let (name, value) = header_of(name, value);
+        Self::new(path, Effect::SetHeader(name, value))
+    }
+
+    /// Leaves a header out of the answer, such as `docker-content-digest`, `content-length`,
+    /// `location`, `oci-subject` or `range`. A body without `content-length` is sent in chunks.
+    ///
+    /// # Panics
+    /// If the name cannot be that of a header: it is written in the test.
+    pub fn without_header(path: impl Into<String>, name: &str) -> Self {
+        Self::new(path, Effect::DropHeader(header_of(name, "").0))
+    }
+
+    /// Says in `Link` that the next page is this very page.
+    pub fn link_loop(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::LinkLoop)
+    }
+}
+
+/// Which requests are meant.
+impl Fault {
+    /// Only requests by this method.
+    #[must_use]
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = Some(method);
+        self
+    }
+
+    /// Not the first so many requests of those that are meant.
+    #[must_use]
+    pub fn after(mut self, requests: u64) -> Self {
+        self.after = requests;
+        self
+    }
+
+    /// So many requests, and then no more. Default: all.
+    #[must_use]
+    pub fn times(mut self, requests: u64) -> Self {
+        self.times = requests;
+        self
+    }
+
+    /// Adds a header to an answer of one's own ([`status`](Self::status), [`answer`](Self::answer),
+    /// [`redirect`](Self::redirect)), such as `retry-after` or `www-authenticate`. Other faults have no
+    /// answer of their own and stay as they are.
+    ///
+    /// # Panics
+    /// If name or value cannot be those of a header: both are written in the test.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if let Effect::Answer { headers, .. } = &mut self.effect {
+            headers.push(header_of(name, value));
+        }
+        self
+    }
+
+    fn new(path: impl Into<String>, effect: Effect) -> Self {
+        Self { path: path.into(), method: None, after: 0, times: u64::MAX, effect }
+    }
+
+    fn is_for(&self, method: &Method, uri: &Uri) -> bool {
+        let url = uri.path_and_query().map_or("/", |url| url.as_str());
+        self.method.as_ref().is_none_or(|only| only == method) && url.contains(&self.path)
+    }
+}
+
+fn header_of(name: &str, value: &str) -> (HeaderName, HeaderValue) {
+    let name = name.parse().expect("a fault's header name is written in the test");
+    (name, value.parse().expect("a fault's header value is written in the test"))
+}
+
+/// One fault is a list of one.
+impl IntoIterator for Fault {
+    type Item = Self;
+    type IntoIter = std::iter::Once<Self>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        std::iter::once(self)
+    }
+}

@@ -1,0 +1,226 @@
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt as _};
+use http::{Method, StatusCode, Uri, header, request};
+
+use super::{Effect, Fault};
+use crate::Body;
+use crate::reply::Reply;
+
+/// A fault asked for the connection to be closed without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a fault closes the connection")]
+#[non_exhaustive]
+pub struct Disconnect;
+
+/// The faults of a registry, and how often each was met.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Mutex<Vec<(Fault, u64)>>);
+
+/// The faults that one request meets.
+pub(crate) struct Matching(Vec<Effect>);
+
+impl Faults {
+    pub(crate) fn add(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.lock().extend(faults.into_iter().map(|fault| (fault, 0)));
+    }
+
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    pub(crate) fn matching(&self, method: &Method, uri: &Uri) -> Matching {
+        let mut faults = self.lock();
+        let met = faults.iter_mut().filter(|(fault, _)| fault.is_for(method, uri));
+        let active = met.filter_map(|(fault, seen)| {
+            let turn = *seen;
+            *seen += 1;
+            let range = fault.after..fault.after.saturating_add(fault.times);
+            range.contains(&turn).then(|| fault.effect.clone())
+        });
+        Matching(active.collect())
+    }
+
+    /// Each change of the list is one call, so there is nothing half done after a panic.
+    fn lock(&self) -> MutexGuard<'_, Vec<(Fault, u64)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Matching {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What happens before the request is carried out; an answer, if it is not carried out at all.
+    pub(crate) async fn before(
+        &self,
+        head: &mut request::Parts,
+    ) -> Result<Option<Reply>, Disconnect> {
+        for effect in &self.0 {
+            match effect {
+                Effect::Delay(delay) => tokio::time::sleep(*delay).await,
+                Effect::DropRequestHeader(name) => {
+                    head.headers.remove(name);
+                }
+                Effect::WrongRange => begin_at_zero(head),
+                Effect::DropQuery(name) => drop_query(head, name),
+                Effect::Disconnect => return Err(Disconnect),
+                Effect::RedirectLoop => {
+                    let reply = Reply::new(StatusCode::TEMPORARY_REDIRECT);
+                    return Ok(Some(reply.header(header::LOCATION, own_url(head))));
+                }
+                Effect::Answer { status, headers, body } => {
+                    let mut reply = Reply::new(*status).bytes(body.clone());
+                    reply.headers.extend(headers.iter().cloned());
+                    return Ok(Some(reply));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// What happens to the answer.
+    pub(crate) fn after(
+        self,
+        head: &request::Parts,
+        mut reply: Reply,
+    ) -> Result<Reply, Disconnect> {
+        for effect in self.0 {
+            reply = match effect {
+                Effect::LoseAnswer => return Err(Disconnect),
+                Effect::CutBody(bytes) => change(reply, |body| cut(body, bytes)),
+                Effect::SlowBody { piece, pause } => change(reply, |body| slow(body, piece, pause)),
+                Effect::WrongBytes => change(reply, wrong),
+                Effect::TruncateBody(bytes) => {
+                    let length = length(&reply).map(|length| length.min(bytes));
+                    resize(change(reply, |body| first(body, bytes)), length)
+                }
+                Effect::ExtendBody(more) => {
+                    let length = length(&reply).map(|length| length + more.len() as u64);
+                    let more = stream::iter([Ok(more)]);
+                    resize(
+                        change(reply, |body| Body::stream(body.into_stream().chain(more))),
+                        length,
+                    )
+                }
+                Effect::SetHeader(name, value) => {
+                    reply.headers.insert(name, value);
+                    reply
+                }
+                Effect::DropHeader(name) => {
+                    reply.headers.remove(&name);
+                    // Else the length would be known, and told, all the same.
+                    change(reply, |body| Body::stream(body.into_stream()))
+                }
+                Effect::LinkLoop => {
+                    reply.header(header::LINK, format_args!("<{}>; rel=\"next\"", own_url(head)))
+                }
+                _ => reply,
+            };
+        }
+        Ok(reply)
+    }
+}
+
+fn own_url(head: &request::Parts) -> &str {
+    head.uri.path_and_query().map_or("/", |url| url.as_str())
+}
+
+/// `bytes=5-9` becomes `bytes=0-9`.
+fn begin_at_zero(head: &mut request::Parts) {
+    let range = head.headers.get(header::RANGE).and_then(|range| range.to_str().ok());
+    let last = range.and_then(|range| range.split_once('-')).map(|range| range.1);
+    if let Some(Ok(range)) = last.map(|last| format!("bytes=0-{last}").parse()) {
+        head.headers.insert(header::RANGE, range);
+    }
+}
+
+fn drop_query(head: &mut request::Parts, name: &str) {
+    let Some(query) = head.uri.query() else { return };
+    let is_other = |pair: &&str| pair.split('=').next() != Some(name);
+    let query: Vec<&str> = query.split('&').filter(is_other).collect();
+    // What was part of a URL is part of one again.
+    if let Ok(uri) = format!("{}?{}", head.uri.path(), query.join("&")).parse() {
+        head.uri = uri;
+    }
+}
+
+fn change(mut reply: Reply, change: impl FnOnce(Body) -> Body) -> Reply {
+    reply.body = change(reply.body);
+    reply
+}
+
+fn length(reply: &Reply) -> Option<u64> {
+    reply.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn resize(reply: Reply, length: Option<u64>) -> Reply {
+    match length {
+        Some(length) => reply.header(header::CONTENT_LENGTH, length),
+        None => reply,
+    }
+}
+
+/// The first bytes of a body.
+fn pieces(body: Body, bytes: u64) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    let state = (Box::pin(body.into_stream()), bytes);
+    stream::unfold(state, |(mut pieces, left)| async move {
+        if left == 0 {
+            return None;
+        }
+        let piece = match pieces.next().await? {
+            Ok(mut piece) => {
+                piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                Ok(piece)
+            }
+            error => error,
+        };
+        let length = piece.as_ref().map_or(0, Bytes::len) as u64;
+        Some((piece, (pieces, left - length)))
+    })
+}
+
+fn first(body: Body, bytes: u64) -> Body {
+    Body::stream(pieces(body, bytes))
+}
+
+fn cut(body: Body, bytes: u64) -> Body {
+    let end = stream::once(async {
+        // Gives the server a chance to send what it was given before the connection ends.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Err(io::Error::new(io::ErrorKind::ConnectionAborted, Disconnect))
+    });
+    Body::stream(pieces(body, bytes).chain(end))
+}
+
+fn slow(body: Body, size: usize, pause: Duration) -> Body {
+    let state = (Box::pin(body.into_stream()), Bytes::new());
+    Body::stream(stream::unfold(state, move |(mut pieces, mut rest)| async move {
+        while rest.is_empty() {
+            match pieces.next().await? {
+                Ok(piece) => rest = piece,
+                error => return Some((error, (pieces, Bytes::new()))),
+            }
+        }
+        tokio::time::sleep(pause).await;
+        let piece = rest.split_to(size.min(rest.len()));
+        Some((Ok(piece), (pieces, rest)))
+    }))
+}
+
+fn wrong(body: Body) -> Body {
+    let mut first = true;
+    Body::stream(body.into_stream().map(move |piece| {
+        let mut bytes = Vec::from(piece?);
+        if let (true, Some(byte)) = (first, bytes.first_mut()) {
+            *byte ^= 1;
+            first = false;
+        }
+        Ok(bytes.into())
+    }))
+}

@@ -1,0 +1,107 @@
+//! The body of a request.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+
+use crate::Limits;
+use crate::refusal::{Code, Refusal};
+
+/// A request's body, read within limits of size and time.
+pub(crate) struct Incoming {
+    body: UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>,
+    idle: Duration,
+    /// What went wrong behind bytes that are already handed out.
+    failure: Option<Refusal>,
+}
+
+impl Incoming {
+    pub(crate) fn new<B>(body: B, limits: &Limits) -> Self
+    where
+        B: http_body::Body + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let body = body
+            .map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
+            .map_err(Into::into);
+        Self { body: body.boxed_unsync(), idle: limits.idle, failure: None }
+    }
+
+    /// The next bytes, or `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        loop {
+            let frame = tokio::time::timeout(self.idle, self.body.frame());
+            let frame = frame.await.map_err(|_| {
+                Refusal::new(Code::SizeInvalid, "the body did not come in time")
+                    .status(StatusCode::REQUEST_TIMEOUT)
+            })?;
+            match frame.transpose() {
+                Ok(None) => return Ok(None),
+                Ok(Some(frame)) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => {}
+                    Ok(data) => return Ok(Some(data)),
+                    Err(_trailers) => {}
+                },
+                Err(_) => {
+                    return Err(Refusal::new(Code::SizeInvalid, "the body ended early"));
+                }
+            }
+        }
+    }
+
+    /// Up to about `size` bytes, fewer only at the end.
+    pub(crate) async fn piece(&mut self, size: usize) -> Result<Option<Bytes>, Refusal> {
+        let Some(first) = self.next().await? else { return Ok(None) };
+        if first.len() >= size {
+            return Ok(Some(first));
+        }
+        let mut piece = BytesMut::from(first);
+        while piece.len() < size {
+            match self.next().await {
+                Ok(Some(next)) => piece.extend_from_slice(&next),
+                Ok(None) => break,
+                // What came before counts: a client goes on from there.
+                Err(failure) => {
+                    self.failure = Some(failure);
+                    break;
+                }
+            }
+        }
+        Ok(Some(piece.freeze()))
+    }
+
+    /// All of it, if it has at most `limit` bytes.
+    pub(crate) async fn all(&mut self, limit: usize) -> Result<Bytes, Refusal> {
+        let mut bytes = BytesMut::new();
+        while let Some(next) = self.next().await? {
+            if bytes.len() + next.len() > limit {
+                return Err(too_large(limit as u64));
+            }
+            bytes.extend_from_slice(&next);
+        }
+        Ok(bytes.freeze())
+    }
+
+    /// Reads on to the end, but not more than `limit` bytes.
+    pub(crate) async fn drain(mut self, limit: u64) {
+        let mut seen = 0;
+        while let Ok(Some(next)) = self.next().await {
+            seen += next.len() as u64;
+            if seen > limit {
+                break;
+            }
+        }
+    }
+}
+
+pub(crate) fn too_large(limit: u64) -> Refusal {
+    Refusal::new(Code::SizeInvalid, format!("the content has more than {limit} bytes"))
+        .status(StatusCode::PAYLOAD_TOO_LARGE)
+}

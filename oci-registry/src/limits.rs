@@ -1,0 +1,64 @@
+use std::time::Duration;
+
+/// Bounds on what clients can make long.
+///
+/// ```
+/// let mut limits = oci_registry::Limits::default();
+/// limits.page = 50;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The largest manifest, in bytes; more is answered by 413. Default 4 MiB, which the
+    /// specification asks every registry to take.
+    pub manifest: usize,
+    /// The largest blob, in bytes; more is answered by 413. Default 1 TiB.
+    pub blob: u64,
+    /// The smallest chunk but for the last, in bytes, told to clients by `OCI-Chunk-Min-Length`. Default 0,
+    /// which is not told.
+    pub chunk_minimum: u64,
+    /// Upload sessions that may be open at a time; more are answered by 429. Default 1000.
+    pub uploads: usize,
+    /// How long an upload session lives without being used. Default one hour.
+    pub upload_age: Duration,
+    /// The most entries of a page of tags, repositories or referrers. Default 1000.
+    pub page: usize,
+    /// The most tags that one push of a manifest can set; more are answered by 414. Default 100.
+    pub tags: usize,
+    /// The size of a request line with its headers, in bytes (of the headers over HTTP/2). Default 64 KiB.
+    pub head: usize,
+    /// How long the head of a request may take, from the connection's idle start. Default 60 seconds.
+    pub head_time: Duration,
+    /// How long a request's body may pause. Default 60 seconds.
+    pub idle: Duration,
+    /// How long a request may take in all, until its answer begins. Default one hour.
+    pub request_time: Duration,
+    /// How much of a refused request's body is still read, in bytes, so that the client sees the answer
+    /// and not a broken connection. Default 8 MiB.
+    pub drain: u64,
+    /// Connections served at a time; others wait. Default 1024.
+    pub connections: usize,
+    /// Tokens that are valid at a time; more are answered by 429. Default 10,000.
+    pub tokens: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            manifest: 4 << 20,
+            blob: 1 << 40,
+            chunk_minimum: 0,
+            uploads: 1000,
+            upload_age: Duration::from_secs(60 * 60),
+            page: 1000,
+            tags: 100,
+            head: 64 << 10,
+            head_time: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            request_time: Duration::from_secs(60 * 60),
+            drain: 8 << 20,
+            connections: 1024,
+            tokens: 10_000,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use oci_digest::Digest;
+
+use super::{CONTENT_DIGEST, unknown};
+use crate::range::Selection;
+use crate::refusal::{Code, Refusal};
+use crate::reply::Reply;
+use crate::service::{Call, Shared};
+use crate::{Body, RepositoryName};
+
+/// `GET` and `HEAD /v2/<name>/blobs/<digest>`
+pub(super) fn read(
+    shared: &Shared,
+    name: &RepositoryName,
+    digest: &Digest,
+    call: &Call,
+) -> Result<Reply, Refusal> {
+    let blob = shared.store.backend().open(name, digest)?;
+    let blob = blob.ok_or_else(|| unknown(&shared.store, name, no_blob(digest)))?;
+    let etag = format!("\"{digest}\"");
+    let describe = |status| {
+        Reply::new(status)
+            .header(CONTENT_DIGEST, digest)
+            .header(header::ETAG, &etag)
+            .header(header::ACCEPT_RANGES, "bytes")
+            .header(header::CONTENT_TYPE, "application/octet-stream")
+    };
+    if is_cached(&call.headers, &etag) {
+        let mut reply = describe(StatusCode::NOT_MODIFIED);
+        reply.headers.remove(header::CONTENT_LENGTH);
+        return Ok(reply);
+    }
+    let size = blob.size;
+    match selection(call, &etag, size) {
+        Selection::Whole => Ok(describe(StatusCode::OK).body(Body::blob(blob, 0, size), size)),
+        Selection::Part { first, last } => {
+            let length = last - first + 1;
+            Ok(describe(StatusCode::PARTIAL_CONTENT)
+                .header(header::CONTENT_RANGE, format_args!("bytes {first}-{last}/{size}"))
+                .body(Body::blob(blob, first, length), length))
+        }
+        Selection::Unsatisfiable => {
+            let refusal = Refusal::new(Code::SizeInvalid, format!("the blob has {size} bytes"))
+                .status(StatusCode::RANGE_NOT_SATISFIABLE);
+            Ok(refusal.into_reply().header(header::CONTENT_RANGE, format_args!("bytes */{size}")))
+        }
+    }
+}
+
+/// A range counts for `GET` alone, and only if the client has a part of this very content.
+fn selection(call: &Call, etag: &str, size: u64) -> Selection {
+    let range = call.headers.get(header::RANGE).and_then(|range| range.to_str().ok());
+    let same = call.headers.get(header::IF_RANGE).is_none_or(|condition| condition == etag);
+    match range {
+        Some(range) if same && call.method == Method::GET => Selection::parse(range, size),
+        _ => Selection::Whole,
+    }
+}
+
+fn is_cached(headers: &HeaderMap, etag: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).iter().map(HeaderValue::to_str);
+    let mut tags = values.flatten().flat_map(|value| value.split(',')).map(str::trim);
+    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
+/// `DELETE /v2/<name>/blobs/<digest>`
+pub(super) fn delete(
+    shared: &Shared,
+    name: &RepositoryName,
+    digest: &Digest,
+) -> Result<Reply, Refusal> {
+    if !shared.switches.delete_blobs {
+        return Err(Refusal::new(Code::Unsupported, "blobs cannot be deleted here"));
+    }
+    if shared.store.unlink_blob(name, digest)? {
+        Ok(Reply::new(StatusCode::ACCEPTED))
+    } else {
+        Err(unknown(&shared.store, name, no_blob(digest)))
+    }
+}
+
+fn no_blob(digest: &Digest) -> Refusal {
+    Refusal::new(Code::BlobUnknown, format!("there is no blob `{digest}` here"))
+        .detail(serde_json::json!({ "digest": digest.as_str() }))
+}

@@ -1,0 +1,19 @@
+use http::{StatusCode, header};
+use serde_json::json;
+
+use crate::Action;
+use crate::page::Page;
+use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::service::{Call, Shared};
+
+/// `GET /v2/_catalog`: the repositories that the client may pull from.
+pub(super) fn get(shared: &Shared, call: &Call) -> Result<Reply, Refusal> {
+    let page = Page::parse(&call.query, shared.limits.page)?;
+    let mut names = shared.store.backend().repositories()?;
+    names.retain(|name| call.identity.may(Action::Pull, name));
+    let names = names.iter().map(ToString::to_string).collect();
+    let (names, link) = page.cut(&call.path, names);
+    let reply = Reply::new(StatusCode::OK).json(&json!({ "repositories": names }));
+    Ok(link.into_iter().fold(reply, |reply, link| reply.header(header::LINK, link)))
+}

@@ -1,0 +1,157 @@
+use bytes::Bytes;
+use http::{HeaderName, StatusCode, header};
+use oci_digest::Digest;
+use oci_image::AnyDocument;
+
+use super::{CONTENT_DIGEST, unknown};
+use crate::refusal::{Code, Refusal};
+use crate::reply::Reply;
+use crate::route::Reference;
+use crate::service::{Call, Shared};
+use crate::store::StoredManifest;
+use crate::{RepositoryName, Tag};
+
+const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+const TAG: HeaderName = HeaderName::from_static("oci-tag");
+
+/// `GET` and `HEAD /v2/<name>/manifests/<reference>`
+pub(super) fn read(
+    shared: &Shared,
+    name: &RepositoryName,
+    reference: &Reference,
+) -> Result<Reply, Refusal> {
+    let manifest = match resolve(shared, name, reference)? {
+        Some(digest) => shared.store.manifest(name, &digest)?,
+        None => None,
+    };
+    let manifest = manifest.ok_or_else(|| unknown(&shared.store, name, no_manifest(reference)))?;
+    Ok(Reply::new(StatusCode::OK)
+        .header(header::CONTENT_TYPE, &manifest.media_type)
+        .header(CONTENT_DIGEST, &manifest.digest)
+        .header(header::ETAG, format_args!("\"{}\"", manifest.digest))
+        .bytes(manifest.bytes))
+}
+
+fn resolve(
+    shared: &Shared,
+    name: &RepositoryName,
+    reference: &Reference,
+) -> Result<Option<Digest>, Refusal> {
+    match reference {
+        Reference::Digest(digest) => Ok(Some(digest.clone())),
+        Reference::Tag(tag) => Ok(shared.store.tag(name, tag)?),
+    }
+}
+
+/// `PUT /v2/<name>/manifests/<reference>`
+pub(crate) fn put(
+    shared: &Shared,
+    name: &RepositoryName,
+    reference: &Reference,
+    call: &Call,
+    bytes: Bytes,
+) -> Result<Reply, Refusal> {
+    let (digest, tags) = names(shared, reference, call, &bytes)?;
+    let media_type = media_type(call, &bytes)?;
+    let manifest = StoredManifest { digest, media_type, bytes };
+    let document = manifest.document().transpose().map_err(unreadable)?;
+    let stored = shared.store.put_manifest(name, &manifest, document.as_ref(), &tags)?;
+    stored.map_err(|missing| {
+        let message = format!("the repository has no content `{}`", missing.0);
+        Refusal::new(Code::ManifestBlobUnknown, message)
+            .detail(serde_json::json!({ "digest": missing.0.as_str() }))
+    })?;
+    let digest = &manifest.digest;
+    let mut reply = Reply::new(StatusCode::CREATED)
+        .header(header::LOCATION, format_args!("/v2/{name}/manifests/{digest}"))
+        .header(CONTENT_DIGEST, digest);
+    if let Some(subject) = document.as_ref().and_then(AnyDocument::subject)
+        && shared.switches.referrers
+    {
+        reply = reply.header(SUBJECT, &subject.digest);
+    }
+    if matches!(reference, Reference::Digest(_)) {
+        reply = tags.iter().fold(reply, |reply, tag| reply.also(TAG, tag));
+    }
+    Ok(reply)
+}
+
+/// The digest of the manifest, and the tags that are to name it.
+fn names(
+    shared: &Shared,
+    reference: &Reference,
+    call: &Call,
+    bytes: &[u8],
+) -> Result<(Digest, Vec<Tag>), Refusal> {
+    let digest = match reference {
+        Reference::Tag(tag) => return Ok((Digest::sha256(bytes), vec![tag.clone()])),
+        Reference::Digest(digest) => digest,
+    };
+    digest.verify(bytes).map_err(|error| Refusal::new(Code::DigestInvalid, error.to_string()))?;
+    let tags: Result<Vec<Tag>, _> = call.query.all("tag").map(str::parse).collect();
+    let tags = tags.map_err(|error| Refusal::new(Code::ManifestInvalid, error.to_string()))?;
+    if tags.len() > shared.limits.tags {
+        let message = format!("one push can set {} tags", shared.limits.tags);
+        return Err(Refusal::new(Code::ManifestInvalid, message).status(StatusCode::URI_TOO_LONG));
+    }
+    Ok((digest.clone(), tags))
+}
+
+/// What the client says, without parameters; what the manifest says, if the client says nothing.
+fn media_type(call: &Call, bytes: &[u8]) -> Result<String, Refusal> {
+    let header = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if let Some(text) = header {
+        let essence = text.split(';').next().unwrap_or_default().trim();
+        if !essence.is_empty() {
+            return Ok(essence.to_owned());
+        }
+    }
+    let document: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
+    let stated = document.as_ref().and_then(|it| it.get("mediaType")?.as_str());
+    let visible =
+        |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    stated.filter(visible).map(str::to_owned).ok_or_else(|| {
+        Refusal::new(Code::ManifestInvalid, "neither header nor manifest says its media type")
+    })
+}
+
+fn unreadable(error: oci_image::DocumentError) -> Refusal {
+    let source = std::error::Error::source(&error);
+    let message = match source {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    Refusal::new(Code::ManifestInvalid, message)
+}
+
+/// `DELETE /v2/<name>/manifests/<reference>`: a tag alone, or a manifest with its tags.
+pub(super) fn delete(
+    shared: &Shared,
+    name: &RepositoryName,
+    reference: &Reference,
+) -> Result<Reply, Refusal> {
+    let (enabled, what) = match reference {
+        Reference::Tag(_) => (shared.switches.delete_tags, "tags"),
+        Reference::Digest(_) => (shared.switches.delete_manifests, "manifests"),
+    };
+    if !enabled {
+        return Err(Refusal::new(Code::Unsupported, format!("{what} cannot be deleted here")));
+    }
+    let deleted = match reference {
+        Reference::Tag(tag) => shared.store.delete_tag(name, tag)?,
+        Reference::Digest(digest) => shared.store.delete_manifest(name, digest)?,
+    };
+    if deleted {
+        Ok(Reply::new(StatusCode::ACCEPTED))
+    } else {
+        Err(unknown(&shared.store, name, no_manifest(reference)))
+    }
+}
+
+fn no_manifest(reference: &Reference) -> Refusal {
+    let reference = match reference {
+        Reference::Tag(tag) => tag.as_str(),
+        Reference::Digest(digest) => digest.as_str(),
+    };
+    Refusal::new(Code::ManifestUnknown, format!("there is no manifest `{reference}` here"))
+}

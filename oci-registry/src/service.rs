@@ -1,0 +1,293 @@
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
+use hyper::service::Service;
+
+use crate::auth::{Identity, Need, TokenRequest};
+use crate::faults::{Disconnect, Faults};
+use crate::incoming::Incoming;
+use crate::query::Query;
+use crate::refusal::{Code, Refusal};
+use crate::reply::Reply;
+use crate::route::{Route, RouteError};
+use crate::sessions::Sessions;
+use crate::{Action, Auth, Body, Limits, Store, routes};
+
+/// A registry as a function from requests to responses, to put behind a listener of your own.
+///
+/// It is a [`hyper::service::Service`], and has [`respond`](Self::respond) for every other framework.
+/// A clone is another handle to the same registry. It needs a tokio runtime.
+#[derive(Clone, Debug)]
+pub struct Registry(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) sessions: Sessions,
+    pub(crate) auth: Option<Auth>,
+    pub(crate) faults: Faults,
+    pub(crate) limits: Limits,
+    pub(crate) switches: Switches,
+    pub(crate) warning: Option<HeaderValue>,
+    pub(crate) on_error: Option<Box<Hear>>,
+}
+
+/// Hears of the store's errors.
+pub(crate) type Hear = dyn Fn(&std::io::Error) + Send + Sync;
+
+/// What a registry may leave out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Switches {
+    pub(crate) delete_tags: bool,
+    pub(crate) delete_manifests: bool,
+    pub(crate) delete_blobs: bool,
+    pub(crate) referrers: bool,
+}
+
+/// The part of a request that handlers look at.
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) query: Query,
+    pub(crate) identity: Identity,
+}
+
+impl Registry {
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// Only if a [fault](crate::Fault) says that the connection is to be closed without an answer.
+    pub async fn respond<B>(&self, request: Request<B>) -> Result<Response<Body>, Disconnect>
+    where
+        B: http_body::Body + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let (mut head, body) = request.into_parts();
+        let mut body = Incoming::new(body, &self.0.limits);
+        let faults = self.0.faults.matching(&head.method, &head.uri);
+        let reply = match faults.before(&mut head).await? {
+            Some(reply) => reply,
+            None => self.answer(&head, &mut body).await,
+        };
+        if !faults.is_empty() || !reply.status.is_success() {
+            body.drain(self.0.limits.drain).await;
+        }
+        let mut reply = faults.after(&head, reply)?;
+        if head.method == Method::HEAD {
+            reply.body = Body::empty();
+        }
+        Ok(reply.into_response())
+    }
+
+    async fn answer(&self, head: &request::Parts, body: &mut Incoming) -> Reply {
+        let work = tokio::time::timeout(self.0.limits.request_time, self.handle(head, body));
+        let result = work.await.unwrap_or_else(|_| {
+            Err(Refusal::new(Code::SizeInvalid, "the request took too long")
+                .status(StatusCode::REQUEST_TIMEOUT))
+        });
+        let reply = result.unwrap_or_else(|refusal| self.refuse(refusal));
+        let version = header::HeaderName::from_static("docker-distribution-api-version");
+        let reply = reply.header(version, "registry/2.0");
+        match &self.0.warning {
+            Some(warning) => {
+                let mut reply = reply;
+                reply.headers.insert(header::WARNING, warning.clone());
+                reply
+            }
+            None => reply,
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Reply {
+        if let (Refusal::Store(error), Some(on_error)) = (&refusal, &self.0.on_error) {
+            on_error(error);
+        }
+        refusal.into_reply()
+    }
+
+    async fn handle(&self, head: &request::Parts, body: &mut Incoming) -> Result<Reply, Refusal> {
+        let path = head.uri.path();
+        let route = Route::parse(path).map_err(|error| unroutable(error, &head.method))?;
+        if !route.methods().contains(&head.method) {
+            return Err(not_allowed(&route));
+        }
+        let query = Query::parse(head.uri.query().unwrap_or_default()).ok_or_else(|| {
+            Refusal::new(Code::Unsupported, "the query has a broken escape")
+                .status(StatusCode::BAD_REQUEST)
+        })?;
+        if route == Route::Token {
+            return self.token(head, &query, body).await;
+        }
+        let identity = match &self.0.auth {
+            Some(auth) => auth.identify(&head.headers, host(head))?,
+            None => Identity::anybody(),
+        };
+        identity.require(route.need(&head.method))?;
+        let call = Call {
+            method: head.method.clone(),
+            path: path.to_owned(),
+            headers: head.headers.clone(),
+            query,
+            identity,
+        };
+        self.dispatch(route, call, body).await
+    }
+
+    async fn dispatch(
+        &self,
+        route: Route,
+        call: Call,
+        body: &mut Incoming,
+    ) -> Result<Reply, Refusal> {
+        match route {
+            Route::Base | Route::Token => {
+                Ok(Reply::new(StatusCode::OK).json(&serde_json::json!({})))
+            }
+            Route::Uploads(name) => routes::uploads::post(self, name, call, body).await,
+            Route::Upload(name, id) => routes::uploads::session(self, name, id, call, body).await,
+            Route::Manifest(name, reference) if call.method == Method::PUT => {
+                let bytes = body.all(self.0.limits.manifest).await?;
+                self.blocking(move |it| routes::manifests::put(it, &name, &reference, &call, bytes))
+                    .await
+            }
+            route => self.blocking(move |it| routes::stored(it, route, &call)).await,
+        }
+    }
+
+    /// Runs what may wait for a disk where waiting is allowed.
+    pub(crate) async fn blocking<T, F>(&self, work: F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Shared) -> Result<T, Refusal> + Send + 'static,
+    {
+        let shared = self.0.clone();
+        let work = tokio::task::spawn_blocking(move || work(&shared));
+        work.await.map_err(|error| Refusal::Store(error.into()))?
+    }
+
+    async fn token(
+        &self,
+        head: &request::Parts,
+        query: &Query,
+        body: &mut Incoming,
+    ) -> Result<Reply, Refusal> {
+        let auth =
+            self.0.auth.as_ref().ok_or_else(|| unroutable(RouteError::Unknown, &head.method))?;
+        let request = if head.method == Method::POST {
+            let form = body.all(FORM_LIMIT).await?;
+            let form = std::str::from_utf8(&form).ok().and_then(Query::parse_form);
+            TokenRequest::from_form(&form.unwrap_or_default())
+        } else {
+            TokenRequest::from_query(query, &head.headers)
+        };
+        let answer = auth.give_token(&request, &self.0.limits)?;
+        Ok(Reply::new(StatusCode::OK).json(&answer).header(header::CACHE_CONTROL, "no-store"))
+    }
+}
+
+/// The largest form that asks for a token, in bytes.
+const FORM_LIMIT: usize = 64 << 10;
+
+impl Route {
+    fn methods(&self) -> &'static [Method] {
+        match self {
+            Self::Base | Self::Catalog | Self::Tags(_) | Self::Referrers(..) => {
+                &[Method::GET, Method::HEAD]
+            }
+            Self::Token => &[Method::GET, Method::POST],
+            Self::Blob(..) => &[Method::GET, Method::HEAD, Method::DELETE],
+            Self::Uploads(_) => &[Method::POST],
+            Self::Upload(..) => &[Method::GET, Method::PATCH, Method::PUT, Method::DELETE],
+            Self::Manifest(..) => &[Method::GET, Method::HEAD, Method::PUT, Method::DELETE],
+        }
+    }
+
+    /// What somebody needs to come here. A mount needs also to pull from its source.
+    fn need(&self, method: &Method) -> Need<'_> {
+        match self {
+            Self::Token => Need::Nothing,
+            Self::Base | Self::Catalog => Need::Identity,
+            Self::Uploads(name) | Self::Upload(name, _) => Need::Access(Action::Push, name),
+            Self::Blob(name, _)
+            | Self::Manifest(name, _)
+            | Self::Tags(name)
+            | Self::Referrers(name, _) => {
+                let action = match *method {
+                    Method::GET | Method::HEAD => Action::Pull,
+                    Method::DELETE => Action::Delete,
+                    _ => Action::Push,
+                };
+                Need::Access(action, name)
+            }
+        }
+    }
+}
+
+/// The host that the client asked, for links back to here; it goes into a quoted string.
+fn host(head: &request::Parts) -> &str {
+    let header = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = head.uri.authority().map(|it| it.as_str()).or(header).unwrap_or("localhost");
+    let is_host = host.parse::<http::uri::Authority>().is_ok() && !host.contains('@');
+    if is_host { host } else { "localhost" }
+}
+
+/// A name that is none is of no repository: reading there finds nothing, writing there is a mistake.
+fn unroutable(error: RouteError, method: &Method) -> Refusal {
+    let reads = matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
+    let status = if reads { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
+    let (code, what, text) = match error {
+        RouteError::Unknown => {
+            return Refusal::new(Code::Unsupported, "there is no such endpoint")
+                .status(StatusCode::NOT_FOUND);
+        }
+        RouteError::Session(text) => (Code::BlobUploadUnknown, "an upload session", text),
+        RouteError::Digest(text) => (Code::DigestInvalid, "a digest", text),
+        RouteError::Repository(text) => (Code::NameInvalid, "a repository name", text),
+        RouteError::Reference(text) if reads => (Code::ManifestUnknown, "a tag", text),
+        RouteError::Reference(text) => (Code::ManifestInvalid, "a tag", text),
+    };
+    let refusal = Refusal::new(code, format!("`{}` is not {what}", text.escape_debug()));
+    match code {
+        Code::DigestInvalid | Code::BlobUploadUnknown => refusal,
+        _ => refusal.status(status),
+    }
+}
+
+fn not_allowed(route: &Route) -> Refusal {
+    let methods: Vec<&str> = route.methods().iter().map(Method::as_str).collect();
+    let refusal = Refusal::new(Code::Unsupported, "this endpoint does not have this method");
+    match HeaderValue::try_from(methods.join(", ")) {
+        Ok(methods) => refusal.header(header::ALLOW, methods),
+        Err(_) => refusal,
+    }
+}
+
+impl<B> Service<Request<B>> for Registry
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = Response<Body>;
+    type Error = Disconnect;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Disconnect>> + Send>>;
+
+    fn call(&self, request: Request<B>) -> Self::Future {
+        let registry = self.clone();
+        Box::pin(async move { registry.respond(request).await })
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("store", &self.store)
+            .field("auth", &self.auth)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

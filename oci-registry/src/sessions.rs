@@ -1,0 +1,153 @@
+//! Uploads that are not complete.
+
+use std::collections::HashMap;
+use std::io::{self, Read as _, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use http::{HeaderValue, header};
+use oci_digest::{Algorithm, Digest, Hasher};
+use uuid::Uuid;
+
+use crate::refusal::{Code, Refusal};
+use crate::store::{Stage, Store};
+use crate::{Limits, RepositoryName};
+
+/// The open sessions of a registry. They end with it: what they hold was never acknowledged as a blob.
+#[derive(Default)]
+pub(crate) struct Sessions(Mutex<HashMap<Uuid, Arc<Session>>>);
+
+/// One session, of one repository.
+pub(crate) struct Session {
+    repository: RepositoryName,
+    used: Mutex<Instant>,
+    /// Empty once it is committed. Held by the one request that writes.
+    pub(crate) upload: Arc<tokio::sync::Mutex<Option<Upload>>>,
+}
+
+/// What has come so far.
+pub(crate) struct Upload {
+    stage: Box<dyn Stage>,
+    hasher: Hasher,
+    pub(crate) size: u64,
+    /// The last chunk was under the minimum, so it must have been the last of all.
+    pub(crate) ended: bool,
+}
+
+impl Sessions {
+    /// Opens a session for blobs of this algorithm.
+    pub(crate) fn begin(
+        &self,
+        store: &Store,
+        repository: RepositoryName,
+        algorithm: Algorithm,
+        limits: &Limits,
+    ) -> Result<Uuid, Refusal> {
+        let mut sessions = self.lock();
+        sessions.retain(|_, session| !session.is_over(limits));
+        if sessions.len() >= limits.uploads {
+            return Err(Refusal::new(Code::TooManyRequests, "too many uploads are open")
+                .header(header::RETRY_AFTER, HeaderValue::from_static("10")));
+        }
+        let upload = Upload::new(store, algorithm)?;
+        let session = Session {
+            repository,
+            used: Mutex::new(Instant::now()),
+            upload: Arc::new(tokio::sync::Mutex::new(Some(upload))),
+        };
+        let id = Uuid::new_v4();
+        sessions.insert(id, Arc::new(session));
+        Ok(id)
+    }
+
+    /// The session, if it is one of this repository.
+    pub(crate) fn find(
+        &self,
+        repository: &RepositoryName,
+        id: Uuid,
+        limits: &Limits,
+    ) -> Result<Arc<Session>, Refusal> {
+        let mut sessions = self.lock();
+        let session = sessions.get(&id).filter(|session| session.repository == *repository);
+        let session = session.cloned().ok_or_else(|| unknown(id))?;
+        if session.is_over(limits) {
+            sessions.remove(&id);
+            return Err(unknown(id));
+        }
+        session.touch();
+        Ok(session)
+    }
+
+    pub(crate) fn end(&self, id: Uuid) {
+        self.lock().remove(&id);
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Each change of the map is one call, so there is nothing half done after a panic.
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<Session>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Session {
+    pub(crate) fn touch(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn is_over(&self, limits: &Limits) -> bool {
+        let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.elapsed() >= limits.upload_age
+    }
+}
+
+pub(crate) fn unknown(id: Uuid) -> Refusal {
+    Refusal::new(Code::BlobUploadUnknown, format!("no upload `{id}` is open here"))
+}
+
+impl Upload {
+    pub(crate) fn new(store: &Store, algorithm: Algorithm) -> io::Result<Self> {
+        let stage = store.backend().stage()?;
+        Ok(Self { stage, hasher: Hasher::new(algorithm), size: 0, ended: false })
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stage.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Makes it the blob `digest`, if it has this digest.
+    pub(crate) fn commit(
+        mut self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        algorithm: Algorithm,
+    ) -> Result<(), Refusal> {
+        let actual = self.digest(algorithm)?;
+        if actual != *digest {
+            let message = format!("the content has digest `{actual}`, not `{digest}`");
+            return Err(Refusal::new(Code::DigestInvalid, message));
+        }
+        Ok(self.stage.commit(repository, digest)?)
+    }
+
+    fn digest(&mut self, algorithm: Algorithm) -> io::Result<Digest> {
+        if self.hasher.algorithm() == algorithm {
+            return Ok(self.hasher.clone().finish());
+        }
+        // The client did not say at the start which algorithm it would use: hash once more.
+        let mut hasher = Hasher::new(algorithm);
+        let mut content = self.stage.reread()?;
+        let mut piece = vec![0; 256 << 10];
+        loop {
+            match content.read(&mut piece)? {
+                0 => return Ok(hasher.finish()),
+                length => hasher.update(&piece[..length]),
+            }
+        }
+    }
+}

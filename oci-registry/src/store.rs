@@ -1,0 +1,212 @@
+//! What the registry holds, over any [`Backend`].
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use oci_digest::Digest;
+use oci_image::{AnyDocument, Descriptor};
+
+use crate::{RepositoryName, Tag};
+
+mod backend;
+mod directory;
+mod manifest;
+mod memory;
+
+pub use backend::{Backend, Blob, Collection, Content, Record, Stage};
+pub use directory::DirectoryError;
+pub(crate) use manifest::StoredManifest;
+
+/// The content of a registry: blobs, manifests, tags and referrers of repositories.
+///
+/// A clone is another handle to the same content, so one store can be served twice, or looked at by a
+/// test while it is served.
+#[derive(Clone)]
+pub struct Store(Arc<Shared>);
+
+struct Shared {
+    backend: Box<dyn Backend>,
+    /// Held while several records change together, or while one is written because another exists.
+    changes: Mutex<()>,
+}
+
+impl Store {
+    /// An empty store in memory.
+    pub fn memory() -> Self {
+        Self::new(memory::Memory::default())
+    }
+
+    /// The store in the directory `path`, which is made if there is none.
+    ///
+    /// What was acknowledged is on disk (file and directory are synced), and what was not leaves no
+    /// trace but a temporary file that the next start removes. Open uploads end with the process.
+    ///
+    /// # Errors
+    /// If the directory cannot be made, or another process or store has it open.
+    pub fn directory(path: impl AsRef<Path>) -> Result<Self, DirectoryError> {
+        directory::Directory::open(path.as_ref()).map(Self::new)
+    }
+
+    /// A store over a backend of your own.
+    pub fn new(backend: impl Backend) -> Self {
+        Self(Arc::new(Shared { backend: Box::new(backend), changes: Mutex::new(()) }))
+    }
+
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        &*self.0.backend
+    }
+
+    /// The guarded unit is empty, so a panic while it was held has left nothing half done in it.
+    fn changes(&self) -> MutexGuard<'_, ()> {
+        self.0.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn unlink_blob(&self, name: &RepositoryName, digest: &Digest) -> io::Result<bool> {
+        let _changes = self.changes();
+        self.backend().unlink(name, digest)
+    }
+
+    pub(crate) fn manifest(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> io::Result<Option<StoredManifest>> {
+        let record = self.backend().read(name, &Record::Manifest(digest.clone()))?;
+        record.map(|record| StoredManifest::from_record(digest.clone(), &record)).transpose()
+    }
+
+    /// The digest that a tag names.
+    pub(crate) fn tag(&self, name: &RepositoryName, tag: &Tag) -> io::Result<Option<Digest>> {
+        let record = self.backend().read(name, &Record::Tag(tag.clone()))?;
+        record.map(|record| parse_digest(&record)).transpose()
+    }
+
+    /// Keeps a manifest, lists it at its subject, and points the tags at it, in this order: nothing
+    /// is named before it is there. Tells the first of `children` that the repository has not.
+    pub(crate) fn put_manifest(
+        &self,
+        name: &RepositoryName,
+        manifest: &StoredManifest,
+        document: Option<&AnyDocument>,
+        tags: &[Tag],
+    ) -> io::Result<Result<(), Missing>> {
+        let _changes = self.changes();
+        if let Some(missing) = self.missing_child(name, document)? {
+            return Ok(Err(Missing(missing)));
+        }
+        let digest = &manifest.digest;
+        self.backend().write(name, &Record::Manifest(digest.clone()), &manifest.to_record())?;
+        if let Some((subject, descriptor)) = document.and_then(|it| manifest.as_referrer(it)) {
+            let record = Record::Referrer { subject, referrer: digest.clone() };
+            self.backend().write(name, &record, &descriptor)?;
+        }
+        for tag in tags {
+            self.backend().write(name, &Record::Tag(tag.clone()), digest.as_str().as_bytes())?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Content that lives elsewhere (`urls`, as foreign layers have) is nobody's to push.
+    fn missing_child(
+        &self,
+        name: &RepositoryName,
+        document: Option<&AnyDocument>,
+    ) -> io::Result<Option<Digest>> {
+        let children = document.map(AnyDocument::children).unwrap_or_default();
+        for child in children {
+            if !is_elsewhere(child) && !self.has(name, &child.digest)? {
+                return Ok(Some(child.digest.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the repository has this content, as a blob or as a manifest.
+    fn has(&self, name: &RepositoryName, digest: &Digest) -> io::Result<bool> {
+        Ok(self.backend().open(name, digest)?.is_some()
+            || self.backend().read(name, &Record::Manifest(digest.clone()))?.is_some())
+    }
+
+    /// Forgets a manifest, the tags that name it, and its place among the referrers of its subject.
+    pub(crate) fn delete_manifest(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> io::Result<bool> {
+        let _changes = self.changes();
+        let Some(manifest) = self.manifest(name, digest)? else { return Ok(false) };
+        for tag in self.tags(name)? {
+            if self.tag(name, &tag)?.as_ref() == Some(digest) {
+                self.backend().remove(name, &Record::Tag(tag))?;
+            }
+        }
+        if let Some(subject) = manifest.subject() {
+            self.backend().remove(name, &Record::Referrer { subject, referrer: digest.clone() })?;
+        }
+        self.backend().remove(name, &Record::Manifest(digest.clone()))
+    }
+
+    pub(crate) fn delete_tag(&self, name: &RepositoryName, tag: &Tag) -> io::Result<bool> {
+        let _changes = self.changes();
+        self.backend().remove(name, &Record::Tag(tag.clone()))
+    }
+
+    pub(crate) fn tags(&self, name: &RepositoryName) -> io::Result<Vec<Tag>> {
+        let tags = self.backend().list(name, &Collection::Tags)?;
+        tags.iter().map(|tag| tag.parse().map_err(invalid)).collect()
+    }
+
+    /// The digests of the manifests whose subject this is.
+    pub(crate) fn referrers(
+        &self,
+        name: &RepositoryName,
+        subject: &Digest,
+    ) -> io::Result<Vec<Digest>> {
+        let referrers = self.backend().list(name, &Collection::Referrers(subject.clone()))?;
+        referrers.iter().map(|digest| parse_digest(digest.as_bytes())).collect()
+    }
+
+    /// The descriptor that lists `referrer` among the referrers of `subject`.
+    pub(crate) fn referrer(
+        &self,
+        name: &RepositoryName,
+        subject: &Digest,
+        referrer: &Digest,
+    ) -> io::Result<Option<serde_json::Value>> {
+        let record = Record::Referrer { subject: subject.clone(), referrer: referrer.clone() };
+        let descriptor = self.backend().read(name, &record)?;
+        descriptor.map(|bytes| serde_json::from_slice(&bytes).map_err(invalid)).transpose()
+    }
+}
+
+/// The repository has no content of this digest.
+pub(crate) struct Missing(pub(crate) Digest);
+
+fn is_elsewhere(descriptor: &Descriptor) -> bool {
+    descriptor.media_type.is_nondistributable() || !descriptor.urls.is_empty()
+}
+
+fn parse_digest(bytes: &[u8]) -> io::Result<Digest> {
+    std::str::from_utf8(bytes).map_err(invalid)?.parse().map_err(invalid)
+}
+
+fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.0.backend).finish()
+    }
+}
+
+/// Bytes of a blob, wherever they lie.
+impl Blob {
+    pub(crate) fn read_at(&self, first: u64, length: u64) -> io::Result<Bytes> {
+        let length = usize::try_from(length).map_err(invalid)?;
+        self.content.read_at(first, length)
+    }
+}

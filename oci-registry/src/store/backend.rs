@@ -1,0 +1,109 @@
+use std::fmt;
+use std::io::{self, Read, Write};
+
+use bytes::Bytes;
+use oci_digest::Digest;
+
+use crate::{RepositoryName, Tag};
+
+/// Where a [`Store`](crate::Store) keeps its content: blobs, which are large and come in pieces, and
+/// records, which are small and are read and written whole.
+///
+/// Everything belongs to one repository. A backend may hold equal blobs of two repositories once,
+/// but then removing one must not remove the other. A repository is known from the first write to it.
+///
+/// Calls come from threads that may block, several at a time. A write is there for every later
+/// read when it returns, and is not there at all when it fails.
+pub trait Backend: fmt::Debug + Send + Sync + 'static {
+    /// A place for a blob that is still to come.
+    fn stage(&self) -> io::Result<Box<dyn Stage>>;
+
+    /// The blob of this digest.
+    fn open(&self, name: &RepositoryName, digest: &Digest) -> io::Result<Option<Blob>>;
+
+    /// Lets the repository `to` have a blob of `from` too. False if `from` has none.
+    fn link(&self, from: &RepositoryName, to: &RepositoryName, blob: &Digest) -> io::Result<bool>;
+
+    /// Takes a blob from a repository. False if it had none.
+    fn unlink(&self, name: &RepositoryName, blob: &Digest) -> io::Result<bool>;
+
+    /// The value of a record.
+    fn read(&self, name: &RepositoryName, record: &Record) -> io::Result<Option<Vec<u8>>>;
+
+    /// Sets a record, in place of the one that may be there.
+    fn write(&self, name: &RepositoryName, record: &Record, value: &[u8]) -> io::Result<()>;
+
+    /// Removes a record. False if there was none.
+    fn remove(&self, name: &RepositoryName, record: &Record) -> io::Result<bool>;
+
+    /// The names of all records of a collection, in any order.
+    fn list(&self, name: &RepositoryName, collection: &Collection) -> io::Result<Vec<String>>;
+
+    /// Whether anything was ever written to this repository.
+    fn knows(&self, name: &RepositoryName) -> io::Result<bool>;
+
+    /// All repositories that are known, in any order.
+    fn repositories(&self) -> io::Result<Vec<RepositoryName>>;
+}
+
+/// A blob while it comes. Dropped without [`commit`](Stage::commit), it leaves no trace.
+pub trait Stage: Write + Send {
+    /// All that was written so far, from the start: for a digest by another algorithm than expected.
+    fn reread(&mut self) -> io::Result<Box<dyn Read + '_>>;
+
+    /// Makes what was written the blob `digest` of a repository. The digest is right.
+    fn commit(self: Box<Self>, name: &RepositoryName, digest: &Digest) -> io::Result<()>;
+}
+
+/// The content of a blob, as it was when it was opened, also if it is removed meanwhile.
+pub trait Content: Send + Sync {
+    /// The `length` bytes from `first` on; they all lie within the blob.
+    fn read_at(&self, first: u64, length: usize) -> io::Result<Bytes>;
+}
+
+/// A blob that is there.
+#[non_exhaustive]
+pub struct Blob {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its content.
+    pub content: Box<dyn Content>,
+}
+
+impl Blob {
+    /// A blob of `size` bytes.
+    pub fn new(size: u64, content: impl Content + 'static) -> Self {
+        Self { size, content: Box::new(content) }
+    }
+}
+
+impl fmt::Debug for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blob").field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
+/// The name of a record in a repository.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Record {
+    /// A manifest, with its media type.
+    Manifest(Digest),
+    /// What a tag names.
+    Tag(Tag),
+    /// The descriptor of a manifest that has a subject.
+    Referrer {
+        /// The subject, which need not exist.
+        subject: Digest,
+        /// The manifest.
+        referrer: Digest,
+    },
+}
+
+/// Records of one kind that are listed together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Collection {
+    /// All tags; their names are tags.
+    Tags,
+    /// All referrers of a subject; their names are digests.
+    Referrers(Digest),
+}

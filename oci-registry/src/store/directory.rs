@@ -1,0 +1,274 @@
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use oci_digest::Digest;
+use uuid::Uuid;
+
+use super::{Backend, Blob, Collection, Content, Record, Stage};
+use crate::RepositoryName;
+
+mod durable;
+
+use durable::{make_directory, remove_file, rename};
+
+/// A file for each blob and each record.
+///
+/// ```text
+/// .lock                                      held while it is open
+/// uploads/UUID                               not yet committed; removed when it is opened
+/// repositories/NAME/_blobs/ALGORITHM/ENCODED
+///                   _manifests/ALGORITHM/ENCODED          one line: media type; then the manifest
+///                   _tags/TAG                             a digest
+///                   _referrers/ALGORITHM/ENCODED/ALGORITHM:ENCODED   a descriptor
+/// ```
+///
+/// No component of a name begins with an underscore, so repositories nest freely. A blob that is
+/// mounted is a hard link, so that removing it here never removes it there.
+#[derive(Debug)]
+pub(super) struct Directory {
+    root: Arc<PathBuf>,
+    /// Unlocked when it is closed.
+    _lock: File,
+}
+
+/// Why a directory cannot be a store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DirectoryError {
+    /// Another process, or another store of this process, has it open.
+    #[error("the store in `{}` is in use", path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// It cannot be made or read.
+    #[error("cannot open the store in `{}`", path.display())]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Directory {
+    pub(super) fn open(path: &Path) -> Result<Self, DirectoryError> {
+        let failed = |source| DirectoryError::Io { path: path.into(), source };
+        make_directory(path).map_err(failed)?;
+        let lock = File::create(path.join(".lock")).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(DirectoryError::InUse { path: path.into() });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        let directory = Self { root: Arc::new(path.into()), _lock: lock };
+        directory.clean().map_err(failed)?;
+        Ok(directory)
+    }
+
+    /// Removes what an earlier process did not commit.
+    fn clean(&self) -> io::Result<()> {
+        make_directory(&self.root.join("repositories"))?;
+        make_directory(&self.root.join("uploads"))?;
+        for upload in fs::read_dir(self.root.join("uploads"))? {
+            fs::remove_file(upload?.path())?;
+        }
+        Ok(())
+    }
+
+    fn create(&self) -> io::Result<Staged> {
+        let path = self.root.join("uploads").join(Uuid::new_v4().to_string());
+        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+        Ok(Staged { file, path, root: self.root.clone() })
+    }
+}
+
+fn repository(root: &Path, name: &RepositoryName) -> PathBuf {
+    root.join("repositories").join(name.as_str())
+}
+
+fn blob(root: &Path, name: &RepositoryName, digest: &Digest) -> PathBuf {
+    let blobs = repository(root, name).join("_blobs");
+    blobs.join(digest.algorithm_name()).join(digest.encoded())
+}
+
+fn collection(root: &Path, name: &RepositoryName, collection: &Collection) -> PathBuf {
+    let repository = repository(root, name);
+    match collection {
+        Collection::Tags => repository.join("_tags"),
+        Collection::Referrers(subject) => {
+            repository.join("_referrers").join(subject.algorithm_name()).join(subject.encoded())
+        }
+    }
+}
+
+fn record(root: &Path, name: &RepositoryName, record: &Record) -> PathBuf {
+    match record {
+        Record::Manifest(digest) => {
+            let manifests = repository(root, name).join("_manifests");
+            manifests.join(digest.algorithm_name()).join(digest.encoded())
+        }
+        Record::Tag(tag) => collection(root, name, &Collection::Tags).join(tag.as_str()),
+        Record::Referrer { subject, referrer } => {
+            let subject = Collection::Referrers(subject.clone());
+            collection(root, name, &subject).join(referrer.as_str())
+        }
+    }
+}
+
+impl Backend for Directory {
+    fn stage(&self) -> io::Result<Box<dyn Stage>> {
+        Ok(Box::new(self.create()?))
+    }
+
+    fn open(&self, name: &RepositoryName, digest: &Digest) -> io::Result<Option<Blob>> {
+        let Some(file) = found(File::open(blob(&self.root, name, digest)))? else {
+            return Ok(None);
+        };
+        Ok(Some(Blob::new(file.metadata()?.len(), OnDisk(file))))
+    }
+
+    fn link(
+        &self,
+        from: &RepositoryName,
+        to: &RepositoryName,
+        digest: &Digest,
+    ) -> io::Result<bool> {
+        let (source, target) = (blob(&self.root, from, digest), blob(&self.root, to, digest));
+        if found(fs::metadata(&source))?.is_none() {
+            return Ok(false);
+        }
+        durable::link(&source, &target)
+    }
+
+    fn unlink(&self, name: &RepositoryName, digest: &Digest) -> io::Result<bool> {
+        remove_file(&blob(&self.root, name, digest))
+    }
+
+    fn read(&self, name: &RepositoryName, key: &Record) -> io::Result<Option<Vec<u8>>> {
+        found(fs::read(record(&self.root, name, key)))
+    }
+
+    fn write(&self, name: &RepositoryName, key: &Record, value: &[u8]) -> io::Result<()> {
+        let mut staged = self.create()?;
+        staged.file.write_all(value)?;
+        staged.persist(&record(&self.root, name, key))
+    }
+
+    fn remove(&self, name: &RepositoryName, key: &Record) -> io::Result<bool> {
+        remove_file(&record(&self.root, name, key))
+    }
+
+    fn list(&self, name: &RepositoryName, listed: &Collection) -> io::Result<Vec<String>> {
+        let Some(entries) = found(fs::read_dir(collection(&self.root, name, listed)))? else {
+            return Ok(Vec::new());
+        };
+        let text = |entry: fs::DirEntry| entry.file_name().into_string();
+        let name = |entry: io::Result<_>| text(entry?).map_err(|_| super::invalid("odd file name"));
+        entries.map(name).collect()
+    }
+
+    fn knows(&self, name: &RepositoryName) -> io::Result<bool> {
+        is_repository(&repository(&self.root, name))
+    }
+
+    fn repositories(&self) -> io::Result<Vec<RepositoryName>> {
+        let root = self.root.join("repositories");
+        let (mut known, mut open) = (Vec::new(), vec![root.clone()]);
+        while let Some(directory) = open.pop() {
+            let name = directory.strip_prefix(&root).ok().and_then(Path::to_str);
+            if let Some(name) = name.and_then(|name| name.parse().ok())
+                && is_repository(&directory)?
+            {
+                known.push(name);
+            }
+            for entry in fs::read_dir(&directory)? {
+                let entry = entry?;
+                let is_own = entry.file_name().as_encoded_bytes().starts_with(b"_");
+                if !is_own && entry.file_type()?.is_dir() {
+                    open.push(entry.path());
+                }
+            }
+        }
+        Ok(known)
+    }
+}
+
+/// A directory is a repository, and not just on the way to one, if something was written to it.
+fn is_repository(path: &Path) -> io::Result<bool> {
+    for kind in ["_blobs", "_manifests"] {
+        if found(fs::metadata(path.join(kind)))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// An open file keeps its content when its name is removed.
+struct OnDisk(File);
+
+impl Content for OnDisk {
+    fn read_at(&self, first: u64, length: usize) -> io::Result<Bytes> {
+        // One blob is read by one response, so its position is nobody else's.
+        let mut file = &self.0;
+        file.seek(SeekFrom::Start(first))?;
+        let mut bytes = vec![0; length];
+        file.read_exact(&mut bytes)?;
+        Ok(bytes.into())
+    }
+}
+
+struct Staged {
+    file: File,
+    path: PathBuf,
+    root: Arc<PathBuf>,
+}
+
+impl Staged {
+    fn persist(self, target: &Path) -> io::Result<()> {
+        self.file.sync_all()?;
+        rename(&self.path, target)
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // After a commit nothing has this name; a file that stays is removed by the next start.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Write for Staged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Stage for Staged {
+    fn reread(&mut self) -> io::Result<Box<dyn Read + '_>> {
+        self.file.rewind()?;
+        Ok(Box::new(&mut self.file))
+    }
+
+    fn commit(self: Box<Self>, name: &RepositoryName, digest: &Digest) -> io::Result<()> {
+        let target = blob(&self.root, name, digest);
+        self.persist(&target)
+    }
+}

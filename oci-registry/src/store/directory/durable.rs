@@ -1,0 +1,71 @@
+//! Changes of names that are on disk when they return.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Makes `path` and what is missing above it.
+pub(super) fn make_directory(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_directory(parent)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_parent(path),
+    }
+}
+
+/// Moves a synced file to its place, which may be taken.
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    make_parent(to)?;
+    fs::rename(from, to)?;
+    sync_parent(to)
+}
+
+/// A second name for a file. False if the first went away meanwhile; a name that is taken is kept.
+pub(super) fn link(from: &Path, to: &Path) -> io::Result<bool> {
+    make_parent(to)?;
+    match fs::hard_link(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    sync_parent(to)?;
+    Ok(true)
+}
+
+/// Removes a file. False if there was none.
+pub(super) fn remove_file(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        result => result?,
+    }
+    sync_parent(path)?;
+    Ok(true)
+}
+
+fn make_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), make_directory)
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => sync(Path::new(".")),
+        Some(parent) => sync(parent),
+        None => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn sync(directory: &Path) -> io::Result<()> {
+    fs::File::open(directory)?.sync_all()
+}
+
+/// Elsewhere a directory cannot be opened as a file, and names are the file system's own care.
+#[cfg(not(unix))]
+fn sync(_: &Path) -> io::Result<()> {
+    Ok(())
+}

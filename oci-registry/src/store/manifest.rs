@@ -1,0 +1,69 @@
+use std::io;
+
+use bytes::Bytes;
+use oci_digest::Digest;
+use oci_image::{AnyDocument, Descriptor, MediaType};
+
+use super::invalid;
+
+/// A manifest as it was pushed: its bytes and the media type that it was pushed with.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredManifest {
+    pub(crate) digest: Digest,
+    pub(crate) media_type: String,
+    pub(crate) bytes: Bytes,
+}
+
+impl StoredManifest {
+    /// A record is one line with the media type, and then the bytes as they are.
+    pub(crate) fn from_record(digest: Digest, record: &[u8]) -> io::Result<Self> {
+        let end = record.iter().position(|byte| *byte == b'\n');
+        let (line, rest) =
+            record.split_at(end.ok_or_else(|| invalid("a manifest has no media type"))?);
+        let media_type = std::str::from_utf8(line).map_err(invalid)?.to_owned();
+        Ok(Self { digest, media_type, bytes: Bytes::copy_from_slice(&rest[1..]) })
+    }
+
+    pub(crate) fn to_record(&self) -> Vec<u8> {
+        [self.media_type.as_bytes(), b"\n", &self.bytes].concat()
+    }
+
+    fn descriptor(&self) -> Descriptor {
+        let media_type = MediaType::from(self.media_type.clone());
+        Descriptor::new(media_type, self.digest.clone(), self.bytes.len() as u64)
+    }
+
+    /// Reads it, if it is of a type that has references; others are bytes, whatever they look like.
+    pub(crate) fn document(&self) -> Option<Result<AnyDocument, oci_image::DocumentError>> {
+        let descriptor = self.descriptor();
+        let is_known = descriptor.media_type.is_manifest() || descriptor.media_type.is_index();
+        is_known.then(|| AnyDocument::parse(self.bytes.to_vec(), &descriptor))
+    }
+
+    pub(crate) fn subject(&self) -> Option<Digest> {
+        let document = self.document()?.ok()?;
+        document.subject().map(|subject| subject.digest.clone())
+    }
+
+    /// The subject, and the descriptor for the list of its referrers, as JSON.
+    pub(crate) fn as_referrer(&self, document: &AnyDocument) -> Option<(Digest, Vec<u8>)> {
+        let subject = document.subject()?.digest.clone();
+        let mut descriptor = self.descriptor();
+        let annotations = match document {
+            AnyDocument::Manifest(manifest) => {
+                let config = || manifest.config.media_type.clone();
+                descriptor.artifact_type =
+                    Some(manifest.artifact_type.clone().unwrap_or_else(config));
+                &manifest.annotations
+            }
+            AnyDocument::Index(index) => {
+                descriptor.artifact_type = index.artifact_type.clone();
+                &index.annotations
+            }
+        };
+        descriptor.annotations = annotations.clone();
+        // A descriptor of these members is always JSON.
+        let bytes = oci_image::json::to_vec(&descriptor).ok()?;
+        Some((subject, bytes))
+    }
+}
