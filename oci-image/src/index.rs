@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::json::{Members, UniqueMap, model};
-use crate::{Descriptor, MediaType, Model};
+use crate::{Descriptor, MediaType, Model, Platform};
 
 model! {
     /// Points to manifests, one for each platform ([image-index.md]).
@@ -34,5 +34,20 @@ impl Model for Index {
 
     fn unknown(&self) -> &Members {
         &self.unknown
+    }
+}
+
+impl Index {
+    /// The entry that a machine of this platform should take, as containerd and skopeo choose it.
+    ///
+    /// The entry of the best [rank](Platform::rank) wins, the first of equals. Entries that say no
+    /// platform are for all of them and come last.
+    pub fn choose(&self, platform: &Platform) -> Option<&Descriptor> {
+        let rank = |entry: &Descriptor| match &entry.platform {
+            Some(image) => platform.rank(image),
+            None => Some(usize::MAX),
+        };
+        let ranked = self.manifests.iter().filter_map(|entry| Some((rank(entry)?, entry)));
+        ranked.min_by_key(|(rank, _)| *rank).map(|(_, entry)| entry)
     }
 }

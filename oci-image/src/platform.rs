@@ -1,7 +1,24 @@
+mod matching;
+mod normal;
+mod specifier;
+
 use crate::json::model;
+
+pub use specifier::PlatformError;
 
 model! {
     /// What an image needs to run ([image-index.md]).
+    ///
+    /// As text it is `os/architecture/variant`, as in `linux/arm64/v8` or `windows(10.0.17763)/amd64`.
+    ///
+    /// ```
+    /// use oci_image::Platform;
+    ///
+    /// let machine: Platform = "linux/arm64/v8".parse()?;
+    /// assert!(machine.rank(&"linux/arm/v7".parse()?) > machine.rank(&"linux/arm64".parse()?));
+    /// assert_eq!(machine.rank(&"linux/amd64".parse()?), None);
+    /// # Ok::<(), oci_image::PlatformError>(())
+    /// ```
     ///
     /// [image-index.md]: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
     pub struct Platform {
@@ -17,30 +34,5 @@ model! {
         optional variant: String = "variant";
         /// Reserved for future versions of the spec.
         list features: Vec<String> = "features";
-    }
-}
-
-impl Platform {
-    /// The platform that this program was built for.
-    pub fn host() -> Self {
-        let architecture = match std::env::consts::ARCH {
-            "x86_64" => "amd64",
-            "x86" => "386",
-            "aarch64" => "arm64",
-            "loongarch64" => "loong64",
-            "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
-            "powerpc64" => "ppc64",
-            "mips64" if cfg!(target_endian = "little") => "mips64le",
-            other => other,
-        };
-        let os = match std::env::consts::OS {
-            "macos" => "darwin",
-            other => other,
-        };
-        let mut platform = Self::new(architecture.into(), os.into());
-        if architecture == "arm64" {
-            platform.variant = Some("v8".into());
-        }
-        platform
     }
 }

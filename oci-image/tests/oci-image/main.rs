@@ -4,5 +4,6 @@
 mod distribution;
 mod document;
 mod json;
+mod platform;
 mod reference;
 mod layer;
