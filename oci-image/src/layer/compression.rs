@@ -1,4 +1,6 @@
 use std::fmt;
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
 
 use crate::MediaType;
 
@@ -57,5 +59,54 @@ impl fmt::Display for Codec {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
         })
+    }
+}
+
+/// How a layer is compressed: the codec, the level, and how many threads work on it.
+///
+/// The bytes that come out depend on the codec and the level alone, never on the number of threads.
+/// They may differ between versions of this crate and of the libraries below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compression {
+    pub(super) codec: Codec,
+    pub(super) level: i32,
+    pub(super) threads: NonZeroUsize,
+}
+
+impl Compression {
+    /// No compression.
+    pub fn none() -> Self {
+        Self::new(Codec::None, 0)
+    }
+
+    /// gzip, level 6.
+    pub fn gzip() -> Self {
+        Self::new(Codec::Gzip, 6)
+    }
+
+    /// zstd, level 3.
+    pub fn zstd() -> Self {
+        Self::new(Codec::Zstd, 3)
+    }
+
+    /// Uses a level: 0 (stored) to 9 for gzip, 1 to 22 for zstd.
+    pub fn level(self, level: i32) -> Self {
+        Self { level, ..self }
+    }
+
+    /// Uses so many threads beside the caller's own; by default, as many as there are processors.
+    /// With one, gzip is made in the caller's thread.
+    pub fn threads(self, threads: NonZeroUsize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// The codec.
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    fn new(codec: Codec, level: i32) -> Self {
+        let threads = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self { codec, level, threads }
     }
 }

@@ -197,7 +197,7 @@ fn is_sparse(key: &[u8]) -> bool {
         || key.starts_with(b"SUN.holesdata")
 }
 
-fn is_windows(key: &[u8]) -> bool {
+pub(super) fn is_windows(key: &[u8]) -> bool {
     key.starts_with(b"MSWINDOWS.") || key == b"LIBARCHIVE.creationtime"
 }
 
@@ -234,4 +234,17 @@ fn unusable(key: &[u8]) -> Defect {
 
 fn shown(key: &[u8]) -> String {
     key.escape_ascii().to_string()
+}
+
+/// Adds a record to the body of a header.
+pub(super) fn write_record(body: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    let rest = key.len() + value.len() + 3;
+    // The length counts its own digits, so it may need one more than the rest has.
+    let digits = |length: usize| length.checked_ilog10().unwrap_or(0) as usize + 1;
+    let mut length = rest + digits(rest);
+    length = rest + digits(length);
+    body.extend_from_slice(length.to_string().as_bytes());
+    for part in [b" ", key, b"=", value, b"\n"] {
+        body.extend_from_slice(part);
+    }
 }

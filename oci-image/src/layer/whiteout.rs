@@ -49,3 +49,20 @@ pub(super) fn marker(path: &EntryPath) -> Result<Marker, Defect> {
 fn reserved(name: &[u8]) -> Defect {
     Defect::ReservedName(name.to_vec())
 }
+
+/// Whether no name on the way is reserved for markers.
+pub(super) fn is_plain(path: &EntryPath) -> bool {
+    !path.components().any(|name| name.starts_with(PREFIX.as_bytes()))
+}
+
+/// The name by which an archive says that a path is gone: `None` if it has none.
+pub(super) fn name(path: &EntryPath) -> Option<EntryPath> {
+    let directory = path.parent()?;
+    let marked = [PREFIX.as_bytes(), path.name()?].concat();
+    is_plain(path).then(|| directory.joined(&marked))
+}
+
+/// The name by which an archive says that a directory is opaque: `None` if it has none.
+pub(super) fn opaque_name(directory: &EntryPath) -> Option<EntryPath> {
+    is_plain(directory).then(|| directory.joined(OPAQUE.as_bytes()))
+}

@@ -1,4 +1,6 @@
 //! Layers as streams.
 
 mod archive;
+mod generate;
 mod read;
+mod write;

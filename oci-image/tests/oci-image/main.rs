@@ -7,3 +7,4 @@ mod json;
 mod platform;
 mod reference;
 mod layer;
+mod reference;
