@@ -28,28 +28,92 @@ model! {
         required rootfs: RootFs = "rootfs";
         /// How each layer was made, the base first.
         list history: Vec<History> = "history";
+        /// A comment (Docker).
+        optional comment: String = "comment";
+        /// The container from which the image was made (Docker).
+        optional container: String = "container";
+        /// The parameters of that container (Docker).
+        optional container_config: ExecutionConfig = "container_config";
+        /// The version of Docker that made the image.
+        optional docker_version: String = "docker_version";
     }
 
     /// What a container made from the image runs by default.
+    ///
+    /// The members that OCI does not name, or only reserves, are Docker's.
     pub struct ExecutionConfig {
+        /// The host name (Docker).
+        optional hostname: String = "Hostname";
+        /// The domain name (Docker).
+        optional domainname: String = "Domainname";
         /// The user, and optionally the group, by name or number: `user:group`.
         optional user: String = "User";
+        /// Whether standard input is attached (Docker).
+        optional attach_stdin: bool = "AttachStdin";
+        /// Whether standard output is attached (Docker).
+        optional attach_stdout: bool = "AttachStdout";
+        /// Whether standard error is attached (Docker).
+        optional attach_stderr: bool = "AttachStderr";
         /// Ports to expose: `80/tcp`, each with `{}`.
         list exposed_ports: BTreeMap<String, Value> as UniqueMap<Value> = "ExposedPorts";
+        /// Whether there is a terminal (Docker).
+        optional tty: bool = "Tty";
+        /// Whether standard input stays open (Docker).
+        optional open_stdin: bool = "OpenStdin";
+        /// Whether standard input closes after the first client (Docker).
+        optional stdin_once: bool = "StdinOnce";
         /// The environment: `NAME=VALUE`.
         list env: Vec<String> = "Env";
-        /// The first words of the command.
-        list entrypoint: Vec<String> = "Entrypoint";
-        /// The last words of the command.
+        /// The last words of the command, or all of it if there is no entrypoint.
         list cmd: Vec<String> = "Cmd";
+        /// How to find out whether the container is well (reserved by OCI, used by Docker).
+        optional healthcheck: Healthcheck = "Healthcheck";
+        /// Whether the command is one escaped text already (Windows; deprecated).
+        optional args_escaped: bool = "ArgsEscaped";
+        /// The image from which the container was made (Docker).
+        optional image: String = "Image";
         /// Directories that hold data of the container's own, each with `{}`.
         list volumes: BTreeMap<String, Value> as UniqueMap<Value> = "Volumes";
         /// The working directory.
         optional working_dir: String = "WorkingDir";
+        /// The first words of the command.
+        list entrypoint: Vec<String> = "Entrypoint";
+        /// Whether there is no network (Docker).
+        optional network_disabled: bool = "NetworkDisabled";
+        /// The address of the network device (Docker; deprecated).
+        optional mac_address: String = "MacAddress";
+        /// What a build from this image does first (Docker).
+        list on_build: Vec<String> = "OnBuild";
         /// Labels, by the rules of annotations.
         list labels: BTreeMap<String, String> as UniqueMap<String> = "Labels";
         /// The signal that asks the container to end: `SIGTERM`, `SIGRTMIN+3`.
         optional stop_signal: String = "StopSignal";
+        /// How long it has to end, in seconds (Docker).
+        optional stop_timeout: i64 = "StopTimeout";
+        /// What runs commands that are given as one text (Docker).
+        list shell: Vec<String> = "Shell";
+        /// A limit of memory in bytes (reserved by OCI).
+        optional memory: i64 = "Memory";
+        /// A limit of memory and swap in bytes (reserved by OCI).
+        optional memory_swap: i64 = "MemorySwap";
+        /// A weight of CPU time (reserved by OCI).
+        optional cpu_shares: i64 = "CpuShares";
+    }
+
+    /// How Docker finds out whether a container is well.
+    pub struct Healthcheck {
+        /// The test: `["NONE"]`, `["CMD", …]` or `["CMD-SHELL", text]`.
+        list test: Vec<String> = "Test";
+        /// The time between tests, in nanoseconds.
+        optional interval: i64 = "Interval";
+        /// The time that a test may take, in nanoseconds.
+        optional timeout: i64 = "Timeout";
+        /// The time to start in which failures do not count, in nanoseconds.
+        optional start_period: i64 = "StartPeriod";
+        /// The time between tests while it starts, in nanoseconds.
+        optional start_interval: i64 = "StartInterval";
+        /// The number of failures after which the container is not well.
+        optional retries: i64 = "Retries";
     }
 
     /// The content of the layers.

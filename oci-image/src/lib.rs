@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod annotations;
 pub mod blob;
 pub mod distribution;
+pub mod docker;
 pub mod json;
 pub mod layer;
 pub mod validate;
@@ -17,7 +19,7 @@ mod media_type;
 mod platform;
 mod reference;
 
-pub use config::{Config, ExecutionConfig, History, RootFs};
+pub use config::{Config, ExecutionConfig, Healthcheck, History, RootFs};
 pub use descriptor::{Descriptor, EmbeddedError};
 pub use document::{AnyDocument, Document, DocumentError, Model};
 pub use index::Index;

@@ -51,6 +51,12 @@ known! {
     LAYER_NONDISTRIBUTABLE_TAR_GZIP = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
     /// A layer compressed with zstd that must not be distributed.
     LAYER_NONDISTRIBUTABLE_TAR_ZSTD = "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd";
+    /// A layer that is encrypted.
+    LAYER_TAR_ENCRYPTED = "application/vnd.oci.image.layer.v1.tar+encrypted";
+    /// A layer compressed with gzip and then encrypted.
+    LAYER_TAR_GZIP_ENCRYPTED = "application/vnd.oci.image.layer.v1.tar+gzip+encrypted";
+    /// A layer compressed with zstd and then encrypted.
+    LAYER_TAR_ZSTD_ENCRYPTED = "application/vnd.oci.image.layer.v1.tar+zstd+encrypted";
     /// Docker's manifest list, interchangeable with an index.
     DOCKER_MANIFEST_LIST = "application/vnd.docker.distribution.manifest.list.v2+json";
     /// Docker's manifest, schema 2.
@@ -97,14 +103,39 @@ impl MediaType {
 
     /// Whether it is a layer that must not be pushed to a registry.
     pub fn is_nondistributable(&self) -> bool {
-        self.0.starts_with("application/vnd.oci.image.layer.nondistributable.v1.tar")
-            || self.0.starts_with("application/vnd.docker.image.rootfs.foreign.diff.tar")
+        self.is_tar_of("application/vnd.oci.image.layer.nondistributable.v1.tar")
+            || self.is_tar_of("application/vnd.docker.image.rootfs.foreign.diff.tar")
+    }
+
+    /// Whether the content is encrypted (`+encrypted`).
+    pub fn is_encrypted(&self) -> bool {
+        self.0.ends_with("+encrypted")
+    }
+
+    /// Whether it is `type/subtype` with names as [RFC 6838] restricts them, without parameters.
+    ///
+    /// [RFC 6838]: https://www.rfc-editor.org/rfc/rfc6838#section-4.2
+    pub fn is_well_formed(&self) -> bool {
+        self.0.split_once('/').is_some_and(|(name, sub)| is_restricted(name) && is_restricted(sub))
     }
 
     fn is_distributable_layer(&self) -> bool {
-        self.0.starts_with("application/vnd.oci.image.layer.v1.tar")
-            || self.0.starts_with("application/vnd.docker.image.rootfs.diff.tar")
+        self.is_tar_of("application/vnd.oci.image.layer.v1.tar")
+            || self.is_tar_of("application/vnd.docker.image.rootfs.diff.tar")
     }
+
+    fn is_tar_of(&self, plain: &str) -> bool {
+        let rest = self.0.strip_prefix(plain);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', '.']))
+    }
+}
+
+/// A letter or digit, then up to 126 letters, digits and `!#$&-^_.+`.
+fn is_restricted(name: &str) -> bool {
+    let listed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+    name.len() <= 127
+        && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && name.bytes().all(listed)
 }
 
 impl From<&str> for MediaType {

@@ -1,5 +1,5 @@
-use oci_image::json::{self, Error, Value};
-use oci_image::{Config, Descriptor, Index, Manifest};
+use oci_image::json::{self, Error};
+use oci_image::{Descriptor, Index, Manifest};
 
 const DIGEST: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
@@ -119,14 +119,4 @@ fn nesting_is_bounded_in_members_that_nobody_knows() {
     assert!(json::from_slice::<Manifest>(deep(json::DEPTH_LIMIT).as_bytes()).is_ok());
     assert!(json::from_slice::<Manifest>(deep(json::DEPTH_LIMIT + 1).as_bytes()).is_err());
     assert!(json::from_slice::<Manifest>(deep(100_000).as_bytes()).is_err());
-}
-
-// covers: IMG-CFG-02, IMG-CFG-21
-#[test]
-fn a_config_keeps_what_docker_adds() {
-    let text = r#"{"architecture":"amd64","os":"linux","config":{"Cmd":null,"Image":"","Entrypoint":[]},"rootfs":{"type":"layers","diff_ids":null},"container":"x"}"#;
-    let config: Config = json::from_slice(text.as_bytes()).unwrap();
-    assert_eq!(config.unknown.get("container").and_then(Value::as_str), Some("x"));
-    let again: Config = json::from_slice(&json::to_vec(&config).unwrap()).unwrap();
-    assert_eq!(again, config);
 }

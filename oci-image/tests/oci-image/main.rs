@@ -1,10 +1,12 @@
 //! What the crate promises.
 #![allow(clippy::unwrap_used)]
 
+mod config;
 mod distribution;
+mod docker;
 mod document;
 mod json;
-mod platform;
-mod reference;
 mod layer;
+mod media_type;
+mod platform;
 mod reference;
