@@ -1,0 +1,66 @@
+//! The file operations of a store, all of them.
+//!
+//! Nothing else in the store touches a file, so a test that records what passes here knows
+//! everything that a crash can leave half done. Paths are relative to the store's directory and
+//! made of names that the store chose or took from a parsed digest.
+
+mod disk;
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+
+pub(crate) use disk::Disk;
+
+/// What the store asks of a directory. One implementation is the disk; the others are in tests.
+pub(crate) trait Files: fmt::Debug + Send + Sync {
+    /// Opens a regular file for reading. Symbolic links and anything else are refused.
+    fn open(&self, path: &str) -> io::Result<File>;
+
+    /// The names in a directory and what they are.
+    fn list(&self, path: &str) -> io::Result<Vec<Entry>>;
+
+    /// Opens a file to lock it, making an empty one if there is none.
+    fn lock_file(&self, path: &str) -> io::Result<File>;
+
+    /// Makes a file that is not there yet.
+    fn create(&self, path: &str) -> io::Result<File>;
+
+    /// Appends to a file that [`create`](Self::create) made at `path`.
+    fn write(&self, path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Makes what was written to the file durable.
+    fn sync(&self, path: &str, file: &File) -> io::Result<()>;
+
+    /// Gives the file another name, over whatever has that name.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a file.
+    fn remove(&self, path: &str) -> io::Result<()>;
+
+    /// Makes a directory.
+    fn create_dir(&self, path: &str) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    fn sync_dir(&self, path: &str) -> io::Result<()>;
+}
+
+/// A name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    pub(crate) name: std::ffi::OsString,
+    pub(crate) kind: Kind,
+}
+
+/// What a name in a directory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    File,
+    Directory,
+    Other,
+}
+
+/// The directory that holds `path`, and its name there.
+pub(crate) fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or((".", path))
+}

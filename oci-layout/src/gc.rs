@@ -1,0 +1,129 @@
+mod mark;
+mod sessions;
+
+use std::collections::HashSet;
+
+use oci_image::Digest;
+
+use crate::files::Kind;
+use crate::layout::{BLOBS, INDEX_FILE, Layout};
+use crate::lock::{Lock, WORK};
+use crate::{Durability, Error, ErrorKind};
+
+/// What nothing in a layout needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Garbage {
+    /// Blobs that the index does not reach and no writer has under way.
+    pub blobs: Vec<Digest>,
+    /// Files that a writer left unfinished when it died, below the layout.
+    pub leftovers: Vec<String>,
+    /// The size of all of it, in bytes.
+    pub bytes: u64,
+}
+
+impl Layout {
+    /// Lists what [`collect_garbage`](Self::collect_garbage) would remove now.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn garbage(&self) -> Result<Garbage, Error> {
+        let _lock = self.lock_collector()?;
+        self.find_garbage()
+    }
+
+    /// Removes the blobs that the index does not reach, and what dead writers left.
+    ///
+    /// Kept are: all that the index reaches through indexes, manifests and subjects; content of
+    /// unknown type and whatever its JSON mentions; and what live handles have written or found, until
+    /// they are dropped. Writers wait meanwhile, readers do not.
+    ///
+    /// # Errors
+    /// If a reachable document is wrong (then nothing is removed: what it needs is unknown), if the
+    /// blobs are shared with other layouts, or if a file cannot be removed.
+    pub fn collect_garbage(&self) -> Result<Garbage, Error> {
+        let failed = |error| Error::io(self.about("cannot collect the garbage of"), error);
+        let _lock = self.lock_collector()?;
+        let garbage = self.find_garbage()?;
+        self.settle_index().map_err(failed)?;
+        for digest in &garbage.blobs {
+            self.files().remove(&self.blobs().path(digest)).map_err(failed)?;
+        }
+        for path in &garbage.leftovers {
+            self.files().remove(path).map_err(failed)?;
+        }
+        Ok(garbage)
+    }
+
+    fn lock_collector(&self) -> Result<Lock, Error> {
+        if self.shares_blobs() {
+            let text = self.about("other layouts may need the blobs of");
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
+        Lock::exclusive(self.files()).map_err(|error| Error::io(self.about("cannot lock"), error))
+    }
+
+    /// An index that a power cut could undo must not have lost what its predecessor names.
+    fn settle_index(&self) -> std::io::Result<()> {
+        if self.durability() == Durability::Synced {
+            self.files().sync(INDEX_FILE, &self.files().open(INDEX_FILE)?)?;
+            self.files().sync_dir(".")?;
+        }
+        Ok(())
+    }
+
+    fn find_garbage(&self) -> Result<Garbage, Error> {
+        let failed = |error| Error::io(self.about("cannot look for the garbage of"), error);
+        let mut garbage = Garbage::default();
+        let sessions = sessions::survey(self.files()).map_err(failed)?;
+        garbage.leftovers = sessions.dead;
+        let needed = mark::needed(self, sessions.pinned)?;
+        self.unneeded(&needed, &mut garbage.blobs).map_err(failed)?;
+        for path in garbage
+            .blobs
+            .iter()
+            .map(|digest| self.blobs().path(digest))
+            .chain(garbage.leftovers.clone())
+        {
+            let file = self.files().open(&path).and_then(|file| file.metadata()).map_err(failed)?;
+            garbage.bytes += file.len();
+        }
+        Ok(garbage)
+    }
+
+    fn unneeded(&self, needed: &HashSet<Digest>, blobs: &mut Vec<Digest>) -> std::io::Result<()> {
+        for digest in self.digests()? {
+            if !needed.contains(&digest) {
+                blobs.push(digest);
+            }
+        }
+        Ok(())
+    }
+
+    /// The digests of all files below `blobs/` that are named as blobs are.
+    fn digests(&self) -> std::io::Result<Vec<Digest>> {
+        let mut digests = Vec::new();
+        for algorithm in self.files().list(BLOBS)? {
+            let Some(name) = algorithm.name.to_str().filter(|_| algorithm.kind == Kind::Directory)
+            else {
+                continue;
+            };
+            for blob in self.files().list(&format!("{BLOBS}/{name}"))? {
+                let encoded = blob.name.to_str().filter(|_| blob.kind == Kind::File);
+                let digest = encoded.and_then(|encoded| format!("{name}:{encoded}").parse().ok());
+                digests.extend(digest);
+            }
+        }
+        Ok(digests)
+    }
+}
+
+/// Whether the name is of the lock, which stays.
+fn is_lock(name: &str) -> bool {
+    name == "lock"
+}
+
+/// The path of a file among those that are under way.
+fn work_path(name: &str) -> String {
+    format!("{WORK}/{name}")
+}

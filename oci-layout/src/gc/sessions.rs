@@ -1,0 +1,63 @@
+use std::collections::BTreeMap;
+use std::fs::TryLockError;
+use std::io;
+
+use oci_image::Digest;
+
+use super::{is_lock, work_path};
+use crate::files::Files;
+use crate::layout::read_limited;
+
+/// What the sessions of a layout have under way. The caller holds the exclusive lock, so no session
+/// begins or pins meanwhile.
+pub(super) struct Sessions {
+    /// What live sessions pin.
+    pub(super) pinned: Vec<Digest>,
+    /// The files of dead ones.
+    pub(super) dead: Vec<String>,
+}
+
+/// The largest list of pins that is read, in bytes: some million digests.
+const PINS_LIMIT: usize = 256 << 20;
+
+pub(super) fn survey(files: &dyn Files) -> io::Result<Sessions> {
+    let mut sessions = Sessions { pinned: Vec::new(), dead: Vec::new() };
+    for (session, names) in by_session(files)? {
+        match pins(files, &work_path(&session))? {
+            Some(pins) => sessions.pinned.extend(pins),
+            None => sessions.dead.extend(names.iter().map(|name| work_path(name))),
+        }
+    }
+    Ok(sessions)
+}
+
+/// The files under way, by the session whose name they carry.
+fn by_session(files: &dyn Files) -> io::Result<BTreeMap<String, Vec<String>>> {
+    let mut sessions = BTreeMap::<String, Vec<String>>::new();
+    for entry in files.list(crate::lock::WORK)? {
+        let Some(name) = entry.name.to_str().filter(|name| !is_lock(name)) else { continue };
+        if entry.kind == crate::files::Kind::File {
+            let session = name.split_once('.').map_or(name, |(session, _)| session);
+            sessions.entry(session.to_owned()).or_default().push(name.to_owned());
+        }
+    }
+    Ok(sessions)
+}
+
+/// What the session pins, or `None` if nobody holds its lock any more.
+fn pins(files: &dyn Files, path: &str) -> io::Result<Option<Vec<Digest>>> {
+    let file = match files.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    match file.try_lock() {
+        Ok(()) => return Ok(None),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let text = String::from_utf8(read_limited(file, PINS_LIMIT)?)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    let pins = text.lines().map(|line| line.parse::<Digest>());
+    let pins = pins.collect::<Result<_, _>>();
+    pins.map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}

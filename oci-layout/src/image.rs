@@ -1,0 +1,84 @@
+use std::fmt;
+
+use oci_image::blob::{BlobSource, BlobSourceExt};
+use oci_image::{AnyDocument, Config, Descriptor, Document, Manifest, Platform};
+
+use crate::select::select;
+use crate::{Error, ErrorKind};
+
+/// An image for one platform, in a layout or an archive.
+#[derive(Clone)]
+pub struct Image<'a> {
+    source: &'a (dyn BlobSource + Sync),
+    descriptor: Descriptor,
+    manifest: Document<Manifest>,
+}
+
+impl<'a> Image<'a> {
+    /// The image that `descriptor` names: a manifest, or the one for `platform` in an index.
+    ///
+    /// # Errors
+    /// If there is none for the platform, or if a document on the way is missing or wrong.
+    pub fn select(
+        source: &'a (dyn BlobSource + Sync),
+        descriptor: &Descriptor,
+        platform: &Platform,
+    ) -> Result<Self, Error> {
+        match read(source, descriptor)? {
+            AnyDocument::Manifest(manifest) => {
+                Ok(Self { source, descriptor: descriptor.clone(), manifest })
+            }
+            AnyDocument::Index(index) => {
+                let found = select(source, &index, platform, 0)?.ok_or_else(|| {
+                    let text = format!(
+                        "index `{}` has no image for {}/{}",
+                        descriptor.digest, platform.os, platform.architecture
+                    );
+                    Error::new(ErrorKind::NotFound, text)
+                })?;
+                Ok(Self { source, descriptor: found.0, manifest: found.1 })
+            }
+        }
+    }
+
+    /// Where its blobs are.
+    pub fn source(&self) -> &'a (dyn BlobSource + Sync) {
+        self.source
+    }
+
+    /// What names the manifest, as it stands in the index that lists it.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// The manifest.
+    pub fn manifest(&self) -> &Document<Manifest> {
+        &self.manifest
+    }
+
+    /// The image config.
+    ///
+    /// # Errors
+    /// If it is missing or wrong, or if this is an artifact, whose config is another document.
+    pub fn config(&self) -> Result<Document<Config>, Error> {
+        self.source.document(&self.manifest.config).map_err(|error| {
+            Error::io(format!("cannot read config `{}`", self.manifest.config.digest), error)
+        })
+    }
+}
+
+impl fmt::Debug for Image<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Image").field("descriptor", &self.descriptor).finish_non_exhaustive()
+    }
+}
+
+/// The manifest or index that `descriptor` names.
+pub(crate) fn read(
+    source: &(dyn BlobSource + Sync),
+    descriptor: &Descriptor,
+) -> Result<AnyDocument, Error> {
+    source
+        .any_document(descriptor)
+        .map_err(|error| Error::io(format!("cannot read document `{}`", descriptor.digest), error))
+}

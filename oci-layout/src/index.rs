@@ -1,0 +1,241 @@
+//! The file `index.json`: what the layout holds, and by which names.
+
+mod name;
+mod read;
+
+use oci_image::{Descriptor, Digest, Index, Platform, json};
+
+use crate::layout::{INDEX_FILE, Layout, read_limited};
+use crate::lock::Lock;
+use crate::resolve::{referrers, resolve};
+use crate::{Error, ErrorKind, Image, Walk};
+
+pub(crate) use name::{as_digest, is_name};
+pub(crate) use read::{entries, parse};
+
+/// The annotation that names an image in `index.json`, and nowhere else.
+pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The largest `index.json` that is read, in bytes: 64 MiB, some 200,000 images.
+pub const INDEX_LIMIT: usize = 64 << 20;
+
+/// How often a change of the index is tried again after a writer that takes no lock interfered.
+const ATTEMPTS: usize = 16;
+
+/// What `index.json` holds in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The name, if it has one.
+    pub name: Option<String>,
+    /// What is there.
+    pub descriptor: Descriptor,
+}
+
+impl Layout {
+    /// What `index.json` says.
+    ///
+    /// # Errors
+    /// If it is not there, or is not an image index with one reading.
+    pub fn index(&self) -> Result<Index, Error> {
+        self.parse_index(&self.index_bytes()?)
+    }
+
+    /// What the layout holds, in the order of `index.json`.
+    ///
+    /// # Errors
+    /// As [`index`](Self::index).
+    pub fn list(&self) -> Result<Vec<Entry>, Error> {
+        Ok(entries(self.index()?))
+    }
+
+    /// Names an image that the layout holds. What had the name loses its place in the index.
+    ///
+    /// The descriptor keeps its annotations, and its entry without a name, if there is one, becomes
+    /// the one with the name.
+    ///
+    /// # Errors
+    /// If the name is none by the [annotation rules], or if the index cannot be changed.
+    ///
+    /// [annotation rules]: https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md#pre-defined-annotation-keys
+    pub fn tag(&self, name: &str, image: &Descriptor) -> Result<(), Error> {
+        if !is_name(name) {
+            let message = format!("`{name}` is not a name for an image in a layout");
+            return Err(Error::new(ErrorKind::Name, message));
+        }
+        let mut named = image.clone();
+        named.annotations.insert(REF_NAME.into(), name.into());
+        self.edit_index(|index| {
+            index.manifests.retain(|entry| {
+                let entry_name = entry.annotations.get(REF_NAME);
+                let unnamed = entry_name.is_none() && entry.digest == named.digest;
+                !unnamed && entry_name.is_none_or(|entry_name| entry_name != name)
+            });
+            index.manifests.push(named.clone());
+            Ok(())
+        })
+    }
+
+    /// Lists an image without a name, if the index does not list it already.
+    ///
+    /// # Errors
+    /// If the index cannot be changed.
+    pub fn add(&self, image: &Descriptor) -> Result<(), Error> {
+        self.edit_index(|index| {
+            if !index.manifests.iter().any(|entry| entry.digest == image.digest) {
+                let mut unnamed = image.clone();
+                unnamed.annotations.remove(REF_NAME);
+                index.manifests.push(unnamed);
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes a name away, and with it the entry in the index. Says what had the name.
+    ///
+    /// The blobs stay until garbage is collected.
+    ///
+    /// # Errors
+    /// If nothing has the name, or if the index cannot be changed.
+    pub fn untag(&self, name: &str) -> Result<Vec<Descriptor>, Error> {
+        self.edit_index(|index| {
+            let (gone, kept) = std::mem::take(&mut index.manifests)
+                .into_iter()
+                .partition(|entry| entry.annotations.get(REF_NAME).is_some_and(|it| it == name));
+            index.manifests = kept;
+            let gone: Vec<Descriptor> = gone;
+            if gone.is_empty() { Err(self.no_such(name)) } else { Ok(gone) }
+        })
+    }
+
+    /// Takes every entry of this digest out of the index, whatever its name. Says how many there were.
+    ///
+    /// The blobs stay until garbage is collected.
+    ///
+    /// # Errors
+    /// If the index cannot be changed.
+    pub fn remove(&self, digest: &Digest) -> Result<usize, Error> {
+        self.edit_index(|index| {
+            let before = index.manifests.len();
+            index.manifests.retain(|entry| entry.digest != *digest);
+            match before - index.manifests.len() {
+                0 => Err(self.no_such(digest.as_str())),
+                removed => Ok(removed),
+            }
+        })
+    }
+
+    /// Changes the index as a whole, under the layout's lock.
+    ///
+    /// `change` is called again if a program that knows no lock has changed the file meanwhile. If it
+    /// fails, nothing changes.
+    ///
+    /// # Errors
+    /// What `change` says; [`ErrorKind::Changed`] if others kept changing the file; otherwise why it
+    /// could not be read or written.
+    pub fn edit_index<T>(
+        &self,
+        mut change: impl FnMut(&mut Index) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let failed = |error| Error::io(self.about("cannot change the index of"), error);
+        let session = self.session().map_err(failed)?;
+        let _lock = Lock::exclusive(self.files()).map_err(failed)?;
+        for _ in 0..ATTEMPTS {
+            let before = self.index_bytes()?;
+            let mut index = self.parse_index(&before)?;
+            let outcome = change(&mut index)?;
+            let after = json::to_vec(&index)
+                .map_err(|error| Error::invalid(self.about("cannot write the index of"), error))?;
+            self.parse_index(&after)?;
+            let mut temporary = session.temporary().map_err(failed)?;
+            temporary.write_all(&after).map_err(failed)?;
+            temporary.sync(self.durability()).map_err(failed)?;
+            if self.index_bytes()? == before {
+                temporary.keep(INDEX_FILE, self.durability()).map_err(failed)?;
+                return Ok(outcome);
+            }
+        }
+        Err(Error::new(ErrorKind::Changed, self.about("others keep changing the index of")))
+    }
+
+    /// Replaces the index if it still says `expected`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Changed`] if it says something else; otherwise as
+    /// [`edit_index`](Self::edit_index).
+    pub fn replace_index(&self, expected: &Index, next: &Index) -> Result<(), Error> {
+        self.edit_index(|index| {
+            if index != expected {
+                let message = self.about("another writer has changed the index of");
+                return Err(Error::new(ErrorKind::Changed, message));
+            }
+            *index = next.clone();
+            Ok(())
+        })
+    }
+
+    fn index_bytes(&self) -> Result<Vec<u8>, Error> {
+        self.files()
+            .open(INDEX_FILE)
+            .and_then(|file| read_limited(file, INDEX_LIMIT))
+            .map_err(|error| Error::io(self.about("cannot read the index of"), error))
+    }
+
+    fn parse_index(&self, bytes: &[u8]) -> Result<Index, Error> {
+        parse(bytes)
+            .map_err(|error| Error::invalid(self.about("cannot make sense of the index of"), error))
+    }
+
+    fn place(&self) -> String {
+        format!("layout `{}`", self.path().display())
+    }
+
+    /// `what`, and which layout.
+    pub(crate) fn about(&self, what: &str) -> String {
+        format!("{what} {}", self.place())
+    }
+
+    pub(crate) fn no_such(&self, name: &str) -> Error {
+        Error::new(ErrorKind::NotFound, self.about(&format!("there is no image `{name}` in")))
+    }
+}
+
+/// Reading by names.
+impl Layout {
+    /// What `name` names: an entry of the index by its name, or anything by its digest.
+    ///
+    /// # Errors
+    /// If nothing, or more than one image, has the name.
+    pub fn resolve(&self, name: &str) -> Result<Descriptor, Error> {
+        resolve(self, &self.index()?, name, &self.place())
+    }
+
+    /// The image of this name or digest for the platform that this program runs on.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve) and [`Image::select`].
+    pub fn image(&self, name: &str) -> Result<Image<'_>, Error> {
+        self.image_for(name, &Platform::host())
+    }
+
+    /// The image of this name or digest for a platform.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve) and [`Image::select`].
+    pub fn image_for(&self, name: &str, platform: &Platform) -> Result<Image<'_>, Error> {
+        Image::select(self, &self.resolve(name)?, platform)
+    }
+
+    /// The manifests and indexes that refer to `subject`, of all that the index reaches.
+    ///
+    /// # Errors
+    /// If a document is wrong.
+    pub fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
+        referrers(self, &self.index()?, subject)
+    }
+
+    /// Walks the graph below `root`.
+    pub fn walk(&self, root: &Descriptor) -> Walk<'_, Self> {
+        Walk::new(self, [root.clone()])
+    }
+}

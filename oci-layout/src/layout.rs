@@ -1,0 +1,223 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use oci_image::{Index, LayoutFile, json};
+
+use crate::blob::Blobs;
+use crate::files::{Disk, Files};
+use crate::lock::{Lock, ensure_dir};
+use crate::session::{LazySession, Session};
+use crate::{Durability, Error, ErrorKind, LayoutOptions};
+
+const LAYOUT_FILE: &str = "oci-layout";
+pub(crate) const INDEX_FILE: &str = "index.json";
+pub(crate) const BLOBS: &str = "blobs";
+
+/// A directory in the [image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).
+///
+/// Any number of handles, threads and processes may read and write one directory at a time. A handle
+/// holds the directory open: it goes on when the directory is renamed.
+#[derive(Debug)]
+pub struct Layout {
+    path: PathBuf,
+    files: Arc<dyn Files>,
+    blobs: Blobs,
+    session: Arc<LazySession>,
+    durability: Durability,
+    shares_blobs: bool,
+}
+
+impl Layout {
+    /// Opens the layout at `path`, or makes an empty one there if there is none.
+    ///
+    /// The parent of `path` must be there.
+    ///
+    /// # Errors
+    /// If the directory cannot be made, or holds a layout that [`open`](Self::open) refuses.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, Error> {
+        LayoutOptions::new().create(path)
+    }
+
+    /// Opens the layout at `path`.
+    ///
+    /// # Errors
+    /// If there is none, or if it is of another version.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        LayoutOptions::new().open(path)
+    }
+
+    /// The path by which the layout was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn files(&self) -> &dyn Files {
+        &*self.files
+    }
+
+    pub(crate) fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// Whether other layouts may use the same blobs.
+    pub(crate) fn shares_blobs(&self) -> bool {
+        self.shares_blobs
+    }
+
+    /// The session of this handle in the layout's own directory. The caller holds no lock.
+    pub(crate) fn session(&self) -> io::Result<Arc<Session>> {
+        self.session.get()
+    }
+}
+
+impl LayoutOptions {
+    /// Opens the layout at `path`, or makes an empty one there if there is none.
+    ///
+    /// # Errors
+    /// As [`Layout::create`].
+    pub fn create(&self, path: impl AsRef<Path>) -> Result<Layout, Error> {
+        let path = path.as_ref();
+        let failed = |error| Error::io(format!("cannot create layout `{}`", path.display()), error);
+        match std::fs::create_dir(path) {
+            Ok(()) if self.durability == Durability::Synced => {
+                sync_parent_of(path).map_err(failed)?;
+            }
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed(error));
+            }
+            _ => {}
+        }
+        let files = Arc::new(Disk::open(path).map_err(failed)?);
+        self.create_in(path, files)
+    }
+
+    /// Opens the layout at `path`.
+    ///
+    /// # Errors
+    /// As [`Layout::open`].
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Layout, Error> {
+        let path = path.as_ref();
+        let files = Disk::open(path).map_err(|error| cannot_open(path, error))?;
+        self.open_in(path, Arc::new(files))
+    }
+
+    pub(crate) fn create_in(&self, path: &Path, files: Arc<dyn Files>) -> Result<Layout, Error> {
+        let failed = |error| Error::io(format!("cannot create layout `{}`", path.display()), error);
+        let layout = self.layout(path, Arc::clone(&files))?;
+        if is_missing(&*files, LAYOUT_FILE).map_err(failed)? {
+            self.fill(&layout).map_err(failed)?;
+        }
+        check_version(path, &*files)?;
+        Ok(layout)
+    }
+
+    /// Makes what is missing. The file that says that this is a layout is the last, so that whoever
+    /// sees it sees the rest too.
+    fn fill(&self, layout: &Layout) -> io::Result<()> {
+        let files = layout.files();
+        let session = layout.session()?;
+        let write = |path: &str, content: Vec<u8>| {
+            let mut temporary = session.temporary()?;
+            temporary.write_all(&content)?;
+            temporary.sync(self.durability)?;
+            temporary.keep(path, self.durability)
+        };
+        ensure_dir(files, BLOBS)?;
+        let _lock = Lock::exclusive(files)?;
+        if is_missing(files, INDEX_FILE)? {
+            let mut index = Index::new();
+            index.media_type = Some(oci_image::MediaType::IMAGE_INDEX);
+            write(INDEX_FILE, json::to_vec(&index).map_err(io::Error::other)?)?;
+        }
+        if is_missing(files, LAYOUT_FILE)? {
+            write(LAYOUT_FILE, json::to_vec(&LayoutFile::new()).map_err(io::Error::other)?)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn open_in(&self, path: &Path, files: Arc<dyn Files>) -> Result<Layout, Error> {
+        check_version(path, &*files)?;
+        self.layout(path, files)
+    }
+
+    fn layout(&self, path: &Path, files: Arc<dyn Files>) -> Result<Layout, Error> {
+        let session = Arc::new(LazySession::new(Arc::clone(&files)));
+        let (blob_files, prefix, blob_session) = match &self.shared_blobs {
+            None => (Arc::clone(&files), "blobs/", Arc::clone(&session)),
+            Some(shared) => {
+                let failed = |error| {
+                    Error::io(format!("cannot open blob directory `{}`", shared.display()), error)
+                };
+                let shared: Arc<dyn Files> = Arc::new(Disk::open(shared).map_err(failed)?);
+                (Arc::clone(&shared), "", Arc::new(LazySession::new(shared)))
+            }
+        };
+        Ok(Layout {
+            path: path.to_owned(),
+            files,
+            blobs: Blobs::new(blob_files, prefix, self.durability, self.reuse, blob_session),
+            session,
+            durability: self.durability,
+            shares_blobs: self.shared_blobs.is_some(),
+        })
+    }
+}
+
+fn cannot_open(path: &Path, error: io::Error) -> Error {
+    Error::io(format!("cannot open layout `{}`", path.display()), error)
+}
+
+fn is_missing(files: &dyn Files, path: &str) -> io::Result<bool> {
+    match files.open(path) {
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+fn check_version(path: &Path, files: &dyn Files) -> Result<(), Error> {
+    let file = files.open(LAYOUT_FILE).map_err(|error| cannot_open(path, error))?;
+    let bytes =
+        read_limited(file, json::DOCUMENT_LIMIT).map_err(|error| cannot_open(path, error))?;
+    let layout: LayoutFile = json::from_slice(&bytes).map_err(|error| {
+        Error::invalid(
+            format!("file `{LAYOUT_FILE}` of layout `{}` is wrong", path.display()),
+            error,
+        )
+    })?;
+    if layout.image_layout_version != LayoutFile::VERSION {
+        return Err(Error::new(
+            ErrorKind::Version,
+            format!(
+                "layout `{}` is of version `{}`, not `{}`",
+                path.display(),
+                layout.image_layout_version,
+                LayoutFile::VERSION
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// All of a file of at most `limit` bytes, and one byte more of a larger one: what reads it as JSON
+/// refuses it then.
+pub(crate) fn read_limited(file: std::fs::File, limit: usize) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+
+    let mut bytes = Vec::new();
+    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn sync_parent_of(path: &Path) -> io::Result<()> {
+    let parent = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    std::fs::File::open(parent)?.sync_all()
+}

@@ -1,0 +1,65 @@
+//! What keeps writers of one layout apart.
+//!
+//! One file, locked by `flock`, so the kernel lets go of it when a process dies: shared while a
+//! blob is pinned, exclusive while the index changes or garbage is collected. Readers take no lock.
+
+use std::fs::File;
+use std::io;
+
+use crate::files::Files;
+
+/// Where the store keeps what is not part of the layout: the lock, pins, unfinished files.
+pub(crate) const WORK: &str = ".in-flight";
+
+const LOCK: &str = ".in-flight/lock";
+
+/// The layout's lock, held until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Waits until nobody holds the lock exclusively.
+    pub(crate) fn shared(files: &dyn Files) -> io::Result<Self> {
+        let file = lock_file(files)?;
+        uninterrupted(|| file.lock_shared())?;
+        Ok(Self { _file: file })
+    }
+
+    /// Waits until nobody holds the lock.
+    pub(crate) fn exclusive(files: &dyn Files) -> io::Result<Self> {
+        let file = lock_file(files)?;
+        uninterrupted(|| file.lock())?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn lock_file(files: &dyn Files) -> io::Result<File> {
+    match files.lock_file(LOCK) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            ensure_dir(files, WORK)?;
+            files.lock_file(LOCK)
+        }
+        opened => opened,
+    }
+}
+
+/// Makes a directory if there is none; says whether it had to.
+pub(crate) fn ensure_dir(files: &dyn Files, path: &str) -> io::Result<bool> {
+    match files.create_dir(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Calls `operation` until it is no signal that ends it.
+fn uninterrupted(operation: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    loop {
+        match operation() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+use std::path::PathBuf;
+
+/// How a layout is opened. The defaults are the careful ones.
+///
+/// ```
+/// use oci_layout::{Durability, LayoutOptions};
+///
+/// let directory = tempfile::tempdir()?;
+/// let layout = LayoutOptions::new()
+///     .durability(Durability::Relaxed)
+///     .create(directory.path().join("cache"))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct LayoutOptions {
+    pub(crate) durability: Durability,
+    pub(crate) reuse: Reuse,
+    pub(crate) shared_blobs: Option<PathBuf>,
+}
+
+/// What is true when a write has returned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// It outlives a power cut.
+    #[default]
+    Synced,
+    /// It outlives the process alone. A power cut may leave names without content.
+    Relaxed,
+}
+
+/// When a blob that is there already is not written again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reuse {
+    /// If its content was read and is right; otherwise it is replaced.
+    #[default]
+    Verified,
+    /// If its size is right: faster, and blind to other damage. Every read verifies all the same.
+    SizeOnly,
+}
+
+impl LayoutOptions {
+    /// Synced, verified, with blobs of its own.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What is true when a write has returned.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// When a blob that is there already is not written again.
+    pub fn reuse(mut self, reuse: Reuse) -> Self {
+        self.reuse = reuse;
+        self
+    }
+
+    /// Keeps the blobs in another directory, which must be there, as `<algorithm>/<encoded>`.
+    ///
+    /// Several layouts may share it; each of them must be opened so. No layout can know what the
+    /// others use: garbage is not collected from it.
+    pub fn shared_blobs(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.shared_blobs = Some(directory.into());
+        self
+    }
+}

@@ -1,0 +1,167 @@
+//! What a writer has under way: unfinished files, and blobs that nothing names yet.
+//!
+//! A session is a locked file that lists the digests it pins. While its process lives, the
+//! collector keeps what it lists and the files that carry its name; afterwards nobody holds the lock,
+//! and all of it is garbage.
+
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use oci_image::Digest;
+
+use crate::Durability;
+use crate::files::{Files, split};
+use crate::lock::{Lock, WORK};
+
+/// The session of a handle, begun by its first write.
+#[derive(Debug)]
+pub(crate) struct LazySession {
+    files: Arc<dyn Files>,
+    begun: Mutex<Option<Arc<Session>>>,
+}
+
+impl LazySession {
+    /// A session to begin in the directory `files`.
+    pub(crate) fn new(files: Arc<dyn Files>) -> Self {
+        Self { files, begun: Mutex::new(None) }
+    }
+
+    /// The session. Beginning it takes the shared lock: the caller holds none.
+    pub(crate) fn get(&self) -> io::Result<Arc<Session>> {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*begun {
+            Some(session) => Ok(Arc::clone(session)),
+            None => {
+                let session = Arc::new(Session::begin(&self.files)?);
+                *begun = Some(Arc::clone(&session));
+                Ok(session)
+            }
+        }
+    }
+}
+
+/// A writer's session, open until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Session {
+    files: Arc<dyn Files>,
+    path: String,
+    pins: Mutex<File>,
+    next: AtomicU64,
+}
+
+impl Session {
+    /// Begins a session. The shared lock keeps the collector from taking it for a dead one.
+    pub(crate) fn begin(files: &Arc<dyn Files>) -> io::Result<Self> {
+        let _lock = Lock::shared(&**files)?;
+        let (path, file) = create_unique(&**files)?;
+        if let Err(error) = file.lock() {
+            // The error that counts is that of the lock.
+            let _ = files.remove(&path);
+            return Err(error);
+        }
+        let pins = Mutex::new(file);
+        Ok(Self { files: Arc::clone(files), path, pins, next: AtomicU64::new(0) })
+    }
+
+    /// Keeps the collector from the blob of this digest for as long as the session is open. The
+    /// caller holds the shared lock until it has seen whether the blob is there.
+    pub(crate) fn pin(&self, digest: &Digest, _lock: &Lock) -> io::Result<()> {
+        let mut file = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = format!("{digest}\n");
+        write_all(&*self.files, &self.path, &mut file, line.as_bytes())
+    }
+
+    /// Makes a file that is to be given its real name when it is whole.
+    pub(crate) fn temporary(&self) -> io::Result<Temporary> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = format!("{}.{number}", self.path);
+        let file = self.files.create(&path)?;
+        Ok(Temporary { files: Arc::clone(&self.files), path, file, kept: false })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // What cannot be removed is removed by the collector.
+        let _ = self.files.remove(&self.path);
+    }
+}
+
+fn create_unique(files: &dyn Files) -> io::Result<(String, File)> {
+    loop {
+        let path = format!("{WORK}/{:016x}", RandomState::new().hash_one(std::process::id()));
+        match files.create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return Ok((path, created?)),
+        }
+    }
+}
+
+fn write_all(files: &dyn Files, path: &str, file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match files.write(path, file, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(length) => bytes = bytes.get(length..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// An unfinished file. Dropped before [`keep`](Self::keep) it is removed.
+#[derive(Debug)]
+pub(crate) struct Temporary {
+    files: Arc<dyn Files>,
+    path: String,
+    file: File,
+    kept: bool,
+}
+
+impl Temporary {
+    /// Appends as many bytes as the system takes at once.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.files.write(&self.path, &mut self.file, bytes)
+    }
+
+    /// Appends all bytes.
+    pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        write_all(&*self.files, &self.path, &mut self.file, bytes)
+    }
+
+    /// Makes the content durable, if that is asked for. It comes before [`keep`](Self::keep): a name
+    /// must never be durable before what it names.
+    pub(crate) fn sync(&self, durability: Durability) -> io::Result<()> {
+        match durability {
+            Durability::Synced => self.files.sync(&self.path, &self.file),
+            Durability::Relaxed => Ok(()),
+        }
+    }
+
+    /// Gives the file its name, over whatever has it. If that fails the file is removed.
+    pub(crate) fn keep(mut self, name: &str, durability: Durability) -> io::Result<()> {
+        self.files.rename(&self.path, name)?;
+        self.kept = true;
+        sync_parent(&*self.files, name, durability)
+    }
+}
+
+/// Makes the name `path` durable, if that is asked for.
+pub(crate) fn sync_parent(files: &dyn Files, path: &str, durability: Durability) -> io::Result<()> {
+    match durability {
+        Durability::Synced => files.sync_dir(split(path).0),
+        Durability::Relaxed => Ok(()),
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What cannot be removed is removed by the collector.
+            let _ = self.files.remove(&self.path);
+        }
+    }
+}
