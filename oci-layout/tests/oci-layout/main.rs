@@ -1,4 +1,5 @@
 //! What users of the crate may rely on.
+#![allow(clippy::unwrap_used)]
 
 mod blobs;
 mod fixture;
