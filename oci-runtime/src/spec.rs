@@ -19,23 +19,34 @@ pub mod zos;
 mod capabilities;
 mod config;
 mod container_process_state;
+mod conversion;
+#[cfg(target_os = "linux")]
+mod from_image;
 mod hooks;
 mod id_mapping;
+mod image_user;
+mod linux_default;
 mod mount;
 mod process;
 mod rlimit;
 mod root;
+mod rootless;
 mod scheduler;
 mod state;
 mod user;
+mod users;
 
 pub use capabilities::{Capabilities, Capability};
 pub use config::Spec;
 pub use container_process_state::ContainerProcessState;
+pub use conversion::{Conversion, ConversionError};
 pub use features::Features;
 pub use freebsd::FreeBsd;
+#[cfg(target_os = "linux")]
+pub use from_image::FromImageError;
 pub use hooks::{Hook, Hooks};
 pub use id_mapping::IdMapping;
+pub use image_user::{ImageUser, ImageUserError};
 pub use linux::Linux;
 pub use mount::Mount;
 pub use process::{ConsoleSize, ExecCpuAffinity, Process};
@@ -45,6 +56,7 @@ pub use scheduler::{IoPriority, IoPriorityClass, Scheduler, SchedulerFlag, Sched
 pub use solaris::Solaris;
 pub use state::{State, Status};
 pub use user::User;
+pub use users::{Users, UsersError};
 pub use vm::Vm;
 pub use windows::Windows;
 pub use zos::Zos;

@@ -22,3 +22,11 @@ impl User {
         Self { uid: Some(uid), gid: Some(gid), ..Self::new() }
     }
 }
+
+/// The ID that a text is: decimal digits only, without leading zeros, below 2^32-1, which the kernel
+/// takes for "no ID".
+pub(super) fn parse_id(text: &str) -> Option<u32> {
+    let exact = text == "0" || !text.starts_with('0');
+    let digits = exact && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|&id| digits && id != u32::MAX)
+}

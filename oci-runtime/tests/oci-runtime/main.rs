@@ -1,0 +1,4 @@
+//! What the crate promises.
+#![allow(clippy::unwrap_used)]
+
+mod spec;

@@ -1,0 +1,5 @@
+mod conversion;
+mod defaults;
+#[cfg(target_os = "linux")]
+mod rootfs;
+mod users;
