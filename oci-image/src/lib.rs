@@ -3,6 +3,7 @@
 
 pub mod annotations;
 pub mod blob;
+pub mod build;
 pub mod distribution;
 pub mod docker;
 pub mod json;

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use oci_image::blob::{BlobSource, BlobSourceExt};
+use oci_image::build::{self, Builder};
 use oci_image::{AnyDocument, Config, Descriptor, Document, Manifest, Platform};
 
 use crate::select::select;
@@ -29,7 +30,7 @@ impl<'a> Image<'a> {
                 Ok(Self { source, descriptor: descriptor.clone(), manifest })
             }
             AnyDocument::Index(index) => {
-                let found = select(source, &index, platform, 0)?.ok_or_else(|| {
+                let found = select(source, &index, platform)?.ok_or_else(|| {
                     let text = format!(
                         "index `{}` has no image for {}/{}",
                         descriptor.digest, platform.os, platform.architecture
@@ -63,6 +64,26 @@ impl<'a> Image<'a> {
     pub fn config(&self) -> Result<Document<Config>, Error> {
         self.source.document(&self.manifest.config).map_err(|error| {
             Error::io(format!("cannot read config `{}`", self.manifest.config.digest), error)
+        })
+    }
+}
+
+impl Image<'_> {
+    /// Begins an image on this one as its base.
+    ///
+    /// # Errors
+    /// As [`documents`](Self::documents).
+    pub fn builder(&self) -> Result<Builder, Error> {
+        Ok(Builder::from(&self.documents()?))
+    }
+
+    /// The manifest and the config.
+    ///
+    /// # Errors
+    /// As [`config`](Self::config), and if they do not belong together.
+    pub fn documents(&self) -> Result<build::Image, Error> {
+        build::Image::new(self.manifest.clone(), self.config()?).map_err(|error| {
+            Error::invalid(format!("`{}` is no image", self.descriptor.digest), error)
         })
     }
 }

@@ -1,69 +1,79 @@
 //! The choice of an image by its platform.
 
 use oci_image::blob::{BlobSource, BlobSourceExt};
-use oci_image::{AnyDocument, Descriptor, Document, Index, Manifest, Platform};
+use oci_image::{AnyDocument, Config, Descriptor, Document, Index, Manifest, Platform};
 
 use crate::image::read;
-use crate::walk::{DEPTH_LIMIT, is_document};
+use crate::walk::DEPTH_LIMIT;
 use crate::{Error, ErrorKind};
 
-/// The first image for the platform, in the order of the index, nested indexes in their place.
+/// The image that suits the platform best, the first of several that do equally, nested indexes in
+/// their place.
 ///
 /// Where a descriptor says no platform, the image's config does.
 pub(crate) fn select(
     source: &(dyn BlobSource + Sync),
     index: &Index,
     platform: &Platform,
-    depth: usize,
 ) -> Result<Option<(Descriptor, Document<Manifest>)>, Error> {
+    let mut best = None;
+    offer(source, index, platform, 0, &mut best)?;
+    let Some((_, descriptor)) = best else { return Ok(None) };
+    match read(source, &descriptor)? {
+        AnyDocument::Manifest(manifest) => Ok(Some((descriptor, manifest))),
+        AnyDocument::Index(_) => Ok(None),
+    }
+}
+
+/// Puts a manifest of the index in the place of `best` if it suits better.
+fn offer(
+    source: &(dyn BlobSource + Sync),
+    index: &Index,
+    platform: &Platform,
+    depth: usize,
+    best: &mut Option<(usize, Descriptor)>,
+) -> Result<(), Error> {
     if depth > DEPTH_LIMIT {
         return Err(Error::new(ErrorKind::Invalid, "indexes are nested too deep"));
     }
-    for descriptor in index.manifests.iter().filter(|descriptor| is_document(descriptor)) {
-        let stated = descriptor.platform.as_ref();
-        if stated.is_some_and(|stated| !serves(stated, platform)) {
+    for descriptor in &index.manifests {
+        let stated = descriptor.platform.as_ref().map(|stated| platform.rank(stated));
+        if stated == Some(None) {
             continue;
         }
-        match read(source, descriptor)? {
-            AnyDocument::Manifest(manifest) => {
-                if stated.is_some() || config_serves(source, &manifest, platform)? {
-                    return Ok(Some((descriptor.clone(), manifest)));
-                }
+        if descriptor.media_type.is_index() {
+            if let AnyDocument::Index(nested) = read(source, descriptor)? {
+                offer(source, &nested, platform, depth + 1, best)?;
             }
-            AnyDocument::Index(nested) => {
-                if let Some(found) = select(source, &nested, platform, depth + 1)? {
-                    return Ok(Some(found));
-                }
+        } else if descriptor.media_type.is_manifest() {
+            let rank = match stated {
+                Some(rank) => rank,
+                None => config_rank(source, descriptor, platform)?,
+            };
+            let better = |rank: &usize| best.as_ref().is_none_or(|(least, _)| rank < least);
+            if let Some(rank) = rank.filter(better) {
+                *best = Some((rank, descriptor.clone()));
             }
         }
     }
-    Ok(None)
+    Ok(())
 }
 
-/// Whether what is made for `offered` runs on `wanted`: what the wish leaves open is open.
-fn serves(offered: &Platform, wanted: &Platform) -> bool {
-    let open = |offered: &Option<String>, wanted: &Option<String>| {
-        offered.is_none() || wanted.is_none() || offered == wanted
-    };
-    offered.os == wanted.os
-        && offered.architecture == wanted.architecture
-        && open(&offered.variant, &wanted.variant)
-        && open(&offered.os_version, &wanted.os_version)
-}
-
-fn config_serves(
+fn config_rank(
     source: &(dyn BlobSource + Sync),
-    manifest: &Manifest,
+    descriptor: &Descriptor,
     platform: &Platform,
-) -> Result<bool, Error> {
+) -> Result<Option<usize>, Error> {
+    let AnyDocument::Manifest(manifest) = read(source, descriptor)? else { return Ok(None) };
     if !manifest.config.media_type.is_config() {
-        return Ok(false);
+        return Ok(None);
     }
-    let config = source.document::<oci_image::Config>(&manifest.config).map_err(|error| {
+    let config = source.document::<Config>(&manifest.config).map_err(|error| {
         Error::io(format!("cannot read config `{}`", manifest.config.digest), error)
     })?;
     let mut offered = Platform::new(config.architecture.clone(), config.os.clone());
     offered.variant.clone_from(&config.variant);
     offered.os_version.clone_from(&config.os_version);
-    Ok(serves(&offered, platform))
+    offered.os_features.clone_from(&config.os_features);
+    Ok(platform.rank(&offered))
 }

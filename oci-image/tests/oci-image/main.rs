@@ -1,6 +1,7 @@
 //! What the crate promises.
 #![allow(clippy::unwrap_used)]
 
+mod build;
 mod config;
 mod distribution;
 mod docker;

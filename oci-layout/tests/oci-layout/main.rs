@@ -4,5 +4,6 @@
 mod blobs;
 mod fixture;
 mod garbage;
+mod images;
 mod index;
 mod layout;

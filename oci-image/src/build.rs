@@ -1,0 +1,219 @@
+//! Building images: values in, values out.
+//!
+//! Nothing here reads or writes blobs. What comes out is the same for the same input, byte for byte:
+//! there is no time in it that was not put in.
+//!
+//! ```
+//! use oci_image::build::{Builder, Layer};
+//! use oci_image::{Descriptor, Digest, MediaType, Platform};
+//!
+//! let tar = [0; 1024];
+//! let layer = Layer::new(Descriptor::of(MediaType::LAYER_TAR, tar), Digest::sha256(tar));
+//! let image = Builder::new(&"linux/amd64".parse()?)
+//!     .layer(layer)
+//!     .entrypoint(["/app"])
+//!     .env("PATH", "/bin")
+//!     .label("org.example", "1")
+//!     .build()?;
+//! assert_eq!(image.manifest().layers.len(), 1);
+//! assert_eq!(image.manifest().config, *image.config().descriptor());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod config;
+mod image;
+mod index;
+mod layer;
+mod rebase;
+
+pub use image::Image;
+pub use index::{assemble, split};
+pub use layer::Layer;
+pub use rebase::rebase;
+
+use crate::{
+    Config, Descriptor, Digest, Document, DocumentError, History, Manifest, MediaType, Platform,
+    RootFs, annotations, docker,
+};
+
+/// An image that is being built.
+///
+/// ```
+/// # use oci_image::build::Builder;
+/// # use oci_image::Platform;
+/// let base = Builder::new(&Platform::host()).cmd(["sh"]).build()?;
+/// let image = Builder::from(&base).label("org.example", "1").build()?;
+/// assert_eq!(image.config().value().config.as_ref().map(|run| &*run.cmd), Some(&["sh".to_owned()][..]));
+/// # Ok::<(), oci_image::build::BuildError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    manifest: Manifest,
+    config: Config,
+    /// Whether the command was set here and not by the base.
+    own_cmd: bool,
+}
+
+impl Builder {
+    /// Begins an image without layers.
+    pub fn new(platform: &Platform) -> Self {
+        let config = Config::new(platform.architecture.clone(), platform.os.clone(), RootFs::new());
+        let mut manifest =
+            Manifest::new(Descriptor::new(MediaType::IMAGE_CONFIG, Digest::EMPTY_JSON, 0));
+        manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
+        Self { manifest, config, own_cmd: false }.platform(platform)
+    }
+
+    /// Puts a layer on top.
+    ///
+    /// Where the base says less of its history than it has layers, steps that say nothing stand in.
+    pub fn layer(mut self, layer: impl Into<Layer>) -> Self {
+        let Layer { descriptor, diff_id, history } = layer.into();
+        pad(&mut self.config.history, self.config.rootfs.diff_ids.len());
+        self.config.history.push(history);
+        self.config.rootfs.diff_ids.push(diff_id);
+        self.manifest.layers.push(descriptor);
+        self
+    }
+
+    /// Adds a step of the history that changed no file.
+    pub fn step(mut self, mut history: History) -> Self {
+        pad(&mut self.config.history, self.config.rootfs.diff_ids.len());
+        history.empty_layer = Some(true);
+        self.config.history.push(history);
+        self
+    }
+
+    /// Sets what the image runs on.
+    pub fn platform(mut self, platform: &Platform) -> Self {
+        self.config.architecture.clone_from(&platform.architecture);
+        self.config.os.clone_from(&platform.os);
+        self.config.os_version.clone_from(&platform.os_version);
+        self.config.os_features.clone_from(&platform.os_features);
+        self.config.variant.clone_from(&platform.variant);
+        self
+    }
+
+    /// Adds an annotation to the manifest, or replaces it.
+    pub fn annotation(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.manifest.annotations.insert(key.into(), value.into());
+        self
+    }
+
+    /// Annotates the image with the base that it was made from: its name and its manifest's digest.
+    pub fn base(self, name: impl Into<String>, digest: &Digest) -> Self {
+        self.annotation(annotations::BASE_NAME, name)
+            .annotation(annotations::BASE_DIGEST, digest.to_string())
+    }
+
+    /// Sets the type of the artifact.
+    pub fn artifact_type(mut self, artifact_type: MediaType) -> Self {
+        self.manifest.artifact_type = Some(artifact_type);
+        self
+    }
+
+    /// Sets the manifest that this one refers to.
+    pub fn subject(mut self, subject: Descriptor) -> Self {
+        self.manifest.subject = Some(subject);
+        self
+    }
+
+    /// Changes the manifest in a way that has no method here. [`build`](Self::build) sets its config.
+    pub fn edit_manifest(mut self, change: impl FnOnce(&mut Manifest)) -> Self {
+        change(&mut self.manifest);
+        self
+    }
+
+    /// Changes the config in a way that has no method here.
+    pub fn edit_config(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// The image.
+    ///
+    /// # Errors
+    /// If layers, diff IDs and history do not belong together, or if a document is over a limit.
+    pub fn build(self) -> Result<Image, BuildError> {
+        let Self { mut manifest, config, .. } = self;
+        let layers = manifest.layers.len();
+        let diff_ids = config.rootfs.diff_ids.len();
+        let steps = steps_with_layer(&config.history);
+        if layers != diff_ids || (!config.history.is_empty() && steps != layers) {
+            return Err(BuildError::Mismatch { layers, diff_ids, steps });
+        }
+        let config = Document::new(config)?;
+        manifest.config =
+            Descriptor { media_type: manifest.config.media_type, ..config.descriptor().clone() };
+        Image::new(Document::new(manifest)?, config)
+    }
+}
+
+/// What the base says of itself is not said of the new image: annotations, subject, when it was made.
+/// A base in Docker's format gives an image in OCI's.
+impl From<&Image> for Builder {
+    fn from(base: &Image) -> Self {
+        let mut manifest = match docker::manifest_to_oci(base.manifest()) {
+            Ok(converted) => converted.document.into_value(),
+            // An artifact, or layers of a type that has no other name: nothing to convert.
+            Err(_) => base.manifest().value().clone(),
+        };
+        manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
+        manifest.subject = None;
+        manifest.annotations.clear();
+        let mut config = base.config().value().clone();
+        config.created = None;
+        Self { manifest, config, own_cmd: false }
+    }
+}
+
+/// The number of steps that have a layer.
+fn steps_with_layer(history: &[History]) -> usize {
+    history.iter().filter(|step| step.empty_layer != Some(true)).count()
+}
+
+/// Adds empty steps until there is one for each of the layers.
+fn pad(history: &mut Vec<History>, layers: usize) {
+    let steps = steps_with_layer(history);
+    history.extend(std::iter::repeat_n(History::new(), layers.saturating_sub(steps)));
+}
+
+/// Why values make no image.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Layers, diff IDs and history do not belong together.
+    #[error(
+        "{layers} layers, {diff_ids} diff IDs and {steps} steps with a layer do not make an image"
+    )]
+    Mismatch {
+        /// The number of layers in the manifest.
+        layers: usize,
+        /// The number of diff IDs in the config.
+        diff_ids: usize,
+        /// The number of steps of the history that have a layer.
+        steps: usize,
+    },
+    /// The manifest names another config.
+    #[error("the manifest names config `{expected}`, not `{actual}`")]
+    OtherConfig {
+        /// What the manifest names.
+        expected: Digest,
+        /// What was given.
+        actual: Digest,
+    },
+    /// The image does not stand on the base that it is to be moved from.
+    #[error("layer {number} of the image is `{actual}`, that of the old base is `{expected}`")]
+    OtherBase {
+        /// Counted from 0, the base first.
+        number: usize,
+        /// The digest of the base's layer.
+        expected: Digest,
+        /// The digest of the image's layer, or nothing if it has fewer.
+        actual: String,
+    },
+    /// A document cannot be written.
+    #[error("the image cannot be written")]
+    Document(#[from] DocumentError),
+}
