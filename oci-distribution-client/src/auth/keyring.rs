@@ -1,0 +1,67 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::Credentials;
+use crate::config::{DockerConfig, Found};
+use crate::error::{Error, ErrorKind};
+
+/// All logins that the client was given, and the places to look for more.
+#[derive(Debug)]
+pub(crate) struct Keyring {
+    given: Vec<(String, Credentials)>,
+    files: Vec<Arc<DockerConfig>>,
+    patience: Duration,
+}
+
+impl Keyring {
+    pub(crate) fn new(
+        given: Vec<(String, Credentials)>,
+        files: Vec<Arc<DockerConfig>>,
+        patience: Duration,
+    ) -> Self {
+        Self { given, files, patience }
+    }
+
+    /// The login for `repository` in `registry`, if there is one.
+    pub(crate) async fn find(
+        &self,
+        registry: &str,
+        repository: &str,
+    ) -> Result<Option<Credentials>, Error> {
+        // The one that was given last counts.
+        let given = self.given.iter().rev().find(|(name, _)| name == registry);
+        if let Some((_, credentials)) = given {
+            return Ok(Some(credentials.clone()));
+        }
+        for file in &self.files {
+            for found in file.find(registry, repository)? {
+                match found {
+                    Found::Credentials(credentials) => return Ok(Some(credentials)),
+                    Found::Helper { name, server } => {
+                        if let Some(credentials) = self.ask(&name, &server).await? {
+                            return Ok(Some(credentials));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    #[cfg(feature = "credential-helpers")]
+    async fn ask(&self, name: &str, server: &str) -> Result<Option<Credentials>, Error> {
+        let answer = super::helper::ask(name, server, self.patience).await;
+        answer.map_err(|reason| helper_error(name, server).because(reason))
+    }
+
+    #[cfg(not(feature = "credential-helpers"))]
+    async fn ask(&self, name: &str, server: &str) -> Result<Option<Credentials>, Error> {
+        let _ = self.patience;
+        Err(helper_error(name, server).because("this build does not ask credential helpers"))
+    }
+}
+
+fn helper_error(name: &str, server: &str) -> Error {
+    let action = format!("ask the credential helper `docker-credential-{name}` for `{server}`");
+    Error::new(ErrorKind::Configuration, action)
+}

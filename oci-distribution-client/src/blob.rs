@@ -1,0 +1,305 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, StatusCode, header};
+use oci_digest::Verifier;
+use oci_image::{Descriptor, Digest};
+
+use crate::auth::Access;
+use crate::error::{Error, ErrorKind};
+use crate::header::ContentRange;
+use crate::repository::Repository;
+use crate::retry::Failure;
+use crate::transport::Body;
+use crate::wire::{Broken, Pace};
+
+/// A blob as it comes from a registry, verified.
+///
+/// A cut connection is taken up again where it broke, as often as the
+/// [`Retry`](crate::Retry) policy says; the whole is verified.
+#[derive(Debug)]
+pub struct BlobReader {
+    download: Download,
+    verifier: Option<Verifier>,
+}
+
+impl BlobReader {
+    /// The next piece; `None` means that the size and the digest of the whole were right.
+    ///
+    /// # Errors
+    /// If the registry fails, or if what came is not the blob. Nothing comes after an error.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let Some(verifier) = &mut self.verifier else { return Ok(None) };
+        let checked = match self.download.chunk().await? {
+            Some(chunk) => match verifier.update(&chunk) {
+                Ok(()) => return Ok(Some(chunk)),
+                Err(error) => Err(error),
+            },
+            None => self.verifier.take().map_or(Ok(()), Verifier::finish),
+        };
+        match checked {
+            Ok(()) => Ok(None),
+            Err(source) => {
+                self.verifier = None;
+                Err(self.download.other_content().with_source(source))
+            }
+        }
+    }
+
+    /// All that is left, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`chunk`](Self::chunk), or of kind [`Limit`](ErrorKind::Limit) if there is more.
+    pub async fn read_to_end(mut self, limit: u64) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            if (bytes.len() + chunk.len()) as u64 > limit {
+                return Err(Error::new(ErrorKind::Limit, self.download.action)
+                    .because(format!("it is longer than {limit} bytes")));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+}
+
+impl Repository {
+    /// Reads the blob that `blob` names.
+    ///
+    /// # Errors
+    /// If the digest is by an algorithm that cannot be verified. Nothing is asked yet.
+    pub fn blob(&self, blob: &Descriptor) -> Result<BlobReader, Error> {
+        let download = Download::new(self.clone(), blob.clone());
+        let verifier = blob.verifier().map_err(|source| {
+            Error::new(ErrorKind::Verification, download.action.as_str()).with_source(source)
+        })?;
+        Ok(BlobReader { download, verifier: Some(verifier) })
+    }
+
+    /// The bytes `first..=last` of a blob. They are as the registry sent them: a part of a blob
+    /// cannot be verified.
+    ///
+    /// # Errors
+    /// Of kind [`Unsupported`](ErrorKind::Unsupported) if the registry gives no parts.
+    pub async fn danger_blob_range(
+        &self,
+        digest: &Digest,
+        first: u64,
+        last: u64,
+    ) -> Result<Bytes, Error> {
+        let action = format!("pull bytes {first}-{last} of blob `{digest}` of `{self}`");
+        let url = self.url(format_args!("blobs/{digest}"));
+        let call = self.call(Method::GET, url, Access::Pull, &action);
+        let range = format!("bytes={first}-{last}");
+        let length = (last.checked_sub(first)).and_then(|length| length.checked_add(1));
+        let length = length.ok_or_else(|| {
+            Error::new(ErrorKind::Configuration, action.as_str()).because("the range is empty")
+        })?;
+        let (answer, bytes) = call.header(header::RANGE, &range).read(length).await?;
+        let came = answer.header(&header::CONTENT_RANGE).and_then(ContentRange::parse);
+        let is_part = answer.status() == StatusCode::PARTIAL_CONTENT;
+        match came.filter(|_| is_part) {
+            Some(came) if came.first == first && came.last <= last => Ok(bytes),
+            Some(_) => {
+                Err(Error::new(ErrorKind::Protocol, action)
+                    .because("the registry sent another part"))
+            }
+            None => {
+                Err(Error::new(ErrorKind::Unsupported, action)
+                    .because("the registry sent the whole"))
+            }
+        }
+    }
+
+    /// Whether the blob is in the repository, by the registry's word.
+    ///
+    /// # Errors
+    /// If the registry does not say.
+    pub async fn has_blob(&self, blob: &Descriptor) -> Result<bool, Error> {
+        let action = format!("look for blob `{}` in `{self}`", blob.digest);
+        self.has_blob_for(blob, Access::Pull, &action).await
+    }
+
+    pub(crate) async fn has_blob_for(
+        &self,
+        blob: &Descriptor,
+        access: Access,
+        action: &str,
+    ) -> Result<bool, Error> {
+        let url = self.url(format_args!("blobs/{}", blob.digest));
+        match self.call(Method::HEAD, url, access, action).send().await {
+            Ok(answer) => {
+                let size =
+                    answer.header(&header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+                Ok(size.is_none_or(|size: u64| size == blob.size))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A failed attempt is forgotten once this much has come since, in bytes.
+const FORGIVEN_AFTER: u64 = 1024 * 1024;
+
+/// The bytes of a blob, taken up again where they broke off. Only their number is checked.
+#[derive(Debug)]
+pub(crate) struct Download {
+    repository: Repository,
+    blob: Descriptor,
+    action: String,
+    /// How many bytes were given out.
+    offset: u64,
+    /// Where `offset` was when the last attempt failed.
+    failed_at: u64,
+    attempt: u32,
+    /// Whether the server said that it gives no parts.
+    is_whole_only: bool,
+    connection: Option<(Body, Pace)>,
+    /// How many bytes of the connection were given out before.
+    skip: u64,
+}
+
+impl Download {
+    pub(crate) fn new(repository: Repository, blob: Descriptor) -> Self {
+        let action = format!("pull blob `{}` of `{repository}`", blob.digest);
+        Self {
+            repository,
+            blob,
+            action,
+            offset: 0,
+            failed_at: 0,
+            attempt: 1,
+            is_whole_only: false,
+            connection: None,
+            skip: 0,
+        }
+    }
+
+    pub(crate) fn action(&self) -> &str {
+        &self.action
+    }
+
+    /// The next piece; `None` after exactly as many bytes as the descriptor says.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let (mut body, mut pace) = match self.connection.take() {
+                Some(connection) => connection,
+                None => match self.connect().await? {
+                    Some(body) => (body, self.repository.shared.wire.pace()),
+                    None => continue,
+                },
+            };
+            match pace.chunk(&mut body).await {
+                Ok(Some(mut chunk)) => {
+                    let skipped = self.skip.min(chunk.len() as u64);
+                    self.skip -= skipped;
+                    let chunk = chunk.split_off(skipped as usize);
+                    self.connection = Some((body, pace));
+                    if chunk.is_empty() {
+                        continue;
+                    }
+                    self.offset += chunk.len() as u64;
+                    if self.offset > self.blob.size {
+                        return Err(self.wrong_size("more"));
+                    }
+                    return Ok(Some(chunk));
+                }
+                Ok(None) if self.offset == self.blob.size => {
+                    self.connection = Some((Body::empty(), pace));
+                    return Ok(None);
+                }
+                Ok(None) => {
+                    let early = self.wrong_size(&format!("only {}", self.offset));
+                    let broken = crate::transport::TransportErrorKind::Exchange;
+                    self.pause(Some(Failure::Transport(broken)), early).await?;
+                }
+                Err(broken) => {
+                    let failure = broken.failure();
+                    self.pause(failure, self.explain(broken)).await?;
+                }
+            }
+        }
+    }
+
+    /// Asks for what is missing. `None`: that failed, and may be tried again.
+    async fn connect(&mut self) -> Result<Option<Body>, Error> {
+        let url = self.repository.url(format_args!("blobs/{}", self.blob.digest));
+        let call = self.repository.call(Method::GET, url, Access::Pull, &self.action);
+        let asks_for_part = self.offset > 0 && !self.is_whole_only;
+        let call = match asks_for_part {
+            true => call.header(header::RANGE, &format!("bytes={}-", self.offset)),
+            false => call,
+        };
+        let answer = match call.send_once().await {
+            Ok(answer) => answer,
+            Err(failed) => {
+                let refuses_range = failed.error.status() == Some(416) && asks_for_part;
+                if refuses_range {
+                    self.is_whole_only = true;
+                    return Ok(None);
+                }
+                self.pause(failed.failure, failed.error).await?;
+                return Ok(None);
+            }
+        };
+        let error = |reason: &str| Error::new(ErrorKind::Protocol, &*self.action).because(reason);
+        let encoding = answer.header(&header::CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+            return Err(error("the registry encoded it, which was not asked for"));
+        }
+        let start = match answer.status() {
+            StatusCode::PARTIAL_CONTENT if asks_for_part => {
+                let range = answer.header(&header::CONTENT_RANGE).and_then(ContentRange::parse);
+                let range = range.filter(|range| {
+                    range.first <= self.offset
+                        && range.total.is_none_or(|total| total == self.blob.size)
+                });
+                range.ok_or_else(|| error("the registry sent another part of it"))?.first
+            }
+            StatusCode::OK => 0,
+            _ => return Err(error("the registry answered with neither the whole nor the part")),
+        };
+        let body = answer.response.into_body();
+        if let Some(length) = body.length()
+            && start.checked_add(length) != Some(self.blob.size)
+        {
+            let whole = start.saturating_add(length);
+            return Err(self.other_content().because(format!(
+                "the registry has {whole} bytes for it, its descriptor says {}",
+                self.blob.size
+            )));
+        }
+        self.skip = self.offset - start;
+        Ok(Some(body))
+    }
+
+    /// Waits before another attempt, if there is to be one.
+    async fn pause(&mut self, failure: Option<Failure>, error: Error) -> Result<(), Error> {
+        if self.offset - self.failed_at >= FORGIVEN_AFTER {
+            self.attempt = 1;
+        }
+        let retry = &self.repository.shared.wire.retry;
+        let wait: Option<Duration> =
+            failure.and_then(|failure| retry.wait(self.attempt, &Method::GET, failure));
+        let Some(wait) = wait else { return Err(error) };
+        self.failed_at = self.offset;
+        self.attempt += 1;
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    fn explain(&self, broken: Broken) -> Error {
+        broken.into_error(&self.action)
+    }
+
+    pub(crate) fn other_content(&self) -> Error {
+        Error::new(ErrorKind::Verification, &*self.action)
+            .because("what came is not what its descriptor says")
+    }
+
+    fn wrong_size(&self, came: &str) -> Error {
+        let size = self.blob.size;
+        self.other_content().because(format!("{came} bytes came, its descriptor says {size}"))
+    }
+}

@@ -1,0 +1,189 @@
+//! From the async side to blocking readers and writers and back, over bounded channels.
+//!
+//! The blocking side ends as soon as the async side is dropped: a writer is then dropped before its
+//! commit, which leaves no trace.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use oci_image::Descriptor;
+use oci_image::blob::{BlobSink, BlobSource};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::transport::{Body, TransportError, TransportErrorKind};
+
+/// How many pieces wait between the two sides.
+const PIECES: usize = 8;
+/// The size of the pieces that are read, in bytes.
+const PIECE: usize = 256 * 1024;
+
+/// A blob on its way into a sink.
+pub(crate) struct Writing {
+    pieces: mpsc::Sender<Piece>,
+    worker: JoinHandle<io::Result<()>>,
+}
+
+enum Piece {
+    Data(Bytes),
+    /// Only this makes the blob visible: a channel that just ends does not.
+    Commit,
+}
+
+impl Writing {
+    /// Begins to write `blob`; `None`: the sink has it.
+    pub(crate) async fn begin<S>(sink: &Arc<S>, blob: &Descriptor) -> io::Result<Option<Self>>
+    where
+        S: BlobSink + Send + Sync + 'static,
+    {
+        let (pieces, receiver) = mpsc::channel(PIECES);
+        let (begun, is_begun) = oneshot::channel();
+        let (sink, blob) = (Arc::clone(sink), blob.clone());
+        let worker = spawn_blocking(move || write(&*sink, &blob, begun, receiver));
+        match is_begun.await {
+            Ok(true) => Ok(Some(Self { pieces, worker })),
+            Ok(false) => Ok(None),
+            Err(_) => match finished(worker).await {
+                Ok(()) => Err(io::Error::other("the writer stopped")),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// Writes on. After an error only [`finish`](Self::finish) is left, which tells why.
+    pub(crate) async fn write(&self, data: Bytes) -> Result<(), Stopped> {
+        self.pieces.send(Piece::Data(data)).await.map_err(|_| Stopped)
+    }
+
+    /// Makes the blob visible, if all of it is right.
+    pub(crate) async fn commit(self) -> io::Result<()> {
+        // If the worker has stopped, it tells why.
+        let _ = self.pieces.send(Piece::Commit).await;
+        self.finish().await
+    }
+
+    /// Ends without a commit, or after one.
+    pub(crate) async fn finish(self) -> io::Result<()> {
+        drop(self.pieces);
+        finished(self.worker).await
+    }
+}
+
+/// The blocking side stopped.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+fn write<S: BlobSink>(
+    sink: &S,
+    blob: &Descriptor,
+    begun: oneshot::Sender<bool>,
+    mut pieces: mpsc::Receiver<Piece>,
+) -> io::Result<()> {
+    let writer = sink.create(blob)?;
+    // If nobody listens any more, the first look at the channel ends it.
+    let _ = begun.send(writer.is_some());
+    let Some(mut writer) = writer else { return Ok(()) };
+    while let Some(piece) = pieces.blocking_recv() {
+        match piece {
+            Piece::Data(data) => writer.write_all(&data)?,
+            Piece::Commit => return writer.commit(),
+        }
+    }
+    Ok(())
+}
+
+async fn finished(worker: JoinHandle<io::Result<()>>) -> io::Result<()> {
+    match worker.await {
+        Ok(result) => result,
+        Err(stopped) => match stopped.try_into_panic() {
+            // A bug of the sink is the caller's to see.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(io::Error::other("the runtime is shutting down")),
+        },
+    }
+}
+
+/// Runs `work`, which may block, where that does no harm.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    match spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(stopped) => match stopped.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(io::Error::other("the runtime is shutting down")),
+        },
+    }
+}
+
+/// The bytes of `blob` from `offset` on as a body to send.
+pub(crate) fn reading<S>(source: &Arc<S>, blob: &Descriptor, offset: u64) -> Body
+where
+    S: BlobSource + Send + Sync + 'static,
+{
+    let (pieces, mut receiver) = mpsc::channel(PIECES);
+    let (source, blob) = (Arc::clone(source), blob.clone());
+    let length = blob.size.saturating_sub(offset);
+    spawn_blocking(move || {
+        if let Err(error) = read(&*source, &blob, offset, &pieces) {
+            let error = TransportError::new(TransportErrorKind::Body, error);
+            let _ = pieces.blocking_send(Err(error));
+        }
+    });
+    Body::stream(
+        futures_util::stream::poll_fn(move |context| receiver.poll_recv(context)),
+        Some(length),
+    )
+}
+
+type Pieces = mpsc::Sender<Result<Bytes, TransportError>>;
+
+fn read<S: BlobSource>(
+    source: &S,
+    blob: &Descriptor,
+    offset: u64,
+    pieces: &Pieces,
+) -> io::Result<()> {
+    let reader = source.open(blob)?.ok_or_else(|| missing(blob))?;
+    let mut reader = reader;
+    // What is sent already is read again, as the reader verifies the whole.
+    let skipped = io::copy(&mut reader.by_ref().take(offset), &mut io::sink())?;
+    if skipped < offset {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let mut held: Option<Bytes> = None;
+    loop {
+        let piece = piece(&mut reader)?;
+        let is_end = piece.is_empty();
+        // The last piece is sent only when the reader has said that the whole is right.
+        if let Some(ready) = held.replace(piece)
+            && pieces.blocking_send(Ok(ready)).is_err()
+        {
+            return Ok(());
+        }
+        if is_end {
+            return Ok(());
+        }
+    }
+}
+
+/// The next bytes, as many as make a good piece; none at the end.
+fn piece(reader: &mut dyn Read) -> io::Result<Bytes> {
+    let mut piece = BytesMut::zeroed(PIECE);
+    let mut length = 0;
+    while length < PIECE {
+        match reader.read(&mut piece[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    piece.truncate(length);
+    Ok(piece.freeze())
+}
+
+pub(crate) fn missing(blob: &Descriptor) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("there is no blob `{}`", blob.digest))
+}

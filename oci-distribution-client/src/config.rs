@@ -1,0 +1,242 @@
+//! What a client is made of: whom it trusts, who it is, how long it waits.
+
+mod docker;
+mod environment;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::auth::Credentials;
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
+use crate::retry::Retry;
+use crate::transport::Transport;
+
+pub(crate) use docker::{DockerConfig, Found};
+
+/// The settings of a [`Client`](crate::Client).
+///
+/// The default asks every registry by https, as nobody, and reads nothing of the machine but its
+/// trusted certificates.
+///
+/// ```
+/// use oci_distribution_client::{Client, Config, Credentials};
+///
+/// let config = Config::default()
+///     .plain_http("localhost:5000")
+///     .credentials("ghcr.io", Credentials::basic("user", "password"));
+/// let client = Client::new(config)?;
+/// # Ok::<(), oci_distribution_client::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Config {
+    pub(crate) limits: Limits,
+    pub(crate) retry: Retry,
+    pub(crate) user_agent: String,
+    pub(crate) plain_http: Vec<String>,
+    pub(crate) danger_plain_http: Vec<String>,
+    pub(crate) credentials: Vec<(String, Credentials)>,
+    pub(crate) docker: Vec<Arc<DockerConfig>>,
+    pub(crate) token_servers: Vec<(String, String)>,
+    pub(crate) tls: Tls,
+    pub(crate) proxies: Proxies,
+    pub(crate) transport: Option<Arc<dyn Transport>>,
+}
+
+/// Certificates beside those of the operating system.
+#[derive(Clone, Default)]
+pub(crate) struct Tls {
+    pub(crate) roots: Vec<Vec<u8>>,
+    pub(crate) identity: Option<Identity>,
+}
+
+/// A client certificate with its key, both PEM.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    pub(crate) chain: Vec<u8>,
+    pub(crate) key: Zeroizing<Vec<u8>>,
+}
+
+/// URLs of proxies; they may hold a password.
+#[derive(Clone, Default)]
+pub(crate) struct Proxies {
+    pub(crate) http: Option<String>,
+    pub(crate) https: Option<String>,
+    pub(crate) except: Option<String>,
+}
+
+impl Config {
+    /// The default, with the user's logins and proxies as the environment tells of them.
+    ///
+    /// Reads, in this order of precedence, the logins of `$REGISTRY_AUTH_FILE`,
+    /// `$XDG_RUNTIME_DIR/containers/auth.json`, `$XDG_CONFIG_HOME/containers/auth.json` and
+    /// `$DOCKER_CONFIG/config.json` with their usual places under `$HOME`, and the proxies of
+    /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` in lower and upper case. Credential
+    /// helpers that these files name are asked when a registry wants a login.
+    ///
+    /// It reads files, so it may block for a moment.
+    ///
+    /// # Errors
+    /// If a file is there and cannot be read or understood.
+    pub fn from_environment() -> Result<Self, Error> {
+        Self::from_variables(|name| std::env::var_os(name))
+    }
+
+    /// The same with other variables than those of this process.
+    ///
+    /// # Errors
+    /// As [`from_environment`](Self::from_environment).
+    pub fn from_variables(
+        variable: impl Fn(&str) -> Option<std::ffi::OsString>,
+    ) -> Result<Self, Error> {
+        environment::read(&variable)
+    }
+
+    /// Adds the logins of a docker `config.json` or a containers `auth.json`.
+    ///
+    /// # Errors
+    /// If the file cannot be read or understood.
+    pub fn login_file(mut self, path: impl AsRef<Path>) -> Result<Self, Error> {
+        self.docker.push(Arc::new(DockerConfig::read(path.as_ref())?));
+        Ok(self)
+    }
+
+    /// Adds a login for `registry`, a host with an optional port, as in the name of an image.
+    /// It goes before those of files.
+    pub fn credentials(mut self, registry: impl Into<String>, credentials: Credentials) -> Self {
+        self.credentials.push((registry.into(), credentials));
+        self
+    }
+
+    /// Asks `registry`, a host on this machine with an optional port, by http.
+    ///
+    /// [`Client::new`](crate::Client::new) fails if it is not `localhost` or a loopback address.
+    pub fn plain_http(mut self, registry: impl Into<String>) -> Self {
+        self.plain_http.push(registry.into());
+        self
+    }
+
+    /// Asks `registry`, any host with an optional port, by http: whoever is on the way reads the
+    /// credentials and chooses what tags mean.
+    pub fn danger_plain_http(mut self, registry: impl Into<String>) -> Self {
+        self.danger_plain_http.push(registry.into());
+        self
+    }
+
+    /// Lets `registry` name a token server at `origin` (`http://host:port`) that would be refused:
+    /// one that is asked by http and is not the registry itself. It gets the registry's credentials.
+    pub fn token_server(mut self, registry: impl Into<String>, origin: impl Into<String>) -> Self {
+        self.token_servers.push((registry.into(), origin.into()));
+        self
+    }
+
+    /// Trusts the certificates in `pem` beside those of the operating system.
+    pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.roots.push(pem.into());
+        self
+    }
+
+    /// Shows servers that ask for it a certificate, with its chain and key as PEM.
+    pub fn client_certificate(
+        mut self,
+        chain: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.tls.identity = Some(Identity { chain: chain.into(), key: Zeroizing::new(key.into()) });
+        self
+    }
+
+    /// Sends requests by http and https through the proxy at `url`, but for the hosts in `except`, a
+    /// list with commas as in the variable `NO_PROXY`.
+    pub fn proxy(mut self, url: impl Into<String>, except: impl Into<String>) -> Self {
+        let url = url.into();
+        self.proxies =
+            Proxies { http: Some(url.clone()), https: Some(url), except: Some(except.into()) };
+        self
+    }
+
+    /// What a server may make the client hold, follow or wait for.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// When a failed request is sent again.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// What the client calls itself.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = user_agent.into();
+        self
+    }
+
+    /// Sends requests by `transport`. Certificates, proxies and the limit on the time to connect are
+    /// its affair then.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// The transport to use.
+    pub(crate) fn build_transport(&self) -> Result<Arc<dyn Transport>, Error> {
+        if let Some(transport) = &self.transport {
+            return Ok(Arc::clone(transport));
+        }
+        self.default_transport()
+    }
+
+    #[cfg(feature = "reqwest")]
+    fn default_transport(&self) -> Result<Arc<dyn Transport>, Error> {
+        let transport =
+            crate::transport::Reqwest::new(&self.tls, &self.proxies, self.limits.connect);
+        let transport = transport.map_err(|source| {
+            Error::new(ErrorKind::Configuration, "set up connections").with_source(source)
+        })?;
+        Ok(Arc::new(transport))
+    }
+
+    #[cfg(not(feature = "reqwest"))]
+    fn default_transport(&self) -> Result<Arc<dyn Transport>, Error> {
+        Err(Error::new(ErrorKind::Configuration, "set up connections")
+            .because("this build has no transport of its own, and none was given"))
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            retry: Retry::default(),
+            user_agent: concat!("oci-distribution-client/", env!("CARGO_PKG_VERSION")).to_owned(),
+            plain_http: Vec::new(),
+            danger_plain_http: Vec::new(),
+            credentials: Vec::new(),
+            docker: Vec::new(),
+            token_servers: Vec::new(),
+            tls: Tls::default(),
+            proxies: Proxies::default(),
+            transport: None,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("limits", &self.limits)
+            .field("retry", &self.retry)
+            .field("user_agent", &self.user_agent)
+            .field("plain_http", &self.plain_http)
+            .field("danger_plain_http", &self.danger_plain_http)
+            .field("credentials", &self.credentials)
+            .field("token_servers", &self.token_servers)
+            .field("transport", &self.transport)
+            .finish_non_exhaustive()
+    }
+}

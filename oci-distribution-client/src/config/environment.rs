@@ -1,0 +1,60 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::config::{Config, Proxies};
+use crate::error::Error;
+
+type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+pub(super) fn read(variable: Variable<'_>) -> Result<Config, Error> {
+    // One that is set to nothing is not set.
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let mut config = Config { proxies: proxies(&variable), ..Config::default() };
+    for file in login_files(&variable) {
+        if file.is_asked_for || file.path.exists() {
+            config = config.login_file(file.path)?;
+        }
+    }
+    Ok(config)
+}
+
+struct LoginFile {
+    path: PathBuf,
+    is_asked_for: bool,
+}
+
+fn login_files(variable: Variable<'_>) -> Vec<LoginFile> {
+    let home = variable("HOME").map(PathBuf::from);
+    let under_home = |path: &str| home.as_ref().map(|home| home.join(path));
+    let directory = |name: &str| variable(name).map(PathBuf::from);
+    let containers = match directory("REGISTRY_AUTH_FILE") {
+        Some(path) => vec![LoginFile { path, is_asked_for: true }],
+        None => {
+            let runtime = directory("XDG_RUNTIME_DIR");
+            let config = directory("XDG_CONFIG_HOME").or_else(|| under_home(".config"));
+            let paths = [runtime, config].into_iter().flatten();
+            let paths = paths.map(|directory| directory.join("containers/auth.json"));
+            paths.map(|path| LoginFile { path, is_asked_for: false }).collect()
+        }
+    };
+    let docker = directory("DOCKER_CONFIG").or_else(|| under_home(".docker"));
+    let docker = docker.map(|directory| directory.join("config.json"));
+    let docker = docker.map(|path| LoginFile { path, is_asked_for: false });
+    containers.into_iter().chain(docker).collect()
+}
+
+fn proxies(variable: Variable<'_>) -> Proxies {
+    let text = |name: &str| {
+        let value = variable(name).or_else(|| variable(&name.to_ascii_uppercase()));
+        value.and_then(|value| value.into_string().ok())
+    };
+    let all = text("all_proxy");
+    // A CGI program gets HTTP_PROXY from the header `Proxy` of whoever asks it.
+    let is_cgi = variable("REQUEST_METHOD").is_some();
+    let http = if is_cgi { None } else { text("http_proxy") };
+    Proxies {
+        http: http.or_else(|| all.clone()),
+        https: text("https_proxy").or(all),
+        except: text("no_proxy"),
+    }
+}

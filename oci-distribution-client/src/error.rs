@@ -1,0 +1,187 @@
+use std::error::Error as StdError;
+use std::fmt;
+
+use http::StatusCode;
+
+use crate::transport::{TransportError, TransportErrorKind};
+
+/// Why an operation on a registry failed.
+///
+/// Its text is one line that says what was being done to what, and why that failed; the cause below,
+/// if there is one, is the [source](StdError::source). It never holds a credential.
+pub struct Error(Box<Parts>);
+
+struct Parts {
+    kind: ErrorKind,
+    action: String,
+    reason: Option<String>,
+    status: Option<StatusCode>,
+    codes: Vec<RegistryError>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The kinds of [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The configuration cannot be used, or a name is not one.
+    Configuration,
+    /// No connection to the server could be made.
+    Unreachable,
+    /// The server is there, and no secure connection to it could be made.
+    Tls,
+    /// The connection failed on the way.
+    Transport,
+    /// The server took too long or sent too slowly.
+    Timeout,
+    /// The registry wants credentials, or refuses those it got.
+    Unauthorized,
+    /// The registry knows who asks, and refuses.
+    Denied,
+    /// What was asked for is not there.
+    NotFound,
+    /// The registry wants fewer requests, for longer than the client waits.
+    RateLimited,
+    /// The registry does not do this.
+    Unsupported,
+    /// The registry refused the request for another reason.
+    Refused,
+    /// The registry failed.
+    Server,
+    /// The registry broke the protocol, or asked for something that is not safe.
+    Protocol,
+    /// Content is not what its descriptor says: digest or size.
+    Verification,
+    /// A manifest or index is not a valid one, or not of the kind that its descriptor says.
+    Document,
+    /// A limit of [`Limits`](crate::Limits) was passed.
+    Limit,
+    /// The content that was to be sent could not be read, or is missing.
+    Source,
+    /// The content that came could not be written.
+    Sink,
+}
+
+/// One error in a registry's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RegistryError {
+    /// The code, such as `MANIFEST_UNKNOWN`; registries use more than the standard's.
+    pub code: String,
+    /// The registry's explanation; it may be empty.
+    pub message: String,
+}
+
+impl Error {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The HTTP status of the answer that is the reason, if an answer is.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status.map(|status| status.as_u16())
+    }
+
+    /// The registry's own errors, if it gave any.
+    pub fn codes(&self) -> &[RegistryError] {
+        &self.0.codes
+    }
+
+    /// What was being done, such as ``resolve `v1` in `ghcr.io/owner/app` ``.
+    pub fn action(&self) -> &str {
+        &self.0.action
+    }
+
+    pub(crate) fn new(kind: ErrorKind, action: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            kind,
+            action: action.into(),
+            reason: None,
+            status: None,
+            codes: Vec::new(),
+            source: None,
+        }))
+    }
+
+    pub(crate) fn because(mut self, reason: impl Into<String>) -> Self {
+        self.0.reason = Some(reason.into());
+        self
+    }
+
+    pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    pub(crate) fn with_codes(mut self, codes: Vec<RegistryError>) -> Self {
+        self.0.codes = codes;
+        self
+    }
+
+    pub(crate) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn transport(action: &str, error: TransportError) -> Self {
+        let kind = match error.kind() {
+            TransportErrorKind::Connect => ErrorKind::Unreachable,
+            TransportErrorKind::Tls => ErrorKind::Tls,
+            TransportErrorKind::Exchange => ErrorKind::Transport,
+            TransportErrorKind::Body => ErrorKind::Source,
+        };
+        Self::new(kind, action).because(error.to_string()).with_source(error.into_source())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts { action, reason, status, codes, .. } = &*self.0;
+        write!(f, "cannot {action}")?;
+        if let Some(reason) = reason {
+            write!(f, ": {reason}")?;
+        }
+        if let Some(status) = status {
+            write!(f, ": the answer was {}", status.as_u16())?;
+            if let Some(words) = status.canonical_reason() {
+                write!(f, " {words}")?;
+            }
+        }
+        for RegistryError { code, message } in codes {
+            write!(f, "; {code}")?;
+            if !message.is_empty() {
+                write!(f, ": {message}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts { kind, action, reason, status, codes, source } = &*self.0;
+        f.debug_struct("Error")
+            .field("kind", kind)
+            .field("action", action)
+            .field("reason", reason)
+            .field("status", status)
+            .field("codes", codes)
+            .field("source", source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+/// What a server may make the client hold, follow or wait for.
+///
+/// Each field has its default in its description; change it on [`Config::limits`](crate::Config::limits).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The largest manifest or index, in bytes. Default: 4 MiB.
+    pub manifest: u64,
+    /// The largest page of a list of tags or referrers, in bytes. Default: 4 MiB.
+    pub page: u64,
+    /// The largest answer of a token server, in bytes. Default: 1 MiB.
+    pub token: u64,
+    /// The largest body of an error that is read, in bytes. Default: 1 MiB.
+    pub error: u64,
+    /// The most manifests in one pull, push or copy. Default: 10,000.
+    pub manifests: usize,
+    /// The most bytes of manifests held in one pull, push or copy. Default: 256 MiB.
+    pub manifest_bytes: u64,
+    /// The deepest nesting of indexes in one pull, push or copy. Default: 8.
+    pub depth: usize,
+    /// The most pages of one list. Default: 1,000.
+    pub pages: usize,
+    /// The most redirects of one request. Default: 5.
+    pub redirects: usize,
+    /// How long a connection may take to be made. Default: 10 s.
+    pub connect: Duration,
+    /// How long a server may take to begin its answer. Default: 60 s.
+    pub response: Duration,
+    /// How long a server may take to begin its answer once it has the whole of a blob. Default: 10 min.
+    pub commit: Duration,
+    /// A body that brings less than [`min_rate`](Self::min_rate) over this time is given up. Default: 30 s.
+    pub stall: Duration,
+    /// The least that a body must bring, in bytes each second. Default: 256.
+    pub min_rate: u64,
+    /// How long a credential helper may take. Default: 60 s.
+    pub helper: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: u64 = 1024 * 1024;
+        Self {
+            manifest: 4 * MIB,
+            page: 4 * MIB,
+            token: MIB,
+            error: MIB,
+            manifests: 10_000,
+            manifest_bytes: 256 * MIB,
+            depth: 8,
+            pages: 1_000,
+            redirects: 5,
+            connect: Duration::from_secs(10),
+            response: Duration::from_secs(60),
+            commit: Duration::from_secs(600),
+            stall: Duration::from_secs(30),
+            min_rate: 256,
+            helper: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use http::{Method, header};
+use oci_image::Reference;
+use serde::Deserialize;
+use url::Url;
+
+use crate::auth::Access;
+use crate::call::{Answer, follow};
+use crate::error::{Error, ErrorKind};
+use crate::header::next_link;
+use crate::origin::Origin;
+use crate::repository::Repository;
+
+impl Repository {
+    /// All tags, in the registry's order.
+    ///
+    /// # Errors
+    /// Of kind [`NotFound`](ErrorKind::NotFound) if there is no such repository,
+    /// [`Limit`](ErrorKind::Limit) if there are more pages than
+    /// [`Limits::pages`](crate::Limits::pages).
+    pub async fn tags(&self) -> Result<Vec<String>, Error> {
+        #[derive(Deserialize)]
+        struct Page {
+            tags: Option<Vec<String>>,
+        }
+        let action = format!("list the tags of `{self}`");
+        let mut pages = Pages::new(self, self.url(format_args!("tags/list")), &action);
+        let mut all = Vec::new();
+        while let Some((_, page)) = pages.next("application/json").await? {
+            let Page { tags } = serde_json::from_slice(&page).map_err(|source| {
+                Error::new(ErrorKind::Protocol, &*action)
+                    .because("the list cannot be read")
+                    .with_source(source)
+            })?;
+            let tags = tags.unwrap_or_default();
+            if let Some(odd) = tags.iter().find(|tag| !Reference::is_tag(tag)) {
+                let reason = format!("`{}` is not a tag", crate::text::printable(odd, 200));
+                return Err(Error::new(ErrorKind::Protocol, action).because(reason));
+            }
+            all.extend(tags);
+        }
+        Ok(all)
+    }
+}
+
+/// The pages of a list, by the links from one to the next.
+pub(crate) struct Pages<'a> {
+    repository: &'a Repository,
+    action: &'a str,
+    next: Option<Url>,
+    seen: HashSet<Url>,
+}
+
+impl<'a> Pages<'a> {
+    pub(crate) fn new(repository: &'a Repository, first: Url, action: &'a str) -> Self {
+        Self { repository, action, next: Some(first), seen: HashSet::new() }
+    }
+
+    /// The next page; `None` after the last.
+    pub(crate) async fn next(&mut self, accept: &str) -> Result<Option<(Answer, Bytes)>, Error> {
+        let Some(url) = self.next.take() else { return Ok(None) };
+        let limits = &self.repository.shared.wire.limits;
+        if self.seen.len() >= limits.pages {
+            let reason = format!("there are more than {} pages", limits.pages);
+            return Err(Error::new(ErrorKind::Limit, self.action).because(reason));
+        }
+        if !self.seen.insert(url.clone()) {
+            return Err(self.protocol("the pages go round in a circle"));
+        }
+        let call = self.repository.call(Method::GET, url.clone(), Access::Pull, self.action);
+        let (answer, page) = call.header(header::ACCEPT, accept).read(limits.page).await?;
+        let links = answer.response.headers().get_all(header::LINK).iter();
+        let mut links = links.filter_map(|value| next_link(value.to_str().ok()?));
+        if let Some(link) = links.next() {
+            self.next = Some(self.follow(&url, link)?);
+        }
+        Ok(Some((answer, page)))
+    }
+
+    /// A next page is on the same server: no other may answer for it.
+    fn follow(&self, from: &Url, link: &str) -> Result<Url, Error> {
+        let to = follow(&self.repository.shared, from, link).map_err(|reason| {
+            self.protocol(&format!("the link to the next page is refused: {reason}"))
+        })?;
+        if Origin::of(from) != Origin::of(&to) {
+            return Err(self.protocol("the link to the next page points to another server"));
+        }
+        Ok(to)
+    }
+
+    fn protocol(&self, reason: &str) -> Error {
+        Error::new(ErrorKind::Protocol, self.action).because(reason)
+    }
+}

@@ -1,0 +1,280 @@
+use std::fmt;
+use std::ops::Deref;
+
+use bytes::Bytes;
+use http::{Method, header};
+use oci_image::{AnyDocument, Descriptor, Digest, Document, Index, MediaType, Platform};
+
+use crate::auth::Access;
+use crate::call::Answer;
+use crate::error::{Error, ErrorKind};
+use crate::repository::{Name, Repository};
+
+/// The types of manifests that are asked for.
+const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.oci.image.index.v1+json, \
+     application/vnd.docker.distribution.manifest.v2+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json, */*;q=0.1";
+
+/// A manifest or index that a tag or digest meant when it was asked for.
+///
+/// It stands for its [`Descriptor`], wherever one is wanted.
+#[derive(Clone)]
+pub struct Resolved {
+    repository: Repository,
+    descriptor: Descriptor,
+}
+
+impl Resolved {
+    /// What names it.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// Where it is.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Its content, verified.
+    ///
+    /// # Errors
+    /// As [`Repository::manifest`].
+    pub async fn manifest(&self) -> Result<AnyDocument, Error> {
+        self.repository.manifest(&self.descriptor).await
+    }
+
+    /// The manifest for `platform`, if this is an index; if it is a manifest, that.
+    ///
+    /// # Errors
+    /// Of kind [`NotFound`](ErrorKind::NotFound) if the index has none for it.
+    pub async fn platform(self, platform: &Platform) -> Result<Self, Error> {
+        let Self { repository, mut descriptor } = self;
+        // As deep as indexes may nest.
+        for _ in 0..repository.shared.wire.limits.depth {
+            if !descriptor.media_type.is_index() {
+                return Ok(Self { repository, descriptor });
+            }
+            let AnyDocument::Index(index) = repository.manifest(&descriptor).await? else {
+                break;
+            };
+            let found = index.choose(platform).cloned();
+            descriptor = found.ok_or_else(|| {
+                let action = format!(
+                    "choose `{}` from `{}` of `{repository}`",
+                    platform_name(platform),
+                    descriptor.digest
+                );
+                let offered = offered(&index);
+                Error::new(ErrorKind::NotFound, action)
+                    .because(format!("the index has only {offered}"))
+            })?;
+        }
+        Err(Error::new(
+            ErrorKind::Limit,
+            format!("choose a platform from `{}` of `{repository}`", descriptor.digest),
+        )
+        .because("its indexes are nested too deep"))
+    }
+}
+
+impl Deref for Resolved {
+    type Target = Descriptor;
+
+    fn deref(&self) -> &Descriptor {
+        &self.descriptor
+    }
+}
+
+impl fmt::Debug for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Resolved({}@{})", self.repository, self.descriptor.digest)
+    }
+}
+
+/// The platforms of an index, in words.
+fn offered(index: &Index) -> String {
+    const SHOWN: usize = 20;
+    let platforms = index.manifests.iter().filter_map(|manifest| manifest.platform.as_ref());
+    let names: Vec<_> = platforms.take(SHOWN).map(platform_name).collect();
+    match names.is_empty() {
+        true => "manifests for no platform".to_owned(),
+        false => crate::text::printable(&names.join(", "), 500),
+    }
+}
+
+fn platform_name(platform: &Platform) -> String {
+    match &platform.variant {
+        Some(variant) => format!("{}/{}/{variant}", platform.os, platform.architecture),
+        None => format!("{}/{}", platform.os, platform.architecture),
+    }
+}
+
+impl Repository {
+    /// What `name`, a tag or a digest, means now.
+    ///
+    /// # Errors
+    /// Of kind [`NotFound`](ErrorKind::NotFound) if it means nothing.
+    pub async fn resolve(&self, name: &str) -> Result<Resolved, Error> {
+        let action = format!("resolve `{}` in `{self}`", crate::text::printable(name, 200));
+        let name = Name::parse(name, &action)?;
+        let descriptor = match self.head(&name, &action).await? {
+            Some(descriptor) => descriptor,
+            None => self.get(&name, &action).await?.0,
+        };
+        Ok(Resolved { repository: self.clone(), descriptor })
+    }
+
+    /// The manifest or index that `descriptor` names: size, digest and type are verified.
+    ///
+    /// # Errors
+    /// Of kind [`NotFound`](ErrorKind::NotFound) if it is not there,
+    /// [`Verification`](ErrorKind::Verification) if other content came,
+    /// [`Document`](ErrorKind::Document) if the content is no valid manifest.
+    pub async fn manifest(&self, descriptor: &Descriptor) -> Result<AnyDocument, Error> {
+        let action = format!("pull manifest `{}` of `{self}`", descriptor.digest);
+        let bytes = self.manifest_bytes(descriptor, &action).await?;
+        parse(bytes, descriptor, self.shared.wire.limits.manifest, &action)
+    }
+
+    async fn manifest_bytes(&self, descriptor: &Descriptor, action: &str) -> Result<Bytes, Error> {
+        let limit = self.shared.wire.limits.manifest;
+        if descriptor.size > limit {
+            let reason = format!("it has {} bytes, more than {limit}", descriptor.size);
+            return Err(Error::new(ErrorKind::Limit, action).because(reason));
+        }
+        let url = self.url(format_args!("manifests/{}", descriptor.digest));
+        let call = self.call(Method::GET, url, Access::Pull, action);
+        let accept = format!("{}, {ACCEPT}", descriptor.media_type.as_str());
+        let read = call.header(header::ACCEPT, &accept).read(limit).await;
+        let (_, bytes) = read?;
+        descriptor.verify(&bytes).map_err(|source| {
+            Error::new(ErrorKind::Verification, action)
+                .because("the registry sent other content")
+                .with_source(source)
+        })?;
+        Ok(bytes)
+    }
+
+    /// What a `HEAD` tells, if it tells all.
+    async fn head(&self, name: &Name, action: &str) -> Result<Option<Descriptor>, Error> {
+        let url = self.url(format_args!("manifests/{name}"));
+        let call = self.call(Method::HEAD, url, Access::Pull, action);
+        let answer = match call.header(header::ACCEPT, ACCEPT).send().await {
+            Ok(answer) => answer,
+            // There are registries without it, and this answer has no body that says why.
+            Err(error) => match error.kind() {
+                ErrorKind::Denied
+                | ErrorKind::NotFound
+                | ErrorKind::Unsupported
+                | ErrorKind::Refused => return Ok(None),
+                _ => return Err(error),
+            },
+        };
+        let size = answer.header(&header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+        let digest = match name {
+            Name::Digest(digest) => {
+                refuse_other_digest(&answer, digest, action)?;
+                Some(digest.clone())
+            }
+            Name::Tag(_) => content_digest(&answer),
+        };
+        let parts = (content_type(&answer), digest, size);
+        let (Some(media_type), Some(digest), Some(size)) = parts else { return Ok(None) };
+        let is_verifiable = digest.algorithm().is_some();
+        Ok(is_verifiable.then(|| Descriptor::new(media_type, digest, size)))
+    }
+
+    /// What `name` means, by getting it.
+    pub(crate) async fn get(
+        &self,
+        name: &Name,
+        action: &str,
+    ) -> Result<(Descriptor, Bytes), Error> {
+        let limit = self.shared.wire.limits.manifest;
+        let url = self.url(format_args!("manifests/{name}"));
+        let call = self.call(Method::GET, url, Access::Pull, action);
+        let (answer, bytes) = call.header(header::ACCEPT, ACCEPT).read(limit).await?;
+        let media_type = content_type(&answer).or_else(|| own_media_type(&bytes));
+        let media_type = media_type.ok_or_else(|| {
+            Error::new(ErrorKind::Protocol, action).because("the manifest has no media type")
+        })?;
+        let digest = match name {
+            Name::Digest(digest) => Some(digest.clone()),
+            Name::Tag(_) => content_digest(&answer).filter(|digest| digest.algorithm().is_some()),
+        };
+        let descriptor = match digest {
+            Some(digest) => Descriptor::new(media_type, digest, bytes.len() as u64),
+            None => Descriptor::of(media_type, &bytes),
+        };
+        descriptor.verify(&bytes).map_err(|source| {
+            Error::new(ErrorKind::Verification, action)
+                .because("the registry sent other content than its digest says")
+                .with_source(source)
+        })?;
+        Ok((descriptor, bytes))
+    }
+}
+
+/// Reads a manifest or index of at most `limit` bytes.
+pub(crate) fn parse(
+    bytes: Bytes,
+    descriptor: &Descriptor,
+    limit: u64,
+    action: &str,
+) -> Result<AnyDocument, Error> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let parsed = if descriptor.media_type.is_index() {
+        Document::parse_with_limit(&*bytes, descriptor, limit).map(AnyDocument::Index)
+    } else {
+        Document::parse_with_limit(&*bytes, descriptor, limit).map(AnyDocument::Manifest)
+    };
+    parsed.map_err(|source| {
+        Error::new(ErrorKind::Document, action)
+            .because("it is not a valid manifest of its type")
+            .with_source(source)
+    })
+}
+
+/// The type of the content, without parameters, if it says more than that it is JSON or bytes.
+fn content_type(answer: &Answer) -> Option<MediaType> {
+    let text = answer.header(&header::CONTENT_TYPE)?;
+    let text = text.split(';').next().unwrap_or_default().trim();
+    let is_vague = matches!(
+        text,
+        "" | "application/json" | "application/octet-stream" | "binary/octet-stream" | "text/plain"
+    );
+    (!is_vague).then(|| MediaType::from(text.to_owned()))
+}
+
+/// The type that a manifest says of itself.
+fn own_media_type(bytes: &[u8]) -> Option<MediaType> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Typed {
+        media_type: String,
+    }
+    let Typed { media_type } = serde_json::from_slice(bytes).ok()?;
+    Some(MediaType::from(media_type))
+}
+
+/// The digest that the registry gives the content.
+pub(crate) fn content_digest(answer: &Answer) -> Option<Digest> {
+    let name = http::HeaderName::from_static("docker-content-digest");
+    answer.header(&name)?.parse().ok()
+}
+
+/// The header may name the content by another algorithm; by the same, it must be the same.
+pub(crate) fn refuse_other_digest(
+    answer: &Answer,
+    digest: &Digest,
+    action: &str,
+) -> Result<(), Error> {
+    match content_digest(answer) {
+        Some(other) if other != *digest && other.algorithm_name() == digest.algorithm_name() => {
+            Err(Error::new(ErrorKind::Verification, action)
+                .because(format!("the registry has `{other}` for it, not `{digest}`")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,173 @@
+use std::fmt;
+use std::future::IntoFuture;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use oci_digest::{Unverifiable, VerifyError};
+use oci_image::blob::BlobSink;
+use oci_image::{AnyDocument, Descriptor};
+
+use crate::blob::Download;
+use crate::bridge::Writing;
+use crate::error::{Error, ErrorKind};
+use crate::graph::{Graph, Walk};
+use crate::jobs::{Stop, at_once};
+use crate::progress::{Event, Progress, Step, Summary};
+use crate::repository::Repository;
+use crate::transport::BoxFuture;
+
+/// A pull to be awaited: see [`Repository::pull`].
+#[must_use = "nothing is pulled before it is awaited"]
+pub struct Pull<'a, S> {
+    repository: &'a Repository,
+    image: &'a Descriptor,
+    sink: Arc<S>,
+    jobs: usize,
+    progress: Progress<'a>,
+}
+
+impl Repository {
+    /// Pulls an image, or whatever `image` names with all that it points to, into `sink`.
+    ///
+    /// Blobs come first, then manifests, children before parents: what is in the sink is whole. What
+    /// the sink has already is not pulled again. Each blob is verified when it is committed; a cut
+    /// connection is taken up again where it broke.
+    ///
+    /// The sink works on threads for blocking work, so it is cloned: its clone must be a handle to the
+    /// same store, as an [`Arc`] is. When the future is dropped, the blobs that are on their way leave
+    /// no trace.
+    ///
+    /// # Errors
+    /// The first that happens; what was pulled whole by then stays.
+    pub fn pull<'a, S>(&'a self, image: &'a Descriptor, sink: &S) -> Pull<'a, S>
+    where
+        S: BlobSink + Clone + Send + Sync + 'static,
+    {
+        let sink = Arc::new(sink.clone());
+        Pull { repository: self, image, sink, jobs: 4, progress: Progress::nobody() }
+    }
+}
+
+impl<'a, S> Pull<'a, S>
+where
+    S: BlobSink + Send + Sync + 'static,
+{
+    /// How many blobs are pulled at once. Default: 4.
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = jobs.max(1);
+        self
+    }
+
+    /// Tells `listener` what happens. It must not block.
+    pub fn progress(mut self, listener: impl Fn(Event<'_>) + Send + Sync + 'a) -> Self {
+        self.progress.listen(listener);
+        self
+    }
+
+    async fn run(self) -> Result<Summary, Error> {
+        let Graph { manifests, blobs } = graph(self.repository, self.image).await?;
+        for blob in blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)) {
+            self.progress.tell(blob, Step::Planned);
+        }
+        let stop = Stop::new();
+        let pulls = blobs.iter().map(|blob| async {
+            stop.unless_stopped(self.pull_blob(blob)).await.unwrap_or(Ok(()))
+        });
+        at_once(self.jobs, &stop, pulls).await?;
+        for manifest in &manifests {
+            self.pull_manifest(manifest).await?;
+        }
+        let summary = *self.progress.summary();
+        Ok(summary)
+    }
+
+    async fn pull_blob(&self, blob: &Descriptor) -> Result<(), Error> {
+        let mut download = Download::new(self.repository.clone(), blob.clone());
+        let begun = Writing::begin(&self.sink, blob).await;
+        let Some(writing) = begun.map_err(|error| sink_error(download.action(), error))? else {
+            self.progress.tell(blob, Step::Present);
+            return Ok(());
+        };
+        let mut moved = 0;
+        while let Some(chunk) = download.chunk().await? {
+            moved += chunk.len() as u64;
+            if writing.write(chunk).await.is_err() {
+                break;
+            }
+            self.progress.tell(blob, Step::Moved(moved));
+        }
+        let committed = writing.commit().await;
+        committed.map_err(|error| sink_error(download.action(), error))?;
+        self.progress.tell(blob, Step::Done);
+        Ok(())
+    }
+
+    async fn pull_manifest(&self, manifest: &AnyDocument) -> Result<(), Error> {
+        let descriptor = manifest.descriptor();
+        let action = format!("pull manifest `{}` of `{}`", descriptor.digest, self.repository);
+        let write = async {
+            let Some(writing) = Writing::begin(&self.sink, descriptor).await? else {
+                return Ok(Step::Present);
+            };
+            // If the writer has stopped, the commit tells why.
+            let _ = writing.write(Bytes::copy_from_slice(manifest.bytes())).await;
+            writing.commit().await.map(|()| Step::Done)
+        };
+        let step = write.await.map_err(|error| sink_error(&action, error))?;
+        self.progress.tell(descriptor, step);
+        Ok(())
+    }
+}
+
+/// Gets all manifests from `image` on.
+pub(crate) async fn graph(repository: &Repository, image: &Descriptor) -> Result<Graph, Error> {
+    let action = format!("pull `{}` of `{repository}`", image.digest);
+    let mut walk = Walk::new(&repository.shared.wire.limits, &action);
+    let mut next = Some(image.clone());
+    while let Some(descriptor) = next {
+        walk.enter(repository.manifest(&descriptor).await?)?;
+        next = walk.next();
+    }
+    Ok(walk.finish())
+}
+
+/// A sink that finds other content than it was told blames the registry.
+fn sink_error(action: &str, error: io::Error) -> Error {
+    let is_other_content = error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<VerifyError>() || inner.is::<Unverifiable>());
+    if !is_other_content {
+        return Error::new(ErrorKind::Sink, action)
+            .because("it cannot be stored")
+            .with_source(error);
+    }
+    let wrong = Error::new(ErrorKind::Verification, action)
+        .because("what came is not what its descriptor says");
+    match error.into_inner() {
+        Some(source) => wrong.with_source(source),
+        None => wrong,
+    }
+}
+
+impl<'a, S> IntoFuture for Pull<'a, S>
+where
+    S: BlobSink + Send + Sync + 'static,
+{
+    type Output = Result<Summary, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<S> fmt::Debug for Pull<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pull")
+            .field("repository", self.repository)
+            .field("image", &self.image.digest)
+            .field("jobs", &self.jobs)
+            .finish_non_exhaustive()
+    }
+}

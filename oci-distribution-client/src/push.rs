@@ -1,0 +1,331 @@
+use std::fmt;
+use std::future::IntoFuture;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use futures_util::stream;
+use http::{Method, header};
+use oci_image::blob::{BlobSource, BlobSourceExt};
+use oci_image::{AnyDocument, Descriptor, Reference};
+use tokio::sync::watch;
+
+use crate::auth::Access;
+use crate::bridge;
+use crate::error::{Error, ErrorKind};
+use crate::graph::{Graph, Walk};
+use crate::jobs::{Stop, at_once};
+use crate::manifest::{parse, refuse_other_digest};
+use crate::progress::{Event, Progress, Step, Summary};
+use crate::repository::Repository;
+use crate::transport::{Body, BoxFuture};
+use crate::upload::{Mount, Upload};
+
+/// A push to be awaited: see [`Repository::push`].
+#[must_use = "nothing is pushed before it is awaited"]
+pub struct Push<'a, S> {
+    repository: &'a Repository,
+    image: &'a Descriptor,
+    source: Arc<S>,
+    tags: Vec<String>,
+    settings: Settings,
+    progress: Progress<'a>,
+}
+
+/// How blobs are pushed.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) jobs: usize,
+    pub(crate) chunk: Option<u64>,
+    pub(crate) mounts: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { jobs: 4, chunk: None, mounts: Vec::new() }
+    }
+}
+
+impl Repository {
+    /// Pushes an image, or whatever `image` names with all that it points to, out of `source`.
+    ///
+    /// Blobs go first, then manifests, children before parents, the tags last: nothing is named before
+    /// it is there. Blobs that the repository has already are not sent. What is read is verified; a
+    /// broken upload is taken up again where the registry says that it stands, and given up at the
+    /// registry when it fails.
+    ///
+    /// The source works on threads for blocking work, so it is cloned: its clone must be a handle to
+    /// the same store, as an [`Arc`] is.
+    ///
+    /// # Errors
+    /// The first that happens; then no tag was set.
+    pub fn push<'a, S>(&'a self, source: &S, image: &'a Descriptor) -> Push<'a, S>
+    where
+        S: BlobSource + Clone + Send + Sync + 'static,
+    {
+        Push {
+            repository: self,
+            image,
+            source: Arc::new(source.clone()),
+            tags: Vec::new(),
+            settings: Settings::default(),
+            progress: Progress::nobody(),
+        }
+    }
+
+    /// Makes `tag` mean the manifest or index `document`, whose parts are there already.
+    ///
+    /// # Errors
+    /// If the registry refuses, or `tag` is not one.
+    pub async fn tag(&self, tag: &str, document: &AnyDocument) -> Result<(), Error> {
+        let action = format!("tag `{}` as `{}`", document.descriptor().digest, named(self, tag));
+        check_tag(tag, &action)?;
+        self.put_manifest(tag, document, &action).await
+    }
+
+    /// Sends a manifest as `name`, a tag or its digest.
+    pub(crate) async fn put_manifest(
+        &self,
+        name: &str,
+        document: &AnyDocument,
+        action: &str,
+    ) -> Result<(), Error> {
+        let descriptor = document.descriptor();
+        let url = self.url(format_args!("manifests/{name}"));
+        let call = self.call(Method::PUT, url, Access::Push, action);
+        let call = call.header(header::CONTENT_TYPE, descriptor.media_type.as_str());
+        let answer = call.bytes(Bytes::copy_from_slice(document.bytes())).send().await?;
+        refuse_other_digest(&answer, &descriptor.digest, action)
+    }
+}
+
+fn named(repository: &Repository, tag: &str) -> String {
+    format!("{repository}:{}", crate::text::printable(tag, 200))
+}
+
+pub(crate) fn check_tag(tag: &str, action: &str) -> Result<(), Error> {
+    match Reference::is_tag(tag) {
+        true => Ok(()),
+        false => Err(Error::new(ErrorKind::Configuration, action).because("that is not a tag")),
+    }
+}
+
+impl<'a, S> Push<'a, S>
+where
+    S: BlobSource + Send + Sync + 'static,
+{
+    /// Makes `tag` mean it, at the end. It may be called more than once.
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// How many blobs are pushed at once. Default: 4.
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.settings.jobs = jobs.max(1);
+        self
+    }
+
+    /// Sends blobs in chunks of `bytes`, or larger if the registry wants that. By default each goes in
+    /// one piece.
+    pub fn chunks(mut self, bytes: u64) -> Self {
+        self.settings.chunk = Some(bytes.max(1));
+        self
+    }
+
+    /// Lets the registry take blobs from its repository `name` if they are there. It may be called
+    /// more than once.
+    pub fn mount_from(mut self, name: impl Into<String>) -> Self {
+        self.settings.mounts.push(name.into());
+        self
+    }
+
+    /// Tells `listener` what happens. It must not block.
+    pub fn progress(mut self, listener: impl Fn(Event<'_>) + Send + Sync + 'a) -> Self {
+        self.progress.listen(listener);
+        self
+    }
+
+    async fn run(self) -> Result<Summary, Error> {
+        let Self { repository, image, source, tags, settings, progress } = &self;
+        let action = format!("push `{}` to `{repository}`", image.digest);
+        for tag in tags {
+            check_tag(tag, &format!("push `{}` as `{}`", image.digest, named(repository, tag)))?;
+        }
+        let graph = read_graph(repository, source, image, &action).await?;
+        let open = |blob: &Descriptor, offset| bridge::reading(source, blob, offset);
+        let target = Target { repository, settings, progress };
+        target.send(&graph, tags, &open).await?;
+        let summary = *progress.summary();
+        Ok(summary)
+    }
+}
+
+/// Where a push or a copy goes.
+pub(crate) struct Target<'a> {
+    pub(crate) repository: &'a Repository,
+    pub(crate) settings: &'a Settings,
+    pub(crate) progress: &'a Progress<'a>,
+}
+
+/// Gives the bytes of any blob from an offset on.
+pub(crate) type OpenAny<'a> = &'a (dyn Fn(&Descriptor, u64) -> Body + Send + Sync);
+
+impl Target<'_> {
+    /// Sends all of a graph, whose last manifest gets the tags.
+    pub(crate) async fn send(
+        &self,
+        graph: &Graph,
+        tags: &[String],
+        open: OpenAny<'_>,
+    ) -> Result<(), Error> {
+        let Graph { manifests, blobs } = graph;
+        for blob in blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)) {
+            self.progress.tell(blob, Step::Planned);
+        }
+        let stop = Stop::new();
+        let sent = blobs.iter().map(|blob| self.send_blob(blob, open, &stop));
+        at_once(self.settings.jobs, &stop, sent).await?;
+        let Some((root, children)) = manifests.split_last() else { return Ok(()) };
+        for manifest in children {
+            self.send_manifest(manifest.descriptor().digest.as_str(), manifest).await?;
+        }
+        if tags.is_empty() {
+            self.send_manifest(root.descriptor().digest.as_str(), root).await?;
+        }
+        for tag in tags {
+            self.send_manifest(tag, root).await?;
+        }
+        for manifest in manifests {
+            self.progress.tell(manifest.descriptor(), Step::Done);
+        }
+        Ok(())
+    }
+
+    async fn send_manifest(&self, name: &str, manifest: &AnyDocument) -> Result<(), Error> {
+        let repository = self.repository;
+        let digest = &manifest.descriptor().digest;
+        let action = match name == digest.as_str() {
+            true => format!("push manifest `{digest}` to `{repository}`"),
+            false => format!("push manifest `{digest}` as `{}`", named(repository, name)),
+        };
+        repository.put_manifest(name, manifest, &action).await
+    }
+
+    async fn send_blob(
+        &self,
+        blob: &Descriptor,
+        open: OpenAny<'_>,
+        stop: &Stop,
+    ) -> Result<(), Error> {
+        let (position, mut seen) = watch::channel(0);
+        let position = Arc::new(position);
+        let open = |offset| counted(open(blob, offset), offset, Arc::clone(&position));
+        let upload = Upload::new(self.repository, blob, &open, self.settings.chunk, stop);
+        if self.is_there(&upload).await? {
+            self.progress.tell(blob, Step::Present);
+            return Ok(());
+        }
+        for from in &self.settings.mounts {
+            if let Mount::Mounted = upload.mount(from).await? {
+                self.progress.tell(blob, Step::Mounted);
+                return Ok(());
+            }
+        }
+        let mut run = pin!(upload.run());
+        loop {
+            match select(run.as_mut(), pin!(seen.changed())).await {
+                Either::Left((result, _)) => break result?,
+                Either::Right(_) => {
+                    let offset = *position.borrow();
+                    self.progress.tell(blob, Step::Moved(offset));
+                }
+            }
+        }
+        self.progress.tell(blob, Step::Done);
+        Ok(())
+    }
+
+    async fn is_there(&self, upload: &Upload<'_>) -> Result<bool, Error> {
+        let look = self.repository.has_blob_for(upload.blob, Access::Push, &upload.action);
+        match look.await {
+            Ok(is_there) => Ok(is_there),
+            // There are registries without HEAD: they get the bytes.
+            Err(error) => match error.kind() {
+                ErrorKind::Denied | ErrorKind::Unsupported | ErrorKind::Refused => Ok(false),
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+/// `body`, that tells how far it is.
+fn counted(body: Body, offset: u64, position: Arc<watch::Sender<u64>>) -> Body {
+    let length = body.length();
+    let state = (body, offset, position);
+    let stream = stream::unfold(state, |(mut body, mut offset, position)| async move {
+        let chunk = body.chunk().await.transpose()?;
+        if let Ok(chunk) = &chunk {
+            offset += chunk.len() as u64;
+            position.send_replace(offset);
+        }
+        Some((chunk, (body, offset, position)))
+    });
+    Body::stream(stream, length)
+}
+
+/// Reads all manifests from `image` on.
+async fn read_graph<S>(
+    repository: &Repository,
+    source: &Arc<S>,
+    image: &Descriptor,
+    action: &str,
+) -> Result<Graph, Error>
+where
+    S: BlobSource + Send + Sync + 'static,
+{
+    let limits = &repository.shared.wire.limits;
+    let mut walk = Walk::new(limits, action);
+    let mut next = Some(image.clone());
+    while let Some(descriptor) = next {
+        let limit = usize::try_from(limits.manifest).unwrap_or(usize::MAX);
+        let (source, wanted) = (Arc::clone(source), descriptor.clone());
+        let read = bridge::blocking(move || source.read(&wanted, limit)).await;
+        let bytes = read.map_err(|error| {
+            let reason = format!("manifest `{}` cannot be read", descriptor.digest);
+            source_error(action, reason, error)
+        })?;
+        walk.enter(parse(bytes.into(), &descriptor, limits.manifest, action)?)?;
+        next = walk.next();
+    }
+    Ok(walk.finish())
+}
+
+fn source_error(action: &str, reason: String, error: io::Error) -> Error {
+    Error::new(ErrorKind::Source, action).because(reason).with_source(error)
+}
+
+impl<'a, S> IntoFuture for Push<'a, S>
+where
+    S: BlobSource + Send + Sync + 'static,
+{
+    type Output = Result<Summary, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<S> fmt::Debug for Push<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Push")
+            .field("repository", self.repository)
+            .field("image", &self.image.digest)
+            .field("tags", &self.tags)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_platform_verifier::Verifier;
+
+use crate::config::{Proxies, Tls};
+use crate::transport::{Body, BoxFuture, Transport, TransportError, TransportErrorKind};
+
+/// The transport over `reqwest`.
+#[derive(Debug)]
+pub(crate) struct Reqwest {
+    client: reqwest::Client,
+}
+
+impl Reqwest {
+    /// A transport that trusts what the operating system trusts, and what `tls` adds.
+    pub(crate) fn new(
+        tls: &Tls,
+        proxies: &Proxies,
+        connect_timeout: Duration,
+    ) -> Result<Self, Box<dyn StdError + Send + Sync>> {
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .connect_timeout(connect_timeout)
+            .tls_backend_preconfigured(client_config(tls)?)
+            .no_proxy();
+        for proxy in reqwest_proxies(proxies)? {
+            builder = builder.proxy(proxy);
+        }
+        Ok(Self { client: builder.build()? })
+    }
+}
+
+impl Transport for Reqwest {
+    fn send(
+        &self,
+        request: Request<Body>,
+    ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
+        Box::pin(async move {
+            let request = request.map(|body| match body.length() {
+                Some(0) => reqwest::Body::from(""),
+                _ => reqwest::Body::wrap(body),
+            });
+            let request = request.try_into().map_err(|error| explain(&error))?;
+            let response = self.client.execute(request).await.map_err(|error| explain(&error))?;
+            let response: Response<reqwest::Body> = response.into();
+            Ok(response.map(|body| Body::wrap(body, |error| explain(&error))))
+        })
+    }
+}
+
+/// Keeps the kind and the innermost cause: what lies between repeats itself, and names URLs whose
+/// query may hold secrets.
+fn explain(error: &reqwest::Error) -> TransportError {
+    let mut cause: &(dyn StdError + 'static) = error;
+    let (mut is_tls, mut is_own_body) = (false, false);
+    loop {
+        is_tls |= cause.is::<rustls::Error>();
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            is_tls |= io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+        }
+        if let Some(own) = cause.downcast_ref::<TransportError>() {
+            is_own_body |= own.kind() == TransportErrorKind::Body;
+        }
+        match cause.source() {
+            Some(deeper) => cause = deeper,
+            None => break,
+        }
+    }
+    let kind = match () {
+        () if is_own_body => TransportErrorKind::Body,
+        () if is_tls && error.is_connect() => TransportErrorKind::Tls,
+        () if error.is_connect() => TransportErrorKind::Connect,
+        () => TransportErrorKind::Exchange,
+    };
+    TransportError::new(kind, cause.to_string())
+}
+
+fn client_config(tls: &Tls) -> Result<rustls::ClientConfig, Box<dyn StdError + Send + Sync>> {
+    // Named here, so that the process-wide default stays as it is.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut extra = Vec::new();
+    for pem in &tls.roots {
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            extra.push(certificate?);
+        }
+    }
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
+    let builder = match Verifier::new_with_extra_roots(extra.clone(), provider) {
+        Ok(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
+        // A system without roots of its own can still reach the registries that `tls` names.
+        Err(_) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in extra {
+                roots.add(certificate)?;
+            }
+            builder.with_root_certificates(roots)
+        }
+    };
+    let mut config = match &tls.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let chain = CertificateDer::pem_slice_iter(&identity.chain);
+            let chain = chain.collect::<Result<Vec<_>, _>>()?;
+            let key = PrivateKeyDer::from_pem_slice(&identity.key)?;
+            builder.with_client_auth_cert(chain, key)?
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn reqwest_proxies(proxies: &Proxies) -> Result<Vec<reqwest::Proxy>, reqwest::Error> {
+    let except = || proxies.except.as_deref().and_then(reqwest::NoProxy::from_string);
+    let http = proxies.http.as_ref().map(reqwest::Proxy::http);
+    let https = proxies.https.as_ref().map(reqwest::Proxy::https);
+    let all = http.into_iter().chain(https);
+    all.map(|proxy| Ok(proxy?.no_proxy(except()))).collect()
+}

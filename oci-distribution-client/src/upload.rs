@@ -1,0 +1,303 @@
+use bytes::Bytes;
+use http::{Method, StatusCode, header};
+use oci_image::{Algorithm, Descriptor};
+use url::Url;
+
+use crate::auth::{Access, Scopes};
+use crate::call::{Answer, Failed, follow};
+use crate::error::{Error, ErrorKind};
+use crate::header::uploaded;
+use crate::jobs::Stop;
+use crate::manifest::refuse_other_digest;
+use crate::repository::Repository;
+use crate::retry::Failure;
+use crate::transport::{Body, TransportErrorKind};
+
+/// Gives the bytes of a blob from an offset on, as often as asked.
+pub(crate) type Open<'a> = &'a (dyn Fn(u64) -> Body + Send + Sync);
+
+/// One blob on its way to a repository.
+pub(crate) struct Upload<'a> {
+    pub(crate) repository: &'a Repository,
+    pub(crate) blob: &'a Descriptor,
+    pub(crate) open: Open<'a>,
+    /// The size of the chunks, if it is not sent in one piece.
+    pub(crate) chunk: Option<u64>,
+    stop: &'a Stop,
+    pub(crate) action: String,
+}
+
+/// An upload session of the registry.
+struct Session {
+    /// As the registry gave it last.
+    url: Url,
+    /// How many bytes the registry has.
+    offset: u64,
+    /// The smallest chunk that the registry takes, in bytes.
+    least_chunk: u64,
+}
+
+/// What became of an attempt to mount.
+pub(crate) enum Mount {
+    Mounted,
+    /// The registry wants the bytes.
+    NotMounted,
+}
+
+impl<'a> Upload<'a> {
+    pub(crate) fn new(
+        repository: &'a Repository,
+        blob: &'a Descriptor,
+        open: Open<'a>,
+        chunk: Option<u64>,
+        stop: &'a Stop,
+    ) -> Self {
+        let action = format!("push blob `{}` to `{repository}`", blob.digest);
+        Self { repository, blob, open, chunk, stop, action }
+    }
+
+    /// Uploads it.
+    pub(crate) async fn run(&self) -> Result<(), Error> {
+        let mut session = None;
+        let result = self.try_until_done(&mut session).await;
+        if let (Err(_), Some(session)) = (&result, session) {
+            self.cancel(session).await;
+        }
+        result
+    }
+
+    async fn try_until_done(&self, current: &mut Option<Session>) -> Result<(), Error> {
+        let mut attempt = 1;
+        let mut failed_at = 0;
+        loop {
+            let session = match current.take() {
+                Some(session) => session,
+                None => self.begin().await?,
+            };
+            let session = current.insert(session);
+            let failed = match self.stop.unless_stopped(self.send(session)).await {
+                Some(Ok(())) => return Ok(()),
+                Some(Err(failed)) => failed,
+                None => return Err(self.stopped()),
+            };
+            // The registry may have taken the blob though its answer was lost.
+            let offset = self.progress_of(current).await;
+            if current.is_none() && self.is_there().await {
+                return Ok(());
+            }
+            if offset > failed_at {
+                attempt = 1;
+            }
+            failed_at = offset;
+            let retry = &self.repository.shared.wire.retry;
+            // The bytes are named by their digest, so sending them again does no harm.
+            let wait =
+                failed.failure.and_then(|failure| retry.wait(attempt, &Method::PUT, failure));
+            let Some(wait) = wait else { return Err(failed.error) };
+            let pause = self.stop.unless_stopped(tokio::time::sleep(wait)).await;
+            pause.ok_or_else(|| self.stopped())?;
+            attempt += 1;
+        }
+    }
+
+    /// Begins a session.
+    async fn begin(&self) -> Result<Session, Error> {
+        let mut url = self.repository.url(format_args!("blobs/uploads/"));
+        let is_sha256 = self.blob.digest.algorithm() == Some(Algorithm::Sha256);
+        if self.chunk.is_some() && !is_sha256 {
+            url.query_pairs_mut()
+                .append_pair("digest-algorithm", self.blob.digest.algorithm_name());
+        }
+        let call = self.repository.call(Method::POST, url, Access::Push, &self.action);
+        let answer = call.send().await?;
+        self.session(&answer, StatusCode::ACCEPTED)
+    }
+
+    /// Takes the blob from the repository `from` of the same registry, if that is possible.
+    pub(crate) async fn mount(&self, from: &str) -> Result<Mount, Error> {
+        let mut url = self.repository.url(format_args!("blobs/uploads/"));
+        url.query_pairs_mut()
+            .append_pair("mount", self.blob.digest.as_str())
+            .append_pair("from", from);
+        let scopes = Scopes::of(self.repository.name(), Access::Push).and(from, Access::Pull);
+        let call = self.repository.call_with(Method::POST, url, scopes, &self.action);
+        let answer = match call.send().await {
+            Ok(answer) => answer,
+            // Who may not read there, or a registry that cannot mount: the bytes are sent then.
+            Err(error) => match error.kind() {
+                ErrorKind::Unauthorized
+                | ErrorKind::Denied
+                | ErrorKind::NotFound
+                | ErrorKind::Unsupported
+                | ErrorKind::Refused => return Ok(Mount::NotMounted),
+                _ => return Err(error),
+            },
+        };
+        if answer.status() == StatusCode::CREATED {
+            refuse_other_digest(&answer, &self.blob.digest, &self.action)?;
+            return Ok(Mount::Mounted);
+        }
+        // A session was begun instead; whoever mounts from many places would leave many.
+        if let Ok(session) = self.session(&answer, StatusCode::ACCEPTED) {
+            self.cancel(session).await;
+        }
+        Ok(Mount::NotMounted)
+    }
+
+    /// Sends what is missing, and closes the session.
+    async fn send(&self, session: &mut Session) -> Result<(), Failed> {
+        let size = self.blob.size;
+        match self.chunk {
+            None if session.offset == 0 => return self.close(session, true).await,
+            None if session.offset < size => self.patch(session, size).await?,
+            None => {}
+            Some(chunk) => {
+                let chunk = chunk.max(session.least_chunk).max(1);
+                while session.offset < size {
+                    let end = session.offset.saturating_add(chunk).min(size);
+                    self.patch(session, end).await?;
+                }
+            }
+        }
+        self.close(session, false).await
+    }
+
+    /// Sends the bytes up to `end` as one chunk.
+    async fn patch(&self, session: &mut Session, end: u64) -> Result<(), Failed> {
+        let (start, length) = (session.offset, end - session.offset);
+        let open = || take((self.open)(start), length);
+        let range = format!("{start}-{}", end - 1);
+        let call = self.call(Method::PATCH, session.url.clone()).stream(&open);
+        let call = call.header(header::CONTENT_RANGE, &range);
+        let answer = match call.send_once().await {
+            Ok(answer) => answer,
+            // The registry has another idea of where the upload stands: it is asked, and obeyed.
+            Err(Failed { failure: Some(Failure::Status { status, .. }), error })
+                if status == StatusCode::RANGE_NOT_SATISFIABLE =>
+            {
+                let failure = Failure::Transport(TransportErrorKind::Exchange);
+                return Err(Failed { failure: Some(failure), error });
+            }
+            Err(failed) => return Err(failed),
+        };
+        let next = self.session(&answer, StatusCode::ACCEPTED)?;
+        let range = answer.header(&header::RANGE).and_then(uploaded);
+        session.url = next.url;
+        session.offset = match range {
+            Some(offset) if offset > start && offset <= end => offset,
+            // `0-0` says nothing, and one byte looks like that too.
+            None => end,
+            Some(offset) => {
+                let reason = format!("the registry says that it has {offset} bytes of it");
+                return Err(self.error(ErrorKind::Protocol, reason).into());
+            }
+        };
+        Ok(())
+    }
+
+    /// Closes the session with the digest, and sends all bytes if `whole`.
+    async fn close(&self, session: &mut Session, whole: bool) -> Result<(), Failed> {
+        let mut url = session.url.clone();
+        url.query_pairs_mut().append_pair("digest", self.blob.digest.as_str());
+        let open = || (self.open)(0);
+        let call = self.call(Method::PUT, url);
+        let call = if whole && self.blob.size > 0 { call.stream(&open) } else { call };
+        let answer = call.send_once().await?;
+        if answer.status() != StatusCode::CREATED {
+            let reason =
+                format!("the registry answered {} to the upload", answer.status().as_u16());
+            return Err(self.error(ErrorKind::Protocol, reason).into());
+        }
+        refuse_other_digest(&answer, &self.blob.digest, &self.action)?;
+        Ok(())
+    }
+
+    fn call(&self, method: Method, url: Url) -> crate::call::Call<'_> {
+        let call = self.repository.call(method, url, Access::Push, &self.action);
+        let call = call.header(header::CONTENT_TYPE, "application/octet-stream");
+        call.patience(self.repository.shared.wire.limits.commit)
+    }
+
+    /// Asks how far the session is; one that is gone is forgotten. Gives the bytes that it has.
+    async fn progress_of(&self, current: &mut Option<Session>) -> u64 {
+        let Some(session) = current.take() else { return 0 };
+        let call =
+            self.repository.call(Method::GET, session.url.clone(), Access::Push, &self.action);
+        let Ok(answer) = call.send_once().await else {
+            self.cancel(session).await;
+            return 0;
+        };
+        let offset = answer.header(&header::RANGE).and_then(uploaded);
+        let offset = offset.filter(|offset| *offset <= self.blob.size);
+        let url = match answer.header(&header::LOCATION) {
+            Some(location) => follow(&self.repository.shared, &answer.url, location),
+            None => Ok(session.url.clone()),
+        };
+        match (offset, url) {
+            (Some(offset), Ok(url)) => {
+                *current = Some(Session { url, offset, ..session });
+                offset
+            }
+            // It is not clear what the registry has: begin anew.
+            _ => {
+                self.cancel(session).await;
+                0
+            }
+        }
+    }
+
+    async fn is_there(&self) -> bool {
+        let look = self.repository.has_blob_for(self.blob, Access::Push, &self.action);
+        look.await.unwrap_or(false)
+    }
+
+    /// Tells the registry to forget the session. It may refuse.
+    async fn cancel(&self, session: Session) {
+        let call = self.repository.call(Method::DELETE, session.url, Access::Push, &self.action);
+        let _ = call.patience(std::time::Duration::from_secs(5)).send_once().await;
+    }
+
+    fn session(&self, answer: &Answer, expected: StatusCode) -> Result<Session, Error> {
+        if answer.status() != expected {
+            let reason = format!("the registry answered {} to it", answer.status().as_u16());
+            return Err(self.error(ErrorKind::Protocol, reason));
+        }
+        let location = answer.header(&header::LOCATION).ok_or_else(|| {
+            self.error(ErrorKind::Protocol, "the registry does not say where to upload to".into())
+        })?;
+        let url = follow(&self.repository.shared, &answer.url, location).map_err(|reason| {
+            self.error(ErrorKind::Protocol, format!("the place to upload to is refused: {reason}"))
+        })?;
+        let least = http::HeaderName::from_static("oci-chunk-min-length");
+        let least_chunk = answer.header(&least).and_then(|text| text.trim().parse().ok());
+        Ok(Session { url, offset: 0, least_chunk: least_chunk.unwrap_or(0) })
+    }
+
+    fn stopped(&self) -> Error {
+        self.error(ErrorKind::Source, "another blob could not be pushed".to_owned())
+    }
+
+    fn error(&self, kind: ErrorKind, reason: String) -> Error {
+        Error::new(kind, &*self.action).because(reason)
+    }
+}
+
+/// The first `length` bytes of `body`.
+fn take(body: Body, length: u64) -> Body {
+    if body.length() == Some(length) {
+        return body;
+    }
+    let stream = futures_util::stream::unfold((body, length), |(mut body, left)| async move {
+        if left == 0 {
+            return None;
+        }
+        let mut chunk: Bytes = match body.chunk().await.transpose()? {
+            Ok(chunk) => chunk,
+            Err(error) => return Some((Err(error), (body, 0))),
+        };
+        chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        let left = left - chunk.len() as u64;
+        Some((Ok(chunk), (body, left)))
+    });
+    Body::stream(stream, Some(length))
+}

@@ -1,0 +1,7 @@
+//! What the client promises, against the embedded registry and against servers that misbehave.
+
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod fixture;
+mod round_trip;

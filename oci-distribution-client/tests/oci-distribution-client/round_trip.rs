@@ -1,0 +1,124 @@
+use std::sync::{Arc, Mutex};
+
+use oci_distribution_client::Step;
+use oci_image::blob::{BlobSourceExt, Memory};
+use oci_image::{AnyDocument, Platform};
+
+use crate::fixture::{Fixture, chain, registry, repository};
+
+// covers: DIST-PULL-01, DIST-PULL-02, DIST-PULL-09, DIST-PUSH-01, DIST-MAN-03, DIST-MAN-04, DIST-GEN-08
+#[tokio::test]
+async fn what_is_pushed_is_pulled_byte_for_byte() {
+    let (registry, fixture) = (registry().await, Fixture::new());
+    let repository = repository(&registry, "team/app");
+
+    let pushed =
+        repository.push(&fixture.blobs, fixture.index.descriptor()).tag("v1").tag("v2").await;
+    let pushed = pushed.unwrap();
+    assert_eq!((pushed.moved, pushed.present), (9, 0));
+
+    let image = repository.resolve("v2").await.unwrap();
+    assert_eq!(image.descriptor(), fixture.index.descriptor());
+    let store = Arc::new(Memory::new());
+    let pulled = repository.pull(&image, &store).jobs(3).await.unwrap();
+    assert_eq!((pulled.moved, pulled.present), (9, 0));
+    assert_eq!(pulled.moved_bytes, pushed.moved_bytes);
+    assert_eq!(store.digests(), fixture.blobs.digests());
+    assert_eq!(registry.registry().open_uploads(), 0);
+}
+
+#[tokio::test]
+async fn what_is_there_is_not_sent_again() {
+    let (registry, fixture) = (registry().await, Fixture::new());
+    let repository = repository(&registry, "team/app");
+    repository.push(&fixture.blobs, fixture.amd64.descriptor()).await.unwrap();
+    let again =
+        repository.push(&fixture.blobs, fixture.index.descriptor()).tag("v1").await.unwrap();
+    assert_eq!((again.moved, again.present), (4, 5));
+
+    let store = Arc::new(Memory::new());
+    repository.pull(fixture.amd64.descriptor(), &store).await.unwrap();
+    let again = repository.pull(fixture.index.descriptor(), &store).await.unwrap();
+    assert_eq!((again.moved, again.present), (3, 6));
+}
+
+#[tokio::test]
+async fn one_platform_of_an_index_is_pulled_alone() {
+    let (registry, fixture) = (registry().await, Fixture::new());
+    let repository = repository(&registry, "team/app");
+    repository.push(&fixture.blobs, fixture.index.descriptor()).tag("v1").await.unwrap();
+
+    let platform = Platform::new("amd64".into(), "linux".into());
+    let index = repository.resolve("v1").await.unwrap();
+    let image = index.platform(&platform).await.unwrap();
+    assert_eq!(image.digest, fixture.amd64.descriptor().digest);
+    let AnyDocument::Manifest(manifest) = image.manifest().await.unwrap() else {
+        panic!("it is a manifest")
+    };
+    assert_eq!(manifest.bytes(), fixture.amd64.bytes());
+
+    let store = Arc::new(Memory::new());
+    repository.pull(&image, &store).await.unwrap();
+    assert_eq!(store.digests().len(), 6);
+
+    let other = Platform::new("riscv64".into(), "linux".into());
+    let error = repository.resolve("v1").await.unwrap().platform(&other).await.unwrap_err();
+    let text = chain(&error);
+    assert!(text.contains("linux/riscv64") && text.contains("linux/amd64, linux/arm64"), "{text}");
+}
+
+#[tokio::test]
+async fn every_blob_reports_its_steps() {
+    let (registry, fixture) = (registry().await, Fixture::new());
+    let repository = repository(&registry, "team/app");
+    let large = fixture.layers[3].clone();
+    let steps = Mutex::new(Vec::new());
+    let listen = |event: oci_distribution_client::Event<'_>| {
+        if *event.blob == large {
+            steps.lock().unwrap().push(event.step);
+        }
+    };
+    repository.push(&fixture.blobs, fixture.amd64.descriptor()).progress(listen).await.unwrap();
+    let store = Arc::new(Memory::new());
+    repository.pull(fixture.amd64.descriptor(), &store).progress(listen).await.unwrap();
+
+    let steps = steps.into_inner().unwrap();
+    let ends: Vec<_> = steps.iter().filter(|step| !matches!(step, Step::Moved(_))).collect();
+    assert_eq!(ends, [&Step::Planned, &Step::Done, &Step::Planned, &Step::Done]);
+    let moved = steps.iter().filter(|step| **step == Step::Moved(large.size));
+    assert_eq!(moved.count(), 2, "{steps:?}");
+}
+
+// covers: DIST-PUSH-05, DIST-PUSH-06, DIST-PUSH-07, DIST-PUSH-08, DIST-PUSH-10
+#[tokio::test]
+async fn chunks_of_any_size_make_the_same_blob() {
+    let fixture = Fixture::new();
+    for chunk in [1_000_000, 2_999_999, 3_000_000, 3_000_001] {
+        let registry = registry().await;
+        let repository = repository(&registry, "team/app");
+        let push = repository.push(&fixture.blobs, fixture.amd64.descriptor());
+        push.chunks(chunk).tag("v1").await.unwrap();
+        let store = Arc::new(Memory::new());
+        repository.pull(fixture.amd64.descriptor(), &store).await.unwrap();
+        assert_eq!(store.digests().len(), 6);
+        assert_eq!(registry.registry().open_uploads(), 0);
+    }
+}
+
+// covers: DIST-PULL-11
+#[tokio::test]
+async fn a_blob_is_read_whole_or_in_part() {
+    let (registry, fixture) = (registry().await, Fixture::new());
+    let repository = repository(&registry, "team/app");
+    repository.push(&fixture.blobs, fixture.amd64.descriptor()).await.unwrap();
+    for layer in &fixture.layers {
+        let expected = fixture.blobs.read(layer, usize::MAX).unwrap();
+        let read = repository.blob(layer).unwrap().read_to_end(u64::MAX).await.unwrap();
+        assert!(read == expected, "blob of {} bytes", layer.size);
+    }
+    let layer = &fixture.layers[2];
+    let expected = fixture.blobs.read(layer, usize::MAX).unwrap();
+    let part = repository.danger_blob_range(&layer.digest, 100, 299).await.unwrap();
+    assert_eq!(part, expected[100..300]);
+    assert!(repository.has_blob(layer).await.unwrap());
+}
