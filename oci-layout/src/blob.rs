@@ -15,7 +15,7 @@ use crate::session::{LazySession, Temporary, sync_parent};
 use crate::{Durability, Reuse};
 
 /// A directory of blobs, `<algorithm>/<encoded>`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Blobs {
     files: Arc<dyn Files>,
     /// Where the blobs are in `files`: `blobs/`, or nothing for a directory of blobs alone.

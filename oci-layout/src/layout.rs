@@ -17,8 +17,8 @@ pub(crate) const BLOBS: &str = "blobs";
 /// A directory in the [image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).
 ///
 /// Any number of handles, threads and processes may read and write one directory at a time. A handle
-/// holds the directory open: it goes on when the directory is renamed.
-#[derive(Debug)]
+/// holds the directory open: it goes on when the directory is renamed. A clone is a handle like it.
+#[derive(Clone, Debug)]
 pub struct Layout {
     path: PathBuf,
     files: Arc<dyn Files>,
