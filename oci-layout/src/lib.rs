@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod blob;
+#[cfg(target_os = "linux")]
+mod bundle;
 mod error;
 mod files;
 mod gc;
@@ -12,10 +14,16 @@ mod lock;
 mod options;
 mod put;
 mod resolve;
+#[cfg(target_os = "linux")]
+mod root;
 mod select;
 mod session;
+#[cfg(target_os = "linux")]
+pub mod unpack;
 mod walk;
 
+#[cfg(target_os = "linux")]
+pub use bundle::UnpackedBundle;
 pub use error::{Error, ErrorKind};
 pub use gc::Garbage;
 pub use image::Image;
@@ -23,4 +31,8 @@ pub use index::{Entry, INDEX_LIMIT};
 pub use layout::Layout;
 pub use options::{Durability, LayoutOptions, Reuse};
 pub use put::Stored;
+#[cfg(target_os = "linux")]
+pub use root::Root;
+#[cfg(target_os = "linux")]
+pub use unpack::{UnpackError, UnpackErrorKind, UnpackOptions, Unpacked, unpack};
 pub use walk::{DEPTH_LIMIT, DOCUMENT_COUNT_LIMIT, Node, Walk};

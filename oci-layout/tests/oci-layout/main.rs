@@ -7,3 +7,9 @@ mod garbage;
 mod images;
 mod index;
 mod layout;
+#[cfg(target_os = "linux")]
+mod tar;
+#[cfg(target_os = "linux")]
+mod tree;
+#[cfg(target_os = "linux")]
+mod unpack;

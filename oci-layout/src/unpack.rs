@@ -1,0 +1,264 @@
+//! From the layers of an image to a tree of files.
+
+mod apply;
+mod directories;
+mod error;
+mod options;
+mod owner;
+mod parents;
+mod upper;
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use oci_image::blob::{BlobSource, BlobSourceExt};
+use oci_image::layer::{Codec, Decoder, Reader};
+use oci_image::{Config, Descriptor, Digest, Document, Manifest};
+
+pub use error::{UnpackError, UnpackErrorKind};
+pub use options::{Devices, Progress, Step, UnpackOptions, Xattrs};
+pub use owner::{IdRange, Owners};
+
+use crate::Root;
+use crate::root::Kept;
+use crate::root::{Id, MARKER};
+use apply::Applier;
+use error::Reason;
+
+/// What was unpacked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unpacked {
+    /// The number of changes that the layers make.
+    pub changes: u64,
+    /// The number of bytes written to files.
+    pub bytes: u64,
+    /// The number of devices that were not made, as [`Devices`] says.
+    pub devices_left_out: u64,
+}
+
+/// Unpacks an image: applies its layers in their order to an empty directory.
+///
+/// Each layer is checked as it streams, its blob against the manifest and its content against the
+/// config's diff ID. Nothing is made, changed or read outside `root`, whatever the layers hold and
+/// whoever changes the tree meanwhile.
+///
+/// `root` is made if there is none. While this works, and if it fails, the tree is marked
+/// ([`Root::incomplete`]); a tree so marked is emptied first, so that it can be tried again.
+///
+/// # Errors
+/// If the directory is not empty, the image or a layer is refused, or the filesystem cannot hold
+/// what is in it.
+pub fn unpack(
+    source: &(impl BlobSource + ?Sized),
+    manifest: &Document<Manifest>,
+    root: impl AsRef<Path>,
+    options: &UnpackOptions,
+) -> Result<Unpacked, UnpackError> {
+    let config = config(source, manifest)?;
+    unpack_layers(source, manifest, &config, root.as_ref(), options)
+}
+
+/// Applies one layer to a tree, of which the caller says that it is the right one below it.
+///
+/// The blob is checked against its descriptor and the content against `diff_id` as it streams.
+///
+/// While this works, and if it fails, the tree is marked ([`Root::incomplete`]). Nothing but the same
+/// layer can be applied to it then: that is how it is tried again.
+///
+/// # Errors
+/// If the tree is marked by something else, the layer is refused, or the filesystem cannot hold what
+/// is in it.
+pub fn apply_layer(
+    source: &(impl BlobSource + ?Sized),
+    blob: &Descriptor,
+    diff_id: &Digest,
+    root: &Root,
+    options: &UnpackOptions,
+) -> Result<Unpacked, UnpackError> {
+    let mut applier = begin_layer(root, &format!("applying `{}`", blob.digest), options)?;
+    apply(source, blob, diff_id, &mut applier, options)?;
+    applier.finish()
+}
+
+/// Applies one layer that nothing vouches for to a tree, and gives its diff ID.
+///
+/// The first bytes say how it is compressed. Otherwise as [`apply_layer`].
+///
+/// # Errors
+/// As [`apply_layer`].
+pub fn apply_stream(
+    stream: impl Read + Send,
+    root: &Root,
+    options: &UnpackOptions,
+) -> Result<(Digest, Unpacked), UnpackError> {
+    let mut applier = begin_layer(root, "applying a layer", options)?;
+    let stream = Watched { reader: stream, progress: options.progress.clone() };
+    let decoder = Decoder::detect(stream, &options.limits)?;
+    let diff_id = drain(decoder, &mut applier, options)?;
+    Ok((diff_id, applier.finish()?))
+}
+
+fn begin_layer<'a>(
+    root: &'a Root,
+    what: &str,
+    options: &'a UnpackOptions,
+) -> Result<Applier<'a>, UnpackError> {
+    let failed = root_failed(root);
+    let broken_off = root.incomplete().map_err(&failed)?;
+    if let Some(broken_off) = broken_off.filter(|broken_off| broken_off != what) {
+        let path = root.path().display().to_string();
+        return Err(Reason::Incomplete { path, what: broken_off }.into());
+    }
+    let mut applier = Applier::new(root, options)?;
+    if !root.is_empty().map_err(&failed)? {
+        applier.begin_above();
+    }
+    root.begin(what).map_err(&failed)?;
+    Ok(applier)
+}
+
+pub(crate) fn unpack_layers(
+    source: &(impl BlobSource + ?Sized),
+    manifest: &Document<Manifest>,
+    config: &Config,
+    root: &Path,
+    options: &UnpackOptions,
+) -> Result<Unpacked, UnpackError> {
+    let layers = layers(manifest, config)?;
+    let root = open(root)?;
+    let failed = root_failed(&root);
+    if root.incomplete().map_err(&failed)?.is_some() {
+        empty(&root).map_err(&failed)?;
+    } else if !root.is_empty().map_err(&failed)? {
+        return Err(Reason::NotEmpty { path: root.path().display().to_string() }.into());
+    }
+    let mut applier = Applier::new(&root, options)?;
+    root.begin(&format!("unpacking `{}`", manifest.descriptor().digest)).map_err(&failed)?;
+    let count = layers.len();
+    for (index, (blob, diff_id)) in layers.into_iter().enumerate() {
+        if index > 0 {
+            applier.begin_above();
+        }
+        let number = index + 1;
+        if let Some(progress) = &options.progress {
+            progress.tell(Step::Layer { number, count, blob });
+        }
+        apply(source, blob, diff_id, &mut applier, options).map_err(|source| Reason::Layer {
+            number,
+            count,
+            digest: blob.digest.clone(),
+            source,
+        })?;
+    }
+    applier.finish()
+}
+
+/// The image's config.
+pub(crate) fn config(
+    source: &(impl BlobSource + ?Sized),
+    manifest: &Document<Manifest>,
+) -> Result<Document<Config>, UnpackError> {
+    let digest = || manifest.config.digest.clone();
+    source
+        .document(&manifest.config)
+        .map_err(|source| Reason::Config { digest: digest(), source }.into())
+}
+
+/// The layers and their diff IDs, the base first.
+fn layers<'a>(
+    manifest: &'a Manifest,
+    config: &'a Config,
+) -> Result<Vec<(&'a Descriptor, &'a Digest)>, UnpackError> {
+    let rootfs = &config.rootfs;
+    if rootfs.r#type != "layers" {
+        return Err(Reason::RootFsType { found: rootfs.r#type.clone() }.into());
+    }
+    let (layers, diff_ids) = (manifest.layers.len(), rootfs.diff_ids.len());
+    if layers != diff_ids {
+        return Err(Reason::DiffIdCount { layers, diff_ids }.into());
+    }
+    Ok(manifest.layers.iter().zip(&rootfs.diff_ids).collect())
+}
+
+fn apply(
+    source: &(impl BlobSource + ?Sized),
+    blob: &Descriptor,
+    diff_id: &Digest,
+    applier: &mut Applier<'_>,
+    options: &UnpackOptions,
+) -> Result<(), UnpackError> {
+    let digest = || blob.digest.clone();
+    if Codec::of(&blob.media_type).is_none() {
+        let media_type = blob.media_type.clone();
+        return Err(Reason::NotALayer { digest: digest(), media_type }.into());
+    }
+    let reader = source
+        .open(blob)
+        .map_err(|source| Reason::Open { digest: digest(), source })?
+        .ok_or_else(|| Reason::NoBlob { digest: digest() })?;
+    let reader = Watched { reader, progress: options.progress.clone() };
+    let decoder = Decoder::new(reader, &blob.media_type, &options.limits)?;
+    let actual = drain(decoder, applier, options)?;
+    match actual == *diff_id {
+        true => Ok(()),
+        false => Err(Reason::DiffId { expected: diff_id.clone(), actual }.into()),
+    }
+}
+
+/// Applies all changes that a layer makes, and gives its diff ID. Reading, decompression and hashing
+/// go on in other threads meanwhile, with a few megabytes between them.
+fn drain<R: Read + Send>(
+    decoder: Decoder<R>,
+    applier: &mut Applier<'_>,
+    options: &UnpackOptions,
+) -> Result<Digest, UnpackError> {
+    std::thread::scope(|scope| {
+        let mut reader = Reader::spawn(scope, decoder, options.limits.clone());
+        while let Some(change) = reader.next_change()? {
+            applier.apply(&change, &mut reader)?;
+        }
+        Ok(reader.finish()?)
+    })
+}
+
+/// Tells how much was read.
+struct Watched<R> {
+    reader: R,
+    progress: Option<Progress>,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.reader.read(buffer)?;
+        if let Some(progress) = &self.progress {
+            progress.tell(Step::Read(length as u64));
+        }
+        Ok(length)
+    }
+}
+
+fn open(path: &Path) -> Result<Root, UnpackError> {
+    Root::create(path)
+        .map_err(|source| Reason::Root { path: path.display().to_string(), source }.into())
+}
+
+fn root_failed(root: &Root) -> impl Fn(io::Error) -> Reason {
+    let path = root.path().display().to_string();
+    move |source| Reason::Root { path: path.clone(), source }
+}
+
+/// Removes all but the mark that something is incomplete.
+fn empty(root: &Root) -> io::Result<()> {
+    struct Mark(Id);
+
+    impl Kept for Mark {
+        fn keeps(&self, directory: Id, name: &[u8]) -> bool {
+            directory == self.0 && name == MARKER
+        }
+    }
+
+    let mark = Mark(Id::from(&rustix::fs::fstat(root)?));
+    root.remove_children(root.physical_directory(b"")?, &mark)?;
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! What directories are to be like in the end. It is set last: to fill a directory changes its time,
+//! and may be forbidden by its mode.
+
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+
+use oci_image::layer::{EntryPath, Timestamp};
+use rustix::fs::{Mode, Stat};
+use rustix::io::Errno;
+
+use super::error::UnpackError;
+use crate::root::{Attributes, Id, Root, Target};
+
+/// The directories that were made or touched.
+#[derive(Default)]
+pub(super) struct Directories {
+    all: HashMap<Id, (EntryPath, Final)>,
+}
+
+/// What a directory is to be like.
+enum Final {
+    /// As a layer says.
+    Set(Attributes),
+    /// As it was before.
+    Keep { atime: Timestamp, mtime: Timestamp, mode: Option<Mode> },
+}
+
+impl Final {
+    /// Whether its owner can still enter it afterwards.
+    fn is_open(&self) -> bool {
+        match self {
+            Self::Set(attributes) => attributes.mode & 0o500 == 0o500,
+            Self::Keep { mode, .. } => mode.is_none(),
+        }
+    }
+}
+
+impl Directories {
+    /// A layer says what the directory is like.
+    pub(super) fn set(&mut self, id: Id, path: &EntryPath, attributes: Attributes) {
+        self.all.insert(id, (path.clone(), Final::Set(attributes)));
+    }
+
+    /// The directory is changed by what happens in it, which is not to be seen. Its mode is another
+    /// meanwhile if an old `mode` is given.
+    pub(super) fn keep(&mut self, stat: &Stat, path: &[u8], mode: Option<Mode>) {
+        self.all.entry(Id::from(stat)).or_insert_with(|| {
+            let path = EntryPath::parse(path).unwrap_or_default();
+            let atime = timestamp(stat.st_atime, stat.st_atime_nsec);
+            let mtime = timestamp(stat.st_mtime, stat.st_mtime_nsec);
+            (path, Final::Keep { atime, mtime, mode })
+        });
+    }
+
+    /// Makes all but the root what they are to be, children before parents.
+    pub(super) fn finish(&mut self, root: &Root) -> Result<(), UnpackError> {
+        let mut all: Vec<_> = std::mem::take(&mut self.all).into_iter().collect();
+        all.sort_by(|(_, (left, a)), (_, (right, b))| {
+            (b.is_open(), right.as_bytes()).cmp(&(a.is_open(), left.as_bytes()))
+        });
+        for (id, (path, state)) in all {
+            match path.is_root() {
+                true => _ = self.all.insert(id, (path, state)),
+                false => restore(root, id, &path, &state)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the root what it is to be.
+    pub(super) fn finish_root(self, root: &Root) -> Result<(), UnpackError> {
+        self.all.iter().try_for_each(|(id, (path, state))| restore(root, *id, path, state))
+    }
+}
+
+fn restore(root: &Root, id: Id, path: &EntryPath, state: &Final) -> Result<(), UnpackError> {
+    let fd = match root.directory(path.as_bytes()) {
+        // It is gone, or something else has its name.
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
+        result => result.map_err(|error| UnpackError::file("open the directory", path, error))?,
+    };
+    let target = Target::Open(fd.as_fd());
+    let stat = target.stat().map_err(|error| UnpackError::file("look at", path, error))?;
+    if Id::from(&stat) != id {
+        return Ok(());
+    }
+    match state {
+        Final::Set(attributes) => attributes
+            .apply(root, target, &stat, true)
+            .map_err(|(step, error)| UnpackError::file(step.to_string(), path, error)),
+        Final::Keep { atime, mtime, mode } => mode
+            .map_or(Ok(()), |mode| target.set_mode(root, mode.as_raw_mode()))
+            .and_then(|()| target.set_times(root, *atime, *mtime))
+            .map_err(|error| UnpackError::file("restore the attributes of", path, error)),
+    }
+}
+
+/// The time of a `stat`; the kernel gives no nanoseconds out of range.
+fn timestamp(seconds: i64, nanoseconds: impl TryInto<u32>) -> Timestamp {
+    let nanoseconds = nanoseconds.try_into().unwrap_or_default();
+    Timestamp::new(seconds, nanoseconds).unwrap_or_default()
+}

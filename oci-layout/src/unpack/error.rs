@@ -1,0 +1,140 @@
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use oci_image::layer::{EntryPath, ReadError};
+use oci_image::{Digest, MediaType};
+use rustix::io::Errno;
+
+/// Why an image or a layer was not unpacked.
+#[derive(Debug)]
+pub struct UnpackError(Box<Reason>);
+
+/// What kind of thing stands in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UnpackErrorKind {
+    /// The directory cannot be used: it is not empty, or a change of it was broken off.
+    Target,
+    /// The image's documents do not fit together, or name layers of a kind that is not known.
+    Image,
+    /// A blob is missing or cannot be read.
+    Source,
+    /// Bytes are not the ones that their digest or diff ID names.
+    Digest,
+    /// A layer is refused: its archive or compression is broken, ambiguous or too large.
+    Layer,
+    /// A layer asks for something that this process or this form of tree cannot hold.
+    Entry,
+    /// The operating system refused.
+    Filesystem,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Reason {
+    #[error("cannot use `{path}` as a root")]
+    Root { path: String, source: io::Error },
+    #[error("`{path}` is not empty")]
+    NotEmpty { path: String },
+    #[error("`{path}` is incomplete: {what} was broken off")]
+    Incomplete { path: String, what: String },
+    #[error("cannot read the config `{digest}`")]
+    Config { digest: Digest, source: io::Error },
+    #[error("the config's root filesystem is of type `{found}`, not `layers`")]
+    RootFsType { found: String },
+    #[error("the image has {layers} layers and {diff_ids} diff IDs")]
+    DiffIdCount { layers: usize, diff_ids: usize },
+    #[error("`{digest}` of type `{media_type}` is not a layer of a known kind")]
+    NotALayer { digest: Digest, media_type: MediaType },
+    #[error("there is no blob `{digest}`")]
+    NoBlob { digest: Digest },
+    #[error("cannot open the blob `{digest}`")]
+    Open { digest: Digest, source: io::Error },
+    #[error("the uncompressed layer has digest `{actual}`, not `{expected}`")]
+    DiffId { expected: Digest, actual: Digest },
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("cannot apply layer {number} of {count}, `{digest}`")]
+    Layer { number: usize, count: usize, digest: Digest, source: UnpackError },
+    #[error("cannot {action} `{path}`")]
+    File { action: String, path: EntryPath, source: io::Error },
+    #[error("`{path}` belongs to {what} {id}, which no range maps")]
+    Unmapped { path: EntryPath, what: &'static str, id: u32 },
+    #[error("`{path}` is device {device}, a number that Linux does not have")]
+    DeviceNumber { path: EntryPath, device: String },
+    #[error("cannot make the directory `{path}`")]
+    Bundle { path: String, source: io::Error },
+}
+
+impl UnpackError {
+    /// What kind of thing stands in the way.
+    pub fn kind(&self) -> UnpackErrorKind {
+        use UnpackErrorKind as Kind;
+        match &*self.0 {
+            Reason::Root { .. } | Reason::NotEmpty { .. } | Reason::Incomplete { .. } => {
+                Kind::Target
+            }
+            Reason::RootFsType { .. } | Reason::DiffIdCount { .. } | Reason::NotALayer { .. } => {
+                Kind::Image
+            }
+            Reason::Config { .. } | Reason::NoBlob { .. } | Reason::Open { .. } => Kind::Source,
+            Reason::DiffId { .. } => Kind::Digest,
+            Reason::Read(ReadError::Source { source, .. }) if is_mismatch(source) => Kind::Digest,
+            Reason::Read(ReadError::Source { .. }) => Kind::Source,
+            Reason::Read(_) => Kind::Layer,
+            Reason::Layer { source, .. } => source.kind(),
+            Reason::File { .. } | Reason::Bundle { .. } => Kind::Filesystem,
+            Reason::Unmapped { .. } | Reason::DeviceNumber { .. } => Kind::Entry,
+        }
+    }
+
+    /// What the operating system said, if it was that which refused.
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        match &*self.0 {
+            Reason::Root { source, .. }
+            | Reason::File { source, .. }
+            | Reason::Bundle { source, .. } => Some(source.kind()),
+            Reason::Layer { source, .. } => source.io_kind(),
+            _ => None,
+        }
+    }
+
+    /// The system's refusal to make a bundle's directory.
+    pub(crate) fn bundle(path: &std::path::Path, source: io::Error) -> Self {
+        Reason::Bundle { path: path.display().to_string(), source }.into()
+    }
+
+    /// The system's refusal to do something to a file.
+    pub(crate) fn file(action: impl Into<String>, path: &EntryPath, error: Errno) -> Self {
+        let (action, path) = (action.into(), path.clone());
+        Reason::File { action, path, source: error.into() }.into()
+    }
+}
+
+fn is_mismatch(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<oci_image::oci_digest::VerifyError>())
+}
+
+impl fmt::Display for UnpackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for UnpackError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl From<Reason> for UnpackError {
+    fn from(reason: Reason) -> Self {
+        Self(Box::new(reason))
+    }
+}
+
+impl From<ReadError> for UnpackError {
+    fn from(error: ReadError) -> Self {
+        Reason::Read(error).into()
+    }
+}

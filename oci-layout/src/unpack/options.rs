@@ -1,0 +1,103 @@
+use std::fmt;
+use std::sync::Arc;
+
+use oci_image::Descriptor;
+use oci_image::layer::Limits;
+
+use super::Owners;
+
+/// How to unpack. The defaults suit root: everything as it is recorded, or an error.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct UnpackOptions {
+    /// How much each layer may ask for.
+    pub limits: Limits,
+    /// Who the files belong to.
+    pub owners: Owners,
+    /// What becomes of devices.
+    pub devices: Devices,
+    /// What becomes of extended attributes.
+    pub xattrs: Xattrs,
+    /// Who is told how far it is.
+    pub progress: Option<Progress>,
+}
+
+impl UnpackOptions {
+    /// What suits a user without privileges: all files are the caller's, devices are left out, and
+    /// extended attributes that need privileges too.
+    pub fn rootless() -> Self {
+        Self {
+            owners: Owners::Caller,
+            devices: Devices::Skip,
+            xattrs: Xattrs::WherePossible,
+            ..Self::default()
+        }
+    }
+}
+
+/// What becomes of character and block devices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Devices {
+    /// They are made, which needs the capability `CAP_MKNOD`.
+    #[default]
+    Make,
+    /// They are left out, and counted.
+    Skip,
+    /// An empty file stands in for each, and they are counted.
+    Placeholder,
+}
+
+/// What becomes of extended attributes.
+///
+/// `security.selinux` and `system.nfs4_acl` are the host's and always left out. So are those that
+/// mean something to the kernel's overlay filesystem; trees in the form of an overlay keep them, escaped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Xattrs {
+    /// All are set, or it is an error.
+    #[default]
+    All,
+    /// Those are left out that the filesystem cannot hold or the process may not set.
+    WherePossible,
+    /// All are left out.
+    Skip,
+}
+
+/// Is called as unpacking goes on, with [`Step`]s.
+#[derive(Clone)]
+pub struct Progress(Arc<dyn Fn(Step<'_>) + Send + Sync>);
+
+/// How far unpacking is.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Step<'a> {
+    /// A layer begins.
+    Layer {
+        /// Which one, from 1.
+        number: usize,
+        /// How many there are.
+        count: usize,
+        /// Its blob.
+        blob: &'a Descriptor,
+    },
+    /// So many more bytes of the layer's blob were read.
+    Read(u64),
+}
+
+impl Progress {
+    /// Calls `function`, from the thread that unpacks and from the one that reads blobs.
+    pub fn new(function: impl Fn(Step<'_>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(function))
+    }
+
+    pub(crate) fn tell(&self, step: Step<'_>) {
+        (self.0)(step);
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress(..)")
+    }
+}

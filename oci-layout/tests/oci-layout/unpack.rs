@@ -1,0 +1,212 @@
+//! Layers to trees.
+
+use std::io;
+use std::path::Path;
+
+use oci_image::blob::{BlobSinkExt, Memory};
+use oci_image::{Config, Descriptor, Digest, Document, Manifest, MediaType, Platform, RootFs};
+use oci_layout::unpack::{apply_stream, unpack};
+use oci_layout::{Root, UnpackError, UnpackErrorKind, UnpackOptions};
+use tempfile::TempDir;
+
+use crate::tar::{MTIME, Tar, diff_id, header};
+use crate::tree::{Node, What, outline, tree};
+
+/// An image of plain layers, in memory.
+pub(crate) fn image(layers: &[Vec<u8>]) -> (Memory, Document<Manifest>) {
+    let diff_ids = layers.iter().map(|layer| diff_id(layer)).collect();
+    image_of(layers, diff_ids)
+}
+
+fn image_of(layers: &[Vec<u8>], diff_ids: Vec<Digest>) -> (Memory, Document<Manifest>) {
+    let memory = Memory::new();
+    let mut rootfs = RootFs::new();
+    rootfs.diff_ids = diff_ids;
+    let platform = Platform::host();
+    let config = Document::new(Config::new(platform.architecture, platform.os, rootfs)).unwrap();
+    memory.put(config.descriptor(), config.bytes()).unwrap();
+    let mut manifest = Manifest::new(config.descriptor().clone());
+    manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
+    for layer in layers {
+        let blob = Descriptor::of(MediaType::LAYER_TAR, layer);
+        memory.put(&blob, layer).unwrap();
+        manifest.layers.push(blob);
+    }
+    (memory, Document::new(manifest).unwrap())
+}
+
+/// Unpacks an image of these layers.
+pub(crate) fn unpacked(layers: &[Vec<u8>]) -> Result<TempDir, UnpackError> {
+    let directory = tempfile::tempdir().unwrap();
+    let (blobs, manifest) = image(layers);
+    unpack(&blobs, &manifest, directory.path().join("root"), &UnpackOptions::default())?;
+    Ok(directory)
+}
+
+/// What a tree of these layers looks like.
+fn outline_of(layers: &[Vec<u8>]) -> Vec<String> {
+    let directory = unpacked(layers).unwrap();
+    outline(&directory.path().join("root"))
+}
+
+fn apply(root: &Path, layer: &[u8]) -> Result<(), UnpackError> {
+    let root = Root::create(root).unwrap();
+    apply_stream(layer, &root, &UnpackOptions::default()).map(drop)
+}
+
+// covers: IMG-LAYER-03
+#[test]
+fn gives_files_their_attributes_exactly() {
+    let layer = Tar::new()
+        .add(header(b'5', "./").mode(0o711).mtime(5))
+        .add(header(b'5', "d/").mode(0o1775).mtime(7))
+        .with(header(b'0', "d/suid").mode(0o6755).pax("mtime", "1.000000001"), "x")
+        .add(header(b'0', "d/read-only").mode(0o400).mtime(0))
+        .add(header(b'2', "d/link").mode(0o777).link("/outside").mtime(9))
+        .add(header(b'6', "d/pipe").mode(0o620))
+        .add(header(b'0', "d/early").pax("mtime", "-2.5"))
+        .end();
+    let directory = unpacked(&[layer]).unwrap();
+    let tree = tree(&directory.path().join("root"));
+    let node = |what, mode, mtime| Node {
+        what,
+        mode,
+        owner: crate::tar::caller(),
+        mtime,
+        xattrs: Default::default(),
+        same_as: None,
+    };
+    let file = |content: &str| What::File(content.into());
+    let expected = [
+        (".", node(What::Directory, 0o711, (5, 0))),
+        ("d", node(What::Directory, 0o1775, (7, 0))),
+        ("d/suid", node(file("x"), 0o6755, (1, 1))),
+        ("d/read-only", node(file(""), 0o400, (0, 0))),
+        ("d/link", node(What::Symlink("/outside".into()), 0o777, (9, 0))),
+        ("d/pipe", node(What::Fifo, 0o620, (MTIME as i64, 0))),
+        ("d/early", node(file(""), 0o644, (-3, 500_000_000))),
+    ];
+    assert_eq!(tree, expected.map(|(path, node)| (path.to_owned(), node)).into());
+}
+
+// covers: IMG-MAN-13, IMG-LAYER-01, IMG-LAYER-09, IMG-LAYER-10
+#[test]
+fn applies_layers_in_their_order() {
+    let base = Tar::new().directory("d").file("d/a", "1").file("d/b", "1").symlink("l", "d").end();
+    let middle = Tar::new().file("d/a", "2").file("l", "2").end();
+    let top = Tar::new().add(header(b'5', "d").mode(0o700)).directory("l").file("d/c", "3").end();
+    assert_eq!(outline_of(&[base, middle, top]), ["d/", "d/a: 2", "d/b: 1", "d/c: 3", "l/"],);
+}
+
+// covers: IMG-LAYER-08, IMG-LAYER-11, IMG-LAYER-12, IMG-LAYER-15
+#[test]
+fn whiteouts_act_on_lower_layers_alone_wherever_they_stand() {
+    let base = || {
+        Tar::new()
+            .directory("d")
+            .file("d/old", "1")
+            .file("d/both", "1")
+            .directory("d/sub")
+            .file("d/sub/old", "1")
+            .file("gone", "1")
+            .symlink("link", "d")
+            .end()
+    };
+    let whiteouts = |tar: Tar| {
+        tar.file("d/.wh..wh..opq", "")
+            .file(".wh.gone", "")
+            .file(".wh.link", "")
+            .file(".wh.none", "")
+    };
+    let files = |tar: Tar| tar.file("d/both", "2").file("d/sub/new", "2").file("gone", "2");
+    let expected = ["d/", "d/both: 2", "d/sub/", "d/sub/new: 2", "gone: 2"];
+    assert_eq!(outline_of(&[base(), whiteouts(files(Tar::new())).end()]), expected);
+    assert_eq!(outline_of(&[base(), files(whiteouts(Tar::new())).end()]), expected);
+}
+
+#[test]
+fn a_whiteout_of_a_directory_spares_what_its_own_layer_has_in_it() {
+    let base = Tar::new().directory("d").file("d/old", "1").directory("d/e").file("d/e/old", "1");
+    let top = Tar::new().file("d/e/new", "2").file(".wh.d", "");
+    assert_eq!(outline_of(&[base.clone().end(), top.end()]), ["d/", "d/e/", "d/e/new: 2"]);
+    let top = Tar::new().directory("d").file(".wh.d", "");
+    assert_eq!(outline_of(&[base.end(), top.end()]), ["d/"]);
+}
+
+#[test]
+fn what_changes_below_it_leaves_a_directory_its_time() {
+    let base = Tar::new().directory("d").directory("d/e").file("d/e/f", "1").file("d/g", "1");
+    let top = Tar::new().file("d/e/new", "2").file("d/.wh.g", "");
+    let directory = unpacked(&[base.end(), top.end()]).unwrap();
+    let tree = tree(&directory.path().join("root"));
+    assert_eq!(tree["d"].mtime, (MTIME as i64, 0));
+    assert_eq!(tree["d/e"].mtime, (MTIME as i64, 0));
+}
+
+#[test]
+fn refuses_content_that_is_not_what_its_digests_say() {
+    let directory = tempfile::tempdir().unwrap();
+    let layer = Tar::new().file("f", "1").end();
+    let (blobs, manifest) = image_of(std::slice::from_ref(&layer), vec![diff_id(b"other")]);
+    let root = directory.path().join("root");
+    let error = unpack(&blobs, &manifest, &root, &UnpackOptions::default()).unwrap_err();
+    assert_eq!(error.kind(), UnpackErrorKind::Digest);
+    assert!(Root::open(&root).unwrap().incomplete().unwrap().unwrap().contains("unpacking"));
+    let (blobs, manifest) = image_of(&[layer], vec![]);
+    let error = unpack(&blobs, &manifest, &root, &UnpackOptions::default()).unwrap_err();
+    assert_eq!(error.kind(), UnpackErrorKind::Image);
+}
+
+#[test]
+fn an_incomplete_tree_can_be_unpacked_again_and_another_one_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("root");
+    let broken = Tar::new().directory("d").file("d/stale", "1").hardlink("h", "missing").end();
+    let error = apply(&root, &broken).unwrap_err();
+    assert_eq!(error.io_kind(), Some(io::ErrorKind::NotFound));
+    let (blobs, manifest) = image(&[Tar::new().file("f", "1").end()]);
+    unpack(&blobs, &manifest, &root, &UnpackOptions::default()).unwrap();
+    assert_eq!(outline(&root), ["f: 1"]);
+    assert_eq!(Root::open(&root).unwrap().incomplete().unwrap(), None);
+    let error = unpack(&blobs, &manifest, &root, &UnpackOptions::default()).unwrap_err();
+    assert_eq!(error.kind(), UnpackErrorKind::Target);
+    assert_eq!(outline(&root), ["f: 1"]);
+}
+
+#[test]
+fn a_layer_is_applied_to_what_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    apply(directory.path(), &Tar::new().file("a", "1").file("b", "1").end()).unwrap();
+    apply(directory.path(), &Tar::new().file(".wh.a", "").file("c", "2").end()).unwrap();
+    assert_eq!(outline(directory.path()), ["b: 1", "c: 2"]);
+}
+
+// covers: IMG-LAYER-03
+#[test]
+#[ignore = "needs root"]
+fn gives_files_owners_devices_and_extended_attributes() {
+    let capability = b"\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let layer = Tar::new()
+        .add(header(b'5', "d").owner(1000, 1001).xattr("user.on", "directory"))
+        .with(
+            header(b'0', "f").mode(0o4711).owner(1, 2).xattr("security.capability", capability),
+            "x",
+        )
+        .add(header(b'2', "l").mode(0o777).link("f").owner(3, 4).xattr("trusted.on", "a\0b"))
+        .add(header(b'3', "c").mode(0o666).owner(5, 6).device(1, 3))
+        .add(header(b'4', "b").mode(0o660).device(7, 0xf_ffff & 0o7777))
+        .add(header(b'0', "o").xattr("trusted.overlay.opaque", "y").xattr("user.overlay.x", "y"))
+        .end();
+    let directory = unpacked(&[layer]).unwrap();
+    let tree = tree(&directory.path().join("root"));
+    let xattr = |name: &str, value: &[u8]| [(name.to_owned(), value.to_vec())].into();
+    assert_eq!(tree["d"].owner, (1000, 1001));
+    assert_eq!(tree["d"].xattrs, xattr("user.on", b"directory"));
+    assert_eq!((tree["f"].owner, tree["f"].mode), ((1, 2), 0o4711));
+    assert_eq!(tree["f"].xattrs, xattr("security.capability", capability));
+    assert_eq!(tree["l"].owner, (3, 4));
+    assert_eq!(tree["l"].xattrs, xattr("trusted.on", b"a\0b"));
+    assert_eq!((&tree["c"].what, tree["c"].mode), (&What::CharDevice(0x103), 0o666));
+    assert!(matches!(tree["b"].what, What::BlockDevice(_)));
+    assert!(tree["o"].xattrs.is_empty());
+}
