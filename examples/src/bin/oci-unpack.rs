@@ -1,0 +1,135 @@
+//! Unpacks an image to a bundle, or applies one layer file to a directory.
+
+use std::error::Error;
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+use oci_examples::image_name::ImageName;
+use oci_examples::report::{Bytes, Step, Steps, one_line, tell};
+use oci_image::{Platform, json};
+use oci_layout::unpack::{self, Owners, Progress};
+use oci_layout::{Image, Layout, Root, UnpackOptions};
+use oci_runtime::Spec;
+
+const USAGE: &str = "\
+usage: oci-unpack [--rootless] --image oci:DIRECTORY[:TAG] BUNDLE
+       oci-unpack [--rootless] --layer FILE ROOT
+
+  --image NAME   unpack the image: BUNDLE gets rootfs/ and config.json
+  --layer FILE   apply the layer (plain, gzip or zstd) to the directory ROOT
+  --rootless     without privileges: all files become the caller's";
+
+fn main() -> ExitCode {
+    match Command::parse().and_then(Command::run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(format_args!("oci-unpack: {}", one_line(&*error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// What the command line asks for.
+enum Command {
+    Help,
+    Image { image: ImageName, bundle: PathBuf, options: UnpackOptions },
+    Layer { file: PathBuf, root: PathBuf, options: UnpackOptions },
+}
+
+impl Command {
+    fn parse() -> Result<Self> {
+        let (mut image, mut layer, mut target, mut rootless) = (None, None, None, false);
+        let mut arguments = lexopt::Parser::from_env();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("image") => image = Some(arguments.value()?.parse()?),
+                Long("layer") => layer = Some(PathBuf::from(arguments.value()?)),
+                Long("rootless") => rootless = true,
+                Short('h') | Long("help") => return Ok(Self::Help),
+                Value(path) if target.is_none() => target = Some(PathBuf::from(path)),
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        let options = match rootless {
+            true => UnpackOptions::rootless(),
+            false => UnpackOptions::default(),
+        };
+        match (image, layer, target) {
+            (Some(image), None, Some(bundle)) => Ok(Self::Image { image, bundle, options }),
+            (None, Some(file), Some(root)) => Ok(Self::Layer { file, root, options }),
+            _ => Err(USAGE.into()),
+        }
+    }
+
+    fn run(self) -> Result<()> {
+        match self {
+            Self::Help => tell(USAGE),
+            Self::Image { image: ImageName::Layout { path, tag }, bundle, options } => {
+                image(&path, tag.as_deref(), bundle, options)?;
+            }
+            Self::Image { image, .. } => {
+                return Err(format!("`{image}` is not in a layout, copy it to one first").into());
+            }
+            Self::Layer { file, root, options } => layer(file, root, options)?,
+        }
+        Ok(())
+    }
+}
+
+fn image(
+    path: &std::path::Path,
+    tag: Option<&str>,
+    bundle: PathBuf,
+    mut options: UnpackOptions,
+) -> Result<()> {
+    let layout = Layout::open(path)?;
+    let image = image_of(&layout, tag)?;
+    let mut step = Steps::new().begin("unpack");
+    let size = image.manifest().layers.iter().map(|layer| layer.size).sum();
+    options.progress = Some(progress(&mut step, size));
+    let bundle = image.unpack_bundle(bundle, &options)?;
+    let mut spec = Spec::from_image(bundle.config(), bundle.rootfs())?;
+    if options.owners == Owners::Caller {
+        let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+        spec = spec.rootless(user.as_raw(), group.as_raw());
+    }
+    bundle.write_config(json::to_vec(&spec)?)?;
+    let unpacked = bundle.unpacked();
+    step.end(format_args!("{} changes, {}", unpacked.changes, Bytes(unpacked.bytes)));
+    Ok(())
+}
+
+/// The image of a name, or the only one there is.
+fn image_of<'a>(layout: &'a Layout, tag: Option<&str>) -> Result<Image<'a>> {
+    if let Some(tag) = tag {
+        return Ok(layout.image(tag)?);
+    }
+    match layout.list()?.as_slice() {
+        [only] => Ok(Image::select(layout, &only.descriptor, &Platform::host())?),
+        all => Err(format!("the layout has {} images, name one", all.len()).into()),
+    }
+}
+
+fn layer(file: PathBuf, root: PathBuf, mut options: UnpackOptions) -> Result<()> {
+    let blob =
+        File::open(&file).map_err(|error| format!("cannot open `{}`: {error}", file.display()))?;
+    let mut step = Steps::new().begin("apply");
+    options.progress = Some(progress(&mut step, blob.metadata()?.len()));
+    let (diff_id, unpacked) = unpack::apply_stream(blob, &Root::create(root)?, &options)?;
+    step.end(format_args!("{diff_id} {} changes, {}", unpacked.changes, Bytes(unpacked.bytes)));
+    Ok(())
+}
+
+/// Moves a bar as blobs are read.
+fn progress(step: &mut Step, bytes: u64) -> Progress {
+    let bar = step.bar(bytes);
+    Progress::new(move |step| {
+        if let unpack::Step::Read(bytes) = step {
+            bar.inc(bytes);
+        }
+    })
+}
