@@ -25,6 +25,7 @@ mod from_image;
 mod hooks;
 mod id_mapping;
 mod image_user;
+mod lint;
 mod linux_default;
 mod mount;
 mod process;

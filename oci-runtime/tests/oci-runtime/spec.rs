@@ -1,3 +1,4 @@
+mod cases;
 mod conversion;
 mod defaults;
 #[cfg(target_os = "linux")]
