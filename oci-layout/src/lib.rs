@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod archive;
 mod blob;
 #[cfg(target_os = "linux")]
 mod bundle;
@@ -22,6 +23,7 @@ mod session;
 pub mod unpack;
 mod walk;
 
+pub use archive::{Archive, ArchiveWriter};
 #[cfg(target_os = "linux")]
 pub use bundle::UnpackedBundle;
 pub use error::{Error, ErrorKind};

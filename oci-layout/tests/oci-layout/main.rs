@@ -1,6 +1,7 @@
 //! What users of the crate may rely on.
 #![allow(clippy::unwrap_used)]
 
+mod archives;
 mod blobs;
 mod fixture;
 mod garbage;

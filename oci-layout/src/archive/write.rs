@@ -1,0 +1,224 @@
+use std::collections::HashSet;
+use std::fmt;
+use std::io::{self, Read, Seek, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use oci_image::blob::{BlobSink, BlobSource, BlobWriter};
+use oci_image::oci_digest::Verifier;
+use oci_image::{Descriptor, Digest, Index, LayoutFile, MediaType, json};
+use tempfile::SpooledTempFile;
+
+use crate::blob::unverifiable;
+use crate::index::{REF_NAME, is_name};
+use crate::{Error, ErrorKind, Walk};
+
+/// How much of a blob waits in memory, in bytes, before it waits in a temporary file.
+const MEMORY: usize = 1 << 20;
+
+/// Writes an image layout as a tar archive, in one pass.
+///
+/// The same blobs in the same order give the same bytes.
+///
+/// ```
+/// use oci_image::blob::BlobSinkExt;
+/// use oci_image::{Descriptor, MediaType};
+/// use oci_layout::ArchiveWriter;
+///
+/// let archive = ArchiveWriter::new(Vec::new())?;
+/// let blob = Descriptor::of(MediaType::EMPTY_JSON, "{}");
+/// archive.put(&blob, b"{}")?;
+/// archive.tag("example", &blob)?;
+/// let tar: Vec<u8> = archive.finish()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// As a [`BlobSink`] it keeps each blob back until it is verified, in memory or in a temporary file
+/// without a name: what is written cannot be taken back. [`append`](Self::append) keeps nothing back.
+pub struct ArchiveWriter<W: Write> {
+    state: Mutex<State<W>>,
+}
+
+struct State<W: Write> {
+    tar: tar::Builder<W>,
+    written: HashSet<Digest>,
+    index: Index,
+    /// Whether a file was begun and not ended: nothing can follow it.
+    broken: bool,
+}
+
+impl<W: Write> ArchiveWriter<W> {
+    /// Begins an archive.
+    ///
+    /// # Errors
+    /// If it cannot be written to `out`.
+    pub fn new(out: W) -> Result<Self, Error> {
+        let mut index = Index::new();
+        index.media_type = Some(MediaType::IMAGE_INDEX);
+        let mut state =
+            State { tar: tar::Builder::new(out), written: HashSet::new(), index, broken: false };
+        let layout = json::to_vec(&LayoutFile::new())
+            .map_err(|error| Error::invalid("cannot write the layout file", error))?;
+        state.file("oci-layout", layout.len() as u64, layout.as_slice()).map_err(failed)?;
+        state.directory("blobs/").map_err(failed)?;
+        Ok(Self { state: Mutex::new(state) })
+    }
+
+    /// Writes everything that `roots` reach in `source`, children after what points to them, and
+    /// lists the roots, with their names if they have any.
+    ///
+    /// # Errors
+    /// If a blob is missing, unless it may be fetched elsewhere; if one is wrong, after which the
+    /// archive cannot be finished; or if the archive cannot be written.
+    pub fn append(&self, source: &dyn BlobSource, roots: &[Descriptor]) -> Result<(), Error> {
+        for node in Walk::new(source, roots.iter().cloned()) {
+            let blob = node?.descriptor;
+            let about = || format!("cannot write blob `{}` to the archive", blob.digest);
+            let mut state = self.state();
+            if state.written.contains(&blob.digest) {
+                continue;
+            }
+            match source.open(&blob).map_err(|error| Error::io(about(), error))? {
+                Some(reader) => {
+                    state.blob(&blob, reader).map_err(|error| Error::io(about(), error))?;
+                }
+                None if !blob.urls.is_empty() => {}
+                None => {
+                    let text = format!("there is no blob `{}` for the archive", blob.digest);
+                    return Err(Error::new(ErrorKind::NotFound, text));
+                }
+            }
+        }
+        self.state().index.manifests.extend(roots.iter().cloned());
+        Ok(())
+    }
+
+    /// Names something. What had the name loses its place in the index.
+    ///
+    /// # Errors
+    /// If the name is none that an index may hold.
+    pub fn tag(&self, name: &str, image: &Descriptor) -> Result<(), Error> {
+        if !is_name(name) {
+            let text = format!("`{name}` is not a name for an image in an archive");
+            return Err(Error::new(ErrorKind::Name, text));
+        }
+        let mut named = image.clone();
+        named.annotations.insert(REF_NAME.into(), name.into());
+        let manifests = &mut self.state().index.manifests;
+        manifests.retain(|entry| entry.annotations.get(REF_NAME).is_none_or(|it| it != name));
+        manifests.push(named);
+        Ok(())
+    }
+
+    /// Writes the index and the end, and returns what was written to.
+    ///
+    /// # Errors
+    /// If it cannot be written, or if a blob was begun and not ended.
+    pub fn finish(self) -> Result<W, Error> {
+        let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let index = json::to_vec(&state.index)
+            .map_err(|error| Error::invalid("cannot write the index of the archive", error))?;
+        state.file("index.json", index.len() as u64, index.as_slice()).map_err(failed)?;
+        state.tar.into_inner().map_err(failed)
+    }
+
+    /// A panic elsewhere may have cut a file short; `broken` says so.
+    fn state(&self) -> MutexGuard<'_, State<W>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::io("cannot write the archive", error)
+}
+
+impl<W: Write> State<W> {
+    fn blob(&mut self, blob: &Descriptor, content: impl Read) -> io::Result<()> {
+        let name = format!("blobs/{}/{}", blob.digest.algorithm_name(), blob.digest.encoded());
+        self.file(&name, blob.size, content)?;
+        self.written.insert(blob.digest.clone());
+        Ok(())
+    }
+
+    fn file(&mut self, name: &str, size: u64, content: impl Read) -> io::Result<()> {
+        if std::mem::replace(&mut self.broken, true) {
+            return Err(io::Error::other("a file of the archive was cut short"));
+        }
+        let mut header = header(tar::EntryType::Regular, 0o644);
+        header.set_size(size);
+        self.tar.append_data(&mut header, name, content)?;
+        self.broken = false;
+        Ok(())
+    }
+
+    fn directory(&mut self, name: &str) -> io::Result<()> {
+        let mut header = header(tar::EntryType::Directory, 0o755);
+        header.set_size(0);
+        self.tar.append_data(&mut header, name, io::empty())
+    }
+}
+
+/// Nothing of when and by whom.
+fn header(kind: tar::EntryType, mode: u32) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header
+}
+
+impl<W: Write + Send> BlobSink for ArchiveWriter<W> {
+    fn create(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
+        if self.state().written.contains(&blob.digest) {
+            return Ok(None);
+        }
+        let verifier = blob.verifier().map_err(unverifiable)?;
+        let spool = SpooledTempFile::new(MEMORY);
+        Ok(Some(Box::new(Spooled { archive: self, blob: blob.clone(), verifier, spool })))
+    }
+}
+
+struct Spooled<'a, W: Write> {
+    archive: &'a ArchiveWriter<W>,
+    blob: Descriptor,
+    verifier: Verifier,
+    spool: SpooledTempFile,
+}
+
+impl<W: Write + Send> Write for Spooled<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() as u64 > self.verifier.remaining() {
+            self.verifier.update(bytes).map_err(invalid)?;
+        }
+        let length = self.spool.write(bytes)?;
+        self.verifier.update(bytes.get(..length).unwrap_or(bytes)).map_err(invalid)?;
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<W: Write + Send> BlobWriter for Spooled<'_, W> {
+    fn commit(mut self: Box<Self>) -> io::Result<()> {
+        self.verifier.finish().map_err(invalid)?;
+        self.spool.rewind()?;
+        let mut state = self.archive.state();
+        if state.written.contains(&self.blob.digest) {
+            return Ok(());
+        }
+        state.blob(&self.blob, self.spool)
+    }
+}
+
+fn invalid(error: oci_image::oci_digest::VerifyError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+impl<W: Write> fmt::Debug for ArchiveWriter<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArchiveWriter").finish_non_exhaustive()
+    }
+}
