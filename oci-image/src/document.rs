@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::json::{self, Members};
+use crate::validate::{Findings, Lint};
 use crate::{Descriptor, Digest, Index, Manifest, MediaType};
 
 /// A kind of document that descriptors name.
@@ -147,6 +148,21 @@ impl<T: Model> Document<T> {
             source,
         })?;
         Self::danger_parse_unverified(bytes, media_type)
+    }
+}
+
+impl<T: Lint> Lint for Document<T> {
+    fn lint_into(&self, findings: &mut Findings) {
+        self.value.lint_into(findings);
+    }
+}
+
+impl Lint for AnyDocument {
+    fn lint_into(&self, findings: &mut Findings) {
+        match self {
+            Self::Manifest(document) => document.lint_into(findings),
+            Self::Index(document) => document.lint_into(findings),
+        }
     }
 }
 

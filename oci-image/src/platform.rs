@@ -5,6 +5,7 @@ mod specifier;
 use crate::json::model;
 
 pub use specifier::PlatformError;
+pub(crate) use specifier::{ARCHITECTURES, SYSTEMS};
 
 model! {
     /// What an image needs to run ([image-index.md]).

@@ -33,6 +33,15 @@ impl Number {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether a double, as which many programs read numbers, holds it: whole numbers up to 2^53
+    /// and any fraction that is not too large.
+    pub fn fits_double(&self) -> bool {
+        if self.0.contains(['.', 'e', 'E']) {
+            return self.0.parse().is_ok_and(f64::is_finite);
+        }
+        self.0.parse().is_ok_and(|number: i128| number.unsigned_abs() <= 1 << 53)
+    }
 }
 
 impl From<i64> for Number {

@@ -1,6 +1,7 @@
 use std::fmt::Display;
 
 use super::{Finding, Level, Lint};
+use crate::json::{Members, Value};
 
 /// Collects findings and knows the place in the document where the lint is.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +53,34 @@ impl Findings {
                 findings.at(number, |findings| look(findings, element));
             }
         });
+    }
+
+    /// Looks at what every document must be, in members that the model does not know: JSON that
+    /// has one meaning everywhere (I-JSON).
+    pub fn unknown(&mut self, members: &Members) {
+        for (name, value) in members {
+            self.at(name, |findings| findings.value(value));
+        }
+    }
+
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::Number(number) if !number.fits_double() => {
+                let message = format!("`{}` is not exact as a double", number.as_str());
+                self.warning("IMG-GEN-05", message);
+            }
+            Value::Array(items) => {
+                for (number, item) in items.iter().enumerate() {
+                    self.at(number, |findings| findings.value(item));
+                }
+            }
+            Value::Object(members) => {
+                for (name, value) in members {
+                    self.at(name, |findings| findings.value(value));
+                }
+            }
+            _ => {}
+        }
     }
 
     fn add(&mut self, id: &'static str, level: Level, message: String) {

@@ -11,3 +11,4 @@ mod layer;
 mod media_type;
 mod platform;
 mod reference;
+mod validate;
