@@ -60,27 +60,38 @@ impl Transport for Reqwest {
 /// query may hold secrets.
 fn explain(error: &reqwest::Error) -> TransportError {
     let mut cause: &(dyn StdError + 'static) = error;
-    let (mut is_tls, mut is_own_body) = (false, false);
+    let mut is_tls = false;
     loop {
+        if let Some(own) = cause.downcast_ref::<TransportError>() {
+            // What the body to send said of itself is told whole.
+            return TransportError::new(own.kind(), chain(own.source().unwrap_or(own)));
+        }
         is_tls |= cause.is::<rustls::Error>();
         if let Some(io) = cause.downcast_ref::<std::io::Error>() {
             is_tls |= io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
-        }
-        if let Some(own) = cause.downcast_ref::<TransportError>() {
-            is_own_body |= own.kind() == TransportErrorKind::Body;
         }
         match cause.source() {
             Some(deeper) => cause = deeper,
             None => break,
         }
     }
-    let kind = match () {
-        () if is_own_body => TransportErrorKind::Body,
-        () if is_tls && error.is_connect() => TransportErrorKind::Tls,
-        () if error.is_connect() => TransportErrorKind::Connect,
-        () => TransportErrorKind::Exchange,
+    let kind = match error.is_connect() {
+        true if is_tls => TransportErrorKind::Tls,
+        true => TransportErrorKind::Connect,
+        false => TransportErrorKind::Exchange,
     };
     TransportError::new(kind, cause.to_string())
+}
+
+/// The text of an error and its causes.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 fn client_config(tls: &Tls) -> Result<rustls::ClientConfig, Box<dyn StdError + Send + Sync>> {
