@@ -1,28 +1,42 @@
 use http::Method;
 use oci_image::Digest;
+use serde::Deserialize;
 use url::Url;
 
 use crate::auth::Access;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::push::check_tag;
-use crate::repository::Repository;
+use crate::repository::{Name, Repository};
 
 /// Many registries do not delete, and say so with an error of kind
-/// [`Unsupported`](crate::ErrorKind::Unsupported) or [`Denied`](crate::ErrorKind::Denied).
+/// [`Unsupported`](ErrorKind::Unsupported) or [`Denied`](ErrorKind::Denied).
 impl Repository {
-    /// Deletes the manifest, and the tags that mean it.
+    /// Deletes the manifest, and the tags that mean it. If it refers to another one and the registry
+    /// does not keep the list of those, it is taken off the list that clients keep.
     ///
     /// # Errors
-    /// Of kind [`NotFound`](crate::ErrorKind::NotFound) if it is not there.
+    /// Of kind [`NotFound`](ErrorKind::NotFound) if it is not there.
     pub async fn delete_manifest(&self, digest: &Digest) -> Result<(), Error> {
         let action = format!("delete manifest `{digest}` of `{self}`");
-        self.delete(self.url(format_args!("manifests/{digest}")), &action).await
+        let subject = match self.get(&Name::Digest(digest.clone()), &action).await {
+            Ok((_, bytes)) => subject(&bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(error),
+            // What cannot be read can be deleted all the same.
+            Err(_) => None,
+        };
+        self.delete(self.url(format_args!("manifests/{digest}")), &action).await?;
+        match subject {
+            Some(subject) if !self.lists_referrers(&subject).await? => {
+                self.untag_referrer(&subject, digest).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Deletes the tag, and not what it means.
     ///
     /// # Errors
-    /// Of kind [`NotFound`](crate::ErrorKind::NotFound) if it is not there.
+    /// Of kind [`NotFound`](ErrorKind::NotFound) if it is not there.
     pub async fn delete_tag(&self, tag: &str) -> Result<(), Error> {
         let action = format!("delete tag `{}` of `{self}`", crate::text::printable(tag, 200));
         check_tag(tag, &action)?;
@@ -32,7 +46,7 @@ impl Repository {
     /// Deletes the blob.
     ///
     /// # Errors
-    /// Of kind [`NotFound`](crate::ErrorKind::NotFound) if it is not there.
+    /// Of kind [`NotFound`](ErrorKind::NotFound) if it is not there.
     pub async fn delete_blob(&self, digest: &Digest) -> Result<(), Error> {
         let action = format!("delete blob `{digest}` of `{self}`");
         self.delete(self.url(format_args!("blobs/{digest}")), &action).await
@@ -41,4 +55,18 @@ impl Repository {
     async fn delete(&self, url: Url, action: &str) -> Result<(), Error> {
         self.call(Method::DELETE, url, Access::Delete, action).send().await.map(drop)
     }
+}
+
+/// The digest of the manifest that the one in `bytes` refers to.
+fn subject(bytes: &[u8]) -> Option<Digest> {
+    #[derive(Deserialize)]
+    struct Referring {
+        subject: Subject,
+    }
+    #[derive(Deserialize)]
+    struct Subject {
+        digest: String,
+    }
+    let Referring { subject } = serde_json::from_slice(bytes).ok()?;
+    subject.digest.parse().ok()
 }

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::stream;
-use http::{Method, header};
+use http::{HeaderName, Method, header};
 use oci_image::blob::{BlobSource, BlobSourceExt};
 use oci_image::{AnyDocument, Descriptor, Reference};
 use tokio::sync::watch;
 
 use crate::auth::Access;
 use crate::bridge;
+use crate::call::Answer;
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Graph, Walk};
 use crate::jobs::{Stop, at_once};
@@ -85,19 +86,35 @@ impl Repository {
         self.put_manifest(tag, document, &action).await
     }
 
-    /// Sends a manifest as `name`, a tag or its digest.
+    /// Sends a manifest as `name`, a tag or its digest, and sees to it that its subject knows it.
     pub(crate) async fn put_manifest(
         &self,
         name: &str,
         document: &AnyDocument,
         action: &str,
     ) -> Result<(), Error> {
+        let answer = self.put_bytes(name, document, action).await?;
+        let knows_subjects = answer.header(&HeaderName::from_static("oci-subject")).is_some();
+        match document.subject() {
+            Some(subject) if !knows_subjects => self.tag_referrer(&subject.digest, document).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends a manifest as `name`, a tag or its digest, and nothing else.
+    pub(crate) async fn put_bytes(
+        &self,
+        name: &str,
+        document: &AnyDocument,
+        action: &str,
+    ) -> Result<Answer, Error> {
         let descriptor = document.descriptor();
         let url = self.url(format_args!("manifests/{name}"));
         let call = self.call(Method::PUT, url, Access::Push, action);
         let call = call.header(header::CONTENT_TYPE, descriptor.media_type.as_str());
         let answer = call.bytes(Bytes::copy_from_slice(document.bytes())).send().await?;
-        refuse_other_digest(&answer, &descriptor.digest, action)
+        refuse_other_digest(&answer, &descriptor.digest, action)?;
+        Ok(answer)
     }
 }
 

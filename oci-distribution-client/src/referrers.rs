@@ -1,3 +1,5 @@
+mod tag;
+
 use http::header;
 use oci_image::{AnyDocument, Descriptor, Digest, Index, MediaType, json};
 

@@ -1,0 +1,125 @@
+use http::{Method, StatusCode, header};
+use oci_image::{AnyDocument, Descriptor, Digest, Document, Index, MediaType};
+
+use super::referrers_tag;
+use crate::auth::Access;
+use crate::error::{Error, ErrorKind};
+use crate::manifest::parse;
+use crate::repository::{Name, Repository};
+
+/// How often the index is written again because another client wrote it at the same time.
+const ATTEMPTS: usize = 10;
+
+/// The index of referrers that clients keep under a tag where the registry keeps none ([spec.md]).
+///
+/// [spec.md]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests-with-subject
+impl Repository {
+    /// Adds `referrer` to the index for its subject.
+    pub(crate) async fn tag_referrer(
+        &self,
+        subject: &Digest,
+        referrer: &AnyDocument,
+    ) -> Result<(), Error> {
+        let action = format!(
+            "list `{}` as a referrer of `{subject}` in `{self}`",
+            referrer.descriptor().digest
+        );
+        let entry = entry(referrer);
+        self.edit_referrers(subject, &action, |list| {
+            let is_listed = list.iter().any(|listed| listed.digest == entry.digest);
+            if !is_listed {
+                list.push(entry.clone());
+            }
+            !is_listed
+        })
+        .await
+    }
+
+    /// Removes `referrer` from the index for `subject`.
+    pub(crate) async fn untag_referrer(
+        &self,
+        subject: &Digest,
+        referrer: &Digest,
+    ) -> Result<(), Error> {
+        let action = format!("unlist `{referrer}` as a referrer of `{subject}` in `{self}`");
+        self.edit_referrers(subject, &action, |list| {
+            let before = list.len();
+            list.retain(|listed| listed.digest != *referrer);
+            list.len() != before
+        })
+        .await
+    }
+
+    /// Whether the registry itself lists the referrers of `subject`.
+    pub(crate) async fn lists_referrers(&self, subject: &Digest) -> Result<bool, Error> {
+        let action = format!("list the referrers of `{subject}` in `{self}`");
+        let url = self.url(format_args!("referrers/{subject}"));
+        let call = self.call(Method::GET, url, Access::Pull, &action);
+        let accept = MediaType::IMAGE_INDEX;
+        match call.header(header::ACCEPT, accept.as_str()).send().await {
+            Ok(answer) => Ok(answer.status() == StatusCode::OK),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Changes the index for `subject` until it is as wanted: `change` says whether it changed
+    /// anything. Registries have no way to change it at once, so it is looked at again afterwards.
+    async fn edit_referrers(
+        &self,
+        subject: &Digest,
+        action: &str,
+        change: impl Fn(&mut Vec<Descriptor>) -> bool,
+    ) -> Result<(), Error> {
+        let tag = referrers_tag(subject);
+        for _ in 0..ATTEMPTS {
+            let index = self.referrers_index(&tag, action).await?;
+            let mut list = index.manifests.clone();
+            if !change(&mut list) {
+                return Ok(());
+            }
+            let edited = index.edit(|index| index.manifests = list);
+            let edited = edited.map_err(|source| {
+                Error::new(ErrorKind::Document, action)
+                    .because("the index of referrers cannot be written")
+                    .with_source(source)
+            })?;
+            self.put_bytes(&tag, &AnyDocument::Index(edited), action).await?;
+        }
+        Err(Error::new(ErrorKind::Refused, action)
+            .because(format!("the index of referrers was changed by others {ATTEMPTS} times")))
+    }
+
+    async fn referrers_index(&self, tag: &str, action: &str) -> Result<Document<Index>, Error> {
+        match self.get(&Name::Tag(tag.to_owned()), action).await {
+            Ok((descriptor, bytes)) => {
+                match parse(bytes, &descriptor, self.shared.wire.limits.manifest, action)? {
+                    AnyDocument::Index(index) => Ok(index),
+                    AnyDocument::Manifest(_) => Err(Error::new(ErrorKind::Document, action)
+                        .because(format!("tag `{tag}` means something else than an index"))),
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let mut index = Index::new();
+                index.media_type = Some(MediaType::IMAGE_INDEX);
+                Document::new(index)
+                    .map_err(|source| Error::new(ErrorKind::Document, action).with_source(source))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// How a list names `referrer`.
+fn entry(referrer: &AnyDocument) -> Descriptor {
+    let mut entry = referrer.descriptor().clone();
+    (entry.artifact_type, entry.annotations) = match referrer {
+        AnyDocument::Manifest(manifest) => {
+            let config = &manifest.config.media_type;
+            let own = manifest.artifact_type.clone();
+            (Some(own.unwrap_or_else(|| config.clone())), manifest.annotations.clone())
+        }
+        AnyDocument::Index(index) => (index.artifact_type.clone(), index.annotations.clone()),
+    };
+    entry
+}
