@@ -10,6 +10,6 @@ mod token;
 
 pub(crate) use authority::{Authority, Rejected};
 pub use credentials::Credentials;
-pub(crate) use keyring::Keyring;
+pub(crate) use keyring::{Helpers, Keyring};
 pub(crate) use scope::{Access, Scopes};
 pub(crate) use token::TokenRequest;

@@ -5,7 +5,7 @@ use http::HeaderValue;
 use oci_image::Reference;
 use url::Url;
 
-use crate::auth::{Authority, Keyring};
+use crate::auth::{Authority, Helpers, Keyring};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::origin::Origin;
@@ -83,7 +83,8 @@ impl Client {
             Ok((registry, origin))
         });
         let token_servers = token_servers.collect::<Result<_, Error>>()?;
-        let keyring = Keyring::new(config.credentials, config.docker, limits.helper);
+        let helpers = Helpers { path: config.helper_path, patience: limits.helper };
+        let keyring = Keyring::new(config.credentials, config.docker, helpers);
         Ok(Self {
             shared: Arc::new(Shared {
                 wire: Wire::new(transport, user_agent, limits, retry),

@@ -3,6 +3,7 @@
 mod docker;
 mod environment;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub struct Config {
     pub(crate) danger_plain_http: Vec<String>,
     pub(crate) credentials: Vec<(String, Credentials)>,
     pub(crate) docker: Vec<Arc<DockerConfig>>,
+    /// Where credential helpers are looked for, if not where this process looks for programs.
+    pub(crate) helper_path: Option<OsString>,
     pub(crate) token_servers: Vec<(String, String)>,
     pub(crate) tls: Tls,
     pub(crate) proxies: Proxies,
@@ -75,7 +78,7 @@ impl Config {
     /// `$XDG_RUNTIME_DIR/containers/auth.json`, `$XDG_CONFIG_HOME/containers/auth.json` and
     /// `$DOCKER_CONFIG/config.json` with their usual places under `$HOME`, and the proxies of
     /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` in lower and upper case. Credential
-    /// helpers that these files name are asked when a registry wants a login.
+    /// helpers that these files name are looked for in `PATH` and asked when a registry wants a login.
     ///
     /// It reads files, so it may block for a moment.
     ///
@@ -89,9 +92,7 @@ impl Config {
     ///
     /// # Errors
     /// As [`from_environment`](Self::from_environment).
-    pub fn from_variables(
-        variable: impl Fn(&str) -> Option<std::ffi::OsString>,
-    ) -> Result<Self, Error> {
+    pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
         environment::read(&variable)
     }
 
@@ -218,6 +219,7 @@ impl Default for Config {
             danger_plain_http: Vec::new(),
             credentials: Vec::new(),
             docker: Vec::new(),
+            helper_path: None,
             token_servers: Vec::new(),
             tls: Tls::default(),
             proxies: Proxies::default(),

@@ -1,5 +1,4 @@
 use std::process::Stdio;
-use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -7,6 +6,7 @@ use tokio::process::Command;
 use zeroize::Zeroizing;
 
 use crate::auth::Credentials;
+use crate::auth::keyring::Helpers;
 
 /// What a helper says at most, in bytes.
 const OUTPUT_LIMIT: u64 = 1024 * 1024;
@@ -26,16 +26,16 @@ struct Answer {
 pub(super) async fn ask(
     name: &str,
     server: &str,
-    patience: Duration,
+    helpers: &Helpers,
 ) -> Result<Option<Credentials>, String> {
     let is_name = !name.is_empty() && !name.contains(['/', '\\', '\0']);
     if !is_name {
         return Err("its name is not that of a program".to_owned());
     }
-    let exchange = tokio::time::timeout(patience, exchange(name, server));
+    let exchange = tokio::time::timeout(helpers.patience, exchange(name, server, helpers));
     let (is_success, output) = match exchange.await {
         Ok(answer) => answer.map_err(|error| error.to_string())?,
-        Err(_) => return Err(format!("it took longer than {} s", patience.as_secs())),
+        Err(_) => return Err(format!("it took longer than {} s", helpers.patience.as_secs())),
     };
     if !is_success {
         let text = String::from_utf8_lossy(&output);
@@ -52,8 +52,16 @@ pub(super) async fn ask(
 }
 
 /// Whether it succeeded, and what it printed.
-async fn exchange(name: &str, server: &str) -> std::io::Result<(bool, Zeroizing<Vec<u8>>)> {
-    let mut child = Command::new(format!("docker-credential-{name}"))
+async fn exchange(
+    name: &str,
+    server: &str,
+    helpers: &Helpers,
+) -> std::io::Result<(bool, Zeroizing<Vec<u8>>)> {
+    let mut command = Command::new(format!("docker-credential-{name}"));
+    if let Some(path) = &helpers.path {
+        command.env("PATH", path);
+    }
+    let mut child = command
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,16 +11,25 @@ use crate::error::{Error, ErrorKind};
 pub(crate) struct Keyring {
     given: Vec<(String, Credentials)>,
     files: Vec<Arc<DockerConfig>>,
-    patience: Duration,
+    helpers: Helpers,
+}
+
+/// How credential helpers are asked.
+#[derive(Debug)]
+pub(crate) struct Helpers {
+    /// Where they are looked for, if not where this process looks for programs.
+    pub(crate) path: Option<OsString>,
+    /// How long one may take.
+    pub(crate) patience: Duration,
 }
 
 impl Keyring {
     pub(crate) fn new(
         given: Vec<(String, Credentials)>,
         files: Vec<Arc<DockerConfig>>,
-        patience: Duration,
+        helpers: Helpers,
     ) -> Self {
-        Self { given, files, patience }
+        Self { given, files, helpers }
     }
 
     /// The login for `repository` in `registry`, if there is one.
@@ -50,13 +60,13 @@ impl Keyring {
 
     #[cfg(feature = "credential-helpers")]
     async fn ask(&self, name: &str, server: &str) -> Result<Option<Credentials>, Error> {
-        let answer = super::helper::ask(name, server, self.patience).await;
+        let answer = super::helper::ask(name, server, &self.helpers).await;
         answer.map_err(|reason| helper_error(name, server).because(reason))
     }
 
     #[cfg(not(feature = "credential-helpers"))]
     async fn ask(&self, name: &str, server: &str) -> Result<Option<Credentials>, Error> {
-        let _ = self.patience;
+        let Helpers { path: _, patience: _ } = &self.helpers;
         Err(helper_error(name, server).because("this build does not ask credential helpers"))
     }
 }

@@ -9,7 +9,8 @@ type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 pub(super) fn read(variable: Variable<'_>) -> Result<Config, Error> {
     // One that is set to nothing is not set.
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let mut config = Config { proxies: proxies(&variable), ..Config::default() };
+    let mut config =
+        Config { proxies: proxies(&variable), helper_path: variable("PATH"), ..Config::default() };
     for file in login_files(&variable) {
         if file.is_asked_for || file.path.exists() {
             config = config.login_file(file.path)?;

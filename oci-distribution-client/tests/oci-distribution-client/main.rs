@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod fake;
 mod fixture;
+mod leaks;
 mod round_trip;

@@ -1,0 +1,309 @@
+//! A credential goes to the origin that it is for, and nowhere else.
+
+use std::sync::Arc;
+
+use http::Response;
+use oci_distribution_client::transport::Body;
+use oci_distribution_client::{Client, Config, Credentials, Error, ErrorKind, Repository};
+use oci_image::blob::Memory;
+use oci_image::{AnyDocument, Digest};
+
+use crate::fake::{Fake, Seen, answer};
+use crate::fixture::{Fixture, chain, quick};
+
+const USER: &str = "canary-user";
+const PASSWORD: &str = "canary-password-42";
+const HOME: &str = "registry.example";
+
+fn client(fake: &Fake, config: Config) -> Client {
+    let credentials = Credentials::basic(USER, PASSWORD);
+    let config = config.credentials(HOME, credentials).retry(quick()).transport(fake.clone());
+    Client::new(config).unwrap()
+}
+
+fn repository(fake: &Fake) -> Repository {
+    client(fake, Config::default()).repository(&format!("{HOME}/team/app")).unwrap()
+}
+
+/// Every kind of request that there is, each with its outcome.
+async fn everything(repository: &Repository) -> Vec<(&'static str, Error)> {
+    let fixture = Fixture::new();
+    let digest = Digest::sha256("x");
+    let manifest = AnyDocument::Manifest(fixture.amd64.clone());
+    let memory = Arc::new(Memory::new());
+    let mut errors = Vec::new();
+    let mut note = |name, result: Result<(), Error>| {
+        errors.extend(result.err().map(|error| (name, error)));
+    };
+    note("resolve", repository.resolve("v1").await.map(drop));
+    note("manifest", repository.manifest(fixture.amd64.descriptor()).await.map(drop));
+    note("blob", repository.blob(&fixture.layers[2]).unwrap().read_to_end(1 << 20).await.map(drop));
+    note("range", repository.danger_blob_range(&digest, 0, 9).await.map(drop));
+    note("has", repository.has_blob(&fixture.layers[2]).await.map(drop));
+    note("pull", repository.pull(fixture.amd64.descriptor(), &memory).await.map(drop));
+    note("push", repository.push(&fixture.blobs, fixture.amd64.descriptor()).await.map(drop));
+    let chunked = repository.push(&fixture.blobs, fixture.amd64.descriptor()).chunks(1 << 20);
+    note("chunks", chunked.await.map(drop));
+    let mounted = repository.push(&fixture.blobs, fixture.amd64.descriptor());
+    note("mount", mounted.mount_from("other").await.map(drop));
+    note("tag", repository.tag("v1", &manifest).await);
+    note("tags", repository.tags().await.map(drop));
+    note("referrers", repository.referrers(&digest, None).await.map(drop));
+    note("delete manifest", repository.delete_manifest(&digest).await);
+    note("delete tag", repository.delete_tag("v1").await);
+    note("delete blob", repository.delete_blob(&digest).await);
+    errors
+}
+
+fn asks_for_password(_: &Seen) -> Response<Body> {
+    let challenge = r#"Basic realm="x", Bearer realm="https://elsewhere.example/token""#;
+    answer(401, &[("www-authenticate", challenge)], "")
+}
+
+fn assert_no_secret_elsewhere(fake: &Fake, what: &str) {
+    for seen in fake.seen() {
+        if seen.host() == HOME {
+            continue;
+        }
+        let text = format!("{seen:?} {}", String::from_utf8_lossy(&seen.body));
+        assert_eq!(seen.authorization(), None, "{what}: {text}");
+        assert!(!text.contains("canary"), "{what}: {text}");
+    }
+}
+
+// covers: DIST-GEN-09
+#[tokio::test]
+async fn no_redirect_carries_a_credential_to_another_origin() {
+    let targets = [
+        "https://elsewhere.example/v2/x",
+        "https://registry.example:444/v2/x",
+        "https://registry.example.evil/v2/x",
+        "//elsewhere.example/v2/x",
+        "https://registry.example@elsewhere.example/v2/x",
+        "https://canary:pass@elsewhere.example/v2/x",
+        "http://registry.example/v2/x",
+        "http://registry.example:443/v2/x",
+        "http://localhost/v2/x",
+        "http://169.254.169.254/latest",
+        "ftp://elsewhere.example/",
+        "\\\\elsewhere.example/v2/x",
+    ];
+    for status in [301, 302, 303, 307, 308] {
+        for target in targets {
+            let fake = Fake::new(move |seen| match (seen.host(), seen.authorization()) {
+                (HOME, None) => answer(401, &[("www-authenticate", "Basic realm=x")], ""),
+                (HOME, Some(_)) => answer(status, &[("location", target)], ""),
+                _ => asks_for_password(seen),
+            });
+            let errors = everything(&repository(&fake)).await;
+            assert!(errors.len() >= 14, "{status} {target}: {errors:?}");
+            assert_no_secret_elsewhere(&fake, &format!("{status} to {target}"));
+            // Nothing goes out without TLS, with or without a credential.
+            let plain = fake.seen().iter().any(|seen| seen.uri.scheme_str() != Some("https"));
+            assert!(!plain, "{status} to {target}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_way_back_from_another_origin_carries_no_credential() {
+    let fake = Fake::new(|seen| match (seen.host(), seen.uri.path(), seen.authorization()) {
+        (HOME, "/private", Some(_)) => answer(200, &[], "private"),
+        (HOME, _, None) => answer(401, &[("www-authenticate", "Basic realm=x")], ""),
+        (HOME, ..) => answer(307, &[("location", "https://elsewhere.example/")], ""),
+        _ => answer(307, &[("location", "https://registry.example/private")], ""),
+    });
+    everything(&repository(&fake)).await;
+    let back = fake.seen().into_iter().filter(|seen| seen.uri.path() == "/private");
+    let back: Vec<_> = back.collect();
+    assert!(!back.is_empty());
+    assert!(back.iter().all(|seen| seen.authorization().is_none()), "{back:?}");
+}
+
+// covers: DIST-PUSH-02
+#[tokio::test]
+async fn an_upload_to_another_origin_carries_no_credential() {
+    let fake = Fake::new(|seen| match (seen.host(), seen.method.as_str()) {
+        (HOME, _) if seen.authorization().is_none() => {
+            answer(401, &[("www-authenticate", "Basic realm=x")], "")
+        }
+        (HOME, "HEAD") => answer(404, &[], ""),
+        (HOME, "POST") => {
+            answer(202, &[("location", "https://storage.example/up?state=a%2Fb")], "")
+        }
+        (HOME, "PUT") => answer(201, &[], ""),
+        ("storage.example", "PUT") => answer(201, &[], ""),
+        _ => asks_for_password(seen),
+    });
+    let fixture = Fixture::new();
+    repository(&fake).push(&fixture.blobs, fixture.amd64.descriptor()).await.unwrap();
+    assert_no_secret_elsewhere(&fake, "upload");
+    let uploads: Vec<_> =
+        fake.seen().into_iter().filter(|seen| seen.host() == "storage.example").collect();
+    assert_eq!(uploads.len(), 5);
+    // The registry's own query stays as it is.
+    let query = |seen: &Seen| seen.uri.query().unwrap_or_default().to_owned();
+    assert!(uploads.iter().all(|seen| query(seen).starts_with("state=a%2Fb&digest=sha256")));
+}
+
+// covers: DIST-EXT-05, DIST-LIST-04
+#[tokio::test]
+async fn a_link_to_another_origin_is_not_followed() {
+    for link in [
+        "<https://elsewhere.example/v2/app/tags/list>; rel=next",
+        "<//elsewhere.example/>; rel=\"next\"",
+        "<http://registry.example/v2/team/app/tags/list?n=2>; rel=next",
+        "<https://registry.example:8443/>; rel=next",
+    ] {
+        let fake = Fake::new(move |seen| match seen.authorization() {
+            None => answer(401, &[("www-authenticate", "Basic realm=x")], ""),
+            Some(_) => answer(200, &[("link", link)], r#"{"name":"team/app","tags":["a"]}"#),
+        });
+        let error = repository(&fake).tags().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{link}: {error}");
+        assert!(fake.seen().iter().all(|seen| seen.host() == HOME), "{link}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_go_only_to_token_servers_that_are_safe() {
+    let table = [
+        ("https://auth.example/token", true),
+        ("https://registry.example/token", true),
+        ("http://auth.example/token", false),
+        ("http://registry.example/token", false),
+        ("http://registry.example:443/token", false),
+        ("http://localhost/token", false),
+        ("http://127.0.0.1:5000/token", false),
+        ("https://canary:pw@auth.example/token", false),
+        ("file:///etc/passwd", false),
+        ("/token", false),
+        ("", false),
+    ];
+    for (realm, is_safe) in table {
+        let challenge = format!(r#"Bearer realm="{realm}",service="s",scope="repository:a:pull""#);
+        let fake = Fake::new(move |seen| match (seen.uri.path(), seen.authorization()) {
+            ("/token", _) => answer(200, &[], r#"{"token":"canary-token"}"#),
+            (_, Some("Bearer canary-token")) => answer(404, &[], ""),
+            _ => answer(401, &[("www-authenticate", &challenge)], ""),
+        });
+        let error = repository(&fake).resolve("v1").await.unwrap_err();
+        let asked = fake.seen().iter().any(|seen| seen.uri.path() == "/token");
+        assert_eq!(asked, is_safe, "{realm}: {error}");
+        let expected = if is_safe { ErrorKind::NotFound } else { ErrorKind::Unauthorized };
+        assert_eq!(error.kind(), expected, "{realm}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_server_by_http_gets_credentials_only_where_it_is_named() {
+    let challenge = r#"Bearer realm="http://localhost:5001/token",service="s""#;
+    for is_named in [false, true] {
+        let fake = Fake::new(move |seen| match (seen.uri.path(), seen.authorization()) {
+            ("/token", Some(_)) => answer(200, &[], r#"{"access_token":"t"}"#),
+            (_, Some("Bearer t")) => answer(404, &[], ""),
+            _ => answer(401, &[("www-authenticate", challenge)], ""),
+        });
+        let mut config = Config::default().plain_http("localhost:5000");
+        config = config.credentials("localhost:5000", Credentials::basic(USER, PASSWORD));
+        if is_named {
+            config = config.token_server("localhost:5000", "http://localhost:5001");
+        }
+        let client = client(&fake, config);
+        let error = client.repository("localhost:5000/a").unwrap().resolve("v1").await.unwrap_err();
+        let expected = if is_named { ErrorKind::NotFound } else { ErrorKind::Unauthorized };
+        assert_eq!(error.kind(), expected, "{error}");
+        let asked = fake.seen().iter().any(|seen| seen.host() == "localhost:5001");
+        assert_eq!(asked, is_named);
+    }
+}
+
+#[test]
+fn only_loopback_hosts_are_asked_by_http_without_a_word_of_danger() {
+    let table = [
+        ("localhost", true),
+        ("localhost:5000", true),
+        ("127.0.0.1:5000", true),
+        ("127.1.2.3", true),
+        ("[::1]:5000", true),
+        ("localhost.evil.example", false),
+        ("localhost.:5000", false),
+        ("127.0.0.1.evil.example", false),
+        ("127.evil", false),
+        ("0.0.0.0:5000", false),
+        ("[::2]", false),
+        ("user@localhost", false),
+        ("localhost/x", false),
+        ("registry.example", false),
+        ("", false),
+    ];
+    for (host, is_allowed) in table {
+        let fake = Fake::new(|_| answer(404, &[], ""));
+        let config = Config::default().plain_http(host).transport(fake);
+        assert_eq!(Client::new(config).is_ok(), is_allowed, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn no_error_and_no_debug_text_holds_a_secret() {
+    let echo = |seen: &Seen| {
+        let secret = seen.authorization().unwrap_or_default().to_owned();
+        let bare = secret.rsplit(' ').next().unwrap_or_default().to_owned();
+        serde_json::json!({"errors": [{"code": bare, "message": format!("you sent {secret}")}]})
+            .to_string()
+    };
+    let scripts: Vec<Fake> = [400, 403, 404, 405, 416, 429, 500, 301, 307, 200, 202]
+        .into_iter()
+        .flat_map(|status| {
+            let basic = Fake::new(move |seen| match seen.authorization() {
+                None => answer(401, &[("www-authenticate", "Basic realm=x")], ""),
+                Some(secret) => answer(
+                    status,
+                    &[("location", "ftp://x/?secret=canary-state"), ("warning", secret)],
+                    echo(seen),
+                ),
+            });
+            let bearer = Fake::new(move |seen| match (seen.uri.path(), seen.authorization()) {
+                ("/token", _) => answer(200, &[], r#"{"token":"canary-token"}"#),
+                (_, Some("Bearer canary-token")) => {
+                    answer(status, &[("location", "ftp://x/?s=canary-state")], echo(seen))
+                }
+                _ => {
+                    let challenge = r#"Bearer realm="https://auth.example/token",service="s""#;
+                    answer(401, &[("www-authenticate", challenge)], "")
+                }
+            });
+            let refused = Fake::new(move |seen| match seen.uri.path() {
+                "/token" => answer(status, &[], echo(seen)),
+                _ => {
+                    let challenge = r#"Bearer realm="https://auth.example/token",service="s""#;
+                    answer(401, &[("www-authenticate", challenge)], echo(seen))
+                }
+            });
+            [basic, bearer, refused]
+        })
+        .collect();
+    let encoded = "Y2FuYXJ5LXVzZXI6"; // base64 of `canary-user:`
+    for fake in scripts {
+        let client = client(&fake, Config::default());
+        let repository = client.repository(&format!("{HOME}/team/app")).unwrap();
+        let errors = everything(&repository).await;
+        assert!(!errors.is_empty());
+        for (name, error) in errors {
+            let text = format!("{} {error:?} {error:#?}", chain(&error));
+            let clean = text.replace("canary-user:", "");
+            assert!(!clean.contains("canary") && !text.contains(encoded), "{name}: {text}");
+        }
+        let text = format!("{client:?} {client:#?} {repository:?}");
+        assert!(!text.contains("canary-p") && !text.contains("canary-t"), "{text}");
+        assert!(!text.contains(encoded), "{text}");
+    }
+    let config = Config::default()
+        .credentials(HOME, Credentials::basic(USER, PASSWORD))
+        .credentials("a", Credentials::identity_token("canary-token"))
+        .credentials("b", Credentials::registry_token("canary-token"))
+        .proxy("http://u:canary-proxy@127.0.0.1:1", "")
+        .client_certificate("", "canary-key");
+    let text = format!("{config:?} {config:#?}").replace("canary-user", "");
+    assert!(!text.contains("canary"), "{text}");
+}
