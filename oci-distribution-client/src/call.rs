@@ -28,6 +28,10 @@ pub(crate) struct Call<'a> {
     patience: Duration,
 }
 
+/// How often one request answers a challenge. The first answer may be a token that another request
+/// got, and that is used up by now.
+const LOGINS: usize = 2;
+
 /// What a request carries. It may be sent more than once.
 enum Payload<'a> {
     Bytes(Bytes),
@@ -147,6 +151,7 @@ impl<'a> Call<'a> {
         let mut url = self.url.clone();
         let mut is_at_home = self.is_home(&url);
         let mut answered_challenge = None;
+        let mut logins = 0;
         let mut redirects = 0;
         loop {
             let authorization = match &answered_challenge {
@@ -164,7 +169,8 @@ impl<'a> Call<'a> {
             if status.is_success() {
                 return Ok(Answer { response: answer, url });
             }
-            if status == StatusCode::UNAUTHORIZED && is_at_home && answered_challenge.is_none() {
+            if status == StatusCode::UNAUTHORIZED && is_at_home && logins < LOGINS {
+                logins += 1;
                 let value = self.log_in(answer, authorization.as_ref()).await?;
                 answered_challenge = Some(value);
             } else if let Some(next) = self.redirect(&answer, &url)? {

@@ -102,7 +102,7 @@ impl Wire {
     pub(crate) fn pace(&self) -> Pace {
         Pace {
             window: self.limits.stall,
-            least: self.limits.min_rate.saturating_mul(self.limits.stall.as_secs()).max(1),
+            least: ((self.limits.min_rate as f64 * self.limits.stall.as_secs_f64()) as u64).max(1),
             waited: Duration::ZERO,
             came: 0,
         }

@@ -1,8 +1,6 @@
-use http::{Method, StatusCode, header};
 use oci_image::{AnyDocument, Descriptor, Digest, Document, Index, MediaType};
 
 use super::referrers_tag;
-use crate::auth::Access;
 use crate::error::{Error, ErrorKind};
 use crate::manifest::parse;
 use crate::repository::{Name, Repository};
@@ -53,11 +51,8 @@ impl Repository {
     /// Whether the registry itself lists the referrers of `subject`.
     pub(crate) async fn lists_referrers(&self, subject: &Digest) -> Result<bool, Error> {
         let action = format!("list the referrers of `{subject}` in `{self}`");
-        let url = self.url(format_args!("referrers/{subject}"));
-        let call = self.call(Method::GET, url, Access::Pull, &action);
-        let accept = MediaType::IMAGE_INDEX;
-        match call.header(header::ACCEPT, accept.as_str()).send().await {
-            Ok(answer) => Ok(answer.status() == StatusCode::OK),
+        match self.listed_referrers(subject, None, &action).await {
+            Ok(_) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }

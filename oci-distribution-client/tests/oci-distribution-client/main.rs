@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod auth;
 mod bad_input;
 mod fake;
+mod faults;
 mod fixture;
 mod leaks;
+mod moves;
 mod round_trip;

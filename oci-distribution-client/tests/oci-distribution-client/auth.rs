@@ -1,0 +1,256 @@
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+
+use oci_distribution_client::{Client, Config, Credentials, ErrorKind};
+use oci_image::blob::Memory;
+use oci_registry::{Action, Auth, Grant, Server, Store};
+
+use crate::fake::{Fake, answer};
+use crate::fixture::{Fixture, chain, quick, start};
+
+async fn server(auth: Auth) -> Server {
+    start(oci_registry::serve(Store::memory()).auth(auth)).await
+}
+
+fn client_as(registry: &Server, user: &str, password: &str) -> Client {
+    let host = registry.address().to_string();
+    let config = Config::default().plain_http(&host).retry(quick());
+    Client::new(config.credentials(host, Credentials::basic(user, password))).unwrap()
+}
+
+fn alice(auth: Auth) -> Auth {
+    auth.user("alice", "secret", [Grant::all("team/*"), Grant::new("base/*", [Action::Pull])]).user(
+        "root",
+        "secret",
+        [Grant::all("*")],
+    )
+}
+
+// covers: DIST-GEN-07
+#[tokio::test]
+async fn basic_and_token_logins_work_and_wrong_ones_are_told() {
+    for auth in [Auth::basic(), Auth::bearer()] {
+        let registry = server(alice(auth)).await;
+        let name = format!("{}/team/app", registry.address());
+        let fixture = Fixture::new();
+
+        let repository = client_as(&registry, "alice", "secret").repository(&name).unwrap();
+        repository.push(&fixture.blobs, fixture.amd64.descriptor()).tag("v1").await.unwrap();
+        assert_eq!(repository.tags().await.unwrap(), ["v1"]);
+        let store = Arc::new(Memory::new());
+        let image = repository.resolve("v1").await.unwrap();
+        repository.pull(&image, &store).await.unwrap();
+        repository.delete_tag("v1").await.unwrap();
+
+        let wrong = client_as(&registry, "alice", "wrong").repository(&name).unwrap();
+        let error = wrong.resolve("v1").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthorized, "{}", chain(&error));
+        assert!(!chain(&error).contains("wrong"), "{}", chain(&error));
+
+        let nobody = Config::default().plain_http(registry.address().to_string());
+        let nobody = Client::new(nobody.retry(quick())).unwrap().repository(&name).unwrap();
+        let error = nobody.resolve("v1").await.unwrap_err();
+        let kinds = [ErrorKind::Unauthorized, ErrorKind::Denied];
+        assert!(kinds.contains(&error.kind()), "{}", chain(&error));
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_ends_in_the_middle_of_a_push_is_replaced() {
+    for uses in [1, 2, 3] {
+        let registry = server(alice(Auth::bearer()).token_uses(uses)).await;
+        let name = format!("{}/team/app", registry.address());
+        let repository = client_as(&registry, "alice", "secret").repository(&name).unwrap();
+        let fixture = Fixture::new();
+        let push = repository.push(&fixture.blobs, fixture.index.descriptor());
+        push.tag("v1").jobs(1).await.unwrap();
+        let store = Arc::new(Memory::new());
+        repository.pull(fixture.index.descriptor(), &store).jobs(1).await.unwrap();
+        assert_eq!(store.digests(), fixture.blobs.digests());
+    }
+}
+
+// covers: DIST-PUSH-12
+#[tokio::test]
+async fn a_mount_asks_for_a_token_that_reads_its_source() {
+    let registry = server(alice(Auth::bearer())).await;
+    let fixture = Fixture::new();
+    let root = client_as(&registry, "root", "secret");
+    let base = root.repository(&format!("{}/base/debian", registry.address())).unwrap();
+    base.push(&fixture.blobs, fixture.amd64.descriptor()).await.unwrap();
+    let secret = root.repository(&format!("{}/secret/app", registry.address())).unwrap();
+    secret.push(&fixture.blobs, fixture.amd64.descriptor()).await.unwrap();
+
+    let client = client_as(&registry, "alice", "secret");
+    let app = client.repository(&format!("{}/team/app", registry.address())).unwrap();
+    let push = app.push(&fixture.blobs, fixture.amd64.descriptor());
+    let pushed = push.mount_from("base/debian").tag("v1").await.unwrap();
+    assert_eq!((pushed.mounted, pushed.moved), (5, 1));
+    // Where she may not read, the bytes are sent.
+    let other = client.repository(&format!("{}/team/other", registry.address())).unwrap();
+    let push = other.push(&fixture.blobs, fixture.amd64.descriptor());
+    let pushed = push.mount_from("secret/app").tag("v1").await.unwrap();
+    assert_eq!((pushed.mounted, pushed.moved), (0, 6));
+    assert_eq!(registry.registry().open_uploads(), 0);
+}
+
+#[tokio::test]
+async fn an_identity_token_is_exchanged_by_post() {
+    let fake = Fake::new(|seen| match (seen.uri.path(), seen.authorization()) {
+        ("/token", None) if seen.method == "POST" => {
+            let body = String::from_utf8_lossy(&seen.body).into_owned();
+            let is_right = body.contains("grant_type=refresh_token")
+                && body.contains("refresh_token=identity%2Btoken")
+                && body.contains("service=s")
+                && body.contains("scope=repository%3Aapp%3Apull");
+            answer(if is_right { 200 } else { 400 }, &[], r#"{"access_token":"t"}"#)
+        }
+        (_, Some("Bearer t")) => answer(404, &[], ""),
+        _ => {
+            let challenge = r#"Bearer realm="https://auth.example/token",service="s""#;
+            answer(401, &[("www-authenticate", challenge)], "")
+        }
+    });
+    let config = Config::default()
+        .credentials("registry.example", Credentials::identity_token("identity+token"))
+        .transport(fake);
+    let client = Client::new(config).unwrap();
+    let error = client.repository("registry.example/app").unwrap().resolve("v1").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn one_token_serves_many_requests() {
+    let fake = Fake::new(|seen| match (seen.uri.path(), seen.authorization()) {
+        ("/token", _) => answer(200, &[], r#"{"token":"t","expires_in":300}"#),
+        (_, Some("Bearer t")) => answer(404, &[], ""),
+        _ => {
+            let challenge = r#"Bearer realm="https://auth.example/token",service="s""#;
+            answer(401, &[("www-authenticate", challenge)], "")
+        }
+    });
+    let client = Client::new(Config::default().transport(fake.clone())).unwrap();
+    let repository = client.repository("registry.example/app").unwrap();
+    for _ in 0..5 {
+        repository.resolve("v1").await.unwrap_err();
+    }
+    let seen = fake.seen();
+    assert_eq!(seen.iter().filter(|seen| seen.uri.path() == "/token").count(), 1);
+    let challenged = seen.iter().filter(|seen| seen.host() == "registry.example");
+    assert_eq!(challenged.filter(|seen| seen.authorization().is_none()).count(), 1);
+}
+
+/// Who asks `registry`, by what it is sent.
+async fn authorization_for(config: Config, name: &str) -> Option<String> {
+    let fake = Fake::new(|seen| match seen.authorization() {
+        None => answer(401, &[("www-authenticate", "Basic realm=x")], ""),
+        Some(_) => answer(404, &[], ""),
+    });
+    let client = Client::new(config.transport(fake.clone()).retry(quick())).unwrap();
+    let _ = client.repository(name).unwrap().resolve("v1").await;
+    fake.seen().iter().find_map(|seen| seen.authorization().map(str::to_owned))
+}
+
+fn environment(variables: &[(&str, &Path)]) -> Config {
+    let variables: HashMap<String, OsString> = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.as_os_str().to_owned()))
+        .collect();
+    Config::from_variables(|name| variables.get(name).cloned()).unwrap()
+}
+
+#[tokio::test]
+async fn logins_are_found_in_files_by_the_best_key() {
+    let home = tempfile::tempdir().unwrap();
+    let docker = home.path().join(".docker");
+    std::fs::create_dir(&docker).unwrap();
+    // Basic of `a:1` and so on.
+    let file = r#"{"auths": {
+        "https://index.docker.io/v1/": {"auth": "YTox"},
+        "plain.example": {"auth": "Yjoy"},
+        "https://url.example/v2/": {"auth": "Yzoz"},
+        "ports.example:5000": {"username": "d", "password": "4"},
+        "deep.example/team": {"auth": "ZTo1"},
+        "deep.example/team/app": {"auth": "Zjo2"},
+        "empty.example": {}
+    }, "HttpHeaders": {"X-Odd": "kept"}}"#;
+    std::fs::write(docker.join("config.json"), file).unwrap();
+    let table = [
+        ("debian", Some("Basic YTox")),
+        ("docker.io/team/app", Some("Basic YTox")),
+        ("plain.example/a", Some("Basic Yjoy")),
+        ("url.example/a", Some("Basic Yzoz")),
+        ("ports.example:5000/a", Some("Basic ZDo0")),
+        ("ports.example/a", None),
+        ("deep.example/team/app", Some("Basic Zjo2")),
+        ("deep.example/team/other", Some("Basic ZTo1")),
+        ("deep.example/teammate", None),
+        ("empty.example/a", None),
+        ("plain.example.evil/a", None),
+        ("evil-plain.example/a", None),
+    ];
+    for (name, expected) in table {
+        let config = environment(&[("HOME", home.path())]);
+        assert_eq!(authorization_for(config, name).await.as_deref(), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_login_file_that_cannot_be_read_is_an_error_without_its_text() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("auth.json");
+    let variables =
+        |name: &str| (name == "REGISTRY_AUTH_FILE").then(|| file.as_os_str().to_owned());
+    let error = Config::from_variables(variables).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    std::fs::write(&file, r#"{"auths": {"a": {"auth": canary"#).unwrap();
+    let text = chain(&Config::from_variables(variables).unwrap_err());
+    assert!(text.contains("auth.json") && !text.contains("canary"), "{text}");
+    assert!(Config::from_variables(|_| None).is_ok());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn credential_helpers_are_asked_and_never_quoted() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let home = tempfile::tempdir().unwrap();
+    let helper = |name: &str, script: &str| {
+        let path = home.path().join(format!("docker-credential-{name}"));
+        std::fs::write(&path, format!("#!/bin/sh\nread server\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    helper(
+        "good",
+        r#"printf '{"ServerURL":"%s","Username":"%s","Secret":"5"}' "$server" "$server""#,
+    );
+    helper("none", "echo 'credentials not found in native keychain'; exit 1");
+    helper("bad", "echo canary-secret; echo canary-secret >&2; exit 1");
+    helper("odd", "echo canary-secret");
+    let file = r#"{"credsStore": "none", "credHelpers": {"good.example": "good",
+        "bad.example": "bad", "odd.example": "odd", "gone.example": "gone", "x.example": "../x"},
+        "auths": {"file.example": {"auth": "Yjoy"}}}"#;
+    let path = home.path().join("config.json");
+    std::fs::write(&path, file).unwrap();
+    let config = || {
+        let search = std::env::join_paths([home.path(), Path::new("/bin"), Path::new("/usr/bin")]);
+        let search = search.unwrap();
+        environment(&[("DOCKER_CONFIG", home.path()), ("PATH", Path::new(&search))])
+    };
+    // `good.example:5`
+    let good = authorization_for(config(), "good.example/a").await;
+    assert_eq!(good.as_deref(), Some("Basic Z29vZC5leGFtcGxlOjU="));
+    assert_eq!(authorization_for(config(), "file.example/a").await.as_deref(), Some("Basic Yjoy"));
+    assert_eq!(authorization_for(config(), "other.example/a").await, None);
+    for host in ["bad.example", "odd.example", "gone.example", "x.example"] {
+        let fake = Fake::new(|_| answer(401, &[("www-authenticate", "Basic realm=x")], ""));
+        let client = Client::new(config().transport(fake)).unwrap();
+        let repository = client.repository(&format!("{host}/a")).unwrap();
+        let error = repository.resolve("v1").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{host}");
+        let text = format!("{} {error:?}", chain(&error));
+        assert!(text.contains("docker-credential-") && !text.contains("canary"), "{text}");
+    }
+}
