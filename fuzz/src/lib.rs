@@ -1,1 +1,28 @@
-//! Properties that hold for any bytes.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+// A property that does not hold is reported by a panic: that is what a fuzz target is for.
+#![allow(clippy::unwrap_used)]
+
+pub mod documents;
+pub mod texts;
+
+/// A name and what holds for any bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets by name.
+pub const TARGETS: &[Target] = &[
+    ("digest", texts::digest),
+    ("reference", texts::reference),
+    ("media_type", texts::media_type),
+    ("platform", texts::platform),
+    ("image_descriptor", documents::image_descriptor),
+    ("image_index", documents::image_index),
+    ("image_manifest", documents::image_manifest),
+    ("image_config", documents::image_config),
+    ("image_layout", documents::image_layout),
+    ("dist_error", documents::dist_error),
+    ("dist_tags", documents::dist_tags),
+    ("runtime_config", documents::runtime_config),
+    ("runtime_state", documents::runtime_state),
+    ("runtime_features", documents::runtime_features),
+];

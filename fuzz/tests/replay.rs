@@ -1,0 +1,147 @@
+//! Replays the corpus, and mutations of it, through every target.
+//!
+//! The mutations come from a fixed seed: what fails here fails on every machine.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use oci_fuzz::TARGETS;
+
+const MUTATIONS: usize = 2000;
+
+/// Pieces of text that the grammars know.
+const WORDS: &[&[u8]] = &[
+    b"\"",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b":",
+    b",",
+    b"null",
+    b"true",
+    b"-1",
+    b"0",
+    b"1e400",
+    b"9223372036854775808",
+    b"\\u0000",
+    b"\\ud800",
+    b"\xc5\xbf",
+    b"\xe2\x84\xaa",
+    b"/",
+    b"..",
+    b"@",
+    b"sha256:",
+    b"\xff",
+    b"\0",
+    b"%2F",
+    b"\"mediaType\":",
+    b"\"Layers\":[]",
+    b"\"manifests\":[]",
+    b"{}",
+    b"[]",
+    b" ",
+    b"\n",
+];
+
+fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files.into_iter().map(|file| (file.clone(), fs::read(file).unwrap())).collect()
+}
+
+#[test]
+fn every_target_holds_on_its_corpus() {
+    for (name, target) in TARGETS {
+        let corpus = corpus(name);
+        assert!(!corpus.is_empty(), "{name} has no corpus");
+        for (file, bytes) in corpus {
+            run(*target, &bytes, &file.display().to_string());
+        }
+    }
+}
+
+#[test]
+fn every_target_holds_on_mutations_of_its_corpus() {
+    for (name, target) in TARGETS {
+        let seeds: Vec<_> = corpus(name).into_iter().map(|(_, bytes)| bytes).collect();
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        for round in 0..MUTATIONS {
+            let mutant = mutate(&mut random, &seeds);
+            run(*target, &mutant, &format!("{name}, round {round}"));
+        }
+    }
+}
+
+#[test]
+fn every_target_has_its_folder_and_its_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let named: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(named.len(), TARGETS.len(), "two targets of one name");
+    for folder in ["corpus", "fuzz_targets"] {
+        let there: BTreeSet<_> = fs::read_dir(root.join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(there, named, "{folder}");
+    }
+}
+
+fn run(target: fn(&[u8]), bytes: &[u8], what: &str) {
+    if catch_unwind(AssertUnwindSafe(|| target(bytes))).is_err() {
+        panic!("{what}: the property does not hold for {:?}", String::from_utf8_lossy(bytes));
+    }
+}
+
+fn mutate(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = random.pick(seeds).clone();
+    for _ in 0..=random.below(3) {
+        let place = random.below(bytes.len() + 1);
+        let end = (place + random.below(16)).min(bytes.len());
+        match random.below(6) {
+            0 => drop(bytes.drain(place..end)),
+            1 => drop(bytes.splice(place..place, random.pick(WORDS).iter().copied())),
+            2 => drop(bytes.splice(place..end, random.pick(WORDS).iter().copied())),
+            3 => {
+                let copy = bytes[place..end].to_vec();
+                let to = random.below(bytes.len() + 1);
+                drop(bytes.splice(to..to, copy));
+            }
+            4 => {
+                let other = random.pick(seeds);
+                let from = random.below(other.len() + 1);
+                bytes.truncate(place);
+                bytes.extend_from_slice(&other[from..]);
+            }
+            _ => {
+                if let Some(byte) = bytes.get_mut(place) {
+                    *byte ^= 1 << random.below(8);
+                }
+            }
+        }
+    }
+    bytes
+}
+
+/// Xorshift: the same numbers everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound as u64) as usize
+    }
+
+    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len())]
+    }
+}
