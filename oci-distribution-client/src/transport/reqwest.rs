@@ -66,10 +66,7 @@ fn explain(error: &reqwest::Error) -> TransportError {
             // What the body to send said of itself is told whole.
             return TransportError::new(own.kind(), chain(own.source().unwrap_or(own)));
         }
-        is_tls |= cause.is::<rustls::Error>();
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            is_tls |= io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
-        }
+        is_tls |= is_of_tls(cause);
         match cause.source() {
             Some(deeper) => cause = deeper,
             None => break,
@@ -81,6 +78,15 @@ fn explain(error: &reqwest::Error) -> TransportError {
         false => TransportErrorKind::Exchange,
     };
     TransportError::new(kind, cause.to_string())
+}
+
+/// An I/O error passes over what it holds when it is asked for its source.
+fn is_of_tls(error: &(dyn StdError + 'static)) -> bool {
+    if error.is::<rustls::Error>() {
+        return true;
+    }
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    inner.is_some_and(|inner| is_of_tls(inner))
 }
 
 /// The text of an error and its causes.
