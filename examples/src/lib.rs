@@ -2,5 +2,6 @@
 
 pub mod elf;
 pub mod image_name;
+pub mod inspect;
 pub mod report;
 pub mod rootfs;

@@ -2,3 +2,4 @@
 
 mod elf;
 mod image_name;
+mod inspect;

@@ -1,0 +1,106 @@
+//! Reads a document of the OCI specs, writes it again, or says all that is wrong with it.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+use oci_examples::inspect::{Kind, batch};
+use oci_examples::report::{one_line, tell};
+use oci_image::{Level, json};
+
+const USAGE: &str = "\
+usage: oci-inspect parse KIND [FILE]
+       oci-inspect lint KIND [FILE]
+       oci-inspect --batch
+
+  parse    writes the document again, or says in one line why it is none
+  lint     writes one finding a line, as JSON; exit status 1 if one is an error
+  --batch  answers lines of {\"kind\":KIND,\"text\":DOCUMENT}, one line each
+
+FILE - or none is standard input. KIND is one of";
+
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(status) => status,
+        Err(error) => {
+            tell(format_args!("oci-inspect: {}", one_line(&*error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let mut arguments = lexopt::Parser::from_env();
+    let command = match arguments.next()? {
+        Some(Long("batch")) => {
+            no_more(arguments)?;
+            batch(BufReader::new(io::stdin()), BufWriter::new(io::stdout()))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Value(command)) => command.string()?,
+        Some(Short('h') | Long("help")) | None => {
+            let kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+            writeln!(io::stdout(), "{USAGE}\n  {}", kinds.join(" "))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(other) => return Err(other.unexpected().into()),
+    };
+    let kind: Kind = arguments.value()?.string()?.parse()?;
+    let file = match arguments.next()? {
+        Some(Value(file)) => Some(PathBuf::from(file)),
+        Some(other) => return Err(other.unexpected().into()),
+        None => None,
+    };
+    no_more(arguments)?;
+    let bytes = read(file)?;
+    match command.as_str() {
+        "parse" => parse(kind, &bytes),
+        "lint" => lint(kind, &bytes),
+        other => Err(format!("`{other}` is not a command").into()),
+    }
+}
+
+fn no_more(mut arguments: lexopt::Parser) -> Result<()> {
+    match arguments.next()? {
+        Some(other) => Err(other.unexpected().into()),
+        None => Ok(()),
+    }
+}
+
+/// One byte more than a document may have is read, so that one that is too long is refused.
+fn read(file: Option<PathBuf>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = json::DOCUMENT_LIMIT as u64 + 1;
+    match file {
+        Some(file) if file.as_os_str() != "-" => {
+            let opened = File::open(&file)
+                .map_err(|error| format!("cannot open `{}`: {error}", file.display()))?;
+            opened.take(limit).read_to_end(&mut bytes)?;
+        }
+        _ => _ = io::stdin().take(limit).read_to_end(&mut bytes)?,
+    }
+    Ok(bytes)
+}
+
+fn parse(kind: Kind, bytes: &[u8]) -> Result<ExitCode> {
+    let inspected = kind.inspect(bytes)?;
+    writeln!(io::stdout(), "{}", inspected.text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lint(kind: Kind, bytes: &[u8]) -> Result<ExitCode> {
+    let findings = kind.inspect(bytes)?.findings;
+    let mut output = BufWriter::new(io::stdout());
+    for finding in &findings {
+        output.write_all(&json::to_vec(finding)?)?;
+        output.write_all(b"\n")?;
+    }
+    output.flush()?;
+    let wrong = findings.iter().any(|finding| finding.level == Level::Error);
+    Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
