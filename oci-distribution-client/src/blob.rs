@@ -4,12 +4,14 @@ use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use oci_digest::Verifier;
 use oci_image::{Descriptor, Digest};
+use url::Url;
 
 use crate::auth::Access;
 use crate::error::{Error, ErrorKind};
 use crate::header::ContentRange;
 use crate::repository::Repository;
 use crate::retry::Failure;
+use crate::text::printable;
 use crate::transport::Body;
 use crate::wire::{Broken, Pace};
 
@@ -148,6 +150,8 @@ pub(crate) struct Download {
     repository: Repository,
     blob: Descriptor,
     action: String,
+    /// Where it is, if not in the registry.
+    elsewhere: Option<Url>,
     /// How many bytes were given out.
     offset: u64,
     /// Where `offset` was when the last attempt failed.
@@ -167,6 +171,7 @@ impl Download {
             repository,
             blob,
             action,
+            elsewhere: None,
             offset: 0,
             failed_at: 0,
             attempt: 1,
@@ -174,6 +179,28 @@ impl Download {
             connection: None,
             skip: 0,
         }
+    }
+
+    /// The same blob from one of the URLs of its descriptor, asked as nobody.
+    pub(crate) fn from_url(
+        repository: Repository,
+        blob: Descriptor,
+        url: &str,
+    ) -> Result<Self, Error> {
+        let action = format!(
+            "pull blob `{}` of `{repository}` from `{}`",
+            blob.digest,
+            printable(url.split(['?', '#']).next().unwrap_or_default(), 500)
+        );
+        let parsed = Url::parse(url).map_err(|_| "it is not a URL");
+        let parsed = parsed.and_then(|url| {
+            repository.shared.may_go(&repository.registry.base, &url).map(|()| url)
+        });
+        let url = parsed.map_err(|reason| {
+            Error::new(ErrorKind::Protocol, &*action)
+                .because(format!("the URL is refused: {reason}"))
+        })?;
+        Ok(Self { action, elsewhere: Some(url), ..Self::new(repository, blob) })
     }
 
     pub(crate) fn action(&self) -> &str {
@@ -224,8 +251,12 @@ impl Download {
 
     /// Asks for what is missing. `None`: that failed, and may be tried again.
     async fn connect(&mut self) -> Result<Option<Body>, Error> {
-        let url = self.repository.url(format_args!("blobs/{}", self.blob.digest));
+        let url = match &self.elsewhere {
+            Some(url) => url.clone(),
+            None => self.repository.url(format_args!("blobs/{}", self.blob.digest)),
+        };
         let call = self.repository.call(Method::GET, url, Access::Pull, &self.action);
+        let call = if self.elsewhere.is_some() { call.unknown() } else { call };
         let asks_for_part = self.offset > 0 && !self.is_whole_only;
         let call = match asks_for_part {
             true => call.header(header::RANGE, &format!("bytes={}-", self.offset)),

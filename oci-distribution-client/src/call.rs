@@ -26,6 +26,8 @@ pub(crate) struct Call<'a> {
     scopes: Scopes,
     body: Payload<'a>,
     patience: Duration,
+    /// Whether credentials go along where they may.
+    is_known: bool,
 }
 
 /// How often one request answers a challenge. The first answer may be a token that another request
@@ -76,6 +78,7 @@ impl<'a> Call<'a> {
             scopes,
             body: Payload::Bytes(Bytes::new()),
             patience: shared.wire.limits.response,
+            is_known: true,
         }
     }
 
@@ -98,6 +101,12 @@ impl<'a> Call<'a> {
     /// How long the server may take to begin its answer.
     pub(crate) fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Sends no credential, wherever it goes.
+    pub(crate) fn unknown(mut self) -> Self {
+        self.is_known = false;
         self
     }
 
@@ -149,7 +158,7 @@ impl<'a> Call<'a> {
     async fn attempt(&self) -> Result<Answer, Failed> {
         let wire = &self.shared.wire;
         let mut url = self.url.clone();
-        let mut is_at_home = self.is_home(&url);
+        let mut is_at_home = self.is_known && self.is_home(&url);
         let mut answered_challenge = None;
         let mut logins = 0;
         let mut redirects = 0;

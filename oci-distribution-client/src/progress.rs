@@ -13,7 +13,8 @@ pub struct Event<'a> {
 }
 
 /// What happened to a blob or manifest: it is [`Planned`](Self::Planned) first and
-/// [`Present`](Self::Present), [`Mounted`](Self::Mounted) or [`Done`](Self::Done) at last.
+/// [`Present`](Self::Present), [`Mounted`](Self::Mounted), [`Foreign`](Self::Foreign) or
+/// [`Done`](Self::Done) at last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
@@ -25,6 +26,8 @@ pub enum Step {
     Present,
     /// The registry took it from another repository of its own.
     Mounted,
+    /// It may not be distributed, so it stays where the URLs in its descriptor say.
+    Foreign,
     /// It was transferred and verified.
     Done,
 }
@@ -64,7 +67,7 @@ impl<'a> Progress<'a> {
         {
             let mut summary = self.summary();
             match step {
-                Step::Planned | Step::Moved(_) => {}
+                Step::Planned | Step::Moved(_) | Step::Foreign => {}
                 Step::Present => summary.present += 1,
                 Step::Mounted => summary.mounted += 1,
                 Step::Done => {

@@ -24,6 +24,7 @@ pub struct Pull<'a, S> {
     image: &'a Descriptor,
     sink: Arc<S>,
     jobs: usize,
+    fetches_foreign: bool,
     progress: Progress<'a>,
 }
 
@@ -45,7 +46,14 @@ impl Repository {
         S: BlobSink + Clone + Send + Sync + 'static,
     {
         let sink = Arc::new(sink.clone());
-        Pull { repository: self, image, sink, jobs: 4, progress: Progress::nobody() }
+        Pull {
+            repository: self,
+            image,
+            sink,
+            jobs: 4,
+            fetches_foreign: false,
+            progress: Progress::nobody(),
+        }
     }
 }
 
@@ -56,6 +64,13 @@ where
     /// How many blobs are pulled at once. Default: 4.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = jobs.max(1);
+        self
+    }
+
+    /// Fetches layers that the registry does not have, as it may not distribute them, from the URLs in
+    /// their descriptors, without credentials. By default such an image is an error.
+    pub fn fetch_foreign_layers(mut self) -> Self {
+        self.fetches_foreign = true;
         self
     }
 
@@ -83,7 +98,30 @@ where
     }
 
     async fn pull_blob(&self, blob: &Descriptor) -> Result<(), Error> {
-        let mut download = Download::new(self.repository.clone(), blob.clone());
+        let download = Download::new(self.repository.clone(), blob.clone());
+        let error = match self.transfer(blob, download).await {
+            Err(error) if error.kind() == ErrorKind::NotFound && !blob.urls.is_empty() => error,
+            result => return result,
+        };
+        if !self.fetches_foreign {
+            return Err(error.because("it is kept elsewhere, and foreign layers are not fetched"));
+        }
+        let mut last = error;
+        for url in &blob.urls {
+            let foreign = Download::from_url(self.repository.clone(), blob.clone(), url);
+            let result = match foreign {
+                Ok(download) => self.transfer(blob, download).await,
+                Err(error) => Err(error),
+            };
+            match result {
+                Ok(()) => return Ok(()),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn transfer(&self, blob: &Descriptor, mut download: Download) -> Result<(), Error> {
         let begun = Writing::begin(&self.sink, blob).await;
         let Some(writing) = begun.map_err(|error| sink_error(download.action(), error))? else {
             self.progress.tell(blob, Step::Present);

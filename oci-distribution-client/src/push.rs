@@ -57,6 +57,8 @@ impl Repository {
     /// broken upload is taken up again where the registry says that it stands, and given up at the
     /// registry when it fails.
     ///
+    /// Layers that may not be distributed stay where the URLs in their descriptors say.
+    ///
     /// The source works on threads for blocking work, so it is cloned: its clone must be a handle to
     /// the same store, as an [`Arc`] is.
     ///
@@ -237,6 +239,10 @@ impl Target<'_> {
         open: OpenAny<'_>,
         stop: &Stop,
     ) -> Result<(), Error> {
+        if blob.media_type.is_nondistributable() && !blob.urls.is_empty() {
+            self.progress.tell(blob, Step::Foreign);
+            return Ok(());
+        }
         let (position, mut seen) = watch::channel(0);
         let position = Arc::new(position);
         let open = |offset| counted(open(blob, offset), offset, Arc::clone(&position));

@@ -307,3 +307,58 @@ async fn no_error_and_no_debug_text_holds_a_secret() {
     let text = format!("{config:?} {config:#?}").replace("canary-user", "");
     assert!(!text.contains("canary"), "{text}");
 }
+
+/// An image at home whose only layer is elsewhere.
+fn foreign(url: &str) -> (Fake, oci_image::Descriptor) {
+    let bytes = b"a layer that may not be distributed";
+    let layer_type =
+        oci_image::MediaType::from("application/vnd.oci.image.layer.nondistributable.v1.tar");
+    let mut layer = oci_image::Descriptor::of(layer_type, bytes);
+    layer.urls = vec![url.to_owned()];
+    let mut manifest = oci_image::Manifest::new(oci_image::Descriptor::empty_json());
+    manifest.layers = vec![layer];
+    let manifest = oci_image::Document::new(manifest).unwrap();
+    let image = manifest.descriptor().clone();
+    let content = manifest.bytes().to_vec();
+    let fake = Fake::new(move |seen| match (seen.host(), seen.authorization()) {
+        (HOME, None) => answer(401, &[("www-authenticate", "Basic realm=x")], ""),
+        (HOME, _) if seen.uri.path().contains("/manifests/") => answer(200, &[], content.clone()),
+        (HOME, _) if seen.uri.path().ends_with(Digest::EMPTY_JSON.as_str()) => {
+            answer(200, &[], "{}")
+        }
+        (HOME, _) => answer(404, &[], ""),
+        ("open.example", _) => answer(200, &[], bytes.as_slice()),
+        _ => asks_for_password(seen),
+    });
+    (fake, image)
+}
+
+// covers: IMG-DESC-09
+#[tokio::test]
+async fn a_foreign_layer_is_fetched_only_when_asked_and_as_nobody() {
+    let (fake, image) = foreign("https://open.example/layer?signature=x");
+    let repository = repository(&fake);
+    let store = Arc::new(Memory::new());
+    let error = repository.pull(&image, &store).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{}", chain(&error));
+    assert!(fake.seen().iter().all(|seen| seen.host() == HOME));
+    repository.pull(&image, &store).fetch_foreign_layers().await.unwrap();
+    assert_eq!(store.digests().len(), 3);
+    assert_no_secret_elsewhere(&fake, "foreign layer");
+
+    for url in [
+        "https://elsewhere.example/layer",
+        "https://canary-user:canary-password-42@elsewhere.example/layer",
+        "http://open.example/layer",
+        "file:///etc/passwd",
+        "not a url",
+    ] {
+        let (fake, image) = foreign(url);
+        let repository = self::repository(&fake);
+        let store = Arc::new(Memory::new());
+        let error = repository.pull(&image, &store).fetch_foreign_layers().await.unwrap_err();
+        assert_no_secret_elsewhere(&fake, url);
+        let plain = fake.seen().iter().any(|seen| seen.uri.scheme_str() != Some("https"));
+        assert!(!plain, "{url}: {}", chain(&error));
+    }
+}
