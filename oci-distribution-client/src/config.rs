@@ -58,6 +58,7 @@ pub(crate) struct Tls {
 
 /// A client certificate with its key, both PEM.
 #[derive(Clone)]
+#[cfg_attr(not(feature = "reqwest"), expect(dead_code, reason = "for the default transport"))]
 pub(crate) struct Identity {
     pub(crate) chain: Vec<u8>,
     pub(crate) key: Zeroizing<Vec<u8>>,
@@ -65,6 +66,7 @@ pub(crate) struct Identity {
 
 /// URLs of proxies; they may hold a password.
 #[derive(Clone, Default)]
+#[cfg_attr(not(feature = "reqwest"), expect(dead_code, reason = "for the default transport"))]
 pub(crate) struct Proxies {
     pub(crate) http: Option<String>,
     pub(crate) https: Option<String>,

@@ -16,6 +16,10 @@ pub(crate) struct Keyring {
 
 /// How credential helpers are asked.
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "credential-helpers"),
+    expect(dead_code, reason = "nobody asks helpers in such a build")
+)]
 pub(crate) struct Helpers {
     /// Where they are looked for, if not where this process looks for programs.
     pub(crate) path: Option<OsString>,
@@ -66,7 +70,7 @@ impl Keyring {
 
     #[cfg(not(feature = "credential-helpers"))]
     async fn ask(&self, name: &str, server: &str) -> Result<Option<Credentials>, Error> {
-        let Helpers { path: _, patience: _ } = &self.helpers;
+        let Self { helpers: _, .. } = self;
         Err(helper_error(name, server).because("this build does not ask credential helpers"))
     }
 }
