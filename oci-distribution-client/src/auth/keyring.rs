@@ -11,6 +11,10 @@ use crate::error::{Error, ErrorKind};
 pub(crate) struct Keyring {
     given: Vec<(String, Credentials)>,
     files: Vec<Arc<DockerConfig>>,
+    #[cfg_attr(
+        not(feature = "credential-helpers"),
+        expect(dead_code, reason = "nobody asks helpers in such a build")
+    )]
     helpers: Helpers,
 }
 
@@ -70,7 +74,6 @@ impl Keyring {
 
     #[cfg(not(feature = "credential-helpers"))]
     async fn ask(&self, name: &str, server: &str) -> Result<Option<Credentials>, Error> {
-        let Self { helpers: _, .. } = self;
         Err(helper_error(name, server).because("this build does not ask credential helpers"))
     }
 }
