@@ -1,5 +1,6 @@
 //! What the programs share: naming images, making root filesystems, telling what happens.
 
+pub mod conformance;
 pub mod elf;
 pub mod image_name;
 pub mod inspect;

@@ -1,5 +1,6 @@
 //! What the programs promise.
 
+mod conformance;
 mod elf;
 mod image_name;
 mod inspect;
