@@ -13,6 +13,8 @@ mod index;
 mod layout;
 mod lock;
 mod options;
+#[cfg(target_os = "linux")]
+pub mod pack;
 mod put;
 mod resolve;
 #[cfg(target_os = "linux")]

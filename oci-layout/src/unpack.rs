@@ -18,6 +18,7 @@ use oci_image::{Config, Descriptor, Digest, Document, Manifest};
 pub use error::{UnpackError, UnpackErrorKind};
 pub use options::{Devices, Progress, Step, UnpackOptions, Xattrs};
 pub use owner::{IdRange, Owners};
+pub(crate) use owner::{ROOTLESS_XATTR, decode_rootless};
 
 use crate::Root;
 use crate::root::Kept;

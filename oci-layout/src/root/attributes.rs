@@ -125,6 +125,14 @@ impl Attributes {
     }
 }
 
+/// What begins the names of the attributes by which overlay filesystems speak to themselves.
+const OVERLAY: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
+
+/// The two parts of the name of an attribute that means something to an overlay filesystem.
+pub(crate) fn split_overlay(xattr: &[u8]) -> Option<(&'static [u8], &[u8])> {
+    OVERLAY.iter().find_map(|prefix| Some((*prefix, xattr.strip_prefix(*prefix)?)))
+}
+
 /// Whether the host keeps the attribute in its own way.
 pub(crate) fn is_hosts_own(xattr: &[u8]) -> bool {
     HOSTS_OWN.contains(&xattr)
@@ -188,6 +196,14 @@ impl Target<'_> {
         })?;
         let names = list.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         Ok(names.map(<[u8]>::to_vec).collect())
+    }
+
+    /// The value of an extended attribute.
+    pub(crate) fn xattr(self, name: &[u8]) -> Result<Vec<u8>, Errno> {
+        grow(|buffer| match self {
+            Self::Open(fd) => rustix::fs::fgetxattr(fd, name, buffer),
+            Self::Path(fd) => rustix::fs::getxattr(link(fd), name, buffer),
+        })
     }
 
     /// Whether what is made in this directory gets an access control list.

@@ -17,7 +17,7 @@ use super::owner::{IdRange, ROOTLESS_XATTR, encode_rootless};
 use super::parents::{Missing, Parent, Parents};
 use super::upper::Upper;
 use super::{Devices, Owners, UnpackOptions, Unpacked, Xattrs};
-use crate::root::{Attributes, DIRECTORY, Id, Kept, Root, Target, is_hosts_own};
+use crate::root::{Attributes, DIRECTORY, Id, Kept, Root, Target, is_hosts_own, split_overlay};
 
 /// How often something is tried again that someone else undoes.
 const ATTEMPTS: usize = 16;
@@ -364,7 +364,7 @@ impl<'a> Applier<'a> {
             Xattrs::Skip => Default::default(),
             _ => metadata.xattrs.clone(),
         };
-        xattrs.retain(|name, _| !is_hosts_own(name) && !is_overlays(name));
+        xattrs.retain(|name, _| !is_hosts_own(name) && split_overlay(name).is_none());
         if self.options.owners == Owners::Caller {
             xattrs.remove(ROOTLESS_XATTR);
             if (metadata.uid, metadata.gid) != (0, 0) {
@@ -412,9 +412,4 @@ fn split(path: &EntryPath) -> Option<(&[u8], &[u8])> {
     let name = path.name()?;
     let directory = &path.as_bytes()[..path.as_bytes().len() - name.len()];
     Some((directory.strip_suffix(b"/").unwrap_or(directory), name))
-}
-
-/// Whether the attribute means something to the kernel's overlay filesystem.
-fn is_overlays(xattr: &[u8]) -> bool {
-    xattr.starts_with(b"trusted.overlay.") || xattr.starts_with(b"user.overlay.")
 }

@@ -60,8 +60,7 @@ pub(crate) fn encode_rootless(uid: u32, gid: u32) -> Vec<u8> {
 }
 
 /// Reads what [`encode_rootless`] writes; fields that are not known are an error.
-#[cfg(test)]
-fn decode_rootless(message: &[u8]) -> Option<(u32, u32)> {
+pub(crate) fn decode_rootless(message: &[u8]) -> Option<(u32, u32)> {
     let (mut uid, mut gid) = (0, 0);
     let mut bytes = message.iter().copied();
     while let Some(tag) = bytes.next() {

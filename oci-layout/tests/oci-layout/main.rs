@@ -5,9 +5,13 @@ mod archives;
 mod blobs;
 mod fixture;
 mod garbage;
+#[cfg(target_os = "linux")]
+mod grow;
 mod images;
 mod index;
 mod layout;
+#[cfg(target_os = "linux")]
+mod pack;
 #[cfg(target_os = "linux")]
 mod tar;
 #[cfg(target_os = "linux")]

@@ -1,0 +1,185 @@
+//! From trees of files to layers.
+
+mod below;
+mod changes;
+mod error;
+mod node;
+mod options;
+mod snapshot;
+mod walk;
+mod xattr;
+
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use oci_image::Descriptor;
+use oci_image::blob::BlobSink;
+use oci_image::build::Layer;
+use oci_image::layer::{Compression, Writer};
+use tempfile::SpooledTempFile;
+
+pub use error::{PackError, PackErrorKind};
+pub use options::{Compare, PackOptions};
+pub use snapshot::Snapshot;
+
+use crate::{Layout, Root};
+use below::{Below, groups};
+use changes::Changes;
+use error::Reason;
+
+/// How much of a layer is held in memory, in bytes, before it goes to a file.
+const SPOOL: usize = 4 << 20;
+
+/// A tree that is to become a layer.
+///
+/// What the layer holds depends on what it is to lie above. Its bytes depend on nothing but the trees
+/// and the options.
+///
+/// ```
+/// use oci_image::blob::Memory;
+/// use oci_layout::pack::{Pack, PackOptions};
+/// use oci_layout::Root;
+///
+/// let directory = tempfile::tempdir()?;
+/// std::fs::write(directory.path().join("hello"), "world")?;
+/// let blobs = Memory::new();
+/// let layer = Pack::all(&Root::open(directory.path())?).store(&blobs, &PackOptions::default())?;
+/// assert_eq!(blobs.digests(), [layer.descriptor.digest]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Pack<'a> {
+    root: &'a Root,
+    below: From<'a>,
+}
+
+/// What the layer is made from besides the tree.
+enum From<'a> {
+    Nothing,
+    Tree(&'a Root),
+    Snapshot(&'a Snapshot),
+    Overlay,
+}
+
+impl<'a> Pack<'a> {
+    /// All that is in a tree. Of its root itself the layer says nothing.
+    pub fn all(root: &'a Root) -> Self {
+        Self { root, below: From::Nothing }
+    }
+
+    /// What must change in `lower` to make it `upper`.
+    pub fn difference(lower: &'a Root, upper: &'a Root) -> Self {
+        Self { root: upper, below: From::Tree(lower) }
+    }
+
+    /// What was changed in a tree since it was looked at.
+    pub fn since(snapshot: &'a Snapshot, root: &'a Root) -> Self {
+        Self { root, below: From::Snapshot(snapshot) }
+    }
+
+    /// The upper directory of an overlay: what was changed in what it lies above. The overlay must
+    /// not be mounted.
+    pub fn overlay(upper: &'a Root) -> Self {
+        Self { root: upper, below: From::Overlay }
+    }
+
+    /// Writes the layer's blob as it is made.
+    ///
+    /// # Errors
+    /// If the tree is incomplete or changes meanwhile, holds what no layer can, or writing fails.
+    pub fn write<W: Write>(&self, out: W, options: &PackOptions) -> Result<(W, Layer), PackError> {
+        for root in [Some(self.root), self.lower()].into_iter().flatten() {
+            check_complete(root)?;
+        }
+        let below = match self.below {
+            From::Nothing => Below::Nothing,
+            From::Overlay => Below::Overlay,
+            From::Snapshot(snapshot) => Below::Snapshot(snapshot),
+            From::Tree(lower) => {
+                Below::Tree { lower, groups: [groups(lower)?, groups(self.root)?] }
+            }
+        };
+        let mut writer = Writer::new(out, &options.compression)?;
+        if let Some(latest) = options.latest {
+            writer = writer.clamp_mtime(latest);
+        }
+        let writer = Changes::new(self.root, &below, options, writer).write()?;
+        let (out, descriptor, diff_id) = writer.finish()?;
+        Ok((out, Layer::new(descriptor, diff_id)))
+    }
+
+    /// Makes the layer and stores its blob, which waits in memory or in a temporary file until its
+    /// digest is known.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write), and if the blob cannot be stored.
+    pub fn store(
+        &self,
+        sink: &(impl BlobSink + ?Sized),
+        options: &PackOptions,
+    ) -> Result<Layer, PackError> {
+        let directory = options.temporary.clone().unwrap_or_else(std::env::temp_dir);
+        let spool = BufWriter::new(tempfile::spooled_tempfile_in(SPOOL, directory));
+        let (spool, layer) = self.write(spool, options)?;
+        let spool =
+            spool.into_inner().map_err(|error| Reason::Spool { source: error.into_error() })?;
+        store(spool, &layer.descriptor, sink).map_err(|source| {
+            let digest = layer.descriptor.digest.clone();
+            Reason::Store { digest, source }
+        })?;
+        Ok(layer)
+    }
+
+    fn lower(&self) -> Option<&'a Root> {
+        match self.below {
+            From::Tree(lower) => Some(lower),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Pack<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pack").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+impl Layout {
+    /// Packs all that is in a directory into a layer, and stores its blob here.
+    ///
+    /// # Errors
+    /// Those of [`Pack::store`], and if the directory cannot be opened.
+    pub fn pack(
+        &self,
+        directory: impl AsRef<Path>,
+        compression: Compression,
+    ) -> Result<Layer, PackError> {
+        let path = directory.as_ref();
+        let root = Root::open(path)
+            .map_err(|source| Reason::Root { path: path.display().to_string(), source })?;
+        Pack::all(&root).store(self, &PackOptions::new(compression))
+    }
+}
+
+fn check_complete(root: &Root) -> Result<(), PackError> {
+    let path = || root.path().display().to_string();
+    match root.incomplete().map_err(|source| Reason::Root { path: path(), source })? {
+        Some(what) => Err(Reason::Incomplete { path: path(), what }.into()),
+        None => Ok(()),
+    }
+}
+
+fn store(
+    mut spool: SpooledTempFile,
+    blob: &Descriptor,
+    sink: &(impl BlobSink + ?Sized),
+) -> io::Result<()> {
+    let Some(mut writer) = sink.create(blob)? else { return Ok(()) };
+    spool.seek(SeekFrom::Start(0))?;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match spool.read(&mut buffer)? {
+            0 => return writer.commit(),
+            length => writer.write_all(&buffer[..length])?,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What a tree is compared with.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+
+use oci_image::layer::EntryPath;
+use rustix::fs::{FileType, Stat};
+use rustix::io::Errno;
+
+use super::error::{PackError, Reason};
+use super::node::Node;
+use super::snapshot::Snapshot;
+use super::walk::{Held, names, visit};
+use super::xattr::all_xattrs;
+use super::{Compare, PackOptions};
+use crate::root::{Id, Root};
+
+/// The first name, in the order of the tree, of each file that has several.
+pub(super) type Groups = HashMap<Id, EntryPath>;
+
+pub(super) fn groups(root: &Root) -> Result<Groups, PackError> {
+    let mut groups = Groups::new();
+    visit(root, &mut |node| {
+        if node.is_linked() {
+            groups.entry(node.id()).or_insert_with(|| node.path.clone());
+        }
+        Ok(())
+    })?;
+    Ok(groups)
+}
+
+/// What lies below the layer that is made.
+pub(super) enum Below<'a> {
+    /// Nothing that is known.
+    Nothing,
+    /// Another tree. Of files with several names, which these are in it and in the one on top.
+    Tree { lower: &'a Root, groups: [Groups; 2] },
+    /// The same tree at another time.
+    Snapshot(&'a Snapshot),
+    /// What an overlay puts the tree above: the tree itself says what it hides.
+    Overlay,
+}
+
+/// One directory of what lies below.
+pub(super) enum LowerDirectory {
+    /// There is none, or none that is known.
+    None,
+    Tree(Held),
+    Snapshot,
+}
+
+impl LowerDirectory {
+    pub(super) fn close(&mut self) {
+        if let Self::Tree(held) = self {
+            held.close();
+        }
+    }
+}
+
+impl Below<'_> {
+    /// The directory of this path.
+    pub(super) fn enter(&self, path: &EntryPath) -> Result<LowerDirectory, PackError> {
+        match self {
+            Self::Nothing | Self::Overlay => Ok(LowerDirectory::None),
+            Self::Tree { lower, .. } => match lower.physical_directory(path.as_bytes()) {
+                Ok(fd) => Ok(LowerDirectory::Tree(Held::new(path.clone(), fd)?)),
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(LowerDirectory::None),
+                Err(error) => Err(PackError::file("open the directory", path, error)),
+            },
+            Self::Snapshot(snapshot) => Ok(match snapshot.names(path) {
+                Some(_) => LowerDirectory::Snapshot,
+                None => LowerDirectory::None,
+            }),
+        }
+    }
+
+    /// The names in a directory, in order.
+    pub(super) fn names(
+        &self,
+        directory: &mut LowerDirectory,
+        path: &EntryPath,
+    ) -> Result<Vec<Vec<u8>>, PackError> {
+        match (self, directory) {
+            (Self::Tree { lower, .. }, LowerDirectory::Tree(held)) => {
+                let listed = names(held.get(lower)?, path)?;
+                Ok(listed.into_iter().map(|(name, _)| name).collect())
+            }
+            (Self::Snapshot(snapshot), LowerDirectory::Snapshot) => {
+                Ok(snapshot.names(path).unwrap_or_default().to_vec())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether the same thing is at the same place.
+    pub(super) fn has(
+        &self,
+        directory: &mut LowerDirectory,
+        upper: &Root,
+        node: &Node,
+        options: &PackOptions,
+    ) -> Result<bool, PackError> {
+        match (self, directory) {
+            (Self::Tree { lower, groups: [below, above] }, LowerDirectory::Tree(held)) => {
+                let old = match node.path.name() {
+                    Some(name) => held.child(lower, name)?,
+                    None => Some(Node::top(lower)?),
+                };
+                let Some(old) = old else { return Ok(false) };
+                Ok(below.get(&old.id()) == above.get(&node.id())
+                    && is_same(lower, &old, upper, node, options)?)
+            }
+            (Self::Snapshot(snapshot), _) => Ok(snapshot.has(node)),
+            // A layer above something unknown says nothing of the root.
+            _ => Ok(node.path.is_root()),
+        }
+    }
+}
+
+fn is_same(
+    lower: &Root,
+    old: &Node,
+    upper: &Root,
+    new: &Node,
+    options: &PackOptions,
+) -> Result<bool, PackError> {
+    if old.id() == new.id() {
+        return Ok(true);
+    }
+    let plain = |stat: &Stat| (stat.st_mode, stat.st_uid, stat.st_gid);
+    if plain(&old.stat) != plain(&new.stat) || old.mtime() != new.mtime() {
+        return Ok(false);
+    }
+    let is_alike = match new.file_type() {
+        FileType::RegularFile => old.stat.st_size == new.stat.st_size,
+        FileType::Symlink => old.target()? == new.target()?,
+        FileType::CharacterDevice | FileType::BlockDevice => old.stat.st_rdev == new.stat.st_rdev,
+        _ => true,
+    };
+    if !is_alike || all_xattrs(old)? != all_xattrs(new)? {
+        return Ok(false);
+    }
+    if new.file_type() != FileType::RegularFile || options.compare == Compare::Metadata {
+        return Ok(true);
+    }
+    let [mut left, mut right] = [old.read(lower)?.into(), new.read(upper)?.into()];
+    is_same_content(&mut left, &mut right)
+        .map_err(|source| Reason::File { action: "compare", path: new.path.clone(), source }.into())
+}
+
+fn is_same_content(old: &mut File, new: &mut File) -> io::Result<bool> {
+    let (mut left, mut right) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    loop {
+        let length = fill(old, &mut left)?;
+        if length != fill(new, &mut right)? || left[..length] != right[..length] {
+            return Ok(false);
+        }
+        if length < left.len() {
+            return Ok(true);
+        }
+    }
+}
+
+fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match file.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}

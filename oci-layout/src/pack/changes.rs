@@ -1,0 +1,240 @@
+//! A tree as the changes that lead to it.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
+
+use oci_image::layer::{Change, Entry, EntryPath, Kind, Metadata, Writer};
+use rustix::fs::FileType;
+
+use super::PackOptions;
+use super::below::{Below, LowerDirectory};
+use super::error::{PackError, Reason};
+use super::node::Node;
+use super::walk::{Held, OPEN, names};
+use super::xattr::{Xattrs, all_xattrs, is_opaque, is_whiteout, without_overlay};
+use crate::root::{Id, Root};
+use crate::unpack::{IdRange, Owners, ROOTLESS_XATTR, decode_rootless};
+
+/// Writes what differs between a tree and what lies below it.
+pub(super) struct Changes<'a, W: Write> {
+    root: &'a Root,
+    below: &'a Below<'a>,
+    options: &'a PackOptions,
+    writer: Writer<W>,
+    /// Files of several names of which one differs: then all names are written.
+    changed_groups: HashSet<Id>,
+    /// The first name that was written of each file of several.
+    written: HashMap<Id, EntryPath>,
+    stack: Vec<Frame>,
+}
+
+/// A directory on the way down.
+struct Frame {
+    held: Held,
+    lower: LowerDirectory,
+    rest: std::vec::IntoIter<Vec<u8>>,
+    /// Its entry, as long as nothing in it was written.
+    unwritten: Option<Entry>,
+}
+
+impl<'a, W: Write> Changes<'a, W> {
+    pub(super) fn new(
+        root: &'a Root,
+        below: &'a Below<'a>,
+        options: &'a PackOptions,
+        writer: Writer<W>,
+    ) -> Self {
+        let (changed_groups, written) = Default::default();
+        Self { root, below, options, writer, changed_groups, written, stack: Vec::new() }
+    }
+
+    pub(super) fn write(mut self) -> Result<Writer<W>, PackError> {
+        if let Below::Tree { .. } = self.below {
+            self.find_changed_groups()?;
+        }
+        let top = Node::top(self.root)?;
+        let mut lower = self.below.enter(&top.path)?;
+        let has_root = self.below.has(&mut lower, self.root, &top, self.options)?;
+        if !has_root {
+            self.upsert(&top, Kind::Directory)?;
+        }
+        let xattrs = all_xattrs(&top)?;
+        self.enter(top, &xattrs, None, lower)?;
+        while let Some(frame) = self.stack.last_mut() {
+            let Some(name) = frame.rest.next() else {
+                self.stack.pop();
+                continue;
+            };
+            if let Some(node) = frame.held.child(self.root, &name)? {
+                self.see(node)?;
+            }
+        }
+        Ok(self.writer)
+    }
+
+    fn see(&mut self, node: Node) -> Result<(), PackError> {
+        let Some(kind) = node.kind()? else { return Ok(()) };
+        let Some(frame) = self.stack.last_mut() else { return Ok(()) };
+        let is_changed = match node.is_linked() && self.changed_groups.contains(&node.id()) {
+            true => true,
+            false => !self.below.has(&mut frame.lower, self.root, &node, self.options)?,
+        };
+        if is_changed {
+            self.write_parents()?;
+            self.upsert(&node, kind)?;
+        }
+        if !node.is_directory() {
+            return Ok(());
+        }
+        let lower = self.below.enter(&node.path)?;
+        let xattrs = all_xattrs(&node)?;
+        let unwritten = match is_changed {
+            true => None,
+            false => Some(self.entry(&node, Kind::Directory, xattrs.clone())?),
+        };
+        self.enter(node, &xattrs, unwritten, lower)
+    }
+
+    /// Begins with what is in a directory: first what is hidden.
+    fn enter(
+        &mut self,
+        node: Node,
+        xattrs: &Xattrs,
+        unwritten: Option<Entry>,
+        mut lower: LowerDirectory,
+    ) -> Result<(), PackError> {
+        let fd = node.read(self.root)?;
+        let listed = names(fd.as_fd(), &node.path)?;
+        let mut held = Held::new(node.path.clone(), fd)?;
+        let (mut rest, mut hidden) = (Vec::with_capacity(listed.len()), Vec::new());
+        let is_overlay = matches!(self.below, Below::Overlay);
+        let mut here = listed.iter().map(|(name, _)| name).peekable();
+        for name in self.below.names(&mut lower, &node.path)? {
+            while here.next_if(|here| **here < name).is_some() {}
+            if here.peek().is_none_or(|here| **here != name) {
+                hidden.push(name);
+            }
+        }
+        for (name, kind) in listed {
+            let may_hide = matches!(
+                kind,
+                FileType::CharacterDevice | FileType::RegularFile | FileType::Unknown
+            );
+            let hides = is_overlay
+                && may_hide
+                && held.child(self.root, &name)?.is_some_and(|node| hides(&node));
+            if hides { hidden.push(name) } else { rest.push(name) }
+        }
+        let is_opaque = is_overlay && is_opaque(&node, xattrs)?;
+        self.stack.push(Frame { held, lower, rest: rest.into_iter(), unwritten });
+        if let Some(far) = self.stack.len().checked_sub(OPEN).and_then(|at| self.stack.get_mut(at))
+        {
+            far.held.close();
+            far.lower.close();
+        }
+        if is_opaque {
+            self.write_parents()?;
+            self.writer.append(&Change::Opaque(node.path.clone()))?;
+        }
+        for name in hidden {
+            self.write_parents()?;
+            let path =
+                node.path.join(&name).map_err(|_| Reason::Depth { path: node.path.clone() })?;
+            self.writer.append(&Change::Whiteout(path))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the directories on the way that were not written yet, so that the layer says all of
+    /// what it changes.
+    fn write_parents(&mut self) -> Result<(), PackError> {
+        for frame in &mut self.stack {
+            if let Some(entry) = frame.unwritten.take() {
+                self.writer.append(&entry.into())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn upsert(&mut self, node: &Node, kind: Kind) -> Result<(), PackError> {
+        let kind = match self.written.get(&node.id()).filter(|_| node.is_linked()) {
+            Some(target) => Kind::Hardlink { target: target.clone() },
+            None => kind,
+        };
+        if node.is_linked() {
+            self.written.entry(node.id()).or_insert_with(|| node.path.clone());
+        }
+        let is_file = matches!(kind, Kind::File { .. });
+        let entry = self.entry(node, kind, all_xattrs(node)?)?;
+        match is_file {
+            true => {
+                let content = File::from(node.read(self.root)?);
+                Ok(self.writer.append_file(&entry, content)?)
+            }
+            false => Ok(self.writer.append(&entry.into())?),
+        }
+    }
+
+    fn entry(&self, node: &Node, kind: Kind, xattrs: Xattrs) -> Result<Entry, PackError> {
+        let mut metadata = Metadata::new(node.stat.st_mode & 0o7777);
+        (metadata.uid, metadata.gid) = self.owner(node, &xattrs)?;
+        metadata.mtime = node.mtime();
+        metadata.xattrs = without_overlay(xattrs);
+        if self.options.owners == Owners::Caller {
+            metadata.xattrs.remove(ROOTLESS_XATTR);
+        }
+        Ok(Entry::new(node.path.clone(), kind, metadata))
+    }
+
+    fn owner(&self, node: &Node, xattrs: &Xattrs) -> Result<(u32, u32), PackError> {
+        let (uid, gid) = (node.stat.st_uid, node.stat.st_gid);
+        let unmap = |ranges: &[IdRange], what, id| {
+            ranges.iter().find_map(|range| range.unmap(id)).ok_or_else(|| Reason::Unmapped {
+                path: node.path.clone(),
+                what,
+                id,
+            })
+        };
+        Ok(match &self.options.owners {
+            Owners::Recorded => (uid, gid),
+            Owners::Mapped { users, groups } => {
+                (unmap(users, "user", uid)?, unmap(groups, "group", gid)?)
+            }
+            Owners::Caller => xattrs
+                .get(ROOTLESS_XATTR)
+                .and_then(|message| decode_rootless(message))
+                .unwrap_or_default(),
+        })
+    }
+
+    /// Looks for files of several names of which one differs.
+    fn find_changed_groups(&mut self) -> Result<(), PackError> {
+        let (root, below, options) = (self.root, self.below, self.options);
+        let mut lower: Option<(EntryPath, LowerDirectory)> = None;
+        let changed = &mut self.changed_groups;
+        super::walk::visit(root, &mut |node| {
+            if !node.is_linked() || changed.contains(&node.id()) {
+                return Ok(());
+            }
+            let parent = node.path.parent().unwrap_or_default();
+            let directory = match &mut lower {
+                Some((path, directory)) if *path == parent => directory,
+                slot => {
+                    let directory = below.enter(&parent)?;
+                    &mut slot.insert((parent, directory)).1
+                }
+            };
+            if !below.has(directory, root, node, options)? {
+                changed.insert(node.id());
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Whether it is a whiteout; what cannot be looked at is none.
+fn hides(node: &Node) -> bool {
+    is_whiteout(node).unwrap_or(false)
+}

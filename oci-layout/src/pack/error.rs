@@ -1,0 +1,90 @@
+use std::error::Error;
+use std::{fmt, io};
+
+use oci_image::Digest;
+use oci_image::layer::{EntryPath, WriteError};
+use rustix::io::Errno;
+
+/// Why a tree was not packed.
+#[derive(Debug)]
+pub struct PackError(Box<Reason>);
+
+/// What kind of thing stands in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PackErrorKind {
+    /// The tree is incomplete, or cannot be read.
+    Tree,
+    /// The tree holds something that a layer cannot, or that was changed while it was read.
+    Entry,
+    /// The layer cannot be written or stored.
+    Store,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Reason {
+    #[error("cannot use `{path}` as a root")]
+    Root { path: String, source: io::Error },
+    #[error("`{path}` is incomplete: {what} was broken off")]
+    Incomplete { path: String, what: String },
+    #[error("cannot {action} `{path}`")]
+    File { action: &'static str, path: EntryPath, source: io::Error },
+    #[error("`{path}` lies too deep")]
+    Depth { path: EntryPath },
+    #[error("`{path}` belongs to {what} {id}, which no range maps")]
+    Unmapped { path: EntryPath, what: &'static str, id: u32 },
+    #[error("`{path}` has the attribute `{xattr}`, which leads to other layers of an overlay")]
+    Overlay { path: EntryPath, xattr: String },
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error("cannot make room for the layer")]
+    Spool { source: io::Error },
+    #[error("cannot store the layer `{digest}`")]
+    Store { digest: Digest, source: io::Error },
+}
+
+impl PackError {
+    /// What kind of thing stands in the way.
+    pub fn kind(&self) -> PackErrorKind {
+        use PackErrorKind as Kind;
+        match &*self.0 {
+            Reason::Root { .. } | Reason::Incomplete { .. } | Reason::File { .. } => Kind::Tree,
+            Reason::Write(WriteError::Content { .. }) => Kind::Tree,
+            Reason::Depth { .. } | Reason::Unmapped { .. } | Reason::Overlay { .. } => Kind::Entry,
+            Reason::Write(
+                WriteError::TooShort { .. }
+                | WriteError::TooLong { .. }
+                | WriteError::Unrepresentable { .. },
+            ) => Kind::Entry,
+            Reason::Write(_) | Reason::Spool { .. } | Reason::Store { .. } => Kind::Store,
+        }
+    }
+
+    pub(crate) fn file(action: &'static str, path: &EntryPath, error: Errno) -> Self {
+        Reason::File { action, path: path.clone(), source: error.into() }.into()
+    }
+}
+
+impl fmt::Display for PackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for PackError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl From<Reason> for PackError {
+    fn from(reason: Reason) -> Self {
+        Self(Box::new(reason))
+    }
+}
+
+impl From<WriteError> for PackError {
+    fn from(error: WriteError) -> Self {
+        Reason::Write(error).into()
+    }
+}

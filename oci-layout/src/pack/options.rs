@@ -1,0 +1,53 @@
+use std::path::PathBuf;
+
+use oci_image::layer::{Compression, Timestamp};
+
+use crate::unpack::Owners;
+
+/// How to pack.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PackOptions {
+    /// How the layer is compressed.
+    pub compression: Compression,
+    /// Whose the files are: the inverse of what they were unpacked with.
+    pub owners: Owners,
+    /// Times after this one are written as this one, as `SOURCE_DATE_EPOCH` asks for.
+    pub latest: Option<Timestamp>,
+    /// How files of two trees are compared that look the same.
+    pub compare: Compare,
+    /// Where a layer waits whose digest is not known yet, if it is too large for memory; the
+    /// system's directory for temporary files unless one is given.
+    pub temporary: Option<PathBuf>,
+}
+
+impl PackOptions {
+    /// Packs with this compression, and otherwise as an expert would.
+    pub fn new(compression: Compression) -> Self {
+        Self {
+            compression,
+            owners: Owners::Recorded,
+            latest: None,
+            compare: Compare::Content,
+            temporary: None,
+        }
+    }
+}
+
+/// gzip, which all tools of the field read.
+impl Default for PackOptions {
+    fn default() -> Self {
+        Self::new(Compression::gzip())
+    }
+}
+
+/// How files of two trees are compared whose attributes, times and sizes are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compare {
+    /// By their content.
+    #[default]
+    Content,
+    /// Not at all: they count as the same.
+    Metadata,
+}
