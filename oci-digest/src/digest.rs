@@ -1,5 +1,5 @@
-use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::borrow::Borrow;
 use core::cmp::Ordering;
 use core::fmt;
@@ -18,15 +18,22 @@ use crate::algorithm::registered_length;
 /// [descriptor.md]: https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests
 #[derive(Clone)]
 pub struct Digest {
-    text: Cow<'static, str>,
+    text: Text,
     /// Where the first colon of the text stands.
     colon: u32,
+}
+
+/// Digests are cloned often and never change.
+#[derive(Clone)]
+enum Text {
+    Static(&'static str),
+    Shared(Arc<str>),
 }
 
 impl Digest {
     /// The digest of `{}`, the content of the empty descriptor.
     pub const EMPTY_JSON: Self = Self {
-        text: Cow::Borrowed(
+        text: Text::Static(
             "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
         ),
         colon: 6,
@@ -49,7 +56,10 @@ impl Digest {
 
     /// The whole text, `algorithm:encoded`.
     pub fn as_str(&self) -> &str {
-        &self.text
+        match &self.text {
+            Text::Static(text) => text,
+            Text::Shared(text) => text,
+        }
     }
 
     /// The algorithm, or `None` if this build cannot compute it.
@@ -59,12 +69,12 @@ impl Digest {
 
     /// The part before the colon.
     pub fn algorithm_name(&self) -> &str {
-        self.text.split_at(self.colon as usize).0
+        self.as_str().split_at(self.colon as usize).0
     }
 
     /// The part after the colon.
     pub fn encoded(&self) -> &str {
-        self.text.split_at(self.colon as usize + 1).1
+        self.as_str().split_at(self.colon as usize + 1).1
     }
 
     pub(crate) fn from_hash(algorithm: Algorithm, hash: &[u8]) -> Self {
@@ -73,7 +83,7 @@ impl Digest {
         text.push_str(name);
         text.push(':');
         text.push_str(&hex::encode(hash));
-        Self { text: Cow::Owned(text), colon: name.len() as u32 }
+        Self { text: Text::Shared(text.into()), colon: name.len() as u32 }
     }
 
     /// Where the colon stands, if `text` is a digest.
@@ -116,7 +126,7 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let colon = Self::check(text)? as u32;
-        Ok(Self { text: Cow::Owned(text.into()), colon })
+        Ok(Self { text: Text::Shared(text.into()), colon })
     }
 }
 
@@ -125,26 +135,26 @@ impl TryFrom<String> for Digest {
 
     fn try_from(text: String) -> Result<Self, ParseError> {
         let colon = Self::check(&text)? as u32;
-        Ok(Self { text: Cow::Owned(text), colon })
+        Ok(Self { text: Text::Shared(text.into()), colon })
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.text)
+        f.pad(self.as_str())
     }
 }
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Digest({})", self.text)
+        write!(f, "Digest({})", self.as_str())
     }
 }
 
 // The text alone is compared and hashed, as `Borrow<str>` promises.
 impl PartialEq for Digest {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.as_str() == other.as_str()
     }
 }
 
@@ -158,25 +168,25 @@ impl PartialOrd for Digest {
 
 impl Ord for Digest {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.text.cmp(&other.text)
+        self.as_str().cmp(other.as_str())
     }
 }
 
 impl Hash for Digest {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
+        self.as_str().hash(state);
     }
 }
 
 impl AsRef<str> for Digest {
     fn as_ref(&self) -> &str {
-        &self.text
+        self.as_str()
     }
 }
 
 impl Borrow<str> for Digest {
     fn borrow(&self) -> &str {
-        &self.text
+        self.as_str()
     }
 }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -94,9 +95,14 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
             ) -> Result<UniqueMap<V>, A::Error> {
                 let mut map = BTreeMap::new();
                 while let Some(name) = members.next_key::<String>()? {
-                    let value = members.next_value()?;
-                    if let Some(_first) = map.insert(name.clone(), value) {
-                        return Err(A::Error::custom(format_args!("duplicate member `{name}`")));
+                    match map.entry(name) {
+                        Entry::Vacant(entry) => _ = entry.insert(members.next_value()?),
+                        Entry::Occupied(entry) => {
+                            let name = entry.key();
+                            return Err(A::Error::custom(format_args!(
+                                "duplicate member `{name}`"
+                            )));
+                        }
                     }
                 }
                 Ok(UniqueMap(map))
