@@ -1,6 +1,49 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
+mod bundle;
+mod error;
+mod host;
+mod plan;
+mod seccomp;
 pub mod spec;
 
+#[cfg(target_os = "linux")]
+mod cgroup;
+#[cfg(target_os = "linux")]
+mod container;
+#[cfg(target_os = "linux")]
+mod errands;
+#[cfg(target_os = "linux")]
+mod hooks;
+#[cfg(target_os = "linux")]
+mod init;
+#[cfg(target_os = "linux")]
+mod launch;
+#[cfg(target_os = "linux")]
+mod record;
+#[cfg(target_os = "linux")]
+mod runtime;
+#[cfg(target_os = "linux")]
+mod stdio;
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+mod sys;
+#[cfg(target_os = "linux")]
+mod wire;
+
+pub use bundle::Bundle;
+pub use error::{Error, ErrorKind};
+pub use host::Host;
+pub use plan::{Plan, Refusal, Refusals};
 pub use spec::{Features, Spec, State};
+
+#[cfg(target_os = "linux")]
+pub use {
+    cgroup::Stats,
+    container::Container,
+    init::init,
+    launch::Launcher,
+    runtime::{MAX_ID, Runtime},
+    stdio::Stdio,
+};

@@ -1,0 +1,180 @@
+//! Making a group, and removing it.
+
+use std::fs::{create_dir, remove_dir};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::{Cgroup, CgroupError, Group, devices, directory, is_gone, subgroups, write};
+use crate::plan::{CgroupPlan, CgroupWrite, Hierarchy};
+
+/// How long removing a group may take: the kernel holds it busy until its last process is gone altogether.
+const REMOVAL: Duration = Duration::from_secs(10);
+
+/// Controllers that are turned on in the unified hierarchy when they can be, for statistics and later limits.
+const WANTED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
+
+impl Cgroup {
+    /// The groups of a plan, and the directories above them that are missing; nothing is made yet.
+    pub(crate) fn of(plan: &CgroupPlan, id: &str) -> Self {
+        let path = plan.path.clone().unwrap_or_else(|| format!("/oci-runtime/{id}"));
+        let mut cgroup = Self::default();
+        for hierarchy in &plan.hierarchies {
+            let directory = directory(hierarchy, &path);
+            let above = directory.ancestors().skip(1).take_while(|path| *path != hierarchy.mount);
+            cgroup.parents.extend(above.filter(|path| !path.exists()).map(Path::to_path_buf));
+            cgroup.groups.push(Group { controllers: hierarchy.controllers.clone(), directory });
+        }
+        cgroup
+    }
+
+    /// The first of the groups that is there already: it is another's.
+    pub(crate) fn taken(&self) -> Option<&Path> {
+        self.groups
+            .iter()
+            .map(|group| group.directory.as_path())
+            .find(|directory| directory.exists())
+    }
+
+    /// Makes the groups of the plan and writes their limits. After a failure only what was made is left in `self`.
+    pub(crate) fn make(&mut self, plan: &CgroupPlan) -> Result<(), CgroupError> {
+        for index in 0..self.groups.len() {
+            let (Some(hierarchy), Some(group)) =
+                (plan.hierarchies.get(index), self.groups.get(index))
+            else {
+                break;
+            };
+            if let Err(error) = make_directories(hierarchy, &group.directory) {
+                self.groups.truncate(index);
+                return Err(error);
+            }
+            if group.is_unified() {
+                enable(&hierarchy.mount, &group.directory, &plan.writes)?;
+            } else if group.controllers.iter().any(|name| name == "cpuset") {
+                inherit_cpuset(&hierarchy.mount, &group.directory)?;
+            }
+        }
+        self.write_all(&plan.writes)?;
+        devices::apply(self, &plan.devices)
+    }
+
+    /// Writes limits, in order.
+    pub(crate) fn write_all(&self, writes: &[CgroupWrite]) -> Result<(), CgroupError> {
+        for line in writes {
+            let Some(group) = self.group(&line.controller) else {
+                return Err(CgroupError::new(
+                    "find the hierarchy of",
+                    &line.controller,
+                    ErrorKind::NotFound.into(),
+                ));
+            };
+            write(&group.directory.join(&line.file), &line.value)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the groups, groups that the container made beneath them, and parents that nobody uses.
+    ///
+    /// A second call finds nothing to do.
+    pub(crate) fn remove(&self) -> Result<(), CgroupError> {
+        let end = Instant::now() + REMOVAL;
+        for group in &self.groups {
+            remove_tree(&group.directory, end)?;
+        }
+        let mut parents: Vec<&PathBuf> = self.parents.iter().collect();
+        parents.sort_unstable_by_key(|path| std::cmp::Reverse(path.as_os_str().len()));
+        for parent in parents {
+            // Others may use it by now: then it stays.
+            let _ = remove_dir(parent);
+        }
+        Ok(())
+    }
+}
+
+/// Makes the directory and what is missing above it. A group that is there already is another container's.
+fn make_directories(hierarchy: &Hierarchy, leaf: &Path) -> Result<(), CgroupError> {
+    let mut above: Vec<&Path> =
+        leaf.ancestors().skip(1).take_while(|path| *path != hierarchy.mount).collect();
+    above.reverse();
+    // Another container that leaves may remove a shared parent while we come: begin again.
+    for _ in 0..8 {
+        for parent in &above {
+            match create_dir(parent) {
+                Ok(()) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {}
+                Err(error) => return Err(CgroupError::new("make control group", *parent, error)),
+            }
+        }
+        match create_dir(leaf) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(CgroupError::new("make control group", leaf, error)),
+            Ok(()) => return Ok(()),
+        }
+    }
+    Err(CgroupError::new("make control group", leaf, ErrorKind::NotFound.into()))
+}
+
+fn remove_tree(directory: &Path, end: Instant) -> Result<(), CgroupError> {
+    for child in subgroups(directory) {
+        remove_tree(&child, end)?;
+    }
+    let mut pause = Duration::from_micros(200);
+    loop {
+        match remove_dir(directory) {
+            Ok(()) => return Ok(()),
+            Err(error) if is_gone(&error) => return Ok(()),
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < end => {
+                sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(50));
+            }
+            Err(error) => return Err(CgroupError::new("remove control group", directory, error)),
+        }
+    }
+}
+
+/// Turns controllers on along the way down the unified hierarchy.
+fn enable(mount: &Path, leaf: &Path, writes: &[CgroupWrite]) -> Result<(), CgroupError> {
+    let mut way: Vec<&Path> =
+        leaf.ancestors().skip(1).take_while(|path| path.starts_with(mount)).collect();
+    way.reverse();
+    for directory in way {
+        let available =
+            std::fs::read_to_string(directory.join("cgroup.controllers")).unwrap_or_default();
+        for controller in available.split_whitespace() {
+            let prefix = format!("{controller}.");
+            let needed = writes
+                .iter()
+                .any(|line| line.controller.is_empty() && line.file.starts_with(&prefix));
+            if !needed && !WANTED.contains(&controller) {
+                continue;
+            }
+            let turned_on =
+                write(&directory.join("cgroup.subtree_control"), &format!("+{controller}"));
+            if needed {
+                turned_on?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A new cpuset has no processors and no memory: it takes its parent's.
+fn inherit_cpuset(mount: &Path, leaf: &Path) -> Result<(), CgroupError> {
+    let mut way: Vec<&Path> = leaf.ancestors().take_while(|path| *path != mount).collect();
+    way.reverse();
+    for directory in way {
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            let path = directory.join(file);
+            let read = |path: &Path| {
+                std::fs::read_to_string(path).map_err(|error| CgroupError::new("read", path, error))
+            };
+            if read(&path)?.trim().is_empty() {
+                let parent = directory.parent().unwrap_or(mount).join(file);
+                write(&path, read(&parent)?.trim())?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,360 @@
+//! One container.
+
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Mutex;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::process::{Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_send_signal, waitid};
+
+use crate::cgroup::Stats;
+use crate::launch::step_error;
+use crate::plan::HookKind;
+use crate::record::{Entry, Phase, Record, start_socket};
+use crate::spec::{Spec, State, Status};
+use crate::wire::{self, Report};
+use crate::{Error, ErrorKind, hooks, sys};
+
+/// A container: a handle that threads share, and that can be found again by its id.
+///
+/// Dropping the handle leaves the container as it is.
+#[derive(Debug)]
+pub struct Container {
+    runtime: PathBuf,
+    id: String,
+    handle: OwnedFd,
+    warnings: Mutex<Vec<String>>,
+}
+
+impl Container {
+    pub(crate) fn new(
+        runtime: PathBuf,
+        id: &str,
+        pidfd: Option<OwnedFd>,
+        warnings: &[String],
+    ) -> Result<Self, Error> {
+        // A process that has ended is told by a handle that is readable for ever.
+        let ended = || {
+            eventfd(1, EventfdFlags::CLOEXEC)
+                .map_err(Error::system(format!("hold container `{id}`")))
+        };
+        let handle = pidfd.map_or_else(ended, Ok)?;
+        Ok(Self { runtime, id: id.into(), handle, warnings: Mutex::new(warnings.to_vec()) })
+    }
+
+    /// The id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.runtime.join(&self.id)
+    }
+
+    pub(crate) fn entry(&self) -> Result<Entry, Error> {
+        Entry::open(&self.runtime, &self.id)
+    }
+
+    pub(crate) fn record(&self) -> Result<Record, Error> {
+        match crate::record::read(&self.dir()) {
+            Ok(record) => Ok(record),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(crate::record::not_found(&self.id))
+            }
+            Err(error) => {
+                Err(Error::system(format!("read the state of container `{}`", self.id))(error))
+            }
+        }
+    }
+
+    /// What the container is doing, as the specification words it; also `paused`.
+    ///
+    /// # Errors
+    /// If the container was deleted.
+    pub fn state(&self) -> Result<State, Error> {
+        let record = self.record()?;
+        Ok(record.state_as(record.status()))
+    }
+
+    /// The specification that the container was made from.
+    ///
+    /// # Errors
+    /// If the container was deleted.
+    pub fn spec(&self) -> Result<Spec, Error> {
+        crate::record::read_spec(&self.dir(), &self.id)
+    }
+
+    /// What was asked for and not given, where the specification wants a warning and no error.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn warn(&self, warning: String) {
+        self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(warning);
+    }
+
+    /// Runs the program. Returns when it runs and the poststart hooks have ended.
+    ///
+    /// # Errors
+    /// If the container is not in the state `created`, or if the program or a hook fails; then the container is stopped.
+    pub fn start(&self) -> Result<(), Error> {
+        let mut entry = self.entry()?;
+        let doing = || format!("start container `{}`", self.id);
+        self.demand(&entry.record, &doing(), &[Status::Created])?;
+        if !entry.record.has_program {
+            return Err(Error::new(ErrorKind::State, format!("{}: it has no program", doing())));
+        }
+        self.ask_to_start(&doing())?;
+        entry.record.phase = Phase::Started;
+        entry.save()?;
+        if let Err(error) = self.poststart(&entry.record) {
+            self.end_all(&entry.record)?;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    fn ask_to_start(&self, doing: &str) -> Result<(), Error> {
+        let system = |error: io::Error| Error::because(ErrorKind::System, doing, error);
+        let (_handle, path) = start_socket(&self.dir()).map_err(system)?;
+        let mut socket = UnixStream::connect(path).map_err(system)?;
+        socket.write_all(b"s").map_err(system)?;
+        // The program's exec closes the other end.
+        match wire::receive(&socket) {
+            Ok(None) => Ok(()),
+            Ok(Some((Report::Failed(failure), _))) => Err(step_error(&self.planned()?, &failure)),
+            Ok(Some(_)) => {
+                Err(Error::new(ErrorKind::System, format!("{doing}: the init sent no failure")))
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
+            Err(error) => Err(system(error)),
+        }
+    }
+
+    /// The steps, for their names.
+    fn planned(&self) -> Result<Vec<crate::plan::Step>, Error> {
+        let spec = self.spec()?;
+        let bundle = crate::Bundle::new(self.record()?.bundle, spec);
+        let host = crate::Host::probe().map_err(Error::system("look at the host"))?;
+        Ok(crate::Plan::new(bundle.spec(), &bundle, &host)
+            .map(|plan| plan.steps)
+            .unwrap_or_default())
+    }
+
+    fn poststart(&self, record: &Record) -> Result<(), Error> {
+        let state = serde_json::to_value(record.state_as(Status::Running)).unwrap_or_default();
+        for list in record.later.iter().filter(|list| list.kind == HookKind::Poststart) {
+            hooks::run(&list.hooks, &state, Some(&record.bundle))
+                .map_err(|error| Error::because(ErrorKind::Hook, list.kind.word(), error))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the program has ended, and returns how.
+    ///
+    /// # Errors
+    /// If the container was made by another process and the kernel (before 6.15) does not tell others how a process
+    /// ended.
+    pub fn wait(&self) -> Result<ExitStatus, Error> {
+        let doing = || format!("wait for container `{}`", self.id);
+        if let Some(exit) = self.record().ok().and_then(|record| record.exit) {
+            return Ok(ExitStatus::from_raw(exit));
+        }
+        let unknown =
+            || Error::new(ErrorKind::State, format!("{}: nobody knows how it ended", doing()));
+        let status = wait(self.as_fd()).map_err(Error::system(doing()))?.ok_or_else(unknown)?;
+        if let Ok(mut entry) = self.entry() {
+            entry.record.exit = Some(status.into_raw());
+            let _ = entry.save();
+        }
+        Ok(status)
+    }
+
+    /// Sends a signal to the program.
+    ///
+    /// # Errors
+    /// If the container is neither created nor running.
+    pub fn kill(&self, signal: i32) -> Result<(), Error> {
+        let doing = || format!("send signal {signal} to container `{}`", self.id);
+        let record = self.record()?;
+        let paused = Status::Other("paused".into());
+        self.demand(&record, &doing(), &[Status::Created, Status::Running, paused])?;
+        let signal = Signal::from_named_raw(signal).ok_or_else(|| {
+            Error::new(ErrorKind::State, format!("{}: there is no such signal", doing()))
+        })?;
+        let pidfd = record
+            .pidfd()
+            .ok_or_else(|| Error::new(ErrorKind::State, format!("{}: it has ended", doing())))?;
+        pidfd_send_signal(&pidfd, signal).map_err(Error::system(doing()))
+    }
+
+    /// Kills every process of the container.
+    ///
+    /// # Errors
+    /// If the container has no control group to find them by, or was deleted.
+    pub fn kill_all(&self) -> Result<(), Error> {
+        let record = self.record()?;
+        self.end_all(&record)
+    }
+
+    /// Stops all processes of the container where they are.
+    ///
+    /// # Errors
+    /// If it is not running, or has no control group.
+    pub fn pause(&self) -> Result<(), Error> {
+        let entry = self.entry()?;
+        let doing = format!("pause container `{}`", self.id);
+        self.demand(&entry.record, &doing, &[Status::Created, Status::Running])?;
+        entry
+            .record
+            .cgroup
+            .freeze()
+            .map_err(|error| Error::because(ErrorKind::System, doing, error))
+    }
+
+    /// Lets all processes of the container go on.
+    ///
+    /// # Errors
+    /// If it is not paused.
+    pub fn resume(&self) -> Result<(), Error> {
+        let entry = self.entry()?;
+        let doing = format!("resume container `{}`", self.id);
+        if !entry.record.cgroup.is_frozen() {
+            return Err(Error::new(ErrorKind::State, format!("{doing}: it is not paused")));
+        }
+        entry.record.cgroup.thaw().map_err(|error| Error::because(ErrorKind::System, doing, error))
+    }
+
+    /// What the processes of the container use now; nothing if it has no control group.
+    ///
+    /// # Errors
+    /// If the container was deleted.
+    pub fn stats(&self) -> Result<Stats, Error> {
+        Ok(self.record()?.cgroup.stats())
+    }
+
+    /// Takes back all that creating made.
+    ///
+    /// # Errors
+    /// If the container is not stopped.
+    pub fn delete(&self) -> Result<(), Error> {
+        let entry = self.entry()?;
+        self.demand(&entry.record, &format!("delete container `{}`", self.id), &[Status::Stopped])?;
+        self.remove(&entry)
+    }
+
+    /// Kills what still runs and takes back all that creating made, whatever state it is in.
+    ///
+    /// A second call, and one for a container that another deleted, finds nothing to do.
+    ///
+    /// # Errors
+    /// If the kernel holds on to something.
+    pub fn force_delete(&self) -> Result<(), Error> {
+        match self.entry() {
+            Ok(entry) => self.remove(&entry),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn remove(&self, entry: &Entry) -> Result<(), Error> {
+        let doing = || format!("delete container `{}`", self.id);
+        self.end_all(&entry.record)?;
+        entry
+            .record
+            .cgroup
+            .remove()
+            .map_err(|error| Error::because(ErrorKind::System, doing(), error))?;
+        entry.remove()?;
+        poststop(&entry.record, &entry.record.bundle)
+            .into_iter()
+            .for_each(|warning| self.warn(warning));
+        Ok(())
+    }
+
+    /// Kills the process and all others of the control group, and buries the process if it is ours.
+    fn end_all(&self, record: &Record) -> Result<(), Error> {
+        let doing = || format!("kill the processes of container `{}`", self.id);
+        let pidfd = record.pidfd();
+        if let Some(pidfd) = &pidfd {
+            match pidfd_send_signal(pidfd, Signal::KILL) {
+                Err(rustix::io::Errno::SRCH) => {}
+                result => result.map_err(Error::system(doing()))?,
+            }
+        }
+        record
+            .cgroup
+            .kill_all()
+            .map_err(|error| Error::because(ErrorKind::System, doing(), error))?;
+        // Until it is dead its mounts and its control group are busy.
+        for process in pidfd.iter().chain([&self.handle]) {
+            let _ = wait(process.as_fd());
+        }
+        Ok(())
+    }
+
+    fn demand(&self, record: &Record, doing: &str, permitted: &[Status]) -> Result<(), Error> {
+        let status = record.status();
+        if permitted.contains(&status) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::State, format!("{doing}: it is `{}`", status.as_str())))
+    }
+}
+
+/// The pidfd of the container's process: readable when the process has ended.
+impl AsFd for Container {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
+}
+
+/// Runs the hooks that follow a deletion. All run; each that fails gives a warning.
+pub(crate) fn poststop(record: &Record, bundle: &Path) -> Vec<String> {
+    let state = serde_json::to_value(record.state_as(Status::Stopped)).unwrap_or_default();
+    let lists = record.later.iter().filter(|list| list.kind == HookKind::Poststop);
+    lists
+        .flat_map(|list| &list.hooks)
+        .filter_map(|hook| hooks::run_one(hook, &state, Some(bundle)).err())
+        .map(|error| format!("poststop: {error}"))
+        .collect()
+}
+
+/// Waits for a process. None: it ended and nobody knows how.
+pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
+    loop {
+        match waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED) {
+            Ok(Some(status)) => return Ok(Some(ExitStatus::from_raw(raw(&status)))),
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            // It is another's child, or was waited for before, or is no process any more.
+            Err(rustix::io::Errno::CHILD | rustix::io::Errno::BADF | rustix::io::Errno::INVAL) => {
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    loop {
+        match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], None) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => {
+                result?;
+                break;
+            }
+        }
+    }
+    Ok(sys::pidfd::exit_status(pidfd)?.map(ExitStatus::from_raw))
+}
+
+/// The status as `wait` gives it.
+fn raw(status: &WaitIdStatus) -> i32 {
+    const DUMPED: i32 = 0x80;
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => (code & 0xff) << 8,
+        (None, Some(signal)) => signal | if status.dumped() { DUMPED } else { 0 },
+        (None, None) => 0,
+    }
+}

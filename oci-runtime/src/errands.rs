@@ -1,0 +1,94 @@
+//! The steps of a plan that the launching process does.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::cgroup::Cgroup;
+use crate::hooks;
+use crate::launch::{Born, Errands};
+use crate::plan::{IdRange, MapIds, Step};
+use crate::record::Entry;
+use crate::{Error, ErrorKind};
+
+/// What is done for one container on the way.
+pub(crate) struct Creation<'a> {
+    pub(crate) entry: &'a mut Entry,
+    pub(crate) bundle: &'a Path,
+}
+
+impl Errands for Creation<'_> {
+    fn run(&mut self, step: &Step, pid: i32) -> Result<(), Error> {
+        let doing = || step.to_string();
+        match step {
+            Step::MakeCgroup(plan) => {
+                let cgroup = Cgroup::of(plan, &self.entry.record.id);
+                // First what must be removed again, then what is made: whoever dies between leaves a trace of both.
+                if let Some(taken) = cgroup.taken() {
+                    let reason = format!("{}: `{}` is there already", doing(), taken.display());
+                    return Err(Error::new(ErrorKind::Step, reason));
+                }
+                self.entry.record.cgroup = cgroup;
+                self.entry.save()?;
+                let made = self.entry.record.cgroup.make(plan);
+                made.map_err(|error| Error::because(ErrorKind::Step, doing(), error))
+            }
+            Step::EnterCgroup => {
+                let entered = self.entry.record.cgroup.enter(pid);
+                entered.map_err(|error| Error::because(ErrorKind::Step, doing(), error))
+            }
+            Step::MapIds(ids) => map_ids(ids, pid, &doing()),
+            Step::Hooks(list) => {
+                let state = self.entry.record.state_as(crate::spec::Status::Creating);
+                let state = serde_json::to_value(state)
+                    .map_err(|error| Error::because(ErrorKind::Hook, doing(), error))?;
+                hooks::run(&list.hooks, &state, Some(self.bundle))
+                    .map_err(|error| Error::because(ErrorKind::Hook, list.kind.word(), error))
+            }
+            _ => Err(Error::new(
+                ErrorKind::Step,
+                format!("{}: not a step of the launching process", doing()),
+            )),
+        }
+    }
+
+    fn born(&mut self, born: &Born) -> Result<(), Error> {
+        self.entry.record.born(born.pid)?;
+        self.entry.save()
+    }
+}
+
+/// Writes the id mappings of a process's user namespace.
+pub(crate) fn map_ids(ids: &MapIds, pid: i32, doing: &str) -> Result<(), Error> {
+    if let Some((users, groups)) = &ids.helpers {
+        help(users, pid, &ids.uids, doing)?;
+        return help(groups, pid, &ids.gids, doing);
+    }
+    let write = |file: &str, text: &str| {
+        let path = format!("/proc/{pid}/{file}");
+        std::fs::write(&path, text).map_err(|error| {
+            Error::because(ErrorKind::Step, format!("{doing}: write `{path}`"), error)
+        })
+    };
+    if ids.deny_setgroups {
+        write("setgroups", "deny")?;
+    }
+    write("uid_map", &crate::init::lines(&ids.uids))?;
+    write("gid_map", &crate::init::lines(&ids.gids))
+}
+
+/// Has newuidmap or newgidmap write a mapping.
+fn help(program: &Path, pid: i32, ranges: &[IdRange], doing: &str) -> Result<(), Error> {
+    let mut command = Command::new(program);
+    command.arg(pid.to_string());
+    for range in ranges {
+        command.args([range.inside, range.outside, range.size].map(|number| number.to_string()));
+    }
+    let doing = format!("{doing}: run `{}`", program.display());
+    let output =
+        command.output().map_err(|error| Error::because(ErrorKind::Step, doing.clone(), error))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+    Err(Error::new(ErrorKind::Step, format!("{doing}: {}, saying `{said}`", output.status)))
+}

@@ -1,0 +1,131 @@
+//! What this kernel and this caller offer, as data.
+
+#[cfg(target_os = "linux")]
+mod probe;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Hierarchy, IdRange};
+
+/// What a kernel, and the caller's rights on it, offer to a container.
+///
+/// Plain data: probe it on one machine, keep it as JSON, plan for it on another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Host {
+    /// The release of the kernel, like `6.1.0-13-amd64`.
+    pub kernel: String,
+    /// The machine as `uname -m` names it.
+    pub architecture: String,
+    /// The caller's user.
+    pub uid: u32,
+    /// The caller's group.
+    pub gid: u32,
+    /// The effective capabilities of the caller, one bit each.
+    pub capabilities: u64,
+    /// The highest capability that the kernel knows.
+    pub last_capability: u32,
+    /// Kinds of namespaces, by the names of the files in `/proc/self/ns`.
+    pub namespaces: Vec<String>,
+    /// Why the caller can make no user namespace, if so.
+    pub no_user_namespaces: Option<String>,
+    /// Filesystems that the kernel has now.
+    pub filesystems: Vec<String>,
+    /// System calls that the runtime needs and that are missing.
+    pub missing_system_calls: Vec<String>,
+    /// Actions of system call filters, by the kernel's words.
+    pub seccomp_actions: Vec<String>,
+    /// Security modules at work.
+    pub security_modules: Vec<String>,
+    /// Hard limits of the caller, by their `RLIMIT_` words.
+    pub hard_limits: BTreeMap<String, u64>,
+    pub(crate) id_maps: IdMaps,
+    pub(crate) cgroups: Cgroups,
+}
+
+/// Which ids the caller may give to a user namespace.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IdMaps {
+    /// The ids that exist in the caller's own namespace.
+    pub(crate) uids: Vec<IdRange>,
+    pub(crate) gids: Vec<IdRange>,
+    /// Subordinate ids of the caller: first and count.
+    pub(crate) subordinate_uids: Vec<(u32, u32)>,
+    pub(crate) subordinate_gids: Vec<(u32, u32)>,
+    /// newuidmap and newgidmap.
+    pub(crate) helpers: Option<(PathBuf, PathBuf)>,
+}
+
+/// The mounted control groups.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Cgroups {
+    pub(crate) hierarchies: Vec<Hierarchy>,
+    /// Controllers of the unified hierarchy.
+    pub(crate) unified_controllers: Vec<String>,
+    /// The caller may make groups at the top of every hierarchy.
+    pub(crate) writable: bool,
+}
+
+impl Host {
+    /// A recent kernel with unified control groups, seen by root: something to plan for where there is no Linux.
+    pub fn typical() -> Self {
+        let words =
+            |words: &[&str]| words.iter().map(|word| String::from(*word)).collect::<Vec<_>>();
+        let all = || vec![IdRange { inside: 0, outside: 0, size: u32::MAX }];
+        Self {
+            kernel: "6.12.0".into(),
+            architecture: "x86_64".into(),
+            uid: 0,
+            gid: 0,
+            capabilities: (1 << 41) - 1,
+            last_capability: 40,
+            namespaces: words(&["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"]),
+            no_user_namespaces: None,
+            filesystems: words(&[
+                "cgroup", "cgroup2", "devpts", "mqueue", "overlay", "proc", "sysfs", "tmpfs",
+            ]),
+            missing_system_calls: Vec::new(),
+            seccomp_actions: words(&[
+                "kill_process",
+                "kill_thread",
+                "trap",
+                "errno",
+                "user_notif",
+                "trace",
+                "log",
+                "allow",
+            ]),
+            security_modules: Vec::new(),
+            hard_limits: BTreeMap::new(),
+            id_maps: IdMaps { uids: all(), gids: all(), ..IdMaps::default() },
+            cgroups: Cgroups {
+                hierarchies: vec![Hierarchy {
+                    controllers: Vec::new(),
+                    mount: "/sys/fs/cgroup".into(),
+                    own: "/".into(),
+                }],
+                unified_controllers: words(&[
+                    "cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma",
+                ]),
+                writable: true,
+            },
+        }
+    }
+
+    /// Whether the caller has a capability, by its number.
+    pub(crate) fn has_capability(&self, number: u32) -> bool {
+        self.capabilities >> number & 1 == 1
+    }
+
+    /// Whether the caller may mount on the host: it needs no user namespace for a container.
+    pub(crate) fn is_privileged(&self) -> bool {
+        const SYS_ADMIN: u32 = 21;
+        self.has_capability(SYS_ADMIN)
+    }
+}

@@ -1,0 +1,237 @@
+//! Going through the steps of a plan, one after another.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+
+use serde_json::Value;
+
+use super::fault::{Doing, Fault};
+use super::program::Program;
+use super::{devices, identity, mounts, namespaces, paths, procfs, program, terminal};
+use crate::hooks;
+use crate::plan::{Actor, HookKind, Step};
+use crate::sys;
+use crate::wire::{self, Answer, Failure, Order, Report, Role};
+
+/// What the steps leave for later steps.
+pub(crate) struct Carrier {
+    /// To the process that launched this one, and after the start to the one that asked for it.
+    socket: OwnedFd,
+    start: Option<UnixListener>,
+    pub(crate) console: Option<OwnedFd>,
+    pub(crate) target: Option<OwnedFd>,
+    pub(crate) trees: BTreeMap<usize, OwnedFd>,
+    root: Option<OwnedFd>,
+    pub(crate) proc: Option<OwnedFd>,
+    pub(crate) program: Option<Program>,
+    state: Value,
+}
+
+/// Carries the order out. Returns only if that fails, with the exit status.
+pub(crate) fn carry(socket: OwnedFd, order: Order, descriptors: Vec<OwnedFd>) -> i32 {
+    let mut carrier = match Carrier::new(socket, &order, descriptors) {
+        Ok(carrier) => carrier,
+        Err(_) => return 126,
+    };
+    for (index, step) in order.steps.iter().enumerate() {
+        let result = match step.actor() {
+            Actor::Runtime => carrier.ask(index),
+            Actor::Init => carrier.step(step),
+        };
+        match result {
+            Ok(()) => {}
+            Err(Ended::Stopped) => return 125,
+            Err(Ended::Fault(fault)) => {
+                let failure = Failure { step: index, errno: fault.errno, detail: fault.detail };
+                let _ = wire::send(&carrier.socket, &Report::Failed(failure), &[]);
+                return 125;
+            }
+        }
+    }
+    0
+}
+
+/// Why carrying out ends early.
+enum Ended {
+    /// A step failed.
+    Fault(Fault),
+    /// The other side said so, or is gone.
+    Stopped,
+}
+
+impl<E: Into<Fault>> From<E> for Ended {
+    fn from(error: E) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl Carrier {
+    fn new(socket: OwnedFd, order: &Order, descriptors: Vec<OwnedFd>) -> Result<Self, Fault> {
+        let mut carrier = Self {
+            socket,
+            start: None,
+            console: None,
+            target: None,
+            trees: BTreeMap::new(),
+            root: None,
+            proc: None,
+            program: None,
+            state: order.state.clone(),
+        };
+        for (role, descriptor) in order.descriptors.iter().zip(descriptors) {
+            match role {
+                Role::Stdin => rustix::stdio::dup2_stdin(&descriptor)?,
+                Role::Stdout => rustix::stdio::dup2_stdout(&descriptor)?,
+                Role::Stderr => rustix::stdio::dup2_stderr(&descriptor)?,
+                Role::Start => carrier.start = Some(descriptor.into()),
+                Role::Console => carrier.console = Some(descriptor),
+                Role::Target => carrier.target = Some(descriptor),
+            }
+        }
+        Ok(carrier)
+    }
+
+    /// Has the launching process do a step.
+    fn ask(&self, step: usize) -> Result<(), Ended> {
+        wire::send(&self.socket, &Report::Do { step }, &[]).map_err(|_| Ended::Stopped)?;
+        self.answer()
+    }
+
+    fn answer(&self) -> Result<(), Ended> {
+        match wire::receive(&self.socket) {
+            Ok(Some((Answer::Done, _))) => Ok(()),
+            _ => Err(Ended::Stopped),
+        }
+    }
+
+    /// The root of the container's filesystem.
+    pub(crate) fn root(&self) -> Result<&OwnedFd, Fault> {
+        self.root.as_ref().ok_or_else(|| Fault::new("there is no root filesystem yet"))
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), Ended> {
+        match step {
+            Step::MakeCgroup(_) | Step::MapIds(_) | Step::EnterCgroup => {
+                return Err(Fault::new("not a step of the init").into());
+            }
+            Step::OomScore(value) => identity::oom_score(*value)?,
+            Step::OpenTree(tree) => {
+                self.trees.insert(tree.id, mounts::open_tree(tree)?);
+            }
+            Step::Join { kind, path } => namespaces::join(*kind, path)?,
+            Step::JoinTarget(kinds) => {
+                let target = self
+                    .target
+                    .as_ref()
+                    .ok_or_else(|| Fault::new("there is no process to join"))?;
+                namespaces::join_target(target.as_fd(), kinds)?;
+            }
+            Step::NewUserNamespace => namespaces::new_user()?,
+            Step::BecomeRoot => identity::become_root()?,
+            Step::TimeNamespace(offsets) => namespaces::new_time(offsets)?,
+            Step::Clone(kinds) => self.clone_into(kinds)?,
+            Step::CgroupNamespace => namespaces::new_cgroup()?,
+            Step::Session => drop(rustix::process::setsid()?),
+            Step::Hostname(name) => rustix::system::sethostname(name.as_bytes())?,
+            Step::Domainname(name) => rustix::system::setdomainname(name.as_bytes())?,
+            Step::Loopback => namespaces::loopback()?,
+            Step::Propagation(propagation) => mounts::propagate_all(*propagation)?,
+            Step::Root { tree, path } => {
+                self.root = Some(mounts::attach_root(self.tree(*tree)?, path)?)
+            }
+            Step::Mount(mount) => mounts::mount(self, mount)?,
+            Step::Device(device) => devices::device(self.root()?.as_fd(), device)?,
+            Step::Link { path, target } => devices::link(self.root()?.as_fd(), path, target)?,
+            Step::Hooks(hooks) => self.hooks(hooks)?,
+            Step::Sysctl { key, value } => procfs::sysctl(self, key, value)?,
+            Step::Mask(path) => mounts::mask(self.root()?.as_fd(), path)?,
+            Step::ReadOnlyPath(path) => mounts::read_only(self.root()?.as_fd(), path)?,
+            Step::ReadOnlyRoot => mounts::read_only_root(self.root()?.as_fd())?,
+            Step::PivotRoot => mounts::pivot(self.root()?.as_fd())?,
+            Step::RootPropagation(propagation) => {
+                mounts::propagate(self.root()?.as_fd(), *propagation)?
+            }
+            Step::Terminal { height, width } => terminal::open(self, *height, *width)?,
+            Step::Rlimit { resource, soft, hard } => identity::rlimit(resource, *soft, *hard)?,
+            Step::Schedule(schedule) => identity::schedule(schedule)?,
+            Step::IoPriority { class, level } => identity::io_priority(class, *level)?,
+            Step::Personality(domain) => identity::personality(domain)?,
+            Step::MemoryPolicy { mode, flags, nodes } => {
+                identity::memory_policy(mode, flags, nodes)?
+            }
+            Step::MakeDirectory(path) => {
+                paths::make(self.root()?.as_fd(), path, paths::Kind::Directory)?;
+            }
+            Step::WorkingDirectory(path) => program::working_directory(path)?,
+            Step::BoundingSet(kept) => identity::bounding_set(kept)?,
+            Step::User { uid, gid, groups, keep_capabilities } => {
+                identity::user(*uid, *gid, groups.as_deref(), *keep_capabilities)?;
+            }
+            Step::Umask(mask) => {
+                rustix::process::umask(rustix::fs::Mode::from_raw_mode(*mask));
+            }
+            Step::Capabilities(sets) => identity::capabilities(sets)?,
+            Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true)?,
+            Step::FindProgram { name, search } => self.program = Some(program::find(name, search)?),
+            Step::AwaitStart => self.await_start()?,
+            Step::Seccomp(filter) => identity::seccomp(filter)?,
+            Step::Execute { arguments, environment } => {
+                let program =
+                    self.program.take().ok_or_else(|| Fault::new("no program was looked up"))?;
+                sys::descriptors::close_from_on_exec(3)?;
+                program.execute(arguments, environment)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a tree that an earlier step opened.
+    pub(crate) fn tree(&mut self, id: usize) -> Result<OwnedFd, Fault> {
+        self.trees.remove(&id).ok_or_else(|| Fault::new("the tree was not opened"))
+    }
+
+    /// The child goes on as the container's process; this process reports it and ends.
+    fn clone_into(&mut self, kinds: &[crate::plan::Namespace]) -> Result<(), Ended> {
+        match namespaces::clone(kinds)? {
+            sys::clone::Cloned::Child => self.answer(),
+            sys::clone::Cloned::Parent { pid } => {
+                let pidfd = rustix::process::Pid::from_raw(pid)
+                    .ok_or(rustix::io::Errno::SRCH)
+                    .and_then(|pid| {
+                        rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
+                    });
+                let sent = pidfd.map_err(std::io::Error::from).and_then(|pidfd| {
+                    wire::send(&self.socket, &Report::Born { pid }, &[pidfd.as_fd()])
+                });
+                sys::clone::leave(i32::from(sent.is_err()));
+            }
+        }
+    }
+
+    /// Runs hooks of the container's namespaces.
+    fn hooks(&mut self, hooks: &crate::plan::Hooks) -> Result<(), Fault> {
+        let status = if hooks.kind == HookKind::StartContainer { "created" } else { "creating" };
+        if let Value::Object(state) = &mut self.state {
+            state.insert("status".into(), status.into());
+            state.insert("pid".into(), rustix::process::getpid().as_raw_nonzero().get().into());
+        }
+        hooks::run(&hooks.hooks, &self.state, None)
+            .map_err(|failure| Fault::new(failure.to_string()))
+    }
+
+    /// Reports that all is ready, lets go of the launching process and waits for the start.
+    fn await_start(&mut self) -> Result<(), Ended> {
+        wire::send(&self.socket, &Report::Ready, &[]).map_err(|_| Ended::Stopped)?;
+        let Some(start) = self.start.take() else { return Ok(()) };
+        loop {
+            let mut connection = start.accept().doing(|| "wait for the start".into())?.0;
+            // Whoever connects and goes away without a word starts nothing.
+            if connection.read_exact(&mut [0]).is_ok() {
+                self.socket = connection.into();
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Mounts: made detached, dressed with their attributes, and only then attached to a handle of their target.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, open, statat};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
+    OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_reconfigure, fsconfig_set_flag,
+    fsconfig_set_string, fsmount, fsopen, fspick, mount_change, move_mount, unmount,
+};
+use rustix::process::{chdir, fchdir, pivot_root};
+
+use super::carry::Carrier;
+use super::fault::{Doing, Fault};
+use super::paths::{self, Kind};
+use crate::plan::{Attribute, Change, Mount, OpenTree, Propagation, PropagationKind, Source};
+use crate::sys::mount::{Attributes, set_attributes};
+
+/// Takes hold of a file or directory of the host.
+pub(crate) fn open_tree(tree: &OpenTree) -> Result<OwnedFd, Fault> {
+    let opened = clone_tree(CWD, tree.source.as_os_str().as_encoded_bytes(), tree.recursive)?;
+    if let Some(propagation) = tree.propagation {
+        propagate(opened.as_fd(), propagation)?;
+    }
+    if let Some(idmap) = &tree.idmap {
+        super::namespaces::idmap(opened.as_fd(), idmap)?;
+    }
+    Ok(opened)
+}
+
+/// A copy of the mount that the path leads to, attached nowhere.
+fn clone_tree(directory: BorrowedFd<'_>, path: &[u8], recursive: bool) -> Result<OwnedFd, Errno> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    flags |= if path.is_empty() { OpenTreeFlags::AT_EMPTY_PATH } else { OpenTreeFlags::empty() };
+    flags |= if recursive { OpenTreeFlags::AT_RECURSIVE } else { OpenTreeFlags::empty() };
+    rustix::mount::open_tree(directory, path, flags)
+}
+
+/// A copy of the mount that a handle names, attached nowhere.
+pub(crate) fn clone_handle(handle: BorrowedFd<'_>, recursive: bool) -> Result<OwnedFd, Errno> {
+    clone_tree(handle, b"", recursive)
+}
+
+/// Attaches the root filesystem where it lies; if the way there is closed, over `/`, where pivoting finds it too.
+pub(crate) fn attach_root(tree: OwnedFd, path: &Path) -> Result<OwnedFd, Fault> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let target = match open(path, flags, Mode::empty()) {
+        Err(Errno::ACCESS) => open("/", flags, Mode::empty())?,
+        target => target?,
+    };
+    attach(tree.as_fd(), target.as_fd())?;
+    Ok(tree)
+}
+
+/// Mounts one entry.
+pub(crate) fn mount(carrier: &mut Carrier, mount: &Mount) -> Result<(), Fault> {
+    match &mount.source {
+        Source::Remount { superblock, options } => {
+            let target =
+                paths::find(carrier.root()?.as_fd(), &mount.target)?.ok_or(Errno::NOENT)?;
+            if *superblock {
+                reconfigure(target.as_fd(), options)?;
+            }
+            dress(target.as_fd(), mount)
+        }
+        Source::Tree { id, .. } => {
+            let tree = carrier.tree(*id)?;
+            dress(tree.as_fd(), mount)?;
+            let kind = kind_of(tree.as_fd())?;
+            let target = paths::make(carrier.root()?.as_fd(), &mount.target, kind)?;
+            attach(tree.as_fd(), target.as_fd())
+        }
+        Source::Filesystem { kind, source, options, plain_target } => {
+            let tree = filesystem(kind, source.as_deref(), options)?;
+            dress(tree.as_fd(), mount)?;
+            let root = carrier.root()?.as_fd();
+            let mut target = paths::make(root, &mount.target, Kind::Directory)?;
+            if *plain_target {
+                // The files beneath are believed: nobody may have led the mount elsewhere.
+                target =
+                    paths::find_plain(root, &mount.target, OFlags::PATH | OFlags::DIRECTORY)
+                        .doing(|| format!("demand that `{}` is a plain directory", mount.target))?;
+            }
+            attach(tree.as_fd(), target.as_fd())
+        }
+    }
+}
+
+/// A new instance of a filesystem, attached nowhere.
+pub(crate) fn filesystem(
+    kind: &str,
+    source: Option<&str>,
+    options: &[String],
+) -> Result<OwnedFd, Fault> {
+    let context =
+        fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).doing(|| format!("open filesystem `{kind}`"))?;
+    if let Some(source) = source {
+        let set = fsconfig_set_string(&context, "source", source);
+        explain(&context, set).doing(|| format!("set source `{source}`"))?;
+    }
+    configure(&context, options)?;
+    let created = fsconfig_create(context.as_fd());
+    explain(&context, created)?;
+    let mounted = fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty());
+    explain(&context, mounted)
+}
+
+fn reconfigure(target: BorrowedFd<'_>, options: &[String]) -> Result<(), Fault> {
+    let context = fspick(target, "", FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH)?;
+    configure(&context, options)?;
+    let done = fsconfig_reconfigure(context.as_fd());
+    explain(&context, done)
+}
+
+fn configure(context: &OwnedFd, options: &[String]) -> Result<(), Fault> {
+    for option in options {
+        let set = match option.split_once('=') {
+            Some((key, value)) => fsconfig_set_string(context, key, value),
+            None => fsconfig_set_flag(context, option.as_str()),
+        };
+        explain(context, set).doing(|| format!("set option `{option}`"))?;
+    }
+    Ok(())
+}
+
+/// Adds to an error what the kernel has to say about it.
+fn explain<T>(context: &OwnedFd, result: Result<T, Errno>) -> Result<T, Fault> {
+    result.map_err(|error| {
+        let mut message = [0; 512];
+        let read =
+            context.try_clone().and_then(|copy| File::from(copy).read(&mut message)).unwrap_or(0);
+        let message = String::from_utf8_lossy(&message[..read]);
+        let message = message.trim_start_matches(['e', 'w', 'i', ' ']).trim_end();
+        let detail = (!message.is_empty()).then(|| format!("the kernel says `{message}`"));
+        Fault { errno: Some(error.raw_os_error()), detail }
+    })
+}
+
+/// Gives a mount its attributes and its propagation.
+fn dress(tree: BorrowedFd<'_>, mount: &Mount) -> Result<(), Fault> {
+    change(tree, &mount.change, false)?;
+    change(tree, &mount.recursive_change, true)?;
+    mount.propagation.map_or(Ok(()), |propagation| propagate(tree, propagation))
+}
+
+fn change(tree: BorrowedFd<'_>, change: &Change, recursive: bool) -> Result<(), Fault> {
+    if change.is_empty() {
+        return Ok(());
+    }
+    let bits = |list: &[Attribute]| list.iter().fold(0, |bits, attribute| bits | bit(*attribute));
+    let access_time = change.set.iter().any(|attribute| attribute.is_access_time());
+    let clear = bits(&change.clear) | if access_time { libc::MOUNT_ATTR__ATIME } else { 0 };
+    set_attributes(
+        tree,
+        Attributes { set: bits(&change.set), clear, ..Attributes::default() },
+        recursive,
+    )
+    .doing(|| "set attributes".into())
+}
+
+fn bit(attribute: Attribute) -> u64 {
+    match attribute {
+        Attribute::Ro => libc::MOUNT_ATTR_RDONLY,
+        Attribute::NoSuid => libc::MOUNT_ATTR_NOSUID,
+        Attribute::NoDev => libc::MOUNT_ATTR_NODEV,
+        Attribute::NoExec => libc::MOUNT_ATTR_NOEXEC,
+        Attribute::NoDirAtime => libc::MOUNT_ATTR_NODIRATIME,
+        Attribute::NoSymFollow => libc::MOUNT_ATTR_NOSYMFOLLOW,
+        Attribute::Relatime => libc::MOUNT_ATTR_RELATIME,
+        Attribute::NoAtime => libc::MOUNT_ATTR_NOATIME,
+        Attribute::StrictAtime => libc::MOUNT_ATTR_STRICTATIME,
+    }
+}
+
+/// Sets how the mount that a handle names spreads.
+pub(crate) fn propagate(tree: BorrowedFd<'_>, propagation: Propagation) -> Result<(), Fault> {
+    let propagation_bit = flags(propagation.kind).bits();
+    let attributes =
+        Attributes { propagation: u64::from(propagation_bit), ..Attributes::default() };
+    set_attributes(tree, attributes, propagation.recursive).doing(|| "set propagation".into())
+}
+
+/// Sets how every mount of this namespace spreads.
+pub(crate) fn propagate_all(propagation: Propagation) -> Result<(), Fault> {
+    let recursive = if propagation.recursive {
+        MountPropagationFlags::REC
+    } else {
+        MountPropagationFlags::empty()
+    };
+    Ok(mount_change("/", flags(propagation.kind) | recursive)?)
+}
+
+fn flags(kind: PropagationKind) -> MountPropagationFlags {
+    match kind {
+        PropagationKind::Shared => MountPropagationFlags::SHARED,
+        PropagationKind::Slave => MountPropagationFlags::DOWNSTREAM,
+        PropagationKind::Private => MountPropagationFlags::PRIVATE,
+        PropagationKind::Unbindable => MountPropagationFlags::UNBINDABLE,
+    }
+}
+
+/// Attaches a detached mount to what a handle names.
+pub(crate) fn attach(tree: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Fault> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    Ok(move_mount(tree, "", target, "", flags)?)
+}
+
+fn kind_of(tree: BorrowedFd<'_>) -> Result<Kind, Errno> {
+    let directory = FileType::from_raw_mode(fstat(tree)?.st_mode) == FileType::Directory;
+    Ok(if directory { Kind::Directory } else { Kind::File })
+}
+
+/// Hides a path: a directory behind an empty read-only one, any other file behind `/dev/null`.
+pub(crate) fn mask(root: BorrowedFd<'_>, path: &str) -> Result<(), Fault> {
+    let Some(target) = paths::find(root, path)? else { return Ok(()) };
+    let cover = match kind_of(target.as_fd())? {
+        Kind::Directory => {
+            filesystem("tmpfs", Some("tmpfs"), &["nr_blocks=1".into(), "nr_inodes=1".into()])?
+        }
+        Kind::File => host_device("/dev/null", 1, 3)?,
+    };
+    let set = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
+    set_attributes(cover.as_fd(), Attributes { set, ..Attributes::default() }, false)?;
+    attach(cover.as_fd(), target.as_fd())
+}
+
+/// The host's character device as a mount, if it is the one that it should be.
+pub(crate) fn host_device(path: &str, major: u32, minor: u32) -> Result<OwnedFd, Fault> {
+    let device = open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+        .doing(|| format!("open `{path}` of the host"))?;
+    let found = statat(&device, "", AtFlags::EMPTY_PATH)?;
+    let is_device = matches!(
+        FileType::from_raw_mode(found.st_mode),
+        FileType::CharacterDevice | FileType::BlockDevice
+    );
+    if !is_device || found.st_rdev != rustix::fs::makedev(major, minor) {
+        return Err(Fault::new(format!("`{path}` of the host is not device {major}:{minor}")));
+    }
+    Ok(clone_handle(device.as_fd(), false)?)
+}
+
+/// Makes a path read-only, with all that is mounted beneath.
+pub(crate) fn read_only(root: BorrowedFd<'_>, path: &str) -> Result<(), Fault> {
+    let Some(target) = paths::find(root, path)? else { return Ok(()) };
+    let cover = clone_handle(target.as_fd(), true)?;
+    let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::default() };
+    set_attributes(cover.as_fd(), attributes, true)?;
+    attach(cover.as_fd(), target.as_fd())
+}
+
+/// Makes the root filesystem itself read-only; what is mounted in it stays as it is.
+pub(crate) fn read_only_root(root: BorrowedFd<'_>) -> Result<(), Fault> {
+    let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::default() };
+    Ok(set_attributes(root, attributes, false)?)
+}
+
+/// Swaps the root filesystem in and lets go of the host's.
+pub(crate) fn pivot(root: BorrowedFd<'_>) -> Result<(), Fault> {
+    let host = open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    fchdir(root)?;
+    pivot_root(".", ".").doing(|| "swap".into())?;
+    // The host's root now lies over the new one. Cut it off first, so that unmounting does not spread to the host.
+    fchdir(&host)?;
+    mount_change(".", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
+        .doing(|| "cut the host's mounts off".into())?;
+    unmount(".", UnmountFlags::DETACH).doing(|| "let go of the host's mounts".into())?;
+    Ok(chdir("/")?)
+}

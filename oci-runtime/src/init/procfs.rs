@@ -1,0 +1,26 @@
+//! Kernel parameters, written through a process filesystem of our own that nobody can cover.
+
+use std::os::fd::AsFd;
+
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+
+use super::carry::Carrier;
+use super::fault::{Doing, Fault};
+use super::mounts;
+
+/// Sets a kernel parameter, with dots between its words.
+pub(crate) fn sysctl(carrier: &mut Carrier, key: &str, value: &str) -> Result<(), Fault> {
+    let proc = match carrier.proc.take() {
+        Some(proc) => proc,
+        None => mounts::filesystem("proc", Some("proc"), &[])
+            .doing(|| "make a process filesystem".into())?,
+    };
+    let path = format!("sys/{}", key.replace('.', "/"));
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+    let file =
+        openat2(proc.as_fd(), path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty(), resolve);
+    carrier.proc = Some(proc);
+    let file = file.doing(|| format!("open kernel parameter `{key}`"))?;
+    rustix::io::write(&file, value.as_bytes())?;
+    Ok(())
+}

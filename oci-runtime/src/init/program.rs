@@ -1,0 +1,141 @@
+//! The program of the container: where it is, where it begins, becoming it.
+
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io::Read;
+
+use rustix::fs::{Access, AtFlags, CWD, FileType, accessat, stat};
+use rustix::io::Errno;
+use rustix::process::{chdir, getcwd};
+
+use super::fault::{Doing, Fault};
+use crate::sys;
+
+/// A program that was found.
+#[derive(Debug)]
+pub(crate) struct Program(String);
+
+/// Goes to the working directory, which must be inside the root filesystem.
+pub(crate) fn working_directory(path: &str) -> Result<(), Fault> {
+    chdir(path)?;
+    // The kernel knows no path for a directory that this root does not reach.
+    match getcwd(Vec::new()) {
+        Ok(found) if found.to_bytes().starts_with(b"/") => Ok(()),
+        Ok(_) | Err(Errno::NOENT) => {
+            Err(Fault::new(format!("`{path}` leads out of the root filesystem")))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Looks a program up: a name without a slash in the search path, any other as it is.
+pub(crate) fn find(name: &str, search: &[String]) -> Result<Program, Fault> {
+    if name.contains('/') {
+        return usable(name).map(|()| Program(name.into())).doing(|| format!("`{name}`"));
+    }
+    let mut refused = None;
+    for directory in search {
+        let path = format!(
+            "{}/{name}",
+            if directory.is_empty() { "." } else { directory.trim_end_matches('/') }
+        );
+        match usable(&path) {
+            Ok(()) => return Ok(Program(path)),
+            Err(Errno::NOENT | Errno::NOTDIR) => {}
+            Err(error) => refused = refused.or(Some((path, error))),
+        }
+    }
+    match refused {
+        Some((path, error)) => Err(error).doing(|| format!("`{path}`")),
+        None => {
+            Err(Errno::NOENT).doing(|| format!("`{name}` is in none of `{}`", search.join(":")))
+        }
+    }
+}
+
+/// Whether a path is a file that this process may execute.
+fn usable(path: &str) -> Result<(), Errno> {
+    let found = stat(path)?;
+    if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+        return Err(if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
+            Errno::ISDIR
+        } else {
+            Errno::ACCESS
+        });
+    }
+    accessat(CWD, path, Access::EXEC_OK, AtFlags::empty())?;
+    // Root passes the check above as long as somebody may execute the file.
+    if found.st_mode & 0o111 == 0 { Err(Errno::ACCESS) } else { Ok(()) }
+}
+
+impl Program {
+    /// Becomes the program. Returns only if that fails.
+    pub(crate) fn execute(
+        &self,
+        arguments: &[String],
+        environment: &[String],
+    ) -> Result<(), Fault> {
+        let strings = |list: &[String]| -> Result<Vec<CString>, Fault> {
+            list.iter()
+                .map(|text| {
+                    CString::new(text.as_str())
+                        .map_err(|_| Fault::new("an argument has a NUL in it"))
+                })
+                .collect()
+        };
+        let (arguments, environment) = (strings(arguments)?, strings(environment)?);
+        let path = CString::new(self.0.as_str())
+            .map_err(|_| Fault::new("the program's path has a NUL in it"))?;
+        let arguments: Vec<&CStr> = arguments.iter().map(CString::as_c_str).collect();
+        let environment: Vec<&CStr> = environment.iter().map(CString::as_c_str).collect();
+        let error = sys::execute::execute(&path, &arguments, &environment);
+        Err(error).doing(|| self.diagnose())
+    }
+
+    /// What is wrong, told from the file itself: the kernel blames the program for its interpreter's absence.
+    fn diagnose(&self) -> String {
+        match interpreter(&self.0) {
+            Some(interpreter) if stat(interpreter.as_str()).is_err() => {
+                format!("interpreter `{interpreter}` of `{}` is not there", self.0)
+            }
+            Some(interpreter) if usable(&interpreter).is_err() => {
+                format!("interpreter `{interpreter}` of `{}` is not executable", self.0)
+            }
+            _ => format!("`{}`", self.0),
+        }
+    }
+}
+
+/// The interpreter that a script or a dynamic executable names.
+fn interpreter(path: &str) -> Option<String> {
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(64 << 10).read_to_end(&mut head).ok()?;
+    if let Some(line) = head.strip_prefix(b"#!") {
+        let line = line.split(|byte| *byte == b'\n').next()?;
+        return String::from_utf8_lossy(line).split_whitespace().next().map(String::from);
+    }
+    elf_interpreter(&head)
+}
+
+/// The interpreter segment of a 64-bit little-endian ELF file.
+fn elf_interpreter(head: &[u8]) -> Option<String> {
+    const PT_INTERP: u32 = 3;
+    if head.get(..6)? != b"\x7fELF\x02\x01" {
+        return None;
+    }
+    let word = |at: usize, size: usize| -> Option<usize> {
+        let bytes = head.get(at..at.checked_add(size)?)?;
+        usize::try_from(bytes.iter().rev().fold(0u64, |value, byte| value << 8 | u64::from(*byte)))
+            .ok()
+    };
+    let (table, size, count) = (word(32, 8)?, word(54, 2)?, word(56, 2)?);
+    for index in 0..count {
+        let at = table.checked_add(index * size)?;
+        if word(at, 4)? as u32 == PT_INTERP {
+            let (start, length) = (word(at.checked_add(8)?, 8)?, word(at.checked_add(32)?, 8)?);
+            let name = head.get(start..start.checked_add(length)?)?;
+            return Some(String::from_utf8_lossy(name).trim_end_matches('\0').into());
+        }
+    }
+    None
+}

@@ -1,0 +1,69 @@
+//! The terminal of a container.
+
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+
+use rustix::fs::{FileType, OFlags, fstat, fstatfs, makedev};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use super::carry::Carrier;
+use super::fault::{Doing, Fault};
+use super::mounts;
+use super::paths::{self, Kind};
+
+const DEVPTS_MAGIC: u64 = 0x1cd1;
+
+/// Opens a terminal of the container's own `/dev/pts`, hands its master to the caller, and makes it standard input,
+/// output, error and `/dev/console`.
+pub(crate) fn open(
+    carrier: &mut Carrier,
+    height: Option<u16>,
+    width: Option<u16>,
+) -> Result<(), Fault> {
+    let console =
+        carrier.console.take().ok_or_else(|| Fault::new("no console socket was given"))?;
+    let master = multiplexer(carrier)?;
+    unlockpt(&master)?;
+    let slave =
+        ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    if let (Some(ws_row), Some(ws_col)) = (height, width) {
+        tcsetwinsize(&slave, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 })?;
+    }
+    if let Ok(root) = carrier.root() {
+        let target = paths::make(root.as_fd(), "/dev/console", Kind::File)?;
+        let shown = mounts::clone_handle(slave.as_fd(), false)?;
+        mounts::attach(shown.as_fd(), target.as_fd())
+            .doing(|| "show it as `/dev/console`".into())?;
+    }
+    let handles = [master.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&handles));
+    sendmsg(&console, &[IoSlice::new(b"/dev/ptmx")], &mut control, SendFlags::NOSIGNAL)
+        .doing(|| "hand the terminal over".into())?;
+    rustix::stdio::dup2_stdin(&slave)?;
+    rustix::stdio::dup2_stdout(&slave)?;
+    rustix::stdio::dup2_stderr(&slave)?;
+    rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())
+        .doing(|| "make it the controlling terminal".into())
+}
+
+/// The multiplexer of the container's `/dev/pts`, if it is a real one.
+fn multiplexer(carrier: &Carrier) -> Result<std::os::fd::OwnedFd, Fault> {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let master = match carrier.root() {
+        Ok(root) => paths::find_plain(root.as_fd(), "/dev/pts/ptmx", flags),
+        Err(_) => {
+            rustix::fs::open("/dev/pts/ptmx", flags | OFlags::NOFOLLOW, rustix::fs::Mode::empty())
+        }
+    }
+    .doing(|| "open `/dev/pts/ptmx`".into())?;
+    let found = fstat(&master)?;
+    let real = FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice
+        && found.st_rdev == makedev(5, 2)
+        && fstatfs(&master)?.f_type as u64 == DEVPTS_MAGIC;
+    if real { Ok(master) } else { Err(Fault::new("`/dev/pts/ptmx` is not a terminal multiplexer")) }
+}

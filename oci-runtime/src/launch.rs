@@ -1,0 +1,209 @@
+//! The launching side: a fresh init, and the steps that it cannot do itself.
+
+use std::fs::File;
+use std::io::{self, Seek};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock};
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+
+use crate::init::ARGUMENT;
+use crate::plan::Step;
+use crate::wire::{self, Answer, Failure, Order, Report, Role};
+use crate::{Error, ErrorKind};
+
+/// The program that becomes the init of containers, sealed in memory so that nobody can change it.
+///
+/// The first container copies the program; all others of this launcher, and of its clones, use the copy.
+#[derive(Clone, Debug)]
+pub struct Launcher(Arc<Program>);
+
+#[derive(Debug)]
+struct Program {
+    path: PathBuf,
+    sealed: OnceLock<OwnedFd>,
+}
+
+impl Launcher {
+    /// This very program, whose `main` begins with [`oci_runtime::init()`](crate::init).
+    pub fn current_exe() -> Self {
+        // The file that runs, even if its path has another file by now.
+        Self::program("/proc/self/exe")
+    }
+
+    /// Another program whose `main` begins with [`oci_runtime::init()`](crate::init), like `oci-runtime-init`.
+    pub fn program(path: impl Into<PathBuf>) -> Self {
+        Self(Arc::new(Program { path: path.into(), sealed: OnceLock::new() }))
+    }
+
+    fn sealed(&self) -> io::Result<&OwnedFd> {
+        if let Some(sealed) = self.0.sealed.get() {
+            return Ok(sealed);
+        }
+        let sealed = seal(&mut File::open(&self.0.path)?)?;
+        Ok(self.0.sealed.get_or_init(|| sealed))
+    }
+
+    /// Starts an init. Its standard input is the socket; it gets nothing else of this process.
+    ///
+    /// The standard library spawns without copying this process (`posix_spawn`), so no lock of another thread can
+    /// be held in the child, and nothing of this process is changed on the way.
+    fn spawn(&self) -> Result<(Child, UnixStream), Error> {
+        let doing = || format!("start the init `{}`", self.0.path.display());
+        let system = |error| Error::because(ErrorKind::System, doing(), error);
+        let program = self.sealed().map_err(system)?;
+        let (ours, theirs) = UnixStream::pair().map_err(system)?;
+        let child = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
+            .arg0(ARGUMENT)
+            .env_clear()
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(system)?;
+        Ok((child, ours))
+    }
+}
+
+/// Copies a program into memory and seals it.
+fn seal(program: &mut File) -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // Kernels before 6.3 know no such flag and need none.
+    let memory = memfd_create("oci-runtime-init", flags | MemfdFlags::EXEC)
+        .or_else(|_| memfd_create("oci-runtime-init", flags))?;
+    let mut memory = File::from(memory);
+    io::copy(program, &mut memory)?;
+    memory.rewind()?;
+    fcntl_add_seals(
+        &memory,
+        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
+    )?;
+    // Executing wants a file that nobody holds open for writing.
+    let path = format!("/proc/self/fd/{}", memory.as_raw_fd());
+    Ok(rustix::fs::open(
+        path,
+        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC,
+        rustix::fs::Mode::empty(),
+    )?)
+}
+
+/// The process of a container, alive and waiting.
+#[derive(Debug)]
+pub(crate) struct Born {
+    pub(crate) pid: i32,
+    pub(crate) pidfd: OwnedFd,
+}
+
+/// What an init is told.
+pub(crate) struct Launch<'a> {
+    pub(crate) steps: &'a [Step],
+    pub(crate) descriptors: Vec<(Role, OwnedFd)>,
+    pub(crate) state: serde_json::Value,
+}
+
+/// Does the steps that fall to the launching process.
+pub(crate) trait Errands {
+    /// Does one step. `pid` is the process that the step is about.
+    fn run(&mut self, step: &Step, pid: i32) -> Result<(), Error>;
+    /// The container's process exists.
+    fn born(&mut self, born: &Born) -> Result<(), Error>;
+}
+
+/// Has an init carry steps out up to the point where its process waits. If anything fails, no process is left.
+pub(crate) fn launch(
+    launcher: &Launcher,
+    launch: Launch<'_>,
+    errands: &mut dyn Errands,
+) -> Result<Born, Error> {
+    let (mut child, socket) = launcher.spawn()?;
+    let mut born = None;
+    let result = converse(&socket, &mut child, launch, errands, &mut born);
+    drop(socket);
+    match (result, born) {
+        (Ok(()), Some(born)) => {
+            let _ = child.wait();
+            Ok(born)
+        }
+        (result, born) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            born.iter().for_each(end);
+            Err(result
+                .err()
+                .unwrap_or_else(|| Error::new(ErrorKind::System, "the init made no process")))
+        }
+    }
+}
+
+/// Kills a process and waits until it is gone.
+pub(crate) fn end(born: &Born) {
+    let _ = pidfd_send_signal(&born.pidfd, Signal::KILL);
+    let _ = waitid(WaitId::PidFd(born.pidfd.as_fd()), WaitIdOptions::EXITED);
+}
+
+fn converse(
+    socket: &UnixStream,
+    child: &mut Child,
+    launch: Launch<'_>,
+    errands: &mut dyn Errands,
+    born: &mut Option<Born>,
+) -> Result<(), Error> {
+    let failed = || "talk to the init";
+    let roles = launch.descriptors.iter().map(|(role, _)| *role).collect();
+    let order = Order { steps: launch.steps.to_vec(), descriptors: roles, state: launch.state };
+    let handles: Vec<_> =
+        launch.descriptors.iter().map(|(_, descriptor)| descriptor.as_fd()).collect();
+    wire::send(socket, &order, &handles).map_err(Error::system(failed()))?;
+    drop(handles);
+    drop(launch.descriptors);
+    let mut pid = i32::try_from(child.id()).unwrap_or_default();
+    loop {
+        let message = wire::receive(socket).map_err(Error::system(failed()))?;
+        let Some((report, mut descriptors)) = message else {
+            return Err(Error::new(ErrorKind::System, "the init ended without a word"));
+        };
+        match report {
+            Report::Ready => return Ok(()),
+            Report::Failed(failure) => return Err(step_error(launch.steps, &failure)),
+            Report::Born { pid: new } => {
+                let pidfd = descriptors
+                    .pop()
+                    .ok_or_else(|| Error::new(ErrorKind::System, "the init sent no pidfd"))?;
+                pid = new;
+                errands.born(born.insert(Born { pid, pidfd }))?;
+            }
+            Report::Do { step } => {
+                let Some(step) = launch.steps.get(step) else {
+                    return Err(Error::new(
+                        ErrorKind::System,
+                        "the init asked for a step that is not planned",
+                    ));
+                };
+                if let Err(error) = errands.run(step, pid) {
+                    let _ = wire::send(socket, &Answer::Stop, &[]);
+                    return Err(error);
+                }
+            }
+        }
+        wire::send(socket, &Answer::Done, &[]).map_err(Error::system(failed()))?;
+    }
+}
+
+/// The error of a step: its words, what is known beyond them, and the kernel's reason.
+pub(crate) fn step_error(steps: &[Step], failure: &Failure) -> Error {
+    let step = steps.get(failure.step);
+    let mut doing = step.map_or_else(|| "an unknown step".into(), Step::to_string);
+    if let Some(detail) = &failure.detail {
+        doing = format!("{doing}: {detail}");
+    }
+    let kind = if matches!(step, Some(Step::Hooks(_))) { ErrorKind::Hook } else { ErrorKind::Step };
+    match failure.errno {
+        Some(errno) => Error::because(kind, doing, io::Error::from_raw_os_error(errno)),
+        None => Error::new(kind, doing),
+    }
+}

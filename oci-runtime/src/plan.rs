@@ -1,0 +1,162 @@
+//! From a specification and a host to the list of everything that will be done, or every reason why not.
+
+mod cgroup;
+mod check;
+mod devices;
+mod display;
+mod filesystem;
+mod hooks;
+mod identity;
+mod mounts;
+mod namespaces;
+mod options;
+mod refusal;
+mod seccomp;
+mod step;
+
+use serde::{Deserialize, Serialize};
+
+pub use refusal::{Refusal, Refusals};
+pub(crate) use step::*;
+
+use crate::{Bundle, Host, Spec};
+
+/// Everything that making and starting a container will do, in order.
+///
+/// A plan is pure data: it is made without privileges on any system, printed as a numbered list, and compared as
+/// JSON. The init carries it out and decides nothing.
+///
+/// ```
+/// use oci_runtime::{Bundle, Host, Plan, Spec};
+///
+/// let spec: Spec = oci_image::json::from_slice(br#"{
+///     "ociVersion": "1.0.2",
+///     "root": { "path": "rootfs" },
+///     "process": { "args": ["sh"], "cwd": "/", "user": { "uid": 0, "gid": 0 } },
+///     "mounts": [{ "destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid"] }],
+///     "linux": { "namespaces": [{ "type": "mount" }, { "type": "pid" }] }
+/// }"#)?;
+/// let bundle = Bundle::new("/bundle", spec);
+/// let plan = Plan::new(bundle.spec(), &bundle, &Host::typical())?;
+/// assert!(plan.to_string().contains("mount proc on /proc (nosuid)"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub(crate) steps: Vec<Step>,
+    /// Hooks that run when the plan has been carried out: after the start, and after the deletion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) later: Vec<Hooks>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Plans the container that `spec` asks for on `host`; relative paths begin at the bundle's directory.
+    ///
+    /// # Errors
+    /// Every reason why the specification cannot be carried out there.
+    pub fn new(spec: &Spec, bundle: &Bundle, host: &Host) -> Result<Self, Refusals> {
+        let mut planner = Planner::new(spec, bundle, host);
+        planner.plan();
+        planner.finish()
+    }
+
+    /// The steps as text, one a line.
+    pub fn steps(&self) -> impl ExactSizeIterator<Item = String> + '_ {
+        self.steps.iter().map(Step::to_string)
+    }
+
+    /// What the specification asks for and does not get, where the specification wants a warning and no error.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+/// Collects steps and refusals.
+pub(crate) struct Planner<'a> {
+    spec: &'a Spec,
+    bundle: &'a Bundle,
+    host: &'a Host,
+    steps: Vec<Step>,
+    refusals: Vec<Refusal>,
+    warnings: Vec<String>,
+    /// Mounts to be opened before they are attached.
+    trees: Vec<OpenTree>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(spec: &'a Spec, bundle: &'a Bundle, host: &'a Host) -> Self {
+        Self {
+            spec,
+            bundle,
+            host,
+            steps: Vec::new(),
+            refusals: Vec::new(),
+            warnings: Vec::new(),
+            trees: Vec::new(),
+        }
+    }
+
+    /// The order of a container's making. Each part adds its steps.
+    fn plan(&mut self) {
+        self.check();
+        self.cgroup();
+        self.oom_score();
+        let mounts = self.filesystem();
+        let trees = std::mem::take(&mut self.trees);
+        let opened = trees.into_iter().map(Step::OpenTree);
+        // Who may mount on the host takes hold of it as the host's user, before ids and rights change. Who may not
+        // gets the right only in a mount namespace of his own.
+        let early = self.host.is_privileged();
+        if early {
+            self.steps.extend(opened.clone());
+        }
+        self.namespaces();
+        if !early {
+            self.steps.extend(opened);
+        }
+        self.steps.extend(mounts);
+        self.process();
+    }
+
+    fn finish(self) -> Result<Plan, Refusals> {
+        if self.refusals.is_empty() {
+            let later = hooks::later(self.spec);
+            Ok(Plan { steps: self.steps, later, warnings: self.warnings })
+        } else {
+            Err(Refusals::new(self.refusals))
+        }
+    }
+
+    /// Notes a reason why not; `pointer` is the JSON pointer of what is refused.
+    fn refuse(&mut self, pointer: impl Into<String>, reason: impl Into<String>) {
+        self.refusals.push(Refusal::new(pointer, reason));
+    }
+
+    fn warn(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
+    }
+
+    /// Plans to take hold of a path of the host. Returns its number.
+    fn open_tree(
+        &mut self,
+        source: std::path::PathBuf,
+        recursive: bool,
+        idmap: Option<Idmap>,
+    ) -> usize {
+        let id = self.trees.len();
+        let propagation = (!self.is_shared())
+            .then_some(Propagation { kind: PropagationKind::Slave, recursive: true });
+        self.trees.push(OpenTree { id, source, recursive, propagation, idmap });
+        id
+    }
+
+    /// The Linux section; an absent one reads as empty.
+    fn linux(&self) -> std::borrow::Cow<'a, crate::spec::Linux> {
+        self.spec.linux.as_ref().map_or_else(
+            || std::borrow::Cow::Owned(crate::spec::Linux::new()),
+            std::borrow::Cow::Borrowed,
+        )
+    }
+}

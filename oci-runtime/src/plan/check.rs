@@ -1,0 +1,123 @@
+//! What is asked for and cannot be had: each is refused by name.
+
+use std::collections::BTreeSet;
+
+use super::Planner;
+
+impl Planner<'_> {
+    /// Refuses what no other part of the plan looks at.
+    pub(super) fn check(&mut self) {
+        if !self.host.missing_system_calls.is_empty() {
+            let missing = self.host.missing_system_calls.join("`, `");
+            self.refuse(
+                "",
+                format!("kernel {} lacks `{missing}`; Linux 5.12 has them", self.host.kernel),
+            );
+        }
+        let spec = self.spec;
+        for (pointer, there) in [
+            ("/solaris", spec.solaris.is_some()),
+            ("/windows", spec.windows.is_some()),
+            ("/vm", spec.vm.is_some()),
+            ("/zos", spec.zos.is_some()),
+            ("/freebsd", spec.freebsd.is_some()),
+        ] {
+            if there {
+                self.refuse(pointer, "this is for another platform than Linux");
+            }
+        }
+        if spec.annotations.keys().any(String::is_empty) {
+            self.refuse("/annotations", "a key is empty");
+        }
+        self.check_linux();
+        self.check_process();
+        self.check_hooks();
+    }
+
+    fn check_linux(&mut self) {
+        let linux = self.linux();
+        for (pointer, there, reason) in [
+            ("/linux/intelRdt", linux.intel_rdt.is_some(), "resctrl is not supported"),
+            (
+                "/linux/netDevices",
+                !linux.net_devices.is_empty(),
+                "moving network devices is not supported",
+            ),
+            (
+                "/linux/mountLabel",
+                linux.mount_label.as_ref().is_some_and(|label| !label.is_empty()),
+                "SELinux labels are not supported",
+            ),
+        ] {
+            if there {
+                self.refuse(pointer, reason);
+            }
+        }
+        let flags = linux.personality.as_ref().map(|personality| personality.flags.len());
+        if flags.unwrap_or_default() > 0 {
+            self.refuse("/linux/personality/flags", "the specification defines none");
+        }
+        for (member, paths) in
+            [("maskedPaths", &linux.masked_paths), ("readonlyPaths", &linux.readonly_paths)]
+        {
+            for (index, path) in paths.iter().enumerate() {
+                self.demand_absolute(&format!("/linux/{member}/{index}"), path);
+            }
+        }
+    }
+
+    fn check_process(&mut self) {
+        let Some(process) = &self.spec.process else { return };
+        for (pointer, label) in [
+            ("/process/apparmorProfile", &process.apparmor_profile),
+            ("/process/selinuxLabel", &process.selinux_label),
+        ] {
+            if label.as_ref().is_some_and(|label| !label.is_empty()) {
+                self.refuse(pointer, "security labels are not supported");
+            }
+        }
+        if process.args.is_empty() {
+            self.refuse("/process/args", "there is no program to run");
+        }
+        self.demand_absolute("/process/cwd", &process.cwd);
+        let texts = process.args.iter().chain(&process.env).chain([&process.cwd]);
+        if texts.into_iter().any(|text| text.contains('\0')) {
+            self.refuse(
+                "/process",
+                "a NUL is in an argument, in the environment or in the working directory",
+            );
+        }
+        let mut seen = BTreeSet::new();
+        for (index, rlimit) in process.rlimits.iter().enumerate() {
+            let pointer = format!("/process/rlimits/{index}");
+            let word = rlimit.r#type.as_str();
+            if !seen.insert(word) {
+                self.refuse(&pointer, format!("`{word}` stands twice"));
+            }
+            if rlimit.soft > rlimit.hard {
+                self.refuse(&pointer, format!("the soft limit of `{word}` is above the hard one"));
+            }
+        }
+    }
+
+    fn check_hooks(&mut self) {
+        for hooks in super::hooks::all(self.spec) {
+            for (index, hook) in hooks.1.iter().enumerate() {
+                let pointer = format!("/hooks/{}/{index}", hooks.0.word());
+                self.demand_absolute(&format!("{pointer}/path"), &hook.path);
+                if hook.timeout.is_some_and(|seconds| seconds <= 0) {
+                    self.refuse(format!("{pointer}/timeout"), "it is not above 0");
+                }
+            }
+        }
+    }
+
+    /// Refuses a path that is not absolute, or is none.
+    pub(super) fn demand_absolute(&mut self, pointer: &str, path: &str) {
+        if !path.starts_with('/') {
+            self.refuse(pointer, format!("`{path}` is not absolute"));
+        } else if path.contains('\0') {
+            self.refuse(pointer, "a NUL is in the path");
+        }
+    }
+}

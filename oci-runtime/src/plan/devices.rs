@@ -1,0 +1,150 @@
+//! Device nodes and the links that programs expect beside them.
+
+use super::{Device, DeviceKind, DeviceRule, Planner, Step};
+use crate::spec::linux;
+
+/// The devices that every container has: path, major, minor.
+const DEFAULT: [(&str, u32, u32); 6] = [
+    ("/dev/null", 1, 3),
+    ("/dev/zero", 1, 5),
+    ("/dev/full", 1, 7),
+    ("/dev/random", 1, 8),
+    ("/dev/urandom", 1, 9),
+    ("/dev/tty", 5, 0),
+];
+
+/// Links beneath `/dev` and where they lead.
+const LINKS: [(&str, &str); 4] = [
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"),
+];
+
+impl Planner<'_> {
+    /// The steps that make devices and links.
+    pub(super) fn devices(&mut self) -> Vec<Step> {
+        const MKNOD: u32 = 27;
+        let bind = self.has_user_namespace() || !self.host.has_capability(MKNOD);
+        let spec = self.spec;
+        let is_dev = |path: &str| path.trim_end_matches('/') == "/dev";
+        // A `/dev` of the host has its devices, and nothing is to be made in it.
+        let host_dev = spec.mounts.iter().any(|mount| {
+            is_dev(&mount.destination)
+                && (mount.options.iter().any(|word| word == "bind" || word == "rbind")
+                    || matches!(mount.r#type.as_deref(), Some("bind" | "rbind")))
+        });
+        let own = self.own_devices(bind);
+        let mut steps = Vec::new();
+        if !host_dev {
+            for (path, major, minor) in DEFAULT {
+                if !own.iter().any(|device| device.path == path) {
+                    let kind = DeviceKind::Character;
+                    let device = Device {
+                        path: path.into(),
+                        kind,
+                        major,
+                        minor,
+                        mode: 0o666,
+                        uid: 0,
+                        gid: 0,
+                        bind,
+                    };
+                    steps.push(Step::Device(device));
+                }
+            }
+        }
+        steps.extend(own.into_iter().map(Step::Device));
+        if !host_dev {
+            let link =
+                |path: &str, target: &str| Step::Link { path: path.into(), target: target.into() };
+            steps.extend(LINKS.iter().map(|(path, target)| link(path, target)));
+            if spec.mounts.iter().any(|mount| mount.r#type.as_deref() == Some("devpts")) {
+                steps.push(link("/dev/ptmx", "pts/ptmx"));
+            }
+        }
+        steps
+    }
+
+    fn own_devices(&mut self, bind: bool) -> Vec<Device> {
+        let linux = self.linux();
+        let mut devices = Vec::new();
+        for (index, device) in linux.devices.iter().enumerate() {
+            let pointer = format!("/linux/devices/{index}");
+            self.demand_absolute(&format!("{pointer}/path"), &device.path);
+            let kind = match &device.r#type {
+                linux::DeviceType::Char | linux::DeviceType::UnbufferedChar => {
+                    DeviceKind::Character
+                }
+                linux::DeviceType::Block => DeviceKind::Block,
+                linux::DeviceType::Fifo => DeviceKind::Fifo,
+                other => {
+                    self.refuse(&pointer, format!("`{}` is no type of device", other.as_str()));
+                    continue;
+                }
+            };
+            let number = |number: Option<i64>| u32::try_from(number.unwrap_or_default()).ok();
+            let (Some(major), Some(minor)) = (number(device.major), number(device.minor)) else {
+                self.refuse(&pointer, "a device number is negative or too large");
+                continue;
+            };
+            if kind != DeviceKind::Fifo && (device.major.is_none() || device.minor.is_none()) {
+                self.refuse(&pointer, "a device needs a major and a minor number");
+            }
+            devices.push(Device {
+                path: device.path.clone(),
+                kind,
+                major,
+                minor,
+                mode: device.file_mode.unwrap_or(0o666) & 0o7777,
+                uid: device.uid.unwrap_or_default(),
+                gid: device.gid.unwrap_or_default(),
+                bind: bind && kind != DeviceKind::Fifo,
+            });
+        }
+        devices
+    }
+
+    /// The rules for devices, with those that every container needs added at the end.
+    pub(super) fn device_rules(&mut self, rules: &[linux::DeviceRule]) -> Vec<DeviceRule> {
+        if rules.is_empty() {
+            return Vec::new();
+        }
+        let mut planned = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            let pointer = format!("/linux/resources/devices/{index}");
+            let kind = match &rule.r#type {
+                None | Some(linux::DeviceType::All) => 'a',
+                Some(linux::DeviceType::Block) => 'b',
+                Some(linux::DeviceType::Char) => 'c',
+                Some(other) => {
+                    self.refuse(
+                        &pointer,
+                        format!("`{}` is no type of device for a rule", other.as_str()),
+                    );
+                    continue;
+                }
+            };
+            let access = rule.access.clone().unwrap_or_else(|| "rwm".into());
+            if access.is_empty() || access.chars().any(|letter| !"rwm".contains(letter)) {
+                self.refuse(&pointer, format!("access `{access}` is not made of `r`, `w` and `m`"));
+            }
+            // Go writes -1 for any number.
+            let number = |number: Option<i64>| number.and_then(|number| u32::try_from(number).ok());
+            let (major, minor) = (number(rule.major), number(rule.minor));
+            planned.push(DeviceRule { allow: rule.allow, kind, major, minor, access });
+        }
+        let mut allow = |kind, major, minor, access: &str| {
+            planned.push(DeviceRule { allow: true, kind, major, minor, access: access.into() });
+        };
+        allow('c', None, None, "m");
+        allow('b', None, None, "m");
+        for (_, major, minor) in DEFAULT {
+            allow('c', Some(major), Some(minor), "rwm");
+        }
+        // Terminals and their multiplexer.
+        allow('c', Some(136), None, "rwm");
+        allow('c', Some(5), Some(2), "rwm");
+        planned
+    }
+}

@@ -1,0 +1,134 @@
+//! What the container's process does to the mounts of its namespace.
+
+use super::options::propagation;
+use super::{HookKind, Namespace, Planner, Propagation, PropagationKind, Step};
+
+impl Planner<'_> {
+    /// Whether mounts of the container are to spread to the host.
+    pub(super) fn is_shared(&self) -> bool {
+        self.root_propagation()
+            .is_some_and(|propagation| propagation.kind == PropagationKind::Shared)
+    }
+
+    fn root_propagation(&self) -> Option<Propagation> {
+        let linux = self.linux();
+        let word = linux.rootfs_propagation.as_ref()?;
+        propagation(word.as_str())
+    }
+
+    /// The steps from the mount table of the host to that of the container.
+    pub(super) fn filesystem(&mut self) -> Vec<Step> {
+        let Some(root) = &self.spec.root else {
+            self.refuse("/root", "there is no root filesystem");
+            return Vec::new();
+        };
+        let path = self.bundle.dir().join(&root.path);
+        let linux = self.linux();
+        let word = linux
+            .rootfs_propagation
+            .as_ref()
+            .map(|word| word.as_str())
+            .filter(|word| !word.is_empty());
+        let asked = self.root_propagation();
+        if let (Some(word), None) = (word, asked) {
+            self.refuse("/linux/rootfsPropagation", format!("`{word}` is no way to spread mounts"));
+        }
+        let tree = self.open_tree(path.clone(), true, None);
+        let mut steps = if self.is_shared() {
+            // Pivoting wants a parent that spreads nothing; all other mounts keep their ties to the host.
+            let private = Propagation { kind: PropagationKind::Private, recursive: false };
+            vec![Step::Propagation(private), Step::Root { tree, path: "/".into() }]
+        } else {
+            let private = asked.is_some_and(|asked| asked.kind == PropagationKind::Private);
+            let kind = if private { PropagationKind::Private } else { PropagationKind::Slave };
+            vec![
+                Step::Propagation(Propagation { kind, recursive: true }),
+                Step::Root { tree, path },
+            ]
+        };
+        steps.extend(self.mounts());
+        steps.extend(self.devices());
+        if let Some(process) = &self.spec.process {
+            steps.push(Step::MakeDirectory(process.cwd.clone()));
+        }
+        steps.extend(self.hooks(&[
+            HookKind::Prestart,
+            HookKind::CreateRuntime,
+            HookKind::CreateContainer,
+        ]));
+        steps.extend(self.sysctls());
+        steps.extend(self.terminal());
+        steps.extend(linux.masked_paths.iter().cloned().map(Step::Mask));
+        steps.extend(linux.readonly_paths.iter().cloned().map(Step::ReadOnlyPath));
+        if root.readonly == Some(true) {
+            steps.push(Step::ReadOnlyRoot);
+        }
+        steps.push(Step::PivotRoot);
+        steps.extend(asked.map(Step::RootPropagation));
+        steps
+    }
+
+    /// Kernel parameters, if they belong to namespaces that are the container's own.
+    fn sysctls(&mut self) -> Vec<Step> {
+        let linux = self.linux();
+        let mut steps = Vec::new();
+        for (key, value) in &linux.sysctl {
+            let pointer = format!("/linux/sysctl/{key}");
+            // Words may be parted by slashes too: then dots belong to the words.
+            let key = if key.find('/') < key.find('.') && key.contains('/') {
+                key.replace('.', "\u{1}").replace('/', ".").replace('\u{1}', "/")
+            } else {
+                key.clone()
+            };
+            match owner(&key) {
+                Some(space) if self.spaces().contains_key(&space) => {}
+                Some(space) => {
+                    let word = space.word();
+                    self.refuse(
+                        &pointer,
+                        format!("it would change the host: the container has no {word} namespace"),
+                    );
+                }
+                None => self.refuse(
+                    &pointer,
+                    "it belongs to no namespace: setting it would change the host",
+                ),
+            }
+            steps.push(Step::Sysctl { key, value: value.clone() });
+        }
+        steps
+    }
+
+    fn terminal(&mut self) -> Option<Step> {
+        let process =
+            self.spec.process.as_ref().filter(|process| process.terminal == Some(true))?;
+        let side = |side: u64| u16::try_from(side).unwrap_or(u16::MAX);
+        let size = process.console_size.as_ref();
+        Some(Step::Terminal {
+            height: size.map(|size| side(size.height)),
+            width: size.map(|size| side(size.width)),
+        })
+    }
+}
+
+/// The namespace that a kernel parameter belongs to.
+fn owner(key: &str) -> Option<Namespace> {
+    const IPC: [&str; 9] = [
+        "kernel.msgmax",
+        "kernel.msgmnb",
+        "kernel.msgmni",
+        "kernel.sem",
+        "kernel.shmall",
+        "kernel.shmmax",
+        "kernel.shmmni",
+        "kernel.shm_rmid_forced",
+        "kernel.msg_next_id",
+    ];
+    match key {
+        "kernel.domainname" | "kernel.hostname" => Some(Namespace::Uts),
+        _ if key.starts_with("net.") => Some(Namespace::Network),
+        _ if IPC.contains(&key) || key.starts_with("fs.mqueue.") => Some(Namespace::Ipc),
+        _ if key.starts_with("user.") => Some(Namespace::User),
+        _ => None,
+    }
+}

@@ -1,0 +1,302 @@
+//! The entries of `mounts`.
+
+use super::namespaces::maps;
+use super::options::Options;
+use super::{Attribute, Idmap, Mount, Namespace, Planner, Source, Step};
+use crate::spec;
+
+/// The filesystems whose files are believed: their targets must be plain directories.
+const BELIEVED: [&str; 2] = ["proc", "sysfs"];
+
+impl Planner<'_> {
+    /// The steps that mount the entries, in order.
+    pub(super) fn mounts(&mut self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let spec = self.spec;
+        for (index, entry) in spec.mounts.iter().enumerate() {
+            let pointer = format!("/mounts/{index}");
+            steps.extend(self.mount(&pointer, entry).into_iter().map(Step::Mount));
+        }
+        steps
+    }
+
+    fn mount(&mut self, pointer: &str, entry: &spec::Mount) -> Vec<Mount> {
+        let options = Options::parse(&entry.options);
+        let target = format!("/{}", entry.destination.trim_start_matches('/'));
+        if entry.destination.is_empty() || entry.destination.contains('\0') {
+            self.refuse(pointer, "the destination is empty or has a NUL in it");
+            return Vec::new();
+        }
+        if target.split('/').all(|part| matches!(part, "" | "." | "..")) && !options.remount {
+            self.refuse(
+                format!("{pointer}/destination"),
+                "the root filesystem cannot be mounted over",
+            );
+            return Vec::new();
+        }
+        for word in &options.unsupported {
+            self.refuse(format!("{pointer}/options"), format!("option `{word}` is not supported"));
+        }
+        let kind = entry.r#type.as_deref().unwrap_or_default();
+        if options.remount {
+            return vec![remount(target, options)];
+        }
+        if options.bind || matches!(kind, "bind" | "rbind") {
+            return self
+                .bind(pointer, entry, target, options, kind == "rbind")
+                .into_iter()
+                .collect();
+        }
+        if options.idmap.is_some()
+            || !entry.uid_mappings.is_empty()
+            || !entry.gid_mappings.is_empty()
+        {
+            self.refuse(pointer, "ids can be mapped on bind mounts only");
+        }
+        match kind {
+            "" | "none" => {
+                self.refuse(
+                    pointer,
+                    "there is neither a type nor `bind` or `remount` among the options",
+                );
+                Vec::new()
+            }
+            "cgroup" => self.cgroup_mounts(pointer, &target, options),
+            _ => {
+                self.check_filesystem(pointer, kind, &options);
+                vec![filesystem(kind, entry.source.as_deref(), target, options)]
+            }
+        }
+    }
+
+    /// Mounts a file or directory of the host.
+    fn bind(
+        &mut self,
+        pointer: &str,
+        entry: &spec::Mount,
+        target: String,
+        options: Options,
+        recursive: bool,
+    ) -> Option<Mount> {
+        let Some(source) = entry.source.as_deref().filter(|source| !source.is_empty()) else {
+            self.refuse(pointer, "a bind mount needs a source");
+            return None;
+        };
+        for word in options.data.iter().chain(&options.superblock) {
+            self.refuse(
+                format!("{pointer}/options"),
+                format!("option `{word}` means nothing for a bind mount"),
+            );
+        }
+        let path = self.bundle.dir().join(source);
+        let idmap = self.idmap(pointer, entry, &options);
+        let id = self.open_tree(path.clone(), recursive || options.recursive_bind, idmap);
+        Some(Mount {
+            source: Source::Tree { id, path },
+            target,
+            change: options.change,
+            recursive_change: options.recursive_change,
+            propagation: options.propagation,
+        })
+    }
+
+    fn idmap(&mut self, pointer: &str, entry: &spec::Mount, options: &Options) -> Option<Idmap> {
+        let explicit = !entry.uid_mappings.is_empty() || !entry.gid_mappings.is_empty();
+        if options.idmap.is_none() && !explicit {
+            return None;
+        }
+        if entry.uid_mappings.is_empty() != entry.gid_mappings.is_empty() {
+            self.refuse(pointer, "uidMappings and gidMappings come together");
+        }
+        if !self.host.is_privileged() {
+            self.refuse(pointer, "the caller may not map the ids of a mount");
+        }
+        let linux = self.linux();
+        let (uids, gids) = if explicit {
+            (&entry.uid_mappings, &entry.gid_mappings)
+        } else {
+            if linux.uid_mappings.is_empty() || linux.gid_mappings.is_empty() {
+                self.refuse(
+                    pointer,
+                    "an id mapping is asked for, and neither the mount nor the container has one",
+                );
+                return None;
+            }
+            (&linux.uid_mappings, &linux.gid_mappings)
+        };
+        Some(Idmap {
+            uids: self.ranges(&format!("{pointer}/uidMappings"), uids),
+            gids: self.ranges(&format!("{pointer}/gidMappings"), gids),
+            recursive: options.idmap == Some(true),
+        })
+    }
+
+    /// What the kernel refuses in a user namespace, said before it does.
+    fn check_filesystem(&mut self, pointer: &str, kind: &str, options: &Options) {
+        if options.superblock.iter().any(|word| word == "iversion") {
+            self.refuse(format!("{pointer}/options"), "option `iversion` is not supported");
+        }
+        if !self.has_user_namespace() {
+            return;
+        }
+        for (filesystem, space) in [
+            ("proc", Namespace::Pid),
+            ("sysfs", Namespace::Network),
+            ("mqueue", Namespace::Ipc),
+            ("cgroup2", Namespace::Cgroup),
+        ] {
+            if kind == filesystem && !self.spaces().contains_key(&space) {
+                let word = space.word();
+                self.refuse(
+                    pointer,
+                    format!("in a user namespace, {kind} needs a {word} namespace of its own"),
+                );
+            }
+        }
+        let linux = self.linux();
+        for (key, member, mappings) in [
+            ("uid", "uidMappings", &linux.uid_mappings),
+            ("gid", "gidMappings", &linux.gid_mappings),
+        ] {
+            if mappings.is_empty() {
+                continue;
+            }
+            let ranges: Vec<_> = mappings
+                .iter()
+                .map(|map| super::IdRange {
+                    inside: map.container_id,
+                    outside: map.host_id,
+                    size: map.size,
+                })
+                .collect();
+            let ids = options
+                .data
+                .iter()
+                .filter_map(|word| word.strip_prefix(key)?.strip_prefix('=')?.parse().ok());
+            for id in ids {
+                if !maps(&ranges, id) {
+                    let reason = format!("option `{key}={id}`: the id is not in `{member}`");
+                    self.refuse(format!("{pointer}/options"), reason);
+                }
+            }
+        }
+    }
+
+    /// The control groups, as the host mounts them.
+    fn cgroup_mounts(&mut self, pointer: &str, target: &str, options: Options) -> Vec<Mount> {
+        let own_space = self.is_new(Namespace::Cgroup);
+        let hierarchies = self.host.cgroups.hierarchies.clone();
+        if hierarchies.is_empty() {
+            self.refuse(pointer, "no control groups are mounted on the host");
+            return Vec::new();
+        }
+        if !own_space && self.has_user_namespace() {
+            self.refuse(
+                pointer,
+                "in a user namespace, control groups need a cgroup namespace of their own",
+            );
+        }
+        if !own_space {
+            return self.cgroup_binds(target, &options);
+        }
+        if let [only] = hierarchies.as_slice()
+            && only.controllers.is_empty()
+        {
+            return vec![filesystem("cgroup2", Some("cgroup"), target.into(), options)];
+        }
+        let mut mounts = vec![shelf(target)];
+        for hierarchy in &hierarchies {
+            let name =
+                hierarchy.mount.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let mut options = options.clone();
+            let kind = if hierarchy.controllers.is_empty() { "cgroup2" } else { "cgroup" };
+            options.data = hierarchy.controllers.clone();
+            if hierarchy.controllers.iter().any(|controller| controller.starts_with("name=")) {
+                options.data.insert(0, "none".into());
+            }
+            mounts.push(filesystem(kind, Some("cgroup"), format!("{target}/{name}"), options));
+        }
+        mounts.push(seal(target, &options));
+        mounts
+    }
+
+    /// Without a namespace the host's own mounts are shown, read-only unless the container may make groups.
+    fn cgroup_binds(&mut self, target: &str, options: &Options) -> Vec<Mount> {
+        let hierarchies = self.host.cgroups.hierarchies.clone();
+        let single = hierarchies.len() == 1;
+        let mut mounts = if single { Vec::new() } else { vec![shelf(target)] };
+        for hierarchy in hierarchies {
+            let name =
+                hierarchy.mount.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let id = self.open_tree(hierarchy.mount.clone(), false, None);
+            mounts.push(Mount {
+                source: Source::Tree { id, path: hierarchy.mount },
+                target: if single { target.into() } else { format!("{target}/{name}") },
+                change: options.change.clone(),
+                recursive_change: options.recursive_change.clone(),
+                propagation: options.propagation,
+            });
+        }
+        if !single {
+            mounts.push(seal(target, options));
+        }
+        mounts
+    }
+}
+
+/// A directory in memory to hold the hierarchies.
+fn shelf(target: &str) -> Mount {
+    let options = Options {
+        data: vec!["mode=755".into()],
+        change: super::Change {
+            set: vec![Attribute::NoSuid, Attribute::NoDev, Attribute::NoExec],
+            clear: Vec::new(),
+        },
+        ..Options::default()
+    };
+    filesystem("tmpfs", Some("tmpfs"), target.into(), options)
+}
+
+/// Gives the holding directory the attributes asked for, now that it is filled.
+fn seal(target: &str, options: &Options) -> Mount {
+    let mut options = options.clone();
+    options.data.clear();
+    options.superblock.clear();
+    remount(target.into(), options)
+}
+
+fn remount(target: String, options: Options) -> Mount {
+    let words: Vec<String> = options.superblock.into_iter().chain(options.data).collect();
+    // With `bind`, or without words for it, the filesystem itself stays as it is.
+    let superblock = !options.bind && !words.is_empty();
+    Mount {
+        source: Source::Remount { superblock, options: words },
+        target,
+        change: options.change,
+        recursive_change: options.recursive_change,
+        propagation: options.propagation,
+    }
+}
+
+fn filesystem(kind: &str, source: Option<&str>, target: String, options: Options) -> Mount {
+    let mut words = options.superblock;
+    // A device is opened read-only too; a filesystem in memory must stay writable until it is filled.
+    if options.change.set.contains(&Attribute::Ro)
+        && source.is_some_and(|source| source.starts_with('/'))
+    {
+        words.push("ro".into());
+    }
+    words.extend(options.data);
+    Mount {
+        source: Source::Filesystem {
+            kind: kind.into(),
+            source: source.filter(|source| !source.is_empty()).map(String::from),
+            options: words,
+            plain_target: BELIEVED.contains(&kind),
+        },
+        target,
+        change: options.change,
+        recursive_change: options.recursive_change,
+        propagation: options.propagation,
+    }
+}

@@ -1,0 +1,289 @@
+//! Namespaces: which are new, which are joined, and who is who in a user namespace.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::{IdRange, MapIds, Namespace, Planner, Step, TimeOffset};
+use crate::spec::{IdMapping, linux};
+
+/// Lines of a mapping that the kernel takes.
+const MAX_LINES: usize = 340;
+
+impl Planner<'_> {
+    /// The namespaces of the specification: the path to join, or none for a new one.
+    pub(super) fn spaces(&self) -> BTreeMap<Namespace, Option<PathBuf>> {
+        self.linux()
+            .namespaces
+            .iter()
+            .filter_map(|space| {
+                Some((
+                    kind(&space.r#type)?,
+                    space.path.as_deref().filter(|path| !path.is_empty()).map(PathBuf::from),
+                ))
+            })
+            .collect()
+    }
+
+    /// Whether a namespace of this kind is made.
+    pub(super) fn is_new(&self, kind: Namespace) -> bool {
+        self.spaces().get(&kind).is_some_and(Option::is_none)
+    }
+
+    /// Whether the container is in another user namespace than the caller.
+    pub(super) fn has_user_namespace(&self) -> bool {
+        self.spaces().contains_key(&Namespace::User)
+    }
+
+    /// Adds the steps up to the process in its namespaces.
+    pub(super) fn namespaces(&mut self) {
+        self.check_namespaces();
+        let spaces = self.spaces();
+        let joined: Vec<Step> = spaces
+            .iter()
+            .filter(|(kind, _)| **kind != Namespace::User)
+            .filter_map(|(kind, path)| Some(Step::Join { kind: *kind, path: path.clone()? }))
+            .collect();
+        let privileged = self.host.is_privileged();
+        if privileged {
+            self.steps.extend(joined.clone());
+        }
+        match spaces.get(&Namespace::User) {
+            Some(Some(path)) => {
+                self.steps.push(Step::Join { kind: Namespace::User, path: path.clone() });
+                self.steps.push(Step::BecomeRoot);
+            }
+            Some(None) => self.new_user_namespace(),
+            None => {}
+        }
+        if !privileged {
+            self.steps.extend(joined);
+        }
+        self.time_namespace();
+        let cloned =
+            spaces.iter().filter(|(_, path)| path.is_none()).map(|(kind, _)| *kind).filter(
+                |kind| !matches!(kind, Namespace::User | Namespace::Cgroup | Namespace::Time),
+            );
+        self.steps.push(Step::Clone(cloned.collect()));
+        if self.steps.iter().any(|step| matches!(step, Step::MakeCgroup(_))) {
+            self.steps.push(Step::EnterCgroup);
+        }
+        if self.is_new(Namespace::Cgroup) {
+            self.steps.push(Step::CgroupNamespace);
+        }
+        self.steps.push(Step::Session);
+        self.names();
+        if self.is_new(Namespace::Network) {
+            self.steps.push(Step::Loopback);
+        }
+    }
+
+    fn check_namespaces(&mut self) {
+        let linux = self.linux();
+        let mut seen = Vec::new();
+        for (index, space) in linux.namespaces.iter().enumerate() {
+            let pointer = format!("/linux/namespaces/{index}");
+            let Some(kind) = kind(&space.r#type) else {
+                self.refuse(
+                    pointer,
+                    format!("`{}` is no kind of namespace", space.r#type.as_str()),
+                );
+                continue;
+            };
+            if seen.contains(&kind) {
+                self.refuse(&pointer, format!("the kind `{}` stands twice", kind.word()));
+            }
+            seen.push(kind);
+            if !self.host.namespaces.iter().any(|name| name == kind.file()) {
+                self.refuse(&pointer, format!("the kernel has no {} namespaces", kind.word()));
+            }
+            if let Some(path) = space.path.as_deref().filter(|path| !path.is_empty()) {
+                self.demand_absolute(&format!("{pointer}/path"), path);
+            }
+        }
+        match self.spaces().get(&Namespace::Mount) {
+            None => self.refuse(
+                "/linux/namespaces",
+                "there is no mount namespace: mounts would change the host's",
+            ),
+            Some(Some(_)) => self.refuse(
+                "/linux/namespaces",
+                "making a container in a mount namespace of others is not supported",
+            ),
+            Some(None) => {}
+        }
+        if !self.has_user_namespace() && !self.host.is_privileged() {
+            self.refuse(
+                "/linux/namespaces",
+                format!("user {} needs a user namespace", self.host.uid),
+            );
+        }
+    }
+
+    fn new_user_namespace(&mut self) {
+        if let Some(reason) = self.host.no_user_namespaces.clone() {
+            self.refuse(
+                "/linux/namespaces",
+                format!("this kernel gives no user namespace: {reason}"),
+            );
+        }
+        let linux = self.linux();
+        let uids = self.ranges("/linux/uidMappings", &linux.uid_mappings);
+        let gids = self.ranges("/linux/gidMappings", &linux.gid_mappings);
+        self.steps.push(Step::NewUserNamespace);
+        let ids = self.map_ids(uids, gids);
+        let has_root = maps(&ids.uids, 0) && maps(&ids.gids, 0);
+        self.steps.push(Step::MapIds(ids));
+        if has_root {
+            self.steps.push(Step::BecomeRoot);
+        }
+    }
+
+    /// Reads a mapping and refuses what the kernel would refuse.
+    pub(super) fn ranges(&mut self, pointer: &str, mappings: &[IdMapping]) -> Vec<IdRange> {
+        let ranges: Vec<IdRange> = mappings
+            .iter()
+            .map(|mapping| IdRange {
+                inside: mapping.container_id,
+                outside: mapping.host_id,
+                size: mapping.size,
+            })
+            .collect();
+        if ranges.is_empty() {
+            self.refuse(pointer, "a user namespace needs a mapping");
+        }
+        if ranges.len() > MAX_LINES {
+            self.refuse(pointer, format!("the kernel takes {MAX_LINES} ranges at most"));
+        }
+        for (index, range) in ranges.iter().enumerate() {
+            let end = |first: u32| u64::from(first) + u64::from(range.size);
+            if range.size == 0 || end(range.inside) > 1 << 32 || end(range.outside) > 1 << 32 {
+                self.refuse(
+                    format!("{pointer}/{index}"),
+                    "the range is empty or runs over the last id",
+                );
+            }
+            let meets = |a: u32, b: u32, size: u32| {
+                u64::from(a) < u64::from(b) + u64::from(size) && u64::from(b) < end(a)
+            };
+            let overlaps = |other: &IdRange| {
+                meets(range.inside, other.inside, other.size)
+                    || meets(range.outside, other.outside, other.size)
+            };
+            if ranges.iter().take(index).any(overlaps) {
+                self.refuse(format!("{pointer}/{index}"), "the range overlaps another");
+            }
+        }
+        ranges
+    }
+
+    /// How the mapping comes into the kernel with the caller's rights.
+    fn map_ids(&mut self, uids: Vec<IdRange>, gids: Vec<IdRange>) -> MapIds {
+        const SETUID: u32 = 7;
+        const SETGID: u32 = 6;
+        let mut ids = MapIds { uids, gids, helpers: None, deny_setgroups: false };
+        if self.host.has_capability(SETUID) && self.host.has_capability(SETGID) {
+            return ids;
+        }
+        let own = |ranges: &[IdRange], id| matches!(ranges, [range] if range.outside == id && range.size == 1);
+        if own(&ids.uids, self.host.uid) && own(&ids.gids, self.host.gid) {
+            ids.deny_setgroups = true;
+            return ids;
+        }
+        let maps = self.host.id_maps.clone();
+        self.demand_subordinate(
+            "/linux/uidMappings",
+            &ids.uids,
+            self.host.uid,
+            &maps.subordinate_uids,
+        );
+        self.demand_subordinate(
+            "/linux/gidMappings",
+            &ids.gids,
+            self.host.gid,
+            &maps.subordinate_gids,
+        );
+        if maps.helpers.is_none() {
+            self.refuse(
+                "/linux/uidMappings",
+                "newuidmap and newgidmap are needed for more ids than the caller's own",
+            );
+        }
+        ids.helpers = maps.helpers;
+        ids
+    }
+
+    fn demand_subordinate(
+        &mut self,
+        pointer: &str,
+        ranges: &[IdRange],
+        own: u32,
+        granted: &[(u32, u32)],
+    ) {
+        for (index, range) in ranges.iter().enumerate() {
+            let is_own = range.outside == own && range.size == 1;
+            let is_granted = granted.iter().any(|(first, count)| {
+                range.outside >= *first
+                    && u64::from(range.outside) + u64::from(range.size)
+                        <= u64::from(*first) + u64::from(*count)
+            });
+            if !is_own && !is_granted {
+                let last = u64::from(range.outside) + u64::from(range.size) - 1;
+                self.refuse(
+                    format!("{pointer}/{index}"),
+                    format!(
+                        "ids {} to {last} are not granted to the caller as subordinate ids",
+                        range.outside
+                    ),
+                );
+            }
+        }
+    }
+
+    fn time_namespace(&mut self) {
+        let linux = self.linux();
+        let mut offsets = Vec::new();
+        for (clock, offset) in &linux.time_offsets {
+            if !matches!(clock.as_str(), "monotonic" | "boottime") {
+                self.refuse(format!("/linux/timeOffsets/{clock}"), "there is no such clock");
+            }
+            offsets.push(TimeOffset {
+                clock: clock.clone(),
+                seconds: offset.secs.unwrap_or_default(),
+                nanoseconds: offset.nanosecs.unwrap_or_default(),
+            });
+        }
+        if self.is_new(Namespace::Time) {
+            self.steps.push(Step::TimeNamespace(offsets));
+        } else if !offsets.is_empty() {
+            self.refuse("/linux/timeOffsets", "clocks can be set off in a new time namespace only");
+        }
+    }
+
+    fn names(&mut self) {
+        for (pointer, name, step) in [
+            ("/hostname", &self.spec.hostname, Step::Hostname as fn(String) -> Step),
+            ("/domainname", &self.spec.domainname, Step::Domainname),
+        ] {
+            let Some(name) = name.as_ref().filter(|name| !name.is_empty()) else { continue };
+            if !self.is_new(Namespace::Uts) {
+                self.refuse(pointer, "a name can be set in a new UTS namespace only");
+            }
+            if name.len() > 64 {
+                self.refuse(pointer, "the kernel takes 64 bytes at most");
+            }
+            self.steps.push(step(name.clone()));
+        }
+    }
+}
+
+/// Whether an id inside is mapped.
+pub(super) fn maps(ranges: &[IdRange], id: u32) -> bool {
+    ranges.iter().any(|range| {
+        id >= range.inside && u64::from(id) < u64::from(range.inside) + u64::from(range.size)
+    })
+}
+
+/// The kind of namespace of a word of the specification.
+pub(super) fn kind(kind: &linux::NamespaceType) -> Option<Namespace> {
+    Namespace::ALL.into_iter().find(|known| known.word() == kind.as_str())
+}

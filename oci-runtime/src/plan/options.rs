@@ -1,0 +1,113 @@
+//! The words of mount options.
+
+use super::{Attribute, Change, Propagation, PropagationKind};
+
+/// Mount options, understood.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Options {
+    pub(super) change: Change,
+    pub(super) recursive_change: Change,
+    pub(super) propagation: Option<Propagation>,
+    pub(super) bind: bool,
+    pub(super) recursive_bind: bool,
+    pub(super) remount: bool,
+    /// An id mapping is asked for; the value says whether beneath too.
+    pub(super) idmap: Option<bool>,
+    /// Words for the superblock.
+    pub(super) superblock: Vec<String>,
+    /// All else: for the filesystem.
+    pub(super) data: Vec<String>,
+    /// Words that are understood and cannot be carried out.
+    pub(super) unsupported: Vec<String>,
+}
+
+impl Options {
+    /// Reads the words in order; the later of two that contradict each other stands.
+    pub(super) fn parse(words: &[String]) -> Self {
+        let mut options = Self::default();
+        for word in words {
+            options.word(word);
+        }
+        options
+    }
+
+    fn word(&mut self, word: &str) {
+        if let Some((attribute, set)) = attribute(word) {
+            change(&mut self.change, attribute, set);
+        } else if let Some((attribute, set)) = word.strip_prefix('r').and_then(attribute) {
+            change(&mut self.recursive_change, attribute, set);
+        } else if let Some(propagation) = propagation(word) {
+            self.propagation = Some(propagation);
+        } else {
+            self.other(word);
+        }
+    }
+
+    fn other(&mut self, word: &str) {
+        match word {
+            "" | "defaults" | "loud" | "silent" => {}
+            "bind" => self.bind = true,
+            "rbind" => (self.bind, self.recursive_bind) = (true, true),
+            "remount" => self.remount = true,
+            "idmap" => self.idmap = Some(false),
+            "ridmap" => self.idmap = Some(true),
+            "async" => self.superblock.retain(|word| word != "sync"),
+            "nolazytime" => self.superblock.retain(|word| word != "lazytime"),
+            "nomand" => self.superblock.retain(|word| word != "mand"),
+            "noiversion" => self.superblock.retain(|word| word != "iversion"),
+            "sync" | "dirsync" | "lazytime" | "mand" | "iversion" => {
+                self.superblock.push(word.into())
+            }
+            "tmpcopyup" => self.unsupported.push(word.into()),
+            data => self.data.push(data.into()),
+        }
+    }
+}
+
+/// The attribute that a word sets or clears.
+fn attribute(word: &str) -> Option<(Attribute, bool)> {
+    Some(match word {
+        "ro" => (Attribute::Ro, true),
+        "rw" => (Attribute::Ro, false),
+        "nosuid" => (Attribute::NoSuid, true),
+        "suid" => (Attribute::NoSuid, false),
+        "nodev" => (Attribute::NoDev, true),
+        "dev" => (Attribute::NoDev, false),
+        "noexec" => (Attribute::NoExec, true),
+        "exec" => (Attribute::NoExec, false),
+        "nodiratime" => (Attribute::NoDirAtime, true),
+        "diratime" => (Attribute::NoDirAtime, false),
+        "nosymfollow" => (Attribute::NoSymFollow, true),
+        "symfollow" => (Attribute::NoSymFollow, false),
+        "noatime" => (Attribute::NoAtime, true),
+        "strictatime" => (Attribute::StrictAtime, true),
+        // Without the others, access times are relative: it is what the kernel does by itself.
+        "relatime" | "atime" | "norelatime" | "nostrictatime" => (Attribute::Relatime, true),
+        _ => return None,
+    })
+}
+
+fn change(change: &mut Change, attribute: Attribute, set: bool) {
+    let replaces = |other: &Attribute| {
+        *other == attribute || (attribute.is_access_time() && other.is_access_time())
+    };
+    change.set.retain(|other| !replaces(other));
+    change.clear.retain(|other| !replaces(other));
+    if set { change.set.push(attribute) } else { change.clear.push(attribute) }
+}
+
+/// How mounts spread, by the word.
+pub(super) fn propagation(word: &str) -> Option<Propagation> {
+    let (kind, recursive) = match word {
+        "shared" => (PropagationKind::Shared, false),
+        "rshared" => (PropagationKind::Shared, true),
+        "slave" => (PropagationKind::Slave, false),
+        "rslave" => (PropagationKind::Slave, true),
+        "private" => (PropagationKind::Private, false),
+        "rprivate" => (PropagationKind::Private, true),
+        "unbindable" => (PropagationKind::Unbindable, false),
+        "runbindable" => (PropagationKind::Unbindable, true),
+        _ => return None,
+    };
+    Some(Propagation { kind, recursive })
+}

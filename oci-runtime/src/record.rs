@@ -1,0 +1,240 @@
+//! What is kept about a container between calls and between processes.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use serde::{Deserialize, Serialize};
+
+use crate::cgroup::Cgroup;
+use crate::plan::Hooks;
+use crate::spec::{Spec, State, Status};
+use crate::{Error, ErrorKind};
+
+const RECORD: &str = "state.json";
+const CONFIG: &str = "config.json";
+const LOCK: &str = "lock";
+const START: &str = "start.sock";
+
+/// What is known about a container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) id: String,
+    pub(crate) oci_version: String,
+    pub(crate) bundle: PathBuf,
+    pub(crate) annotations: std::collections::BTreeMap<String, String>,
+    pub(crate) phase: Phase,
+    pub(crate) pid: Option<i32>,
+    /// When the process began, in the kernel's ticks: tells it from a later one of the same number.
+    pub(crate) begun: Option<u64>,
+    /// Pids of one boot mean nothing after the next.
+    pub(crate) boot: String,
+    pub(crate) has_program: bool,
+    pub(crate) cgroup: Cgroup,
+    pub(crate) later: Vec<Hooks>,
+    /// The wait status of the process, once somebody learned it.
+    pub(crate) exit: Option<i32>,
+}
+
+/// How far a container has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    /// It is being made, or whoever made it died.
+    #[default]
+    Creating,
+    /// It waits to be started.
+    Created,
+    /// It was started.
+    Started,
+}
+
+impl Record {
+    /// Notes the process.
+    pub(crate) fn born(&mut self, pid: i32) -> Result<(), Error> {
+        let system = Error::system(format!("look at process {pid}"));
+        self.begun = Some(begun(pid).map_err(system)?.0);
+        self.pid = Some(pid);
+        self.boot = boot();
+        Ok(())
+    }
+
+    /// A handle of the process, if it is alive and the same that was noted.
+    pub(crate) fn pidfd(&self) -> Option<OwnedFd> {
+        let pid = self.pid.filter(|_| self.boot == boot())?;
+        // First the handle, then the question: from then on the number cannot change its bearer.
+        let pidfd = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
+        let (begun, alive) = begun(pid).ok()?;
+        (Some(begun) == self.begun && alive).then_some(pidfd)
+    }
+
+    /// What the container is doing now.
+    pub(crate) fn status(&self) -> Status {
+        let alive = self.pidfd().is_some();
+        match self.phase {
+            // Who waits for the start is still the init.
+            Phase::Created if alive && self.is_init() => Status::Created,
+            Phase::Created | Phase::Started if !alive => Status::Stopped,
+            Phase::Created | Phase::Started if self.cgroup.is_frozen() => {
+                Status::Other("paused".into())
+            }
+            Phase::Created | Phase::Started => Status::Running,
+            Phase::Creating => Status::Creating,
+        }
+    }
+
+    fn is_init(&self) -> bool {
+        let path = format!("/proc/{}/cmdline", self.pid.unwrap_or_default());
+        fs::read(path).is_ok_and(|line| line.starts_with(crate::init::ARGUMENT.as_bytes()))
+    }
+
+    /// The state as the specification has it.
+    pub(crate) fn state_as(&self, status: Status) -> State {
+        let bundle = self.bundle.display().to_string();
+        let mut state = State::new(self.oci_version.clone(), self.id.clone(), status, bundle);
+        state.pid = self.pid.filter(|_| state.status != Status::Stopped).map(i64::from);
+        state.annotations = self.annotations.clone();
+        state
+    }
+}
+
+/// When a process began, and whether it is more than a corpse.
+fn begun(pid: i32) -> io::Result<(u64, bool)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name, in parentheses, may hold anything.
+    let mut fields = text.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+    let state = fields.next().unwrap_or_default();
+    let begun =
+        fields.nth(18).and_then(|field| field.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
+    Ok((begun, !matches!(state, "Z" | "X")))
+}
+
+fn boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().into()
+}
+
+/// The directory of one container, locked.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    dir: PathBuf,
+    _lock: File,
+    pub(crate) record: Record,
+}
+
+impl Entry {
+    /// Makes the directory of a new container.
+    pub(crate) fn create(runtime: &Path, record: Record) -> Result<Self, Error> {
+        let dir = runtime.join(&record.id);
+        match DirBuilder::new().mode(0o700).create(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(Error::new(
+                    ErrorKind::Id,
+                    format!("container `{}` exists already", record.id),
+                ));
+            }
+            result => result.map_err(Error::system(format!("make `{}`", dir.display())))?,
+        }
+        let lock = lock(&dir, &record.id)?;
+        let entry = Self { dir, _lock: lock, record };
+        entry.save()?;
+        Ok(entry)
+    }
+
+    /// Opens the directory of a container that exists, alone.
+    pub(crate) fn open(runtime: &Path, id: &str) -> Result<Self, Error> {
+        let dir = runtime.join(id);
+        let lock = lock(&dir, id)?;
+        let record = match read(&dir) {
+            Ok(record) => record,
+            // Whoever made it died before it could write.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && dir.exists() => {
+                Record { id: id.into(), ..Record::default() }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_found(id)),
+            Err(error) => {
+                return Err(Error::system(format!("read the state of container `{id}`"))(error));
+            }
+        };
+        Ok(Self { dir, _lock: lock, record })
+    }
+
+    /// Writes the record so that readers see the old one or the new one.
+    pub(crate) fn save(&self) -> Result<(), Error> {
+        self.write(RECORD, &serde_json::to_vec(&self.record).unwrap_or_default())
+    }
+
+    /// Keeps the specification: later changes of the bundle's do not matter.
+    pub(crate) fn save_spec(&self, spec: &Spec) -> Result<(), Error> {
+        let text = oci_image::json::to_vec(spec)
+            .map_err(|error| Error::because(ErrorKind::System, "write the specification", error))?;
+        self.write(CONFIG, &text)
+    }
+
+    fn write(&self, name: &str, text: &[u8]) -> Result<(), Error> {
+        let (new, path) = (self.dir.join(format!("{name}.new")), self.dir.join(name));
+        let write = || -> io::Result<()> {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&new)?;
+            file.write_all(text)?;
+            fs::rename(&new, &path)
+        };
+        write().map_err(Error::system(format!("write `{}`", path.display())))
+    }
+
+    /// Removes the directory.
+    pub(crate) fn remove(&self) -> Result<(), Error> {
+        match fs::remove_dir_all(&self.dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::system(format!("remove `{}`", self.dir.display()))(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Takes the lock of a container.
+fn lock(dir: &Path, id: &str) -> Result<File, Error> {
+    let open = || {
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join(LOCK))
+    };
+    let doing = || format!("lock container `{id}`");
+    let file = match open() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_found(id)),
+        file => file.map_err(Error::system(doing()))?,
+    };
+    file.lock().map_err(Error::system(doing()))?;
+    // While we waited, the container may have been deleted.
+    if dir.join(LOCK).exists() { Ok(file) } else { Err(not_found(id)) }
+}
+
+/// Reads a record without the lock: it is replaced whole.
+pub(crate) fn read(dir: &Path) -> io::Result<Record> {
+    Ok(serde_json::from_slice(&fs::read(dir.join(RECORD))?)?)
+}
+
+/// Reads the specification of a container.
+pub(crate) fn read_spec(dir: &Path, id: &str) -> Result<Spec, Error> {
+    let doing = || format!("read the specification of container `{id}`");
+    let text = fs::read(dir.join(CONFIG)).map_err(Error::system(doing()))?;
+    oci_image::json::from_slice(&text)
+        .map_err(|error| Error::because(ErrorKind::System, doing(), error))
+}
+
+pub(crate) fn not_found(id: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no container `{id}`"))
+}
+
+/// The path of the socket on which a container waits for its start, short enough for any directory.
+pub(crate) fn start_socket(dir: &Path) -> io::Result<(OwnedFd, PathBuf)> {
+    use rustix::fs::{Mode, OFlags, open};
+    use std::os::fd::AsRawFd;
+    let handle = open(dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let path = format!("/proc/self/fd/{}/{START}", handle.as_raw_fd()).into();
+    Ok((handle, path))
+}

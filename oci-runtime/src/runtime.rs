@@ -1,0 +1,211 @@
+//! A directory of containers.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use crate::errands::Creation;
+use crate::launch::{Launch, launch};
+use crate::record::{Entry, Phase, Record, start_socket};
+use crate::spec::Status;
+use crate::wire::Role;
+use crate::{Bundle, Container, Error, ErrorKind, Host, Launcher, Plan, Stdio};
+
+/// The longest id of a container, in bytes.
+pub const MAX_ID: usize = 255;
+
+/// A directory that holds what is known about containers, and the program that becomes their init.
+///
+/// Any process that opens the same directory finds the same containers.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    dir: PathBuf,
+    launcher: Launcher,
+}
+
+impl Runtime {
+    /// Opens a directory for containers, and makes it if it is not there; only its owner may enter it.
+    ///
+    /// # Errors
+    /// If it cannot be made, or others than its owner may write to it.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
+        let doing = || format!("open runtime directory `{}`", dir.as_ref().display());
+        let dir = std::path::absolute(dir.as_ref()).map_err(Error::system(doing()))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .map_err(Error::system(doing()))?;
+        let found = std::fs::metadata(&dir).map_err(Error::system(doing()))?;
+        let mine = found.uid() == rustix::process::geteuid().as_raw();
+        if !mine || found.mode() & 0o022 != 0 {
+            let reason = "it belongs to another user, or others may write to it";
+            return Err(Error::new(ErrorKind::System, format!("{}: {reason}", doing())));
+        }
+        Ok(Self { dir, launcher: Launcher::current_exe() })
+    }
+
+    /// Has another program become the init of containers.
+    #[must_use]
+    pub fn launcher(mut self, launcher: Launcher) -> Self {
+        self.launcher = launcher;
+        self
+    }
+
+    /// Makes a container up to the point where its program can be started.
+    ///
+    /// # Errors
+    /// If the id is in use or is none, if the specification cannot be carried out here, or if a step fails. Then
+    /// nothing of the container is left.
+    pub fn create(&self, id: &str, bundle: &Bundle, stdio: Stdio) -> Result<Container, Error> {
+        check_id(id)?;
+        let doing = || format!("create container `{id}`");
+        let host =
+            Host::probe().map_err(Error::system(format!("{}: look at the host", doing())))?;
+        let bundle_dir = std::path::absolute(bundle.dir()).map_err(Error::system(doing()))?;
+        let bundle = Bundle::new(bundle_dir, bundle.spec().clone());
+        let plan = Plan::new(bundle.spec(), &bundle, &host)
+            .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
+        let terminal =
+            plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Terminal { .. }));
+        if terminal != stdio.is_terminal() {
+            let asked = if terminal { "asks for" } else { "does not ask for" };
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("{}: the specification {asked} a terminal", doing()),
+            ));
+        }
+        let mut entry = Entry::create(&self.dir, record(id, &bundle, &plan))?;
+        match self.make(&mut entry, &bundle, &plan, stdio) {
+            Ok(pidfd) => Container::new(self.dir.clone(), id, Some(pidfd), plan.warnings()),
+            Err(error) => {
+                undo(&entry, &bundle);
+                Err(error)
+            }
+        }
+    }
+
+    fn make(
+        &self,
+        entry: &mut Entry,
+        bundle: &Bundle,
+        plan: &Plan,
+        stdio: Stdio,
+    ) -> Result<OwnedFd, Error> {
+        let id = entry.record.id.clone();
+        entry.save_spec(bundle.spec())?;
+        let mut descriptors =
+            stdio.into_descriptors().map_err(Error::system("open standard input and output"))?;
+        let start =
+            listen(&self.dir.join(&id)).map_err(Error::system("make the socket for the start"))?;
+        descriptors.push((Role::Start, start));
+        let state = serde_json::to_value(entry.record.state_as(Status::Creating))
+            .map_err(|error| Error::because(ErrorKind::System, "write the state", error))?;
+        let launched = Launch { steps: &plan.steps, descriptors, state };
+        let born = launch(&self.launcher, launched, &mut Creation { entry, bundle: bundle.dir() })?;
+        entry.record.phase = Phase::Created;
+        match entry.save() {
+            Ok(()) => Ok(born.pidfd),
+            Err(error) => {
+                crate::launch::end(&born);
+                Err(error)
+            }
+        }
+    }
+
+    /// Finds a container that this or another process made.
+    ///
+    /// # Errors
+    /// If there is none of this id.
+    pub fn container(&self, id: &str) -> Result<Container, Error> {
+        check_id(id)?;
+        let dir = self.dir.join(id);
+        let pidfd = match crate::record::read(&dir) {
+            Ok(record) => record.pidfd(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !dir.exists() => {
+                return Err(crate::record::not_found(id));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                return Err(Error::system(format!("read the state of container `{id}`"))(error));
+            }
+        };
+        Container::new(self.dir.clone(), id, pidfd, &[])
+    }
+
+    /// All containers, by their ids.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn list(&self) -> Result<Vec<Container>, Error> {
+        let doing = || format!("list the containers of `{}`", self.dir.display());
+        let mut ids = Vec::new();
+        for entry in std::fs::read_dir(&self.dir).map_err(Error::system(doing()))? {
+            let entry = entry.map_err(Error::system(doing()))?;
+            ids.extend(entry.file_name().into_string().ok().filter(|id| check_id(id).is_ok()));
+        }
+        ids.sort_unstable();
+        let mut containers = Vec::new();
+        for id in ids {
+            match self.container(&id) {
+                // Deleted while we looked.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                container => containers.push(container?),
+            }
+        }
+        Ok(containers)
+    }
+}
+
+fn record(id: &str, bundle: &Bundle, plan: &Plan) -> Record {
+    let spec = bundle.spec();
+    Record {
+        id: id.into(),
+        oci_version: spec.oci_version.clone(),
+        bundle: bundle.dir().into(),
+        annotations: spec.annotations.clone(),
+        has_program: spec.process.is_some(),
+        later: plan.later.clone(),
+        ..Record::default()
+    }
+}
+
+/// Takes back what a failed creation made. Its own failures would hide the reason that is reported.
+fn undo(entry: &Entry, bundle: &Bundle) {
+    let _ = entry.record.cgroup.kill_all();
+    let _ = entry.record.cgroup.remove();
+    let _ = entry.remove();
+    crate::container::poststop(&entry.record, bundle.dir());
+}
+
+/// The socket on which the container waits for its start.
+fn listen(dir: &Path) -> io::Result<OwnedFd> {
+    use rustix::net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
+    };
+    let (_handle, path) = start_socket(dir)?;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    // The mode of the socket to come, whatever the caller's umask is.
+    rustix::fs::fchmod(socket.as_fd(), rustix::fs::Mode::from_raw_mode(0o600))?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    listen(&socket, 4)?;
+    Ok(socket)
+}
+
+/// Ids become names of directories and of control groups.
+fn check_id(id: &str) -> Result<(), Error> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_+-.".contains(&byte);
+    let good = !id.is_empty()
+        && id.len() <= MAX_ID
+        && id.bytes().all(plain)
+        && !matches!(id.as_bytes().first(), Some(b'.' | b'-'));
+    let shown: String = id.chars().take(64).collect();
+    let rule = "letters, digits, `_`, `+`, `-` and `.`, not beginning with `.` or `-`";
+    if good {
+        Ok(())
+    } else {
+        Err(Error::new(ErrorKind::Id, format!("`{shown}` is no id: {rule}")))
+    }
+}

@@ -1,0 +1,30 @@
+//! System call filters: profiles compiled to the kernel's BPF, in Rust, without libseccomp.
+
+mod compile;
+mod syscalls;
+
+pub(crate) use compile::{Architecture, Comparison, Condition, Profile, Rule, compile};
+pub(crate) use syscalls::is_known;
+
+/// What the kernel does with a system call: the values that a filter returns.
+pub(crate) mod action {
+    pub(crate) const KILL_PROCESS: u32 = 0x8000_0000;
+    pub(crate) const KILL_THREAD: u32 = 0;
+    pub(crate) const TRAP: u32 = 0x0003_0000;
+    pub(crate) const ERRNO: u32 = 0x0005_0000;
+    pub(crate) const TRACE: u32 = 0x7ff0_0000;
+    pub(crate) const LOG: u32 = 0x7ffc_0000;
+    pub(crate) const ALLOW: u32 = 0x7fff_0000;
+    /// The bits that say what; the others carry a number.
+    pub(crate) const WHAT: u32 = 0xffff_0000;
+}
+
+/// The bits of the flags for loading. The error is the word that means nothing.
+pub(crate) fn flag_bits(words: &[String]) -> Result<u64, &str> {
+    words.iter().try_fold(0, |bits, word| match word.as_str() {
+        "SECCOMP_FILTER_FLAG_TSYNC" => Ok(bits | 1),
+        "SECCOMP_FILTER_FLAG_LOG" => Ok(bits | 2),
+        "SECCOMP_FILTER_FLAG_SPEC_ALLOW" => Ok(bits | 4),
+        _ => Err(word.as_str()),
+    })
+}

@@ -1,0 +1,73 @@
+//! What the process of a container reads and writes.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use crate::wire::Role;
+
+/// Standard input, output and error of the process of a container.
+#[derive(Debug)]
+pub struct Stdio(Choice);
+
+#[derive(Debug)]
+enum Choice {
+    Inherit,
+    Null,
+    Files(OwnedFd, OwnedFd, OwnedFd),
+    Terminal(UnixStream),
+}
+
+impl Stdio {
+    /// The caller's own.
+    pub fn inherit() -> Self {
+        Self(Choice::Inherit)
+    }
+
+    /// Nothing to read; what is written is lost.
+    pub fn null() -> Self {
+        Self(Choice::Null)
+    }
+
+    /// Files, pipes or sockets of the caller's choice.
+    pub fn files(
+        stdin: impl Into<OwnedFd>,
+        stdout: impl Into<OwnedFd>,
+        stderr: impl Into<OwnedFd>,
+    ) -> Self {
+        Self(Choice::Files(stdin.into(), stdout.into(), stderr.into()))
+    }
+
+    /// A new terminal of the container; its master arrives on `socket` as one message with one descriptor.
+    ///
+    /// Goes with a specification that has `process.terminal` set, and with no other.
+    pub fn terminal(socket: UnixStream) -> Self {
+        Self(Choice::Terminal(socket))
+    }
+
+    /// Whether the process gets a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self.0, Choice::Terminal(_))
+    }
+
+    /// The descriptors for the init, and what each is for.
+    pub(crate) fn into_descriptors(self) -> io::Result<Vec<(Role, OwnedFd)>> {
+        let null =
+            || OpenOptions::new().read(true).write(true).open("/dev/null").map(OwnedFd::from);
+        Ok(match self.0 {
+            Choice::Inherit => vec![
+                (Role::Stdin, io::stdin().as_fd().try_clone_to_owned().or_else(|_| null())?),
+                (Role::Stdout, io::stdout().as_fd().try_clone_to_owned().or_else(|_| null())?),
+                (Role::Stderr, io::stderr().as_fd().try_clone_to_owned().or_else(|_| null())?),
+            ],
+            Choice::Null => {
+                vec![(Role::Stdin, null()?), (Role::Stdout, null()?), (Role::Stderr, null()?)]
+            }
+            Choice::Files(stdin, stdout, stderr) => {
+                vec![(Role::Stdin, stdin), (Role::Stdout, stdout), (Role::Stderr, stderr)]
+            }
+            Choice::Terminal(socket) => vec![(Role::Console, socket.into())],
+        })
+    }
+}

@@ -1,0 +1,18 @@
+//! Giving a fresh process the signal state that programs expect.
+
+use std::io;
+
+/// Sets every signal to its default and blocks none.
+pub(crate) fn reset() -> io::Result<()> {
+    for signal in 1..=64 {
+        // SAFETY: SIG_DFL runs no code of ours. The kernel and libc refuse the few that cannot be set.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset initialises the set before it is read; the old mask is not asked for.
+    let result = unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut())
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

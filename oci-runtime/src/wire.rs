@@ -1,0 +1,171 @@
+//! The messages between the launching process and its init, framed on a stream socket.
+//!
+//! A frame is a length of four bytes, little endian, and that many bytes of JSON; descriptors travel with the first
+//! byte. A frame longer than [`MAX_FRAME`] or with more than [`MAX_DESCRIPTORS`] descriptors is an error.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Step;
+
+/// The longest frame, in bytes.
+pub(crate) const MAX_FRAME: usize = 8 << 20;
+/// The most descriptors that come with one frame.
+pub(crate) const MAX_DESCRIPTORS: usize = 16;
+
+/// The first frame to an init: what to carry out. Its descriptors are named by `descriptors`, in order.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) descriptors: Vec<Role>,
+    /// The OCI state that hooks read; the init puts its pid and the status in.
+    pub(crate) state: serde_json::Value,
+}
+
+/// What a descriptor that comes with an [`Order`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Role {
+    /// Standard input of the process.
+    Stdin,
+    /// Standard output of the process.
+    Stdout,
+    /// Standard error of the process.
+    Stderr,
+    /// The listening socket on which start is asked for.
+    Start,
+    /// The connected socket that receives the terminal.
+    Console,
+    /// The pidfd of the process whose namespaces are joined.
+    Target,
+}
+
+/// From an init to the process that launched it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Report {
+    /// The container's process exists; its pidfd comes with this frame.
+    Born { pid: i32 },
+    /// The launching process shall do the step with this index and answer.
+    Do { step: usize },
+    /// A step failed; the container's process ends.
+    Failed(Failure),
+    /// All is done up to the point where the process waits.
+    Ready,
+}
+
+/// From the launching process to its init: how a step that it was asked to do ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// The step is done.
+    Done,
+    /// Stop: the launching process keeps the reason.
+    Stop,
+}
+
+/// A step that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    /// The index of the step in the plan.
+    pub(crate) step: usize,
+    /// The kernel's error number, if the kernel refused.
+    pub(crate) errno: Option<i32>,
+    /// What was being done, if that is more than the step says.
+    pub(crate) detail: Option<String>,
+}
+
+/// Writes one frame.
+pub(crate) fn send<T: Serialize>(
+    socket: impl AsFd,
+    message: &T,
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    let body = serde_json::to_vec(message)?;
+    if body.len() > MAX_FRAME || descriptors.len() > MAX_DESCRIPTORS {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "message to or from init is too long",
+        ));
+    }
+    let mut frame = Vec::with_capacity(4 + body.len());
+    frame.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    frame.extend_from_slice(&body);
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    }
+    let mut sent = 0;
+    while sent < frame.len() {
+        let rest = [IoSlice::new(frame.get(sent..).unwrap_or_default())];
+        match sendmsg(&socket, &rest, &mut control, SendFlags::NOSIGNAL) {
+            Ok(count) => {
+                sent += count;
+                control = SendAncillaryBuffer::default();
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Reads one frame. None: the other side closed between frames.
+pub(crate) fn receive<T: DeserializeOwned>(
+    socket: impl AsFd,
+) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    let mut length = [0; 4];
+    let mut descriptors = Vec::new();
+    if !fill(&socket, &mut length, &mut descriptors)? {
+        return Ok(None);
+    }
+    let length = u32::from_le_bytes(length) as usize;
+    if length > MAX_FRAME {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "message to or from init is too long",
+        ));
+    }
+    let mut body = vec![0; length];
+    if !fill(&socket, &mut body, &mut descriptors)? && length > 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Some((serde_json::from_slice(&body)?, descriptors)))
+}
+
+/// Fills `buffer` and collects the descriptors on the way. False: the stream ended before the first byte.
+fn fill(socket: impl AsFd, buffer: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> io::Result<bool> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut rest = [IoSliceMut::new(&mut buffer[filled..])];
+        let message = match recvmsg(&socket, &mut rest, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Ok(message) => message,
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        for item in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(received) = item {
+                descriptors.extend(received);
+            }
+        }
+        if message.flags.contains(ReturnFlags::CTRUNC) || descriptors.len() > MAX_DESCRIPTORS {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "too many descriptors in a message",
+            ));
+        }
+        if message.bytes == 0 {
+            return if filled == 0 { Ok(false) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+        }
+        filled += message.bytes;
+    }
+    Ok(true)
+}

@@ -1,0 +1,4 @@
+//! Containers on this kernel.
+
+mod fixture;
+mod life;

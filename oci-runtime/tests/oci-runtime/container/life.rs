@@ -1,0 +1,148 @@
+//! From creation to deletion.
+
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
+
+use oci_runtime::spec::Status;
+use oci_runtime::{Container, ErrorKind, Stdio};
+
+use super::fixture::{Fixture, chain};
+
+/// A name, a change that spoils the specification, and what the error says.
+type Case = (&'static str, fn(&mut oci_runtime::Spec), &'static str);
+
+/// The caller needs no privileges for these, but user namespaces and busybox.
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn runs_a_program_as_process_1() {
+    let fixture = Fixture::new().shell("echo $$; id -u; pwd; exit 7");
+    let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(outcome.status.code(), Some(7), "{}", outcome.stderr);
+    assert_eq!(outcome.stdout, "1\n0\n/\n");
+}
+
+// covers: RT-LIFE-12, RT-LIFE-15, RT-LIFE-16, RT-LIFE-17, RT-STATE-02, RT-STATE-05
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn goes_through_the_states_of_the_specification() {
+    let fixture = Fixture::new().shell("touch /tmp/ran; sleep 100");
+    let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    let state = container.state().unwrap();
+    assert_eq!((state.status, state.id), (Status::Created, fixture.id.clone()));
+    assert!(state.pid.is_some_and(|pid| pid > 0));
+    assert!(!fixture.rootfs().join("tmp/ran").exists(), "the program ran before the start");
+    assert_eq!(container.delete().unwrap_err().kind(), ErrorKind::State);
+    container.start().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(container.state().unwrap().status, Status::Running);
+    assert_eq!(container.start().unwrap_err().kind(), ErrorKind::State);
+    assert_eq!(container.delete().unwrap_err().kind(), ErrorKind::State);
+    container.kill(9).unwrap();
+    assert_eq!(container.wait().unwrap().signal(), Some(9));
+    assert_eq!(container.state().unwrap().status, Status::Stopped);
+    assert_eq!(container.kill(9).unwrap_err().kind(), ErrorKind::State);
+    container.delete().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(container.state().unwrap_err().kind(), ErrorKind::NotFound);
+    container.force_delete().unwrap();
+}
+
+// covers: RT-STATE-01, RT-LIFE-10, RT-STATE-03, RT-LIFE-11
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_container_is_found_again_and_its_id_is_taken() {
+    let fixture = Fixture::new().shell("exit 3");
+    let container = fixture.create(Stdio::null()).unwrap();
+    let again = fixture.create(Stdio::null()).unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::Id);
+    let found = fixture.runtime.container(&fixture.id).unwrap();
+    found.start().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(found.wait().unwrap().code(), Some(3));
+    let ids: Vec<String> =
+        fixture.runtime.list().unwrap().iter().map(|container| container.id().into()).collect();
+    assert_eq!(ids, [fixture.id.as_str()]);
+    drop(container);
+    found.delete().unwrap();
+    assert!(fixture.runtime.list().unwrap().is_empty());
+    fixture.create(Stdio::null()).unwrap().force_delete().unwrap();
+}
+
+// covers: RT-LIFE-07, RT-LIFE-13
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_failed_creation_names_the_step_and_leaves_nothing() {
+    let table: [Case; 6] = [
+        (
+            "missing program",
+            |spec| spec.process.as_mut().unwrap().args = vec!["nosuch".into()],
+            "`nosuch` is in none of `/bin`: No such file",
+        ),
+        (
+            "missing path",
+            |spec| spec.process.as_mut().unwrap().args = vec!["/no/such".into()],
+            "`/no/such`: No such file",
+        ),
+        (
+            "not executable",
+            |spec| spec.process.as_mut().unwrap().args = vec!["/etc/plain".into()],
+            "`/etc/plain`: Permission denied",
+        ),
+        (
+            "missing source",
+            |spec| {
+                let mut mount = oci_runtime::spec::Mount::new("/mnt".into());
+                mount.source = Some("/no/such/source".into());
+                mount.options = vec!["bind".into()];
+                spec.mounts.push(mount);
+            },
+            "open /no/such/source: No such file",
+        ),
+        (
+            "bad option",
+            |spec| spec.mounts[0].options.push("nonsense".into()),
+            "mount proc on /proc (nosuid, noexec, nodev, nonsense): set option `nonsense`",
+        ),
+        (
+            "missing root filesystem",
+            |spec| spec.root.as_mut().unwrap().path = "none".into(),
+            "none and what is mounted beneath: No such file",
+        ),
+    ];
+    for (name, change, expected) in table {
+        let mut fixture = Fixture::new();
+        std::fs::write(fixture.rootfs().join("etc/plain"), "").unwrap();
+        change(&mut fixture.spec);
+        let error = fixture.create(Stdio::null()).map(drop).unwrap_err();
+        assert!(chain(&error).contains(expected), "{name}: {}", chain(&error));
+        assert_eq!(error.kind(), ErrorKind::Step, "{name}");
+        assert_eq!(fixture.residue(), Vec::<String>::new(), "{name}");
+        assert!(fixture.runtime.list().unwrap().is_empty(), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_missing_interpreter_is_named_by_the_start() {
+    let mut fixture = Fixture::new();
+    let script = fixture.rootfs().join("bin/script");
+    std::fs::write(&script, "#!/bin/perl -w\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fixture.spec.process.as_mut().unwrap().args = vec!["script".into()];
+    let error = fixture.run().map(drop).unwrap_err();
+    let expected =
+        "execute script: interpreter `/bin/perl` of `/bin/script` is not there: No such file";
+    assert!(chain(&error).contains(expected), "{}", chain(&error));
+    assert!(fixture.runtime.list().unwrap().is_empty());
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn the_handle_is_readable_when_the_program_has_ended() {
+    fn is_shared<T: Send + Sync + AsFd>(_: &T) {}
+    let fixture = Fixture::new().shell("exit 0");
+    let container: Container = fixture.create(Stdio::null()).unwrap();
+    is_shared(&container);
+    container.start().unwrap();
+    let mut handles = [rustix::event::PollFd::new(&container, rustix::event::PollFlags::IN)];
+    assert_eq!(rustix::event::poll(&mut handles, None), Ok(1));
+    container.wait().unwrap();
+    container.delete().unwrap();
+}
