@@ -73,7 +73,12 @@ impl Fault {
         } else {
             String::new()
         };
-        Self::answer(path, status, body)
+        let fault = Self::answer(path, status, body);
+        if status.is_client_error() {
+            fault.header("content-type", "application/json")
+        } else {
+            fault
+        }
     }
 
     /// A status with a body of your own.

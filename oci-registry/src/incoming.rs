@@ -89,15 +89,20 @@ impl Incoming {
         Ok(bytes.freeze())
     }
 
-    /// Reads on to the end, but not more than `limit` bytes.
+    /// Reads on to the end, but not more than `limit` bytes, nor for longer than a body may pause.
     pub(crate) async fn drain(mut self, limit: u64) {
-        let mut seen = 0;
-        while let Ok(Some(next)) = self.next().await {
-            seen += next.len() as u64;
-            if seen > limit {
-                break;
+        let idle = self.idle;
+        let drain = async move {
+            let mut seen = 0;
+            while let Ok(Some(next)) = self.next().await {
+                seen += next.len() as u64;
+                if seen > limit {
+                    break;
+                }
             }
-        }
+        };
+        // Whether it reached the end or not, the answer goes out.
+        let _ = tokio::time::timeout(idle, drain).await;
     }
 }
 

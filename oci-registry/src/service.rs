@@ -74,7 +74,9 @@ impl Registry {
             Some(reply) => reply,
             None => self.answer(&head, &mut body).await,
         };
-        if !faults.is_empty() || !reply.status.is_success() {
+        // Who waits for a go-ahead has sent nothing yet, and need not.
+        let waits = head.headers.contains_key(header::EXPECT);
+        if !waits && (!faults.is_empty() || !reply.status.is_success()) {
             body.drain(self.0.limits.drain).await;
         }
         let mut reply = faults.after(&head, reply)?;

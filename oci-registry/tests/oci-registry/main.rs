@@ -1,5 +1,16 @@
 //! The registry, asked over HTTP by a client that is none of ours.
-#![allow(clippy::unwrap_used, dead_code)]
+#![allow(clippy::unwrap_used)]
 
+mod auth;
 mod client;
+mod delete;
+mod discovery;
+mod errors;
+mod faults;
+mod hostile;
+mod manifests;
+mod peers;
 mod pull;
+mod push;
+mod serving;
+mod store;

@@ -1,0 +1,204 @@
+use oci_digest::{Algorithm, Digest};
+use oci_registry::{Limits, Store};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::client::{Client, INDEX, MANIFEST, manifest};
+
+// covers: DIST-MAN-05, DIST-MAN-06
+#[tokio::test]
+async fn a_push_is_answered_with_location_and_digest() {
+    let client = Client::new().await;
+    client.push_blob("a", b"{}").await;
+    let text = manifest(&json!({})).to_string();
+    for digest in [Digest::sha256(&text), Digest::of(Algorithm::Sha512, &text)] {
+        let answer =
+            client.put_manifest("a", digest.as_str(), MANIFEST, text.as_bytes()).await.is(201);
+        assert_eq!(answer.header("docker-content-digest"), Some(digest.as_str()));
+        let location = answer.header("location").unwrap();
+        assert_eq!(client.get(location).await.is(200).body, text.as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn a_tag_moves_and_the_old_manifest_stays() {
+    let client = Client::new().await;
+    let first = client.push_image("a", "v1").await;
+    let text = manifest(&json!({"annotations": {"version": "2"}})).to_string();
+    client.put_manifest("a", "v1", MANIFEST, text.as_bytes()).await.is(201);
+    assert_eq!(client.get("/v2/a/manifests/v1").await.is(200).body, text.as_bytes());
+    client.get(&format!("/v2/a/manifests/{first}")).await.is(200);
+}
+
+// covers: DIST-MAN-06
+#[tokio::test]
+async fn a_push_by_a_wrong_digest_is_refused() {
+    let client = Client::new().await;
+    client.push_blob("a", b"{}").await;
+    let text = manifest(&json!({})).to_string();
+    let digest = Digest::sha256("other");
+    let answer = client.put_manifest("a", digest.as_str(), MANIFEST, text.as_bytes()).await;
+    answer.refused(400, "DIGEST_INVALID");
+    client.get(&format!("/v2/a/manifests/{digest}")).await.is(404);
+}
+
+// covers: DIST-MAN-02
+#[tokio::test]
+async fn what_a_manifest_names_must_be_there() {
+    let client = Client::new().await;
+    let text = manifest(&json!({})).to_string();
+    let refused = client.put_manifest("a", "v1", MANIFEST, text.as_bytes()).await;
+    let refused = refused.refused(404, "MANIFEST_BLOB_UNKNOWN");
+    let detail = &refused.json()["errors"][0]["detail"];
+    assert_eq!(detail["digest"], Digest::EMPTY_JSON.as_str());
+    // Another repository's blob is not this one's.
+    client.push_blob("b", b"{}").await;
+    client.put_manifest("a", "v1", MANIFEST, text.as_bytes()).await.is(404);
+
+    let image = client.push_image("c", "v1").await;
+    let index = |digest: &Digest| {
+        let child = json!({"mediaType": MANIFEST, "digest": digest.as_str(), "size": text.len()});
+        json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [child]}).to_string()
+    };
+    client.put_manifest("c", "i", INDEX, index(&image).as_bytes()).await.is(201);
+    let dangling = index(&Digest::sha256("absent"));
+    let refused = client.put_manifest("c", "i", INDEX, dangling.as_bytes()).await;
+    refused.refused(404, "MANIFEST_BLOB_UNKNOWN");
+}
+
+#[tokio::test]
+async fn layers_that_live_elsewhere_need_not_be_there() {
+    let client = Client::new().await;
+    client.push_blob("a", b"{}").await;
+    let layer = json!({
+        "mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "digest": Digest::sha256("elsewhere").as_str(),
+        "size": 9,
+        "urls": ["https://example.com/layer"],
+    });
+    let text = manifest(&json!({"layers": [layer]})).to_string();
+    client.put_manifest("a", "v1", MANIFEST, text.as_bytes()).await.is(201);
+}
+
+// covers: DIST-MAN-01, DIST-MAN-09
+#[tokio::test]
+async fn a_subject_may_come_later() {
+    let client = Client::new().await;
+    client.push_blob("a", b"{}").await;
+    let subject = Digest::sha256("later");
+    let named = json!({"mediaType": MANIFEST, "digest": subject.as_str(), "size": 5});
+    let text = manifest(&json!({"subject": named})).to_string();
+    let answer = client.put_manifest("a", "v1", MANIFEST, text.as_bytes()).await.is(201);
+    assert_eq!(answer.header("oci-subject"), Some(subject.as_str()));
+    let text = manifest(&json!({})).to_string();
+    let answer = client.put_manifest("a", "v2", MANIFEST, text.as_bytes()).await;
+    assert_eq!(answer.is(201).header("oci-subject"), None);
+}
+
+// covers: DIST-MAN-03
+#[tokio::test]
+async fn a_manifest_that_contradicts_its_type_is_refused() {
+    let client = Client::new().await;
+    client.push_blob("a", b"{}").await;
+    let text = manifest(&json!({})).to_string();
+    let refused = client.put_manifest("a", "v1", INDEX, text.as_bytes()).await;
+    refused.refused(400, "MANIFEST_INVALID");
+    let docker = "application/vnd.docker.distribution.manifest.v2+json";
+    let refused = client.put_manifest("a", "v1", docker, text.as_bytes()).await;
+    refused.refused(400, "MANIFEST_INVALID");
+    // Without a header, the manifest's own word counts.
+    let put = client.request(Method::PUT, "/v2/a/manifests/v1").body(text);
+    client.send(put).await.is(201);
+    assert_eq!(client.get("/v2/a/manifests/v1").await.header("content-type"), Some(MANIFEST));
+    let put = client.request(Method::PUT, "/v2/a/manifests/v1").body("{}");
+    client.send(put).await.refused(400, "MANIFEST_INVALID");
+}
+
+#[tokio::test]
+async fn a_manifest_with_two_readings_is_refused() {
+    let client = Client::new().await;
+    client.push_blob("a", b"{}").await;
+    let good = manifest(&json!({})).to_string();
+    for bad in [
+        good.replace("\"layers\":[]", "\"layers\":[],\"layers\":[]"),
+        good.replace("\"layers\":[]", "\"layers\":[],\"Layers\":[]"),
+        good.replace("\"layers\":[]", "\"layers\":[],\"manifests\":[]"),
+        format!("{good}{good}"),
+        "not json".into(),
+        good.replace("\"layers\":[],", ""),
+    ] {
+        assert_ne!(bad, good);
+        let refused = client.put_manifest("a", "v1", MANIFEST, bad.as_bytes()).await;
+        refused.refused(400, "MANIFEST_INVALID");
+    }
+}
+
+// covers: IMG-GEN-02, IMG-DESC-19
+#[tokio::test]
+async fn unknown_types_are_kept_as_they_are() {
+    let client = Client::new().await;
+    for (tag, media_type, content) in [
+        ("text", "text/plain", b"not json".as_slice()),
+        ("vendor", "application/vnd.example.thing.v9+json", br#"{"layers":[{"digest":"?"}]}"#),
+        ("bytes", "application/octet-stream", b"\0\xff\n\r\n"),
+        ("empty", "application/x-empty", b""),
+    ] {
+        client.put_manifest("a", tag, media_type, content).await.is(201);
+        let answer = client.get(&format!("/v2/a/manifests/{tag}")).await.is(200);
+        assert_eq!((answer.header("content-type"), &*answer.body), (Some(media_type), content));
+    }
+}
+
+// covers: DIST-MAN-08
+#[tokio::test]
+async fn manifests_of_four_mebibytes_are_taken_and_no_larger_ones() {
+    let client = Client::new().await;
+    client.push_blob("a", b"{}").await;
+    let mut text = manifest(&json!({"annotations": {"padding": ""}})).to_string();
+    let padding = "x".repeat((4 << 20) - text.len());
+    text = text.replace("\"padding\":\"\"", &format!("\"padding\":\"{padding}\""));
+    assert_eq!(text.len(), 4 << 20);
+    client.put_manifest("a", "v1", MANIFEST, text.as_bytes()).await.is(201);
+    text.push(' ');
+    let refused = client.put_manifest("a", "v1", MANIFEST, text.as_bytes()).await;
+    refused.refused(413, "SIZE_INVALID");
+    let refused = client.put_manifest("a", "v1", "text/plain", text.as_bytes()).await;
+    refused.refused(413, "SIZE_INVALID");
+}
+
+// covers: DIST-MAN-11
+#[tokio::test]
+async fn a_push_by_digest_sets_tags() {
+    let client = Client::new().await;
+    client.push_blob("a", b"{}").await;
+    let text = manifest(&json!({})).to_string();
+    let digest = Digest::of(Algorithm::Sha512, &text);
+    let tags: Vec<String> = (0..12).map(|number| format!("v{number}")).collect();
+    let put = |query: String| {
+        let reference = format!("{digest}?{query}");
+        let (client, text) = (&client, &text);
+        async move { client.put_manifest("a", &reference, MANIFEST, text.as_bytes()).await }
+    };
+    let answer = put(format!("tag={}", tags.join("&tag="))).await.is(201);
+    let accepted: Vec<_> = answer.headers.get_all("oci-tag").iter().collect();
+    assert_eq!(accepted, tags.iter().collect::<Vec<_>>());
+    for tag in &tags {
+        let answer = client.head(&format!("/v2/a/manifests/{tag}")).await.is(200);
+        assert_eq!(answer.header("docker-content-digest"), Some(digest.as_str()));
+    }
+    put("tag=good&tag=..".into()).await.refused(400, "MANIFEST_INVALID");
+    client.head("/v2/a/manifests/good").await.is(404);
+    // A push by tag has its tag in its path.
+    let answer =
+        client.put_manifest("a", "other?tag=more", MANIFEST, text.as_bytes()).await.is(201);
+    assert_eq!(answer.header("oci-tag"), None);
+    client.head("/v2/a/manifests/more").await.is(404);
+
+    let mut limits = Limits::default();
+    limits.tags = 1;
+    let client = Client::of(oci_registry::serve(Store::memory()).limits(limits)).await;
+    client.push_blob("a", b"{}").await;
+    let reference = format!("{digest}?tag=a&tag=b");
+    let refused = client.put_manifest("a", &reference, MANIFEST, text.as_bytes()).await;
+    refused.refused(414, "MANIFEST_INVALID");
+}
