@@ -2,6 +2,7 @@
 //!
 //! Every function here is safe to call, takes `BorrowedFd` and returns the kernel's error as it is.
 
+pub(crate) mod bpf;
 pub(crate) mod clone;
 pub(crate) mod descriptors;
 pub(crate) mod execute;

@@ -1,4 +1,8 @@
 //! Containers on this kernel.
 
+mod attack;
+mod caller;
 mod fixture;
 mod life;
+mod oracle;
+mod sight;

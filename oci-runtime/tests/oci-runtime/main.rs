@@ -3,4 +3,5 @@
 
 #[cfg(target_os = "linux")]
 mod container;
+mod plan;
 mod spec;

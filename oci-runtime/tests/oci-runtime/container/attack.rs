@@ -1,0 +1,175 @@
+//! Root filesystems and specifications that want out.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use oci_runtime::spec::Mount;
+use oci_runtime::{Bundle, ErrorKind, Spec, Stdio};
+
+use super::fixture::{Fixture, chain};
+
+/// A directory outside of the root filesystem that nothing may appear in.
+fn canary(fixture: &Fixture) -> std::path::PathBuf {
+    let canary = fixture.dir.path().join("outside");
+    fs::create_dir(&canary).unwrap();
+    fs::write(canary.join("ptmx"), "untouched").unwrap();
+    canary
+}
+
+fn is_untouched(canary: &Path) -> bool {
+    let names: Vec<_> =
+        fs::read_dir(canary).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names == ["ptmx"] && fs::read_to_string(canary.join("ptmx")).unwrap() == "untouched"
+}
+
+/// Makes the specification's mounts leave `/dev` to the root filesystem, and `/dev` a link to the outside.
+fn dev_leads_out(fixture: &mut Fixture) -> std::path::PathBuf {
+    let canary = canary(fixture);
+    fs::remove_dir(fixture.rootfs().join("dev")).unwrap();
+    symlink(&canary, fixture.rootfs().join("dev")).unwrap();
+    fixture.spec.mounts.retain(|mount| !mount.destination.starts_with("/dev"));
+    canary
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_dev_that_leads_out_gets_no_devices() {
+    let mut fixture = Fixture::new().shell("true");
+    let canary = dev_leads_out(&mut fixture);
+    let error = fixture.run().map(drop).unwrap_err();
+    assert!(
+        chain(&error).contains("`/dev` of the root filesystem is not a directory"),
+        "{}",
+        chain(&error)
+    );
+    assert!(is_untouched(&canary));
+    assert_eq!(fixture.residue(), Vec::<String>::new());
+}
+
+/// The test above has teeth: it tells a runtime that follows the link.
+#[test]
+#[ignore = "needs root, busybox and runc 1.1.5"]
+fn a_runtime_that_follows_the_dev_link_is_caught() {
+    let mut fixture = Fixture::new().shell("true");
+    let canary = dev_leads_out(&mut fixture);
+    let config = oci_image::json::to_vec(&fixture.spec).unwrap();
+    fs::write(fixture.dir.path().join("config.json"), config).unwrap();
+    let root = fixture.dir.path().join("runc");
+    let run = |arguments: &[&str]| {
+        std::process::Command::new("runc")
+            .arg("--root")
+            .arg(&root)
+            .args(arguments)
+            .current_dir(fixture.dir.path())
+            .output()
+            .unwrap()
+    };
+    run(&["run", &fixture.id]);
+    run(&["delete", "--force", &fixture.id]);
+    assert!(!is_untouched(&canary));
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn mounts_through_links_stay_inside() {
+    let mut fixture = Fixture::new().shell("touch /mnt/x; cat /proc/mounts");
+    let canary = canary(&fixture);
+    symlink(&canary, fixture.rootfs().join("mnt")).unwrap();
+    let mut mount = Mount::new("/mnt/deeper".into());
+    mount.r#type = Some("tmpfs".into());
+    mount.source = Some("tmpfs".into());
+    fixture.spec.mounts.push(mount);
+    let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+    assert!(is_untouched(&canary));
+    let inside = format!("{}/deeper tmpfs", canary.display());
+    assert!(outcome.stdout.contains(&inside), "{}", outcome.stdout);
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn proc_is_mounted_on_a_plain_directory_only() {
+    let fixture = Fixture::new().shell("true");
+    fs::remove_dir(fixture.rootfs().join("proc")).unwrap();
+    fs::create_dir(fixture.rootfs().join("elsewhere")).unwrap();
+    symlink("/elsewhere", fixture.rootfs().join("proc")).unwrap();
+    let error = fixture.run().map(drop).unwrap_err();
+    assert!(
+        chain(&error).contains("demand that `/proc` is a plain directory"),
+        "{}",
+        chain(&error)
+    );
+}
+
+#[test]
+#[ignore = "needs root and busybox"]
+fn another_file_at_the_path_of_a_device_is_refused() {
+    let plant: [fn(&Path); 3] = [
+        |path| fs::write(path, "").unwrap(),
+        |path| symlink("/proc/sys/kernel/core_pattern", path).unwrap(),
+        |path| {
+            let kind = rustix::fs::FileType::CharacterDevice;
+            let mode = rustix::fs::Mode::from_raw_mode(0o666);
+            rustix::fs::mknodat(rustix::fs::CWD, path, kind, mode, rustix::fs::makedev(1, 5))
+                .unwrap();
+        },
+    ];
+    for plant in plant {
+        let mut fixture = Fixture::new().shell("true");
+        fixture.spec.mounts.retain(|mount| !mount.destination.starts_with("/dev"));
+        plant(&fixture.rootfs().join("dev/null"));
+        let error = fixture.run().map(drop).unwrap_err();
+        assert!(
+            chain(&error).contains("another file is at `/dev/null` already"),
+            "{}",
+            chain(&error)
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_working_directory_outside_is_refused() {
+    // Inheritable on purpose, as a careless caller has it.
+    let outside = fs::File::open("/").unwrap();
+    rustix::io::fcntl_setfd(&outside, rustix::io::FdFlags::empty()).unwrap();
+    for number in 3..24 {
+        let mut fixture = Fixture::new().shell("pwd; ls");
+        fixture.spec.process.as_mut().unwrap().cwd = format!("/proc/self/fd/{number}");
+        let error = fixture.run().map(drop).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Step), "{}", chain(&error));
+        assert_eq!(fixture.residue(), Vec::<String>::new());
+    }
+}
+
+// covers: RT-LIFE-11
+#[test]
+fn ids_that_are_paths_or_options_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = oci_runtime::Runtime::open(dir.path().join("run")).unwrap();
+    let bundle = Bundle::new(dir.path(), Spec::linux_default());
+    let long = "x".repeat(1025);
+    for id in ["", ".", "..", "a/b", "a\0b", "-rf", ".hidden", "ü", "a b", "a\n", long.as_str()] {
+        let error = runtime.create(id, &bundle, Stdio::null()).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Id, "{id:?}");
+        assert_eq!(runtime.container(id).map(drop).unwrap_err().kind(), ErrorKind::Id, "{id:?}");
+    }
+    assert_eq!(fs::read_dir(dir.path().join("run")).unwrap().count(), 0);
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn what_is_kept_about_a_container_is_for_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let fixture = Fixture::new();
+    let container = fixture.create(Stdio::null()).unwrap();
+    let runtime = fixture.dir.path().join("run");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&runtime), 0o700);
+    assert_eq!(mode(&runtime.join(&fixture.id)), 0o700);
+    for entry in fs::read_dir(runtime.join(&fixture.id)).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    container.force_delete().unwrap();
+}

@@ -1,0 +1,368 @@
+//! What the program of a container sees, and what it may do.
+
+use std::collections::BTreeMap;
+
+use oci_runtime::Spec;
+use oci_runtime::spec::linux::{Seccomp, SeccompAction, Syscall};
+use oci_runtime::spec::{Capabilities, Capability, Hook, Hooks, Rlimit, RlimitType, User};
+
+use super::fixture::{Fixture, chain};
+
+/// What a shell line prints in the container of a changed specification.
+fn prints(change: impl FnOnce(&mut Spec), line: &str) -> String {
+    let mut fixture = Fixture::new().shell(line);
+    change(&mut fixture.spec);
+    let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(fixture.residue(), Vec::<String>::new());
+    format!("{}{}", outcome.stdout, outcome.stderr)
+}
+
+fn status(text: &str) -> BTreeMap<&str, &str> {
+    text.lines().filter_map(|line| line.split_once(":\t")).collect()
+}
+
+// covers: RT-PROC-10, RT-PROC-09
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn the_five_capability_sets_are_those_asked_for() {
+    let text = prints(
+        |spec| {
+            let process = spec.process.as_mut().unwrap();
+            let mut sets = Capabilities::new();
+            sets.bounding = vec![Capability::Chown, Capability::Kill, Capability::NetRaw];
+            sets.permitted = vec![Capability::Chown, Capability::Kill];
+            sets.inheritable = vec![Capability::Kill];
+            sets.ambient = vec![Capability::Kill];
+            sets.effective = vec![Capability::Chown, Capability::Other("CAP_NEWER_THAN_US".into())];
+            process.capabilities = Some(sets);
+            process.user = Some(User::posix(0, 0));
+        },
+        "cat /proc/self/status",
+    );
+    let status = status(&text);
+    // Root's exec gains the bounding set, as the kernel has it.
+    assert_eq!(status["CapBnd"], "0000000000002021");
+    assert_eq!(status["CapInh"], "0000000000000020");
+    assert_eq!(status["CapAmb"], "0000000000000020");
+    assert_eq!(status["NoNewPrivs"], "1");
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn without_capabilities_there_are_none() {
+    let text =
+        prints(|spec| spec.process.as_mut().unwrap().capabilities = None, "cat /proc/self/status");
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        assert_eq!(status(&text)[set], "0000000000000000", "{set}");
+    }
+}
+
+// covers: RT-PROC-16
+#[test]
+#[ignore = "needs root and busybox"]
+fn user_groups_and_umask_are_those_asked_for() {
+    let text = prints(
+        |spec| {
+            let mut user = User::posix(1000, 1001);
+            user.additional_gids = vec![5, 7];
+            user.umask = Some(0o027);
+            spec.process.as_mut().unwrap().user = Some(user);
+        },
+        "cat /proc/self/status; umask",
+    );
+    let status = status(&text);
+    assert_eq!(status["Uid"], "1000\t1000\t1000\t1000");
+    assert_eq!(status["Gid"], "1001\t1001\t1001\t1001");
+    assert_eq!(status["Groups"].trim(), "5 7");
+    assert_eq!(status["CapEff"], "0000000000000000");
+    assert!(text.ends_with("0027\n"), "{text}");
+}
+
+// covers: RT-LINUX-36, RT-BUNDLE-06
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn masked_and_read_only_paths_hold() {
+    let text = prints(
+        |spec| {
+            spec.root.as_mut().unwrap().readonly = Some(true);
+            spec.linux.as_mut().unwrap().masked_paths.push("/etc".into());
+        },
+        "cat /proc/kcore; ls /etc; touch /etc/x; touch /x; echo 1 > /proc/sys/kernel/panic; touch /tmp/x; touch /dev/shm/ok && echo fine",
+    );
+    assert_eq!(text.matches("Read-only file system").count(), 4, "{text}");
+    assert!(text.contains("fine"), "{text}");
+}
+
+// covers: RT-PROC-06, RT-PROC-07, RT-PROC-11, RT-PROC-17
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn limits_and_names_are_those_asked_for() {
+    let text = prints(
+        |spec| {
+            spec.hostname = Some("inside".into());
+            spec.domainname = Some("domain".into());
+            let process = spec.process.as_mut().unwrap();
+            process.rlimits = vec![Rlimit::new(RlimitType::Nofile, 100, 50)];
+            process.oom_score_adj = Some(500);
+        },
+        "hostname; cat /proc/sys/kernel/domainname; ulimit -n; ulimit -Hn; cat /proc/self/oom_score_adj",
+    );
+    assert_eq!(text, "inside\ndomain\n50\n100\n500\n");
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn the_program_gets_no_descriptors_of_ours() {
+    let text = prints(|_| {}, "ls /proc/self/fd | cat");
+    // 3 is the directory that ls reads.
+    assert_eq!(text, "0\n1\n2\n3\n");
+}
+
+// covers: RT-LIFE-19, RT-LINUX-11
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn default_devices_and_links_are_there() {
+    let text = prints(
+        |_| {},
+        "for d in null zero full random urandom tty; do [ -c /dev/$d ] || echo no $d; done; \
+         for l in fd stdin stdout stderr; do [ -L /dev/$l ] || echo no $l; done; \
+         [ -c /dev/ptmx ] || echo no ptmx; echo x > /dev/null; echo done",
+    );
+    assert_eq!(text, "done\n");
+}
+
+// covers: RT-LINUX-30, RT-LINUX-33
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn the_filter_answers_for_the_kernel() {
+    for no_new_privileges in [true, false] {
+        let text = prints(
+            |spec| {
+                let process = spec.process.as_mut().unwrap();
+                process.no_new_privileges = Some(no_new_privileges);
+                let mut seccomp = Seccomp::new(SeccompAction::Allow);
+                let mut refused = Syscall::new(SeccompAction::Errno);
+                refused.names = ["mkdir", "mkdirat"].map(String::from).to_vec();
+                refused.errno_ret = Some(28);
+                seccomp.syscalls = vec![refused];
+                spec.linux.as_mut().unwrap().seccomp = Some(seccomp);
+            },
+            "busybox mkdir /tmp/x; cat /proc/self/status",
+        );
+        assert!(text.contains("No space left on device"), "{text}");
+        assert_eq!(status(&text)["Seccomp"], "2");
+        let expected = if no_new_privileges { "1" } else { "0" };
+        assert_eq!(status(&text)["NoNewPrivs"], expected);
+    }
+}
+
+// covers: RT-LIFE-03, RT-HOOK-06, RT-HOOK-07, RT-HOOK-08
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn hooks_run_in_their_order_with_the_state() {
+    let mut fixture = Fixture::new().shell("echo program >> /tmp/log");
+    std::os::unix::fs::symlink("busybox", fixture.rootfs().join("bin/tr")).unwrap();
+    let rootfs = fixture.rootfs().display().to_string();
+    let hook = |name: &str, log: String| {
+        let mut hook = Hook::new("/bin/sh".into());
+        let line = format!(r#"s=$(grep -o '"status":"[a-z]*"'); echo {name} $s >> {log}"#);
+        hook.args = ["sh", "-c", &line].map(String::from).to_vec();
+        hook.env = vec!["PATH=/bin:/usr/bin".into()];
+        vec![hook]
+    };
+    let outside = || format!("{rootfs}/tmp/log");
+    let mut hooks = Hooks::new();
+    hooks.prestart = hook("prestart", outside());
+    hooks.create_runtime = hook("createRuntime", outside());
+    hooks.create_container = hook("createContainer", outside());
+    hooks.start_container = hook("startContainer", "/tmp/log".into());
+    hooks.poststart = hook("poststart", format!("{rootfs}/poststart"));
+    hooks.poststop = hook("poststop", format!("{rootfs}/poststop"));
+    fixture.spec.hooks = Some(hooks);
+    fixture.run().map_err(|error| chain(&error)).unwrap();
+    let read = |name: &str| std::fs::read_to_string(fixture.rootfs().join(name)).unwrap();
+    assert_eq!(
+        read("tmp/log"),
+        "prestart \"status\":\"creating\"\ncreateRuntime \"status\":\"creating\"\n\
+         createContainer \"status\":\"creating\"\nstartContainer \"status\":\"created\"\nprogram\n"
+    );
+    assert_eq!(read("poststart"), "poststart \"status\":\"running\"\n");
+    assert_eq!(read("poststop"), "poststop \"status\":\"stopped\"\n");
+}
+
+// covers: RT-LIFE-04, RT-HOOK-02
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_failing_or_slow_hook_ends_the_creation() {
+    for (line, timeout, expected) in [
+        ("echo no >&2; exit 3", None, "saying `no`"),
+        ("sleep 100", Some(1), "was stopped after 1 s"),
+    ] {
+        let mut fixture = Fixture::new();
+        let mut hook = Hook::new("/bin/sh".into());
+        hook.args = ["sh", "-c", line].map(String::from).to_vec();
+        hook.env = vec!["PATH=/bin:/usr/bin".into()];
+        hook.timeout = timeout;
+        let mut hooks = Hooks::new();
+        hooks.create_runtime = vec![hook];
+        fixture.spec.hooks = Some(hooks);
+        let error = fixture.run().map(drop).unwrap_err();
+        assert_eq!(error.kind(), oci_runtime::ErrorKind::Hook);
+        assert!(chain(&error).contains(expected), "{}", chain(&error));
+        assert_eq!(fixture.residue(), Vec::<String>::new());
+    }
+}
+
+// covers: RT-LINUX-29
+#[test]
+#[ignore = "needs root and busybox"]
+fn kernel_parameters_of_the_container_are_set() {
+    let text = prints(
+        |spec| {
+            let sysctl = &mut spec.linux.as_mut().unwrap().sysctl;
+            sysctl.insert("net.ipv4.ip_forward".into(), "1".into());
+            sysctl.insert("kernel.shm_rmid_forced".into(), "1".into());
+        },
+        "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shm_rmid_forced",
+    );
+    assert_eq!(text, "1\n1\n");
+}
+
+// covers: RT-LINUX-23, RT-LINUX-18
+#[test]
+#[ignore = "needs root, control groups and busybox"]
+fn limits_are_written_and_hold() {
+    use oci_runtime::spec::linux::{Memory, Pids};
+    let mut fixture = Fixture::new().shell("for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait");
+    let resources = fixture.spec.linux.as_mut().unwrap().resources.as_mut().unwrap();
+    let mut pids = Pids::new();
+    pids.limit = Some(4);
+    resources.pids = Some(pids);
+    let mut memory = Memory::new();
+    memory.limit = Some(64 << 20);
+    resources.memory = Some(memory);
+    let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+    assert!(outcome.stderr.contains("can't fork"), "{}", outcome.stderr);
+    assert_eq!(fixture.residue(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs root, control groups and busybox"]
+fn a_container_is_paused_and_goes_on() {
+    use oci_runtime::Stdio;
+    use oci_runtime::spec::Status;
+    let fixture = Fixture::new().shell("sleep 100");
+    let container = fixture.create(Stdio::null()).unwrap();
+    container.start().unwrap();
+    container.pause().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(container.state().unwrap().status, Status::Other("paused".into()));
+    container.resume().unwrap();
+    assert_eq!(container.state().unwrap().status, Status::Running);
+    assert!(container.stats().unwrap().pids.is_some());
+    container.pause().unwrap();
+    container.force_delete().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(fixture.residue(), Vec::<String>::new());
+}
+
+// covers: RT-LINUX-05, RT-LINUX-06, RT-LINUX-02
+#[test]
+#[ignore = "needs root and busybox"]
+fn users_and_clocks_inside_are_others() {
+    use oci_runtime::spec::IdMapping;
+    use oci_runtime::spec::linux::{Namespace, NamespaceType, TimeOffset};
+    let mut fixture = Fixture::new().shell(
+        "cat /proc/self/uid_map /proc/self/gid_map /proc/uptime; id -u; touch /tmp/mine; \
+         echo x > /dev/null && echo null",
+    );
+    let linux = fixture.spec.linux.as_mut().unwrap();
+    linux
+        .namespaces
+        .extend([Namespace::new(NamespaceType::User), Namespace::new(NamespaceType::Time)]);
+    linux.uid_mappings = vec![IdMapping::new(0, 100_000, 1000)];
+    linux.gid_mappings = vec![IdMapping::new(0, 200_000, 1000)];
+    let mut offset = TimeOffset::new();
+    offset.secs = Some(1_000_000_000);
+    linux.time_offsets.insert("boottime".into(), offset);
+    rustix::fs::chmod(fixture.rootfs().join("tmp"), rustix::fs::Mode::from_raw_mode(0o777))
+        .unwrap();
+    let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+    let words: Vec<&str> = outcome.stdout.split_whitespace().collect();
+    assert_eq!(words[..6], ["0", "100000", "1000", "0", "200000", "1000"], "{}", outcome.stderr);
+    assert!(words[6].starts_with("1000"), "{}", outcome.stdout);
+    assert_eq!(words[8..], ["0", "null"]);
+    let mine = std::fs::metadata(fixture.rootfs().join("tmp/mine")).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&mine), 100_000);
+}
+
+// covers: RT-LINUX-03
+#[test]
+#[ignore = "needs root and busybox"]
+fn namespaces_are_joined_by_path_and_must_be_of_their_kind() {
+    use oci_runtime::spec::linux::NamespaceType;
+    let join = |kind: NamespaceType, path: &str| {
+        let mut fixture = Fixture::new().shell("busybox readlink /proc/self/ns/net");
+        let spaces = &mut fixture.spec.linux.as_mut().unwrap().namespaces;
+        spaces.iter_mut().find(|space| space.r#type == kind).unwrap().path = Some(path.into());
+        fixture.run().map(|outcome| outcome.stdout).map_err(|error| chain(&error))
+    };
+    let own = std::fs::read_link("/proc/self/ns/net").unwrap().display().to_string();
+    assert_eq!(join(NamespaceType::Network, "/proc/self/ns/net").unwrap().trim(), own);
+    let error = join(NamespaceType::Network, "/proc/self/ns/uts").unwrap_err();
+    assert!(error.contains("another kind of namespace"), "{error}");
+    let error = join(NamespaceType::Network, "/dev/null").unwrap_err();
+    assert!(error.contains("is not a namespace"), "{error}");
+}
+
+// covers: RT-MOUNT-09, RT-MOUNT-10, RT-MOUNT-06
+#[test]
+#[ignore = "needs root and busybox"]
+fn bind_mounts_get_their_attributes_and_mapped_ids() {
+    use oci_runtime::spec::{IdMapping, Mount};
+    let text = prints(
+        |spec| {
+            let mut mount = Mount::new("/mnt/host".into());
+            mount.source = Some("rootfs/etc".into());
+            mount.options =
+                ["rbind", "rro", "nosuid", "noatime", "idmap"].map(String::from).to_vec();
+            mount.uid_mappings = vec![IdMapping::new(0, 4000, 10)];
+            mount.gid_mappings = vec![IdMapping::new(0, 5000, 10)];
+            spec.mounts.push(mount);
+        },
+        "stat -c '%u %g' /mnt/host; touch /mnt/host/x; grep /mnt/host /proc/self/mountinfo",
+    );
+    assert!(text.starts_with("4000 5000\n"), "{text}");
+    assert!(text.contains("Read-only file system"), "{text}");
+    assert!(text.contains(" ro,nosuid,noatime,idmapped "), "{text}");
+}
+
+// covers: RT-PROC-02
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_terminal_is_handed_over() {
+    use oci_runtime::Stdio;
+    use oci_runtime::spec::ConsoleSize;
+    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+    use std::io::{IoSliceMut, Read};
+    let mut fixture =
+        Fixture::new().shell("busybox stty size; busybox tty; [ -c /dev/console ] && echo console");
+    let process = fixture.spec.process.as_mut().unwrap();
+    process.terminal = Some(true);
+    process.console_size = Some(ConsoleSize::new(30, 100));
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let container = fixture.create(Stdio::terminal(theirs)).map_err(|error| chain(&error)).unwrap();
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut name = [0; 16];
+    recvmsg(&ours, &mut [IoSliceMut::new(&mut name)], &mut control, RecvFlags::empty()).unwrap();
+    let master = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut handles) => handles.next(),
+        _ => None,
+    });
+    container.start().map_err(|error| chain(&error)).unwrap();
+    container.wait().unwrap();
+    let mut text = Vec::new();
+    // The end of a terminal is an error.
+    let _ = std::fs::File::from(master.unwrap()).read_to_end(&mut text);
+    container.delete().unwrap();
+    assert_eq!(String::from_utf8_lossy(&text), "30 100\r\n/dev/pts/0\r\nconsole\r\n");
+}

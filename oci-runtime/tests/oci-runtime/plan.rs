@@ -1,0 +1,150 @@
+//! Plans: what will be done, or every reason why not. No privileges, no kernel.
+
+use oci_runtime::spec::linux::{Namespace, NamespaceType, Pids, Resources};
+use oci_runtime::spec::{Capability, IdMapping, Rlimit, RlimitType};
+use oci_runtime::{Bundle, Host, Plan, Refusals, Spec};
+
+fn plan(spec: Spec, host: &Host) -> Result<Plan, Refusals> {
+    let bundle = Bundle::new("/bundle", spec);
+    Plan::new(bundle.spec(), &bundle, host)
+}
+
+fn refusals(change: impl FnOnce(&mut Spec), host: &Host) -> Vec<String> {
+    let mut spec = Spec::linux_default();
+    change(&mut spec);
+    let refusals = plan(spec, host).map(|plan| plan.to_string()).unwrap_err();
+    refusals.iter().map(ToString::to_string).collect()
+}
+
+/// A user without rights on a host like the typical one.
+fn user() -> Host {
+    let mut host = Host::typical();
+    (host.uid, host.gid, host.capabilities) = (1000, 1000, 0);
+    serde_json::from_value({
+        let mut value = serde_json::to_value(host).unwrap();
+        value["cgroups"]["writable"] = false.into();
+        value
+    })
+    .unwrap()
+}
+
+#[test]
+fn the_default_container_is_planned_step_by_step() {
+    let text = plan(Spec::linux_default(), &Host::typical()).unwrap().to_string();
+    assert_eq!(text, include_str!("plan/default.txt"));
+}
+
+#[test]
+fn the_default_container_of_a_user_is_planned_step_by_step() {
+    let text = plan(Spec::linux_default().rootless(1000, 1000), &user()).unwrap().to_string();
+    assert_eq!(text, include_str!("plan/rootless.txt"));
+}
+
+#[test]
+fn a_plan_and_a_host_come_back_from_json() {
+    let host = Host::typical();
+    let plan = plan(Spec::linux_default(), &host).unwrap();
+    let text = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+    let text = serde_json::to_string(&host).unwrap();
+    assert_eq!(serde_json::from_str::<Host>(&text).unwrap(), host);
+}
+
+// covers: RT-GEN-05, RT-PROC-03, RT-PROC-05, RT-PROC-08, RT-LINUX-04, RT-LINUX-36
+#[test]
+fn every_reason_is_collected() {
+    let found = refusals(
+        |spec| {
+            let process = spec.process.as_mut().unwrap();
+            process.cwd = "here".into();
+            process.args.clear();
+            let rlimit = Rlimit::new(RlimitType::Nofile, 10, 10);
+            process.rlimits = vec![
+                rlimit.clone(),
+                rlimit,
+                Rlimit::new(RlimitType::Other("RLIMIT_X".into()), 1, 1),
+            ];
+            process.apparmor_profile = Some("strict".into());
+            let linux = spec.linux.as_mut().unwrap();
+            linux.masked_paths.insert(0, "proc".into());
+            linux.namespaces.push(Namespace::new(NamespaceType::Pid));
+            linux.sysctl.insert("kernel.core_pattern".into(), "|/x".into());
+            linux.cgroups_path = Some("/a/../../b".into());
+        },
+        &Host::typical(),
+    );
+    assert_eq!(
+        found,
+        [
+            "`/linux/maskedPaths/0`: `proc` is not absolute",
+            "`/process/apparmorProfile`: security labels are not supported",
+            "`/process/args`: there is no program to run",
+            "`/process/cwd`: `here` is not absolute",
+            "`/process/rlimits/1`: `RLIMIT_NOFILE` stands twice",
+            "`/linux/cgroupsPath`: `/a/../../b` does not name a group beneath another",
+            "`/linux/sysctl/kernel.core_pattern`: it belongs to no namespace: setting it would change the host",
+            "`/linux/namespaces/6`: the kind `pid` stands twice",
+            "`/process/rlimits/2`: the kernel has no limit `RLIMIT_X`",
+        ]
+    );
+}
+
+#[test]
+fn a_user_is_told_what_needs_rights() {
+    let limits = |spec: &mut Spec| {
+        let mut resources = Resources::new();
+        let mut pids = Pids::new();
+        pids.limit = Some(10);
+        resources.pids = Some(pids);
+        spec.linux.as_mut().unwrap().resources = Some(resources);
+    };
+    assert_eq!(
+        refusals(limits, &user()),
+        [
+            "`/linux/resources`: limits need control groups, and the caller may not make any",
+            "`/linux/namespaces`: user 1000 needs a user namespace",
+        ]
+    );
+}
+
+#[test]
+fn a_kernel_without_user_namespaces_is_named() {
+    let mut host = user();
+    host.no_user_namespaces = Some("`user.max_user_namespaces` is 0".into());
+    let error = plan(Spec::linux_default().rootless(1000, 1000), &host)
+        .map(|plan| plan.to_string())
+        .unwrap_err();
+    let expected =
+        "`/linux/namespaces`: this kernel gives no user namespace: `user.max_user_namespaces` is 0";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn ids_that_are_not_granted_are_refused() {
+    let spec = |mappings: &[(u32, u32, u32)]| {
+        let mut spec = Spec::linux_default().rootless(1000, 1000);
+        let linux = spec.linux.as_mut().unwrap();
+        linux.uid_mappings =
+            mappings.iter().map(|map| IdMapping::new(map.0, map.1, map.2)).collect();
+        spec
+    };
+    for (mappings, expected) in [
+        (vec![], "a user namespace needs a mapping"),
+        (vec![(0, 1000, 0)], "the range is empty"),
+        (vec![(0, 1000, 1), (0, 2000, 1)], "the range overlaps another"),
+        (vec![(0, 1000, 1), (1, 100_000, 10)], "ids 100000 to 100009 are not granted"),
+    ] {
+        let error = plan(spec(&mappings), &user()).map(|plan| plan.to_string()).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+// covers: RT-PROC-10
+#[test]
+fn capabilities_that_cannot_be_given_are_warnings() {
+    let mut spec = Spec::linux_default();
+    let sets = spec.process.as_mut().unwrap().capabilities.as_mut().unwrap();
+    sets.bounding = vec![Capability::Other("CAP_NEW".into())];
+    let plan = plan(spec, &Host::typical()).unwrap();
+    assert_eq!(plan.warnings(), ["capability `CAP_NEW` of the bounding set is unknown"]);
+}
