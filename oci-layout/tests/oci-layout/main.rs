@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod archives;
+#[cfg(target_os = "linux")]
+mod attacks;
 mod blobs;
 mod fixture;
 mod garbage;
