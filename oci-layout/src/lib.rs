@@ -5,6 +5,8 @@ mod archive;
 mod blob;
 #[cfg(target_os = "linux")]
 mod bundle;
+#[cfg(test)]
+mod crash;
 mod error;
 mod files;
 mod gc;

@@ -1,0 +1,224 @@
+//! A disk that fails once.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use rustix::io::Errno;
+
+use super::promise::{Promise, whole};
+use super::scenario::STEPS;
+use crate::files::{Disk, Entry, Files};
+use crate::{Layout, LayoutOptions};
+
+/// A directory whose operation of one number fails.
+#[derive(Debug)]
+struct Faulty {
+    disk: Disk,
+    done: AtomicUsize,
+    fails: usize,
+    errno: Errno,
+    /// Whether what fails was done all the same, as a lost answer would have it.
+    late: bool,
+    /// Whether it was the sync of a directory: what it was to make durable is visible.
+    was_sync_dir: AtomicBool,
+}
+
+impl Faulty {
+    fn attempt<T>(&self, operation: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        if self.done.fetch_add(1, Ordering::Relaxed) != self.fails {
+            return operation();
+        }
+        if self.late {
+            operation()?;
+        }
+        Err(self.errno.into())
+    }
+}
+
+impl Files for Faulty {
+    fn open(&self, path: &str) -> io::Result<File> {
+        self.attempt(|| self.disk.open(path))
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<Entry>> {
+        self.attempt(|| self.disk.list(path))
+    }
+
+    fn lock_file(&self, path: &str) -> io::Result<File> {
+        self.attempt(|| self.disk.lock_file(path))
+    }
+
+    fn create(&self, path: &str) -> io::Result<File> {
+        self.attempt(|| self.disk.create(path))
+    }
+
+    fn write(&self, path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize> {
+        self.attempt(|| self.disk.write(path, file, bytes))
+    }
+
+    fn sync(&self, path: &str, file: &File) -> io::Result<()> {
+        self.attempt(|| self.disk.sync(path, file))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.attempt(|| self.disk.rename(from, to))
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.attempt(|| self.disk.remove(path))
+    }
+
+    fn create_dir(&self, path: &str) -> io::Result<()> {
+        self.attempt(|| self.disk.create_dir(path))
+    }
+
+    fn sync_dir(&self, path: &str) -> io::Result<()> {
+        if self.done.load(Ordering::Relaxed) == self.fails {
+            self.was_sync_dir.store(true, Ordering::Relaxed);
+        }
+        self.attempt(|| self.disk.sync_dir(path))
+    }
+}
+
+/// Runs the scenario over a disk that fails once, up to there. The step that fails is tried again and
+/// must then succeed. Says how many steps failed, and whether the fault was met.
+fn run(path: &Path, fails: usize, errno: Errno, late: bool) -> (usize, bool) {
+    let disk = Disk::open(path).unwrap();
+    let (done, was_sync_dir) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let files = Arc::new(Faulty { disk, done, fails, errno, late, was_sync_dir });
+    let mut promise = Promise::default();
+    let mut failures = 0;
+    for step in STEPS {
+        let before = promise.clone();
+        let attempt = |promise: &mut Promise| {
+            let layout = LayoutOptions::new().create_in(path, files.clone())?;
+            step(&layout, promise)
+        };
+        if let Err(error) = attempt(&mut promise) {
+            failures += 1;
+            let unfinished = std::mem::replace(&mut promise, before.clone());
+            if before.exists {
+                let names = whole_names(path);
+                let unsure = late || files.was_sync_dir.load(Ordering::Relaxed);
+                assert!(
+                    names == before.names || (unsure && names == unfinished.names),
+                    "fault {fails} changed the names and said `{error}`"
+                );
+            }
+            if let Err(again) = attempt(&mut promise) {
+                // The first attempt had done it and could not say so.
+                let unsure = late || files.was_sync_dir.load(Ordering::Relaxed);
+                let gone = again.kind() == crate::ErrorKind::NotFound;
+                assert!(unsure && gone, "fault {fails}: {again}");
+                promise = unfinished;
+            }
+        }
+        if files.done.load(Ordering::Relaxed) > fails {
+            assert_eq!(whole_names(path), promise.names, "fault {fails}");
+            return (failures, true);
+        }
+    }
+    (failures, false)
+}
+
+fn whole_names(path: &Path) -> std::collections::BTreeMap<String, oci_image::Digest> {
+    let layout = Layout::open(path).unwrap();
+    whole(&layout).unwrap();
+    let entries = layout.list().unwrap().into_iter();
+    entries.map(|entry| (entry.name.unwrap(), entry.descriptor.digest)).collect()
+}
+
+#[test]
+fn an_operation_that_fails_changes_nothing_and_can_be_tried_again() {
+    for (errno, late) in [(Errno::IO, false), (Errno::NOSPC, false), (Errno::IO, true)] {
+        let mut failures = 0;
+        for fails in 0.. {
+            let directory = super::directory();
+            let (failed, met) = run(directory.path(), fails, errno, late);
+            failures += failed;
+            if !met {
+                assert!(fails > 200, "only {fails} operations");
+                break;
+            }
+        }
+        // Only what cleans up may fail unseen.
+        assert!(failures > 150, "only {failures} failures were reported");
+    }
+}
+
+#[test]
+fn what_could_not_be_synced_is_not_kept() {
+    let directory = super::directory();
+    let mut reported = 0;
+    for fails in 0.. {
+        let path = directory.path().join(fails.to_string());
+        std::fs::create_dir(&path).unwrap();
+        let disk = Disk::open(&path).unwrap();
+        let files = SyncFails { disk, left: AtomicUsize::new(fails) };
+        let attempt = LayoutOptions::new().create_in(&path, Arc::new(files));
+        let Err(error) = attempt else { break };
+        reported += 1;
+        assert_eq!(error.kind(), crate::ErrorKind::Io);
+        let names = std::fs::read_dir(path.join(crate::lock::WORK)).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert_eq!(names.collect::<Vec<_>>(), ["lock"]);
+    }
+    assert_eq!(reported, 2);
+}
+
+/// A directory whose files cannot be synced from some time on.
+#[derive(Debug)]
+struct SyncFails {
+    disk: Disk,
+    left: AtomicUsize,
+}
+
+impl Files for SyncFails {
+    fn open(&self, path: &str) -> io::Result<File> {
+        self.disk.open(path)
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<Entry>> {
+        self.disk.list(path)
+    }
+
+    fn lock_file(&self, path: &str) -> io::Result<File> {
+        self.disk.lock_file(path)
+    }
+
+    fn create(&self, path: &str) -> io::Result<File> {
+        self.disk.create(path)
+    }
+
+    fn write(&self, path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize> {
+        self.disk.write(path, file, bytes)
+    }
+
+    fn sync(&self, path: &str, file: &File) -> io::Result<()> {
+        let left = self.left.load(Ordering::Relaxed);
+        if left == 0 {
+            return Err(Errno::IO.into());
+        }
+        self.left.store(left - 1, Ordering::Relaxed);
+        self.disk.sync(path, file)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+
+    fn create_dir(&self, path: &str) -> io::Result<()> {
+        self.disk.create_dir(path)
+    }
+
+    fn sync_dir(&self, path: &str) -> io::Result<()> {
+        self.disk.sync_dir(path)
+    }
+}

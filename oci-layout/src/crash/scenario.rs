@@ -1,0 +1,108 @@
+//! What is done to the layout, step by step, each with a handle of its own.
+
+use oci_image::blob::BlobSinkExt;
+use oci_image::build::{Builder, Layer};
+use oci_image::{Algorithm, Descriptor, Digest, MediaType};
+
+use super::promise::Promise;
+use crate::{Error, Layout};
+
+pub(super) type Step = fn(&Layout, &mut Promise) -> Result<(), Error>;
+
+pub(super) const STEPS: &[Step] = &[
+    create,
+    tag_first,
+    tag_second,
+    tag_again,
+    put_alone,
+    move_tag,
+    other_algorithm,
+    collect,
+    untag,
+    index_of_images,
+    collect,
+    remove,
+    tag_first,
+    tag_second,
+    put_alone,
+    move_tag,
+    other_algorithm,
+    untag,
+    collect,
+];
+
+fn create(_layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    promise.exists = true;
+    Ok(())
+}
+
+fn tag_first(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    tag(layout, promise, "v1", "first", Algorithm::Sha256)
+}
+
+fn tag_second(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    tag(layout, promise, "v2", "second", Algorithm::Sha256)
+}
+
+fn tag_again(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    tag(layout, promise, "again", "first", Algorithm::Sha256)
+}
+
+fn put_alone(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    let blob = Descriptor::of("text/plain".into(), "alone");
+    put(layout, &blob, b"alone")?;
+    promise.blobs.push(blob);
+    Ok(())
+}
+
+fn move_tag(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    tag(layout, promise, "v1", "third", Algorithm::Sha256)
+}
+
+fn other_algorithm(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    tag(layout, promise, "v512", "fourth", Algorithm::Sha512)
+}
+
+fn collect(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    // From here on nothing is promised of what the index does not reach.
+    promise.blobs.clear();
+    layout.collect_garbage().map(drop)
+}
+
+fn untag(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    promise.names.remove("v2");
+    layout.untag("v2").map(drop)
+}
+
+fn index_of_images(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    let entries = layout.index()?.manifests;
+    let index = oci_image::build::assemble(entries).unwrap();
+    promise.names.insert("all".into(), index.descriptor().digest.clone());
+    layout.put_document(&index.into())?.tag("all").map(drop)
+}
+
+fn remove(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    let digest = promise.names["v512"].clone();
+    promise.names.retain(|_, named| *named != digest);
+    layout.remove(&digest).map(drop)
+}
+
+fn tag(
+    layout: &Layout,
+    promise: &mut Promise,
+    name: &str,
+    content: &str,
+    algorithm: Algorithm,
+) -> Result<(), Error> {
+    let digest = Digest::of(algorithm, content);
+    let layer = Descriptor::new(MediaType::LAYER_TAR, digest.clone(), content.len() as u64);
+    put(layout, &layer, content.as_bytes())?;
+    let builder = Builder::new(&"linux/amd64".parse().unwrap());
+    let image = builder.layer(Layer::new(layer, digest)).build().unwrap();
+    promise.names.insert(name.into(), image.manifest().descriptor().digest.clone());
+    layout.put_image(&image)?.tag(name).map(drop)
+}
+
+fn put(layout: &Layout, blob: &Descriptor, content: &[u8]) -> Result<(), Error> {
+    layout.put(blob, content).map_err(|error| Error::io("cannot store a blob", error))
+}
