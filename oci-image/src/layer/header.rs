@@ -4,10 +4,19 @@ use super::{Defect, Device};
 
 pub(super) const BLOCK: usize = 512;
 
-/// The bytes of a header whose checksum and format are good.
+/// A header whose checksum, format and numbers are good.
+///
+/// All numbers are looked at, needed or not: one that cannot be read is an error for some parsers,
+/// and the end of the archive for Python.
 pub(super) struct Header<'a> {
     block: &'a [u8; BLOCK],
     has_prefix: bool,
+    pub(super) mode: u32,
+    pub(super) uid: u64,
+    pub(super) gid: u64,
+    pub(super) size: u64,
+    pub(super) mtime: i64,
+    pub(super) device: Device,
 }
 
 impl<'a> Header<'a> {
@@ -16,7 +25,19 @@ impl<'a> Header<'a> {
         if written != checksum(block) {
             return Err(Defect::Checksum);
         }
-        Ok(Self { block, has_prefix: has_prefix(block)? })
+        Ok(Self {
+            block,
+            has_prefix: has_prefix(block)?,
+            mode: small(&block[100..108], "mode")?,
+            uid: unsigned(&block[108..116], "uid")?,
+            gid: unsigned(&block[116..124], "gid")?,
+            size: unsigned(&block[124..136], "size")?,
+            mtime: number(&block[136..148]).ok_or(Defect::Number("mtime"))?,
+            device: Device {
+                major: small(&block[329..337], "devmajor")?,
+                minor: small(&block[337..345], "devminor")?,
+            },
+        })
     }
 
     pub(super) fn entry_type(&self) -> u8 {
@@ -42,42 +63,15 @@ impl<'a> Header<'a> {
     pub(super) fn link(&self) -> &'a [u8] {
         text(&self.block[157..257])
     }
+}
 
-    pub(super) fn mode(&self) -> Result<u32, Defect> {
-        self.small(100..108, "mode")
-    }
+fn small(field: &[u8], name: &'static str) -> Result<u32, Defect> {
+    unsigned(field, name)?.try_into().map_err(|_| Defect::Number(name))
+}
 
-    pub(super) fn uid(&self) -> Result<u64, Defect> {
-        self.unsigned(108..116, "uid")
-    }
-
-    pub(super) fn gid(&self) -> Result<u64, Defect> {
-        self.unsigned(116..124, "gid")
-    }
-
-    pub(super) fn size(&self) -> Result<u64, Defect> {
-        self.unsigned(124..136, "size")
-    }
-
-    pub(super) fn mtime(&self) -> Result<i64, Defect> {
-        number(&self.block[136..148]).ok_or(Defect::Number("mtime"))
-    }
-
-    pub(super) fn device(&self) -> Result<Device, Defect> {
-        Ok(Device {
-            major: self.small(329..337, "devmajor")?,
-            minor: self.small(337..345, "devminor")?,
-        })
-    }
-
-    fn small(&self, range: std::ops::Range<usize>, name: &'static str) -> Result<u32, Defect> {
-        self.unsigned(range, name)?.try_into().map_err(|_| Defect::Number(name))
-    }
-
-    fn unsigned(&self, range: std::ops::Range<usize>, name: &'static str) -> Result<u64, Defect> {
-        let value = number(&self.block[range]).ok_or(Defect::Number(name))?;
-        value.try_into().map_err(|_| Defect::Number(name))
-    }
+fn unsigned(field: &[u8], name: &'static str) -> Result<u64, Defect> {
+    let value = number(field).ok_or(Defect::Number(name))?;
+    value.try_into().map_err(|_| Defect::Number(name))
 }
 
 /// Whether the name begins in the prefix field: in ustar and PAX, not in GNU's and the oldest format.

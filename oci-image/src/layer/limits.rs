@@ -10,7 +10,7 @@ pub struct Limits {
     pub total_bytes: u64,
     /// The size of one file in bytes: 128 GiB.
     pub file_bytes: u64,
-    /// How many times larger than the compressed archive the uncompressed one may be: 400.
+    /// How many times larger than the compressed archive the uncompressed one may be: 200.
     ///
     /// It is looked at from [`ratio_from`](Self::ratio_from) bytes on.
     pub ratio: u64,
@@ -38,7 +38,7 @@ impl Default for Limits {
             entries: 4 << 20,
             total_bytes: 256 << 30,
             file_bytes: 128 << 30,
-            ratio: 400,
+            ratio: 200,
             ratio_from: 1 << 30,
             path_bytes: 4096,
             path_depth: 1024,

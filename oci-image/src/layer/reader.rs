@@ -174,7 +174,7 @@ impl<R: Read> Reader<R> {
         loop {
             let offset = self.input.offset();
             if !self.next_block(&mut block)? {
-                if let Some(first) = extensions.offset() {
+                if let Some(first) = extensions.offset {
                     return Err(refused(first, Defect::ExtensionAlone));
                 }
                 self.state = State::End;
@@ -183,11 +183,10 @@ impl<R: Read> Reader<R> {
             let header = Header::parse(&block).map_err(|defect| refused(offset, defect))?;
             match header.entry_type() {
                 kind @ (b'x' | b'g' | b'L' | b'K') => {
-                    let size = header.size().map_err(|defect| refused(offset, defect))?;
-                    self.extend(&mut extensions, kind, size, offset)?;
+                    self.extend(&mut extensions, kind, header.size, offset)?;
                 }
                 _ => {
-                    let first = extensions.offset().unwrap_or(offset);
+                    let first = extensions.offset.unwrap_or(offset);
                     return self.entry(&header, extensions, first).map(Some);
                 }
             }

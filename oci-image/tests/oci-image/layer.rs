@@ -1,6 +1,10 @@
 //! Layers as streams.
 
+mod accept;
 mod archive;
 mod generate;
+mod limits;
+mod oracle;
 mod read;
+mod refuse;
 mod write;

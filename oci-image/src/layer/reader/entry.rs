@@ -74,10 +74,7 @@ fn entry_type(header: &Header<'_>, name: &[u8]) -> Result<u8, Defect> {
         0 if has_slash => Ok(b'5'),
         0 => Ok(b'0'),
         b'5' => Ok(b'5'),
-        known @ b'0'..=b'6' if has_slash => {
-            debug_assert!(known != b'5');
-            Err(Defect::TrailingSlash)
-        }
+        b'0'..=b'6' if has_slash => Err(Defect::TrailingSlash),
         known @ b'0'..=b'2' => Ok(known),
         known @ b'3'..=b'6' if !header.is_oldest() => Ok(known),
         unknown => Err(Defect::Type(unknown)),
@@ -86,7 +83,7 @@ fn entry_type(header: &Header<'_>, name: &[u8]) -> Result<u8, Defect> {
 
 /// The one size that header and PAX record agree on.
 fn size(header: &Header<'_>, records: &Records, entry_type: u8) -> Result<u64, Defect> {
-    let in_header = header.size()?;
+    let in_header = header.size;
     let size = match records.size {
         // Where the size does not fit, writers leave the field zero.
         Some(record) if in_header != 0 && in_header != record => {
@@ -132,8 +129,8 @@ fn kind(
         b'1' => Kind::Hardlink { target: hardlink(link, limits)? },
         b'6' => Kind::Fifo,
         _ if records.has_device => return Err(Defect::Number("devmajor").into()),
-        b'3' => Kind::CharDevice(header.device()?),
-        _ => Kind::BlockDevice(header.device()?),
+        b'3' => Kind::CharDevice(header.device),
+        _ => Kind::BlockDevice(header.device),
     })
 }
 
@@ -160,12 +157,12 @@ fn hardlink(link: &[u8], limits: &Limits) -> Result<EntryPath, Fault> {
 fn metadata(header: &Header<'_>, records: Records, entry_type: u8) -> Result<Metadata, Defect> {
     let mtime = match records.mtime {
         Some(time) => time,
-        None => Timestamp::from_seconds(header.mtime()?),
+        None => Timestamp::from_seconds(header.mtime),
     };
     Ok(Metadata {
-        mode: mode(header.mode()?, entry_type)?,
-        uid: id(records.uid, || header.uid(), "uid")?,
-        gid: id(records.gid, || header.gid(), "gid")?,
+        mode: mode(header.mode, entry_type)?,
+        uid: id(records.uid.unwrap_or(header.uid), "uid")?,
+        gid: id(records.gid.unwrap_or(header.gid), "gid")?,
         mtime,
         xattrs: records.xattrs,
         windows: records.windows,
@@ -195,15 +192,7 @@ fn mode(mode: u32, entry_type: u8) -> Result<u32, Defect> {
 }
 
 /// An owner. The largest number is none: to the kernel it means that nothing is to be changed.
-fn id(
-    record: Option<u64>,
-    header: impl FnOnce() -> Result<u64, Defect>,
-    field: &'static str,
-) -> Result<u32, Defect> {
-    let id = match record {
-        Some(id) => id,
-        None => header()?,
-    };
+fn id(id: u64, field: &'static str) -> Result<u32, Defect> {
     u32::try_from(id).ok().filter(|id| *id != u32::MAX).ok_or(Defect::Number(field))
 }
 

@@ -6,18 +6,14 @@ use crate::layer::{Defect, LimitExceeded, Limits};
 /// What was said before an entry.
 #[derive(Debug, Default)]
 pub(super) struct Extensions {
-    offset: Option<u64>,
+    /// Where the first one stands.
+    pub(super) offset: Option<u64>,
     pub(super) pax: Option<Records>,
     pub(super) long_name: Option<Vec<u8>>,
     pub(super) long_link: Option<Vec<u8>>,
 }
 
 impl Extensions {
-    /// Where the first one stands.
-    pub(super) fn offset(&self) -> Option<u64> {
-        self.offset
-    }
-
     /// How long one of a type may be in bytes, and what to say if it is longer.
     pub(super) fn limit(kind: u8, limits: &Limits) -> (usize, LimitExceeded) {
         match kind {
@@ -39,10 +35,11 @@ impl Extensions {
         if kind == b'g' {
             pax::check_global(body)?;
             // Go forgets what stands before a global header, others keep it.
-            return match self.offset {
-                Some(_) => Err(Defect::ExtensionAlone.into()),
-                None => Ok(()),
-            };
+            let is_first =
+                self.pax.is_none() && self.long_name.is_none() && self.long_link.is_none();
+            // An entry has to follow this one, too: Python refuses an archive that ends here.
+            self.offset.get_or_insert(offset);
+            return if is_first { Ok(()) } else { Err(Defect::ExtensionAlone.into()) };
         }
         self.offset.get_or_insert(offset);
         let taken = match kind {

@@ -32,7 +32,7 @@ fn entry(path: &str, kind: Kind, mode: u32) -> Entry {
     Entry::new(path.parse().unwrap(), kind, Metadata::new(mode))
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     flate2::bufread::GzEncoder::new(bytes, flate2::Compression::fast())
         .read_to_end(&mut out)

@@ -1,0 +1,535 @@
+//! Archives that are broken, or that the tools of the field read differently.
+
+use oci_image::MediaType;
+use oci_image::layer::{Codec, Defect, Limits, PathError, ReadError, Reader};
+
+use super::archive::{Archive, Raw};
+use super::read::list;
+
+type Case = (&'static str, Archive, Defect);
+
+fn check(cases: Vec<Case>) {
+    for (name, archive, defect) in cases {
+        let archive = archive.file("after", "").end();
+        match list(&archive) {
+            Err(ReadError::Archive { defect: found, .. }) => assert_eq!(found, defect, "{name}"),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+fn new() -> Archive {
+    Archive::new()
+}
+
+/// A header and a file in the content that it should not have.
+fn smuggle(raw: &Raw) -> Archive {
+    new().with(raw, new().file("smuggled", "x").0)
+}
+
+fn smuggle_by_pax(raw: &Raw) -> Archive {
+    new().pax(&[("size", "1024")]).add(raw).bytes(new().file("smuggled", "x").0)
+}
+
+fn record(key: &str) -> String {
+    key.to_owned()
+}
+
+#[test]
+fn content_where_there_can_be_none() {
+    let mut cases = Vec::new();
+    for kind in b'1'..=b'6' {
+        let mut raw = Raw::of(kind, if kind == b'5' { "d/" } else { "d" });
+        raw.link("target").device(1, 3);
+        cases.push(("by header", smuggle(&raw), Defect::ContentNotAllowed(kind)));
+        cases.push(("by record", smuggle_by_pax(&raw), Defect::ContentNotAllowed(kind)));
+    }
+    let legacy = Raw::oldest(0, "d/");
+    cases.push(("oldest directory", smuggle(&legacy), Defect::ContentNotAllowed(b'5')));
+    check(cases);
+}
+
+#[test]
+fn sizes_that_differ() {
+    let body = new().file("smuggled", "x").0;
+    let conflict = |header, record| Defect::SizeConflict { header, record };
+    check(vec![
+        (
+            "record larger",
+            new().pax(&[("size", "1024")]).add(Raw::new("a").size(512)).bytes(&body),
+            conflict(512, 1024),
+        ),
+        (
+            "record smaller",
+            new().pax(&[("size", "0")]).add(Raw::new("a").size(1024)).bytes(&body),
+            conflict(1024, 0),
+        ),
+    ]);
+}
+
+#[test]
+fn pax_records_that_are_none() {
+    let with = |body: &str| new().with(&Raw::of(b'x', "x"), body).file("a", "");
+    for body in [
+        "7 a=b\n",
+        "5 a=b\n",
+        "06 a=b\n",
+        "+6 a=b\n",
+        " 6 a=b\n",
+        "6  a=b\n",
+        "6 a=b ",
+        "6 ab=\n7 a=b\n",
+        "5 =b\n",
+        "5 ab\n",
+        "a=b\n",
+        "99999999999999999999 a=b\n",
+        "18446744073709551617 a=b\n",
+        "0 a=b\n",
+        "3\n",
+        "6 a=b\n\0\0",
+        "9 a\0b=cd\n",
+    ] {
+        check(vec![(body, with(body), Defect::PaxRecord)]);
+    }
+}
+
+#[test]
+fn pax_keys_that_stand_twice() {
+    let many: Vec<_> = (0..20).map(|n| (format!("key{}", n % 19), "")).collect();
+    check(vec![
+        (
+            "path",
+            new().pax(&[("path", "ok"), ("path", "evil")]).file("a", ""),
+            Defect::PaxDuplicate(record("path")),
+        ),
+        (
+            "size",
+            new().pax(&[("size", "0"), ("size", "512")]).file("a", ""),
+            Defect::PaxDuplicate(record("size")),
+        ),
+        ("of many", new().pax(&many).file("a", ""), Defect::PaxDuplicate(record("key0"))),
+        (
+            "two spellings of one attribute",
+            new()
+                .pax(&[("LIBARCHIVE.xattr.user.a", "eA"), ("LIBARCHIVE.xattr.user.%61", "eA")])
+                .file("a", ""),
+            Defect::PaxDuplicate(record("LIBARCHIVE.xattr.user.%61")),
+        ),
+    ]);
+}
+
+#[test]
+fn pax_values_that_cannot_be_used() {
+    for (key, value) in [
+        ("path", ""),
+        ("path", "ok\0/../../pwn"),
+        ("linkpath", ""),
+        ("linkpath", "a\0b"),
+        ("size", ""),
+        ("size", "+512"),
+        ("size", "-1"),
+        ("size", "0x10"),
+        ("size", " 5"),
+        ("size", "5.0"),
+        ("size", "9223372036854775808"),
+        ("size", "18446744073709551616"),
+        ("uid", ""),
+        ("uid", "-1"),
+        ("gid", "1_000"),
+        ("mtime", ""),
+        ("mtime", "1e9"),
+        ("mtime", "."),
+        ("mtime", ".5"),
+        ("mtime", "1.-5"),
+        ("mtime", "--1"),
+        ("mtime", "9223372036854775808"),
+        ("mtime", "nan"),
+        ("hdrcharset", "UTF-16"),
+        ("SCHILY.xattr.", "x"),
+        ("LIBARCHIVE.xattr.user.%2", "eA=="),
+        ("LIBARCHIVE.xattr.user.%zz", "eA=="),
+        ("LIBARCHIVE.xattr.user.a%00b", "eA=="),
+        ("LIBARCHIVE.xattr.user.a", "?"),
+    ] {
+        let archive = new().pax(&[(key, value)]).file("a", "");
+        check(vec![(key, archive, Defect::PaxValue(record(key)))]);
+    }
+}
+
+#[test]
+fn global_headers_that_speak_of_entries() {
+    for key in [
+        "path",
+        "linkpath",
+        "size",
+        "uid",
+        "gid",
+        "uname",
+        "gname",
+        "mtime",
+        "SCHILY.xattr.security.capability",
+        "LIBARCHIVE.xattr.user.a",
+        "GNU.sparse.major",
+        "MSWINDOWS.rawsd",
+    ] {
+        let archive = new().global(&[("comment", "good"), (key, "1")]).file("a", "");
+        check(vec![(key, archive, Defect::PaxGlobal(record(key)))]);
+    }
+}
+
+#[test]
+fn two_extensions_of_one_entry() {
+    let long = |kind, name: &str| (Raw::gnu(kind, "././@LongLink"), format!("{name}\0"));
+    let (name, link) = (long(b'L', "name"), long(b'K', "link"));
+    let path = &[("path", "other")];
+    let linkpath = &[("linkpath", "other")];
+    let symlink = Raw::of(b'2', "a").link("b").clone();
+    check(vec![
+        ("two PAX", new().pax(path).pax(&[("uid", "1")]).file("a", ""), Defect::ExtensionTwice),
+        (
+            "two long names",
+            new().with(&name.0, &name.1).with(&name.0, &name.1).file("a", ""),
+            Defect::ExtensionTwice,
+        ),
+        ("long, PAX", new().with(&name.0, &name.1).pax(path).file("a", ""), Defect::ExtensionTwice),
+        ("PAX, long", new().pax(path).with(&name.0, &name.1).file("a", ""), Defect::ExtensionTwice),
+        (
+            "PAX, long link",
+            new().pax(linkpath).with(&link.0, &link.1).add(&symlink),
+            Defect::ExtensionTwice,
+        ),
+        (
+            "forgotten by Go",
+            new().pax(path).global(&[("comment", "")]).file("a", ""),
+            Defect::ExtensionAlone,
+        ),
+    ]);
+    for archive in [
+        new().pax(path),
+        new().with(&name.0, &name.1),
+        new().with(&link.0, &link.1),
+        new().global(&[("comment", "")]),
+    ] {
+        let found = list(&archive.clone().end());
+        assert!(
+            matches!(found, Err(ReadError::Archive { offset: 0, defect: Defect::ExtensionAlone })),
+            "{found:?}"
+        );
+        assert!(list(&archive.0).is_err());
+    }
+}
+
+#[test]
+fn long_names_with_a_second_reading() {
+    for body in ["\0", "", "a\0b\0", "\0a"] {
+        let archive = new().with(&Raw::gnu(b'L', "././@LongLink"), body).file("a", "");
+        check(vec![(body, archive, Defect::LongName)]);
+    }
+}
+
+#[test]
+fn sparse_files_of_every_format() {
+    let mut cases =
+        vec![("GNU", new().add(Raw::gnu(b'S', "a").put(483, b"20000000000\0")), Defect::Sparse)];
+    for key in ["GNU.sparse.major", "GNU.sparse.size", "GNU.sparse.name", "SCHILY.realsize"] {
+        cases.push((key, new().pax(&[(key, "1099511627776")]).file("a", ""), Defect::Sparse));
+    }
+    check(cases);
+}
+
+#[test]
+fn names_that_leave_the_root() {
+    let parent = || Defect::Path(PathError::Parent);
+    let link = |kind, target: &str| new().add(Raw::of(kind, "a").link(target));
+    check(vec![
+        ("..", new().file("../a", ""), parent()),
+        ("in the middle", new().file("a/../../b", ""), parent()),
+        ("inside", new().file("a/../b", ""), parent()),
+        ("at the end", new().directory("a/.."), parent()),
+        ("alone", new().directory(".."), parent()),
+        ("absolute", new().file("/../a", ""), parent()),
+        ("by PAX", new().pax(&[("path", "a/../../b")]).file("a", ""), parent()),
+        ("by prefix", new().add(Raw::new("b").put(345, b"..")), parent()),
+        ("by long name", new().with(&Raw::gnu(b'L', "L"), "../a\0").file("a", ""), parent()),
+        ("empty", new().file("", ""), Defect::Path(PathError::Empty)),
+        ("hard link", link(b'1', "../a"), Defect::HardlinkTarget(PathError::Parent)),
+        ("hard link to nothing", link(b'1', ""), Defect::HardlinkTarget(PathError::Empty)),
+        ("hard link to the root", link(b'1', "/"), Defect::HardlinkToMarker),
+        ("hard link to a whiteout", link(b'1', "b/.wh.c"), Defect::HardlinkToMarker),
+        ("hard link below a whiteout", link(b'1', ".wh.b/c"), Defect::HardlinkToMarker),
+        ("symbolic link to nothing", link(b'2', ""), Defect::SymlinkTarget),
+    ]);
+}
+
+#[test]
+fn a_root_that_is_no_directory() {
+    let mut cases = Vec::new();
+    for name in [".", "/.", "//./."] {
+        for kind in [b'0', b'1', b'2', b'3', b'4', b'6'] {
+            let archive = new().add(Raw::of(kind, name).link("target"));
+            cases.push((name, archive, Defect::Root));
+        }
+    }
+    check(cases);
+}
+
+// covers: IMG-LAYER-13
+#[test]
+fn reserved_names_that_mark_nothing() {
+    let reserved = |name: &str| Defect::ReservedName(name.into());
+    check(vec![
+        ("bare", new().file(".wh.", ""), reserved(".wh.")),
+        ("bare below", new().file("a/.wh.", ""), reserved(".wh.")),
+        ("itself", new().file("a/.wh..", ""), reserved(".wh..")),
+        ("the parent", new().file("a/.wh...", ""), reserved(".wh...")),
+        ("whiteout of a whiteout", new().file(".wh..wh.a", ""), reserved(".wh..wh.a")),
+        ("AUFS", new().directory(".wh..wh.plnk/"), reserved(".wh..wh.plnk")),
+        ("nearly opaque", new().file(".wh..wh..opqq", ""), reserved(".wh..wh..opqq")),
+        ("below a whiteout", new().file(".wh.a/b", ""), reserved(".wh.a")),
+        ("below an opaque", new().file(".wh..wh..opq/b", ""), reserved(".wh..wh..opq")),
+    ]);
+}
+
+#[test]
+fn slashes_that_make_a_directory_for_some() {
+    let mut cases = vec![
+        (
+            "only in the header",
+            new().pax(&[("path", "a")]).add(&Raw::of(0, "a/")),
+            Defect::TrailingSlash,
+        ),
+        (
+            "only in the record",
+            new().pax(&[("path", "a/")]).add(&Raw::of(0, "a")),
+            Defect::TrailingSlash,
+        ),
+    ];
+    for kind in [b'0', b'1', b'2', b'3', b'4', b'6'] {
+        cases.push(("a/", new().add(Raw::of(kind, "a/").link("b")), Defect::TrailingSlash));
+    }
+    check(cases);
+}
+
+#[test]
+fn types_that_few_know() {
+    for kind in [b'7', b'8', b'A', b'D', b'I', b'M', b'N', b'V', b'X', 0xff] {
+        check(vec![("type", new().add(&Raw::of(kind, "a")), Defect::Type(kind))]);
+    }
+    for kind in [b'3', b'4', b'6'] {
+        let archive = new().add(&Raw::oldest(kind, "a"));
+        check(vec![("device of the oldest format", archive, Defect::Type(kind))]);
+    }
+}
+
+#[test]
+fn formats_that_are_guessed() {
+    let star = {
+        let mut raw = Raw::new("a");
+        raw.put(345, b"prefix").put(508, b"tar\0").clone()
+    };
+    check(vec![
+        ("no magic", new().add(Raw::new("a").put(257, b"magic")), Defect::Format),
+        ("half of GNU's", new().add(Raw::new("a").put(257, b"ustar \0\0")), Defect::Format),
+        ("star", new().add(&star), Defect::Prefix),
+        ("GNU with a prefix", new().add(Raw::gnu(b'0', "a").put(345, b"evil")), Defect::Prefix),
+        ("oldest with a prefix", new().add(Raw::oldest(0, "a").put(345, b"evil")), Defect::Prefix),
+    ]);
+}
+
+#[test]
+fn numbers_with_a_second_reading() {
+    let at = |at, bytes: &[u8]| new().add(Raw::new("a").put(at, bytes));
+    check(vec![
+        ("signed", at(124, b"+0000000000\0"), Defect::Number("size")),
+        (
+            "negative",
+            at(124, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe\0"),
+            Defect::Number("size"),
+        ),
+        (
+            "overflow",
+            at(124, b"\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+            Defect::Number("size"),
+        ),
+        ("64 bits", at(124, b"\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff"), Defect::Number("size")),
+        ("seven bits", at(124, b"\xa0\0\0\0\0\0\0\0\0\0\x02\0"), Defect::Number("size")),
+        ("NUL first", at(124, b"\x000000001000"), Defect::Number("size")),
+        ("underscore", at(124, b"00000001_00\0"), Defect::Number("size")),
+        ("base 64", at(124, b"-AAAAAAAAAB\0"), Defect::Number("size")),
+        ("decimal", at(124, b"00000000009\0"), Defect::Number("size")),
+        ("spaces", at(124, b"            "), Defect::Number("size")),
+        ("mode", at(100, b"0000o644"), Defect::Number("mode")),
+        ("mtime", at(136, b"0x000000000\0"), Defect::Number("mtime")),
+        ("nobody changes", at(108, b"\x80\0\0\0\xff\xff\xff\xff"), Defect::Number("uid")),
+        ("uid over 32 bits", at(108, b"\x80\0\0\x01\0\0\0\0"), Defect::Number("uid")),
+        ("negative gid", at(116, b"\xff\xff\xff\xff\xff\xff\xff\xff"), Defect::Number("gid")),
+        (
+            "uid over 32 bits by PAX",
+            new().pax(&[("uid", "4294967296")]).file("a", ""),
+            Defect::Number("uid"),
+        ),
+        (
+            "nobody changes by PAX",
+            new().pax(&[("gid", "4294967295")]).file("a", ""),
+            Defect::Number("gid"),
+        ),
+        (
+            "device",
+            new().add(Raw::of(b'3', "a").put(329, b"0000008\0")),
+            Defect::Number("devmajor"),
+        ),
+        (
+            "device by PAX",
+            new().pax(&[("SCHILY.devmajor", "5")]).add(Raw::of(b'3', "a").device(1, 3)),
+            Defect::Number("devmajor"),
+        ),
+    ]);
+}
+
+#[test]
+fn numbers_that_nobody_needs() {
+    let bad = |kind, at, name: &'static str| {
+        let mut raw = Raw::of(kind, "x");
+        raw.put(at, b"00=0");
+        let body: &[u8] = if kind == b'L' { b"name\0" } else { b"" };
+        (name, new().with(&raw, body).file("a", ""), Defect::Number(name))
+    };
+    for kind in [b'x', b'g', b'L', b'0', b'5'] {
+        check(vec![
+            bad(kind, 100, "mode"),
+            bad(kind, 108, "uid"),
+            bad(kind, 116, "gid"),
+            bad(kind, 136, "mtime"),
+            bad(kind, 329, "devmajor"),
+            bad(kind, 337, "devminor"),
+        ]);
+    }
+    let overridden = new().pax(&[("mtime", "1")]).add(Raw::new("a").put(136, b"000\xff"));
+    check(vec![("overridden", overridden, Defect::Number("mtime"))]);
+}
+
+#[test]
+fn modes_of_another_type() {
+    check(vec![
+        ("directory", new().add(Raw::new("a").mode(0o040_755)), Defect::ModeType(0o040_755)),
+        ("file", new().add(Raw::of(b'5', "a").mode(0o100_644)), Defect::ModeType(0o100_644)),
+        (
+            "device",
+            new().add(Raw::of(b'2', "a").link("b").mode(0o020_777)),
+            Defect::ModeType(0o020_777),
+        ),
+        ("beyond", new().add(Raw::new("a").mode(0o1_000_644)), Defect::ModeType(0o1_000_644)),
+    ]);
+}
+
+#[test]
+fn attributes_with_two_values() {
+    let archive = new()
+        .pax(&[("LIBARCHIVE.xattr.user.a", "eA=="), ("SCHILY.xattr.user.a", "y")])
+        .file("a", "");
+    check(vec![("xattr", archive, Defect::XattrConflict("user.a".to_owned()))]);
+}
+
+#[test]
+fn checksums_that_are_wrong() {
+    let mut archive = new().file("a", "").end();
+    archive[0] = b'b';
+    let found = list(&archive);
+    let expected = Defect::Checksum;
+    assert!(
+        matches!(&found, Err(ReadError::Archive { offset: 0, defect }) if *defect == expected),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_lone_block_of_zeros() {
+    let archive = new().file("a", "").bytes([0; 512]).file("b", "").end();
+    let found = list(&archive);
+    assert!(
+        matches!(found, Err(ReadError::Archive { offset: 512, defect: Defect::LoneZeroBlock })),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn archives_that_are_cut_short() {
+    let whole = new().pax(&[("mtime", "1.5")]).file("a", [b'x'; 600]).end();
+    let entries_end = 512 * 5;
+    for length in 1..whole.len() {
+        let found = list(&whole[..length]);
+        match length {
+            // Between two entries, and after one or two blocks of zeros.
+            _ if length == entries_end || length == entries_end + 512 => assert!(found.is_ok()),
+            // Nobody knows whether more was to come.
+            1024 => assert!(found.is_err()),
+            _ => assert!(
+                matches!(
+                    found,
+                    Err(ReadError::Archive {
+                        defect: Defect::Truncated | Defect::ExtensionAlone,
+                        ..
+                    })
+                ),
+                "{length}: {found:?}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn what_follows_a_compressed_stream() {
+    let tar = new().file("a", "b").end();
+    let mut blobs = vec![super::read::gzip(&tar)];
+    #[cfg(feature = "zstd")]
+    blobs.push(zstd::encode_all(&tar[..], 1).unwrap());
+    for blob in blobs {
+        for junk in [&b"x"[..], b"\0", b"garbage after the stream", &tar] {
+            let found = list(&[&blob, junk].concat());
+            assert!(matches!(found, Err(ReadError::Decompress { .. })), "{found:?}");
+        }
+        for length in 5..blob.len() {
+            let found = list(&blob[..length]);
+            assert!(matches!(found, Err(ReadError::Decompress { .. })), "{length}: {found:?}");
+        }
+        let mut broken = blob.clone();
+        let end = broken.len() - 2;
+        broken[end] ^= 1;
+        assert!(matches!(list(&broken), Err(ReadError::Decompress { .. })));
+    }
+}
+
+#[test]
+fn a_compression_other_than_the_media_type_says() {
+    let tar = new().file("a", "b").end();
+    let zipped = super::read::gzip(&tar);
+    let open = |blob: &[u8], media_type: &MediaType| {
+        Reader::new(blob, media_type, Limits::default()).map(|_| ())
+    };
+    assert!(open(&tar, &MediaType::LAYER_TAR).is_ok());
+    assert!(open(&zipped, &MediaType::DOCKER_LAYER_TAR_GZIP).is_ok());
+    for media_type in ["application/octet-stream", "text/vnd.unknown+zstd"] {
+        assert!(open(&zipped, &MediaType::from(media_type)).is_ok());
+    }
+    for (blob, media_type, declared, found) in [
+        (&tar, MediaType::LAYER_TAR_GZIP, Codec::Gzip, Codec::None),
+        (&zipped, MediaType::LAYER_TAR, Codec::None, Codec::Gzip),
+        (&zipped, MediaType::LAYER_TAR_ZSTD, Codec::Zstd, Codec::Gzip),
+    ] {
+        match open(blob, &media_type) {
+            Err(ReadError::Mismatch { declared: one, found: other }) => {
+                assert_eq!((one, other), (declared, found));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_failed_does_not_go_on() {
+    let tar = new().file("../a", "").file("b", "").end();
+    let mut reader = Reader::detect(&tar[..], Limits::default()).unwrap();
+    assert!(matches!(reader.next_change(), Err(ReadError::Archive { .. })));
+    assert!(matches!(reader.next_change(), Err(ReadError::FailedBefore)));
+    assert!(matches!(reader.finish(), Err(ReadError::FailedBefore)));
+}
