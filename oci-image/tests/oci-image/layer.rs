@@ -5,6 +5,7 @@ mod archive;
 mod generate;
 mod limits;
 mod oracle;
+mod overlay;
 mod read;
 mod refuse;
 mod write;
