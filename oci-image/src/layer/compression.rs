@@ -79,9 +79,9 @@ impl Compression {
         Self::new(Codec::None, 0)
     }
 
-    /// gzip, level 6.
+    /// gzip, level 3: some percent larger than at level 6, in less than three quarters of the time.
     pub fn gzip() -> Self {
-        Self::new(Codec::Gzip, 6)
+        Self::new(Codec::Gzip, 3)
     }
 
     /// zstd, level 3.

@@ -12,16 +12,18 @@ const BUFFER: usize = 256 << 10;
 pub(super) struct Stream<W: Write> {
     codec: Codec,
     buffer: Vec<u8>,
-    hasher: Hasher,
+    /// Hashes the archive where that is not the blob itself.
+    hasher: Option<Hasher>,
     encoder: Encoder<HashWriter<W>>,
 }
 
 impl<W: Write> Stream<W> {
     pub(super) fn new(out: W, compression: &Compression) -> io::Result<Self> {
+        let codec = compression.codec();
         Ok(Self {
-            codec: compression.codec(),
+            codec,
             buffer: Vec::with_capacity(BUFFER),
-            hasher: Hasher::new(Algorithm::Sha256),
+            hasher: (codec != Codec::None).then(|| Hasher::new(Algorithm::Sha256)),
             encoder: Encoder::new(HashWriter::new(out, Algorithm::Sha256), compression)?,
         })
     }
@@ -32,10 +34,7 @@ impl<W: Write> Stream<W> {
         }
         match bytes.len() < BUFFER {
             true => self.buffer.extend_from_slice(bytes),
-            false => {
-                self.hasher.update(bytes);
-                self.encoder.write_all(bytes)?;
-            }
+            false => self.encode(bytes)?,
         }
         Ok(())
     }
@@ -44,13 +43,22 @@ impl<W: Write> Stream<W> {
         self.empty()?;
         let (mut out, digest, size) = self.encoder.finish()?.finish();
         out.flush()?;
-        Ok((out, Descriptor::new(self.codec.media_type(), digest, size), self.hasher.finish()))
+        let diff_id = self.hasher.map_or_else(|| digest.clone(), Hasher::finish);
+        Ok((out, Descriptor::new(self.codec.media_type(), digest, size), diff_id))
     }
 
     fn empty(&mut self) -> io::Result<()> {
-        self.hasher.update(&self.buffer);
-        self.encoder.write_all(&self.buffer)?;
-        self.buffer.clear();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.encode(&buffer)?;
+        buffer.clear();
+        self.buffer = buffer;
         Ok(())
+    }
+
+    fn encode(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(bytes);
+        }
+        self.encoder.write_all(bytes)
     }
 }
