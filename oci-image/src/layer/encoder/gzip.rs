@@ -28,7 +28,7 @@ pub(super) struct Gzip<W> {
 }
 
 enum Work {
-    Here(Deflate),
+    Here(Compression),
     Workers(Workers),
 }
 
@@ -57,8 +57,8 @@ impl<W: Write> Gzip<W> {
     pub(super) fn new(mut out: W, level: u32, threads: NonZeroUsize) -> io::Result<Self> {
         out.write_all(&HEADER)?;
         let work = match threads.get() {
-            1 => Work::Here(Deflate::new(level)),
-            threads => Work::Workers(Workers::start(level, threads)?),
+            1 => Work::Here(Compression::new(level)),
+            threads => Work::Workers(Workers::start(Compression::new(level), threads)?),
         };
         let block = Vec::with_capacity(BLOCK);
         Ok(Self { out, block, dictionary: Vec::new(), checksum: Crc::new(), length: 0, work })
@@ -84,7 +84,7 @@ impl<W: Write> Gzip<W> {
         let end = bytes[bytes.len().saturating_sub(WINDOW)..].to_vec();
         let dictionary = std::mem::replace(&mut self.dictionary, end);
         let block = match &mut self.work {
-            Work::Here(deflate) => Some(deflate.block(bytes, &dictionary, is_last)?),
+            Work::Here(level) => Some(deflate(*level, bytes, &dictionary, is_last)?),
             Work::Workers(workers) => workers.send(bytes, dictionary, is_last)?,
         };
         self.block = match block {
@@ -118,7 +118,7 @@ impl<W: Write> Write for Gzip<W> {
 }
 
 impl Workers {
-    fn start(level: u32, threads: usize) -> io::Result<Self> {
+    fn start(level: Compression, threads: usize) -> io::Result<Self> {
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..threads {
@@ -146,13 +146,12 @@ impl Workers {
 }
 
 /// Compresses blocks until no more can come.
-fn work(level: u32, queue: &Mutex<Receiver<Job>>) {
-    let mut deflate = Deflate::new(level);
+fn work(level: Compression, queue: &Mutex<Receiver<Job>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { bytes, dictionary, is_last, done }) = job else { return };
         // Fails only if nobody waits any more.
-        let _ = done.send(deflate.block(bytes, &dictionary, is_last));
+        let _ = done.send(deflate(level, bytes, &dictionary, is_last));
     }
 }
 
@@ -164,33 +163,31 @@ fn stopped() -> io::Error {
     io::Error::other("a thread that compresses has stopped")
 }
 
-struct Deflate(Compress);
-
-impl Deflate {
-    fn new(level: u32) -> Self {
-        Self(Compress::new(Compression::new(level), false))
+/// A piece of a deflate stream that ends at a byte, and ends the stream if it is the last.
+fn deflate(
+    level: Compression,
+    mut bytes: Vec<u8>,
+    dictionary: &[u8],
+    is_last: bool,
+) -> io::Result<Block> {
+    // A new one for each block: after a reset, what came before still shows in the output.
+    let mut stream = Compress::new(level, false);
+    if !dictionary.is_empty() {
+        stream.set_dictionary(dictionary)?;
     }
-
-    /// A piece of a deflate stream that ends at a byte, and ends the stream if it is the last.
-    fn block(&mut self, mut bytes: Vec<u8>, dictionary: &[u8], is_last: bool) -> io::Result<Block> {
-        self.0.reset();
-        if !dictionary.is_empty() {
-            self.0.set_dictionary(dictionary)?;
+    let flush = if is_last { FlushCompress::Finish } else { FlushCompress::Sync };
+    let mut deflated = Vec::with_capacity(bytes.len() / 2 + 64);
+    loop {
+        let taken = stream.total_in() as usize;
+        stream.compress_vec(&bytes[taken..], &mut deflated, flush)?;
+        // Room that is left says that all of the output came.
+        if deflated.len() < deflated.capacity() {
+            break;
         }
-        let flush = if is_last { FlushCompress::Finish } else { FlushCompress::Sync };
-        let mut deflated = Vec::with_capacity(bytes.len() / 2 + 64);
-        loop {
-            let taken = self.0.total_in() as usize;
-            self.0.compress_vec(&bytes[taken..], &mut deflated, flush)?;
-            // Room that is left says that all of the output came.
-            if deflated.len() < deflated.capacity() {
-                break;
-            }
-            deflated.reserve(bytes.len() / 4 + 64);
-        }
-        let mut checksum = Crc::new();
-        checksum.update(&bytes);
-        bytes.clear();
-        Ok(Block { deflated, checksum, spent: bytes })
+        deflated.reserve(bytes.len() / 4 + 64);
     }
+    let mut checksum = Crc::new();
+    checksum.update(&bytes);
+    bytes.clear();
+    Ok(Block { deflated, checksum, spent: bytes })
 }

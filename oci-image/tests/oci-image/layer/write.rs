@@ -78,17 +78,19 @@ fn plain_entries_take_one_block_each() {
 
 #[test]
 fn the_bytes_do_not_depend_on_the_number_of_threads() {
-    let noise: Vec<u8> = (0..900_000u32).map(|n| (n.wrapping_mul(n) >> 11) as u8).collect();
-    let kind = Kind::File { size: noise.len() as u64 };
-    let entry = Entry::new("noise".parse().unwrap(), kind, Metadata::new(0o644));
-    let changes = vec![(entry.into(), noise)];
-    for compression in all_compressions() {
-        let blobs = [1, 2, 3, 8].map(|threads| {
-            let compression = compression.clone().threads(NonZeroUsize::new(threads).unwrap());
-            write(&changes, &compression).0
-        });
-        assert!(blobs.windows(2).all(|pair| pair[0] == pair[1]), "{compression:?}");
-        assert_eq!(list(&blobs[0]).unwrap(), changes);
+    let noise = (0..900_000u32).map(|n| (n.wrapping_mul(n) >> 11) as u8).collect();
+    for content in [noise, b" eore texe tt".repeat(60_000)] {
+        let kind = Kind::File { size: content.len() as u64 };
+        let entry = Entry::new("content".parse().unwrap(), kind, Metadata::new(0o644));
+        let changes = vec![(entry.into(), content)];
+        for compression in all_compressions() {
+            let blobs = [1, 2, 3, 8].map(|threads| {
+                let compression = compression.clone().threads(NonZeroUsize::new(threads).unwrap());
+                write(&changes, &compression).0
+            });
+            assert!(blobs.windows(2).all(|pair| pair[0] == pair[1]), "{compression:?}");
+            assert_eq!(list(&blobs[0]).unwrap(), changes);
+        }
     }
 }
 
