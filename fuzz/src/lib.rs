@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 pub mod documents;
+pub mod layer;
 pub mod texts;
 
 /// A name and what holds for any bytes.
@@ -22,6 +23,9 @@ pub const TARGETS: &[Target] = &[
     ("image_layout", documents::image_layout),
     ("dist_error", documents::dist_error),
     ("dist_tags", documents::dist_tags),
+    ("layer_archive", layer::layer_archive),
+    ("layer_blob", layer::layer_blob),
+    ("layer_compression", layer::layer_compression),
     ("runtime_config", documents::runtime_config),
     ("runtime_state", documents::runtime_state),
     ("runtime_features", documents::runtime_features),

@@ -1,0 +1,127 @@
+//! Layers: any bytes as an archive, as a compressed stream, and as something to compress.
+
+use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
+
+use oci_image::Digest;
+use oci_image::layer::{
+    Change, Compression, Decoder, Encoder, Limits, Order, ReadError, Reader, WriteError, Writer,
+};
+
+type Listing = Vec<(Change, Vec<u8>)>;
+
+/// What is accepted reads the same in small steps, and when it is written again.
+pub fn layer_archive(data: &[u8]) {
+    let archive = seal(data);
+    let result = list(&archive[..]);
+    let in_steps = list(Steps(&archive));
+    let (listing, diff_id) = match (result, in_steps) {
+        (Ok(one), Ok(other)) => {
+            assert_eq!(one, other);
+            one
+        }
+        (Err(one), Err(other)) => return assert_eq!(format!("{one:?}"), format!("{other:?}")),
+        (one, other) => panic!("{one:?} is not {other:?}"),
+    };
+    assert_eq!(diff_id, Digest::sha256(&archive));
+    if let Some(blob) = write(&listing) {
+        assert_eq!(list(&blob[..]).unwrap().0, listing);
+    }
+}
+
+/// Reading ends, well or not, within the limits.
+pub fn layer_blob(data: &[u8]) {
+    let limits = tight();
+    let Ok(mut decoder) = Decoder::detect(data, &limits) else { return };
+    let mut buffer = vec![0; 4096];
+    let mut total = 0;
+    while let Ok(length @ 1..) = decoder.read(&mut buffer) {
+        total += length as u64;
+    }
+    assert!(total <= limits.total_bytes);
+    if let Ok((listing, _)) = list(data) {
+        let contents: usize = listing.iter().map(|(_, content)| content.len()).sum();
+        assert!(contents as u64 <= total);
+    }
+}
+
+/// What is compressed comes back, and does not depend on the number of threads.
+pub fn layer_compression(data: &[u8]) {
+    let Some((first, data)) = data.split_first() else { return };
+    let level = i32::from(first >> 2);
+    let compression = match first & 3 {
+        0 => Compression::none(),
+        1 => Compression::zstd().level(level % 10 + 1),
+        _ => Compression::gzip().level(level % 10),
+    };
+    // Enough of it for several blocks.
+    let data = data.repeat(1 + 600_000 / (data.len() + 1));
+    let [one, other] = [1, 3].map(|threads| {
+        let compression = compression.clone().threads(NonZeroUsize::new(threads).unwrap());
+        let mut encoder = Encoder::new(Vec::new(), &compression).unwrap();
+        encoder.write_all(&data).unwrap();
+        encoder.finish().unwrap()
+    });
+    assert!(one == other, "{compression:?}");
+    if compression != Compression::none() {
+        let mut decoded = Vec::new();
+        Decoder::detect(&one[..], &Limits::default()).unwrap().read_to_end(&mut decoded).unwrap();
+        assert!(decoded == data, "{compression:?}");
+    }
+}
+
+/// Repairs the checksums, which no mutation would get right.
+fn seal(data: &[u8]) -> Vec<u8> {
+    let mut archive = data.to_vec();
+    for block in archive.chunks_exact_mut(512) {
+        if block[257..].starts_with(b"ustar") {
+            block[148..156].fill(b' ');
+            let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+            block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        }
+    }
+    archive
+}
+
+fn tight() -> Limits {
+    let mut limits = Limits::default();
+    limits.total_bytes = 8 << 20;
+    limits.zstd_window = 8 << 20;
+    limits
+}
+
+fn list(source: impl Read) -> Result<(Listing, Digest), ReadError> {
+    let mut reader = Reader::detect(source, tight())?;
+    let mut listing = Vec::new();
+    while let Some(change) = reader.next_change()? {
+        let mut content = Vec::new();
+        while let Some(bytes) = reader.chunk()? {
+            content.extend_from_slice(bytes);
+        }
+        listing.push((change, content));
+    }
+    Ok((listing, reader.finish()?))
+}
+
+/// Nothing if a path comes twice, or an entry cannot be written: such are read all the same.
+fn write(listing: &Listing) -> Option<Vec<u8>> {
+    let mut writer = Writer::new(Vec::new(), &Compression::none()).unwrap().order(Order::Any);
+    for (change, content) in listing {
+        match writer.append(change) {
+            Ok(()) => writer.write_all(content).unwrap(),
+            Err(WriteError::Duplicate(_) | WriteError::Unrepresentable { .. }) => return None,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    Some(writer.finish().unwrap().0)
+}
+
+/// Gives a few bytes at once.
+struct Steps<'a>(&'a [u8]);
+
+impl Read for Steps<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = buffer.len().min(7);
+        self.0.read(&mut buffer[..length])
+    }
+}
