@@ -227,7 +227,6 @@ fn long_names_with_a_second_reading() {
     }
 }
 
-// covers: IMG-LAYER-04
 #[test]
 fn sparse_files_of_every_format() {
     let mut cases =

@@ -49,7 +49,7 @@ fn all_compressions() -> Vec<Compression> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    // covers: IMG-LAYER-01, IMG-LAYER-03, IMG-LAYER-05, IMG-LAYER-08
+    // covers: IMG-LAYER-01, IMG-LAYER-03, IMG-LAYER-04, IMG-LAYER-05, IMG-LAYER-08
     #[test]
     fn what_is_written_is_read_again(changes in generate::changes(), codec in 0..3usize) {
         let compressions = all_compressions();
