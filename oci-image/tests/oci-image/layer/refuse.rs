@@ -480,10 +480,11 @@ fn archives_that_are_cut_short() {
 #[test]
 fn what_follows_a_compressed_stream() {
     let tar = new().file("a", "b").end();
-    let mut blobs = vec![super::read::gzip(&tar)];
-    #[cfg(feature = "zstd")]
-    blobs.push(zstd::encode_all(&tar[..], 1).unwrap());
-    for blob in blobs {
+    for blob in [
+        super::read::gzip(&tar),
+        #[cfg(feature = "zstd")]
+        zstd::encode_all(&tar[..], 1).unwrap(),
+    ] {
         for junk in [&b"x"[..], b"\0", b"garbage after the stream", &tar] {
             let found = list(&[&blob, junk].concat());
             assert!(matches!(found, Err(ReadError::Decompress { .. })), "{found:?}");
