@@ -2,7 +2,7 @@ use std::io::Read;
 use std::thread;
 
 use oci_image::layer::{
-    Change, Codec, Decoder, Device, Entry, Kind, Limits, Metadata, ReadError, Reader, Timestamp,
+    Change, Decoder, Device, Entry, Kind, Limits, Metadata, ReadError, Reader, Timestamp,
 };
 use oci_image::{Digest, MediaType};
 
@@ -152,7 +152,7 @@ fn zstd_may_have_many_frames() {
         skippable,
     ]
     .concat();
-    assert_eq!(Codec::detect(&frames), Codec::Zstd);
+    assert_eq!(oci_image::layer::Codec::detect(&frames), oci_image::layer::Codec::Zstd);
     assert_eq!(list(&frames).unwrap(), sample_changes());
 }
 
