@@ -4,5 +4,6 @@ pub mod conformance;
 pub mod elf;
 pub mod image_name;
 pub mod inspect;
+pub mod process_state;
 pub mod report;
 pub mod rootfs;
