@@ -44,7 +44,7 @@ async fn a_stopped_server_ends_what_it_was_doing() {
 #[tokio::test]
 async fn it_speaks_http_2() {
     let mut client = Client::new().await;
-    client.http = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
+    client.http = crate::client::http_builder().http2_prior_knowledge().no_proxy().build().unwrap();
     let content = vec![7; 1 << 20];
     let digest = client.push_blob("a", &content).await;
     let response =
