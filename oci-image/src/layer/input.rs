@@ -114,7 +114,7 @@ impl<R: Read> Input<R> {
         while !self.take(u64::MAX)?.is_empty() {}
         match &self.feed {
             Feed::End(digest) => Ok(digest.clone()),
-            _ => unreachable!("the stream has no more bytes only when its feed is at the end"),
+            _ => Err(ReadError::FailedBefore),
         }
     }
 

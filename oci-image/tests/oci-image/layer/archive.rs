@@ -17,6 +17,16 @@ impl Raw {
         Self::new(name).kind(kind).clone()
     }
 
+    /// A GNU header of a type.
+    pub(crate) fn gnu(kind: u8, name: impl AsRef<[u8]>) -> Self {
+        Self::of(kind, name).put(257, b"ustar  \0").clone()
+    }
+
+    /// A header of the oldest format.
+    pub(crate) fn oldest(kind: u8, name: impl AsRef<[u8]>) -> Self {
+        Self::of(kind, name).put(257, &[0; 8]).clone()
+    }
+
     pub(crate) fn put(&mut self, at: usize, bytes: &[u8]) -> &mut Self {
         self.0[at..at + bytes.len()].copy_from_slice(bytes);
         self
@@ -112,6 +122,11 @@ impl Archive {
     /// Adds a PAX header of these records.
     pub(crate) fn pax<K: AsRef<[u8]>, V: AsRef<[u8]>>(self, records: &[(K, V)]) -> Self {
         self.with(&Raw::of(b'x', "PaxHeaders/x"), pax(records))
+    }
+
+    /// Adds a global PAX header of these records.
+    pub(crate) fn global<K: AsRef<[u8]>, V: AsRef<[u8]>>(self, records: &[(K, V)]) -> Self {
+        self.with(&Raw::of(b'g', "pax_global_header"), pax(records))
     }
 
     /// Adds the two blocks at the end.
