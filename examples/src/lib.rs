@@ -7,3 +7,8 @@ pub mod inspect;
 pub mod process_state;
 pub mod report;
 pub mod rootfs;
+
+/// The programs of the README, which are run as they stand.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
