@@ -4,6 +4,8 @@
 pub mod annotations;
 pub mod blob;
 pub mod build;
+#[cfg(feature = "oci-spec")]
+pub mod compat;
 pub mod distribution;
 pub mod docker;
 pub mod json;

@@ -2,6 +2,8 @@
 #![deny(unsafe_code)]
 
 mod bundle;
+#[cfg(feature = "oci-spec")]
+pub mod compat;
 mod error;
 mod host;
 mod plan;

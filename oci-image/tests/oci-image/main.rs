@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod build;
+#[cfg(feature = "oci-spec")]
+mod compat;
 mod config;
 mod distribution;
 mod docker;

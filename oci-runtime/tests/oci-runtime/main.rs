@@ -1,6 +1,8 @@
 //! What the crate promises.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "oci-spec")]
+mod compat;
 #[cfg(target_os = "linux")]
 mod container;
 mod plan;

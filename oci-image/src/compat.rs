@@ -1,0 +1,3 @@
+//! Conversions between these models and those of other crates.
+
+pub mod oci_spec_0_10;
