@@ -1,3 +1,5 @@
+//! Searches for bytes of which [`oci_fuzz::documents::image_descriptor`] does not hold.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| oci_fuzz::documents::image_descriptor(data));

@@ -1,3 +1,5 @@
+//! Searches for bytes of which [`oci_fuzz::texts::platform`] does not hold.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| oci_fuzz::texts::platform(data));
