@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use oci_layout::unpack::apply_stream;
-use oci_layout::{Root, UnpackError, UnpackOptions};
+use oci_layout::{Root, UnpackError};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::TempDir;
 
-use crate::tar::{Tar, header};
+use crate::tar::{Tar, header, options};
 use crate::tree::{Tree, outline, tree};
 
 /// A root with something next to it that nobody may touch.
@@ -40,7 +40,7 @@ impl Field {
 
     fn apply(&self, layer: &[u8]) -> Result<(), UnpackError> {
         let root = Root::open(self.root()).unwrap();
-        apply_stream(layer, &root, &UnpackOptions::default()).map(drop)
+        apply_stream(layer, &root, &options()).map(drop)
     }
 
     fn check(&self, what: &str) {

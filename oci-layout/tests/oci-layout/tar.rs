@@ -159,3 +159,11 @@ fn record(key: &[u8], value: &[u8]) -> Vec<u8> {
 pub(crate) fn diff_id(tar: &[u8]) -> Digest {
     Digest::of(Algorithm::Sha256, tar)
 }
+
+/// As faithful as whoever runs the tests may be: directories that a layer only implies belong to root.
+pub(crate) fn options() -> oci_layout::UnpackOptions {
+    match rustix::process::geteuid().is_root() {
+        true => oci_layout::UnpackOptions::default(),
+        false => oci_layout::UnpackOptions::rootless(),
+    }
+}

@@ -9,7 +9,7 @@ use oci_layout::unpack::{apply_stream, unpack};
 use oci_layout::{Root, UnpackError, UnpackErrorKind, UnpackOptions};
 use tempfile::TempDir;
 
-use crate::tar::{MTIME, Tar, diff_id, header};
+use crate::tar::{MTIME, Tar, diff_id, header, options};
 use crate::tree::{Node, What, outline, tree};
 
 /// An image of plain layers, in memory.
@@ -39,7 +39,7 @@ fn image_of(layers: &[Vec<u8>], diff_ids: Vec<Digest>) -> (Memory, Document<Mani
 pub(crate) fn unpacked(layers: &[Vec<u8>]) -> Result<TempDir, UnpackError> {
     let directory = tempfile::tempdir().unwrap();
     let (blobs, manifest) = image(layers);
-    unpack(&blobs, &manifest, directory.path().join("root"), &UnpackOptions::default())?;
+    unpack(&blobs, &manifest, directory.path().join("root"), &options())?;
     Ok(directory)
 }
 
