@@ -35,17 +35,21 @@ fn image_of(layers: &[Vec<u8>], diff_ids: Vec<Digest>) -> (Memory, Document<Mani
     (memory, Document::new(manifest).unwrap())
 }
 
-/// Unpacks an image of these layers.
+/// Unpacks an image of these layers exactly.
 pub(crate) fn unpacked(layers: &[Vec<u8>]) -> Result<TempDir, UnpackError> {
+    unpacked_with(layers, &UnpackOptions::default())
+}
+
+fn unpacked_with(layers: &[Vec<u8>], options: &UnpackOptions) -> Result<TempDir, UnpackError> {
     let directory = tempfile::tempdir().unwrap();
     let (blobs, manifest) = image(layers);
-    unpack(&blobs, &manifest, directory.path().join("root"), &options())?;
+    unpack(&blobs, &manifest, directory.path().join("root"), options)?;
     Ok(directory)
 }
 
 /// What a tree of these layers looks like.
 fn outline_of(layers: &[Vec<u8>]) -> Vec<String> {
-    let directory = unpacked(layers).unwrap();
+    let directory = unpacked_with(layers, &options()).unwrap();
     outline(&directory.path().join("root"))
 }
 
