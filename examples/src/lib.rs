@@ -4,6 +4,7 @@ pub mod conformance;
 pub mod elf;
 pub mod image_name;
 pub mod inspect;
+pub mod local;
 pub mod process_state;
 pub mod report;
 pub mod rootfs;

@@ -52,6 +52,20 @@ impl Step {
         self.bar.clone()
     }
 
+    /// Shows how many bytes were done, if standard error is a terminal, where nobody knows how many
+    /// there are. Gives what counts them.
+    pub fn counter(&mut self) -> ProgressBar {
+        if std::io::stderr().is_terminal() {
+            let style = ProgressStyle::with_template("    {msg} {spinner} {bytes} {bytes_per_sec}");
+            let target = ProgressDrawTarget::stderr_with_hz(10);
+            self.bar = ProgressBar::with_draw_target(None, target).with_message(self.name);
+            if let Ok(style) = style {
+                self.bar.set_style(style);
+            }
+        }
+        self.bar.clone()
+    }
+
     /// Ends the step and tells what came of it.
     pub fn end(self, result: impl fmt::Display) {
         self.bar.finish_and_clear();

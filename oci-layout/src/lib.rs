@@ -17,6 +17,8 @@ mod lock;
 mod options;
 #[cfg(target_os = "linux")]
 pub mod pack;
+#[cfg(target_os = "linux")]
+mod progress;
 mod put;
 mod resolve;
 #[cfg(target_os = "linux")]

@@ -16,13 +16,14 @@ use oci_image::layer::{Codec, Decoder, Reader};
 use oci_image::{Config, Descriptor, Digest, Document, Manifest};
 
 pub use error::{UnpackError, UnpackErrorKind};
-pub use options::{Devices, Progress, Step, UnpackOptions, Xattrs};
+pub use options::{Devices, UnpackOptions, Xattrs};
 pub use owner::{IdRange, Owners};
 pub(crate) use owner::{ROOTLESS_XATTR, decode_rootless};
 
+pub use crate::progress::{Progress, Step};
+
 use crate::Root;
-use crate::root::Kept;
-use crate::root::{Id, MARKER};
+use crate::progress::Watched;
 use apply::Applier;
 use error::Reason;
 
@@ -130,7 +131,7 @@ pub(crate) fn unpack_layers(
     let root = open(root)?;
     let failed = root_failed(&root);
     if root.incomplete().map_err(&failed)?.is_some() {
-        empty(&root).map_err(&failed)?;
+        root.empty().map_err(&failed)?;
     } else if !root.is_empty().map_err(&failed)? {
         return Err(Reason::NotEmpty { path: root.path().display().to_string() }.into());
     }
@@ -223,22 +224,6 @@ fn drain<R: Read + Send>(
     })
 }
 
-/// Tells how much was read.
-struct Watched<R> {
-    reader: R,
-    progress: Option<Progress>,
-}
-
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.reader.read(buffer)?;
-        if let Some(progress) = &self.progress {
-            progress.tell(Step::Read(length as u64));
-        }
-        Ok(length)
-    }
-}
-
 fn open(path: &Path) -> Result<Root, UnpackError> {
     Root::create(path)
         .map_err(|source| Reason::Root { path: path.display().to_string(), source }.into())
@@ -247,19 +232,4 @@ fn open(path: &Path) -> Result<Root, UnpackError> {
 fn root_failed(root: &Root) -> impl Fn(io::Error) -> Reason {
     let path = root.path().display().to_string();
     move |source| Reason::Root { path: path.clone(), source }
-}
-
-/// Removes all but the mark that something is incomplete.
-fn empty(root: &Root) -> io::Result<()> {
-    struct Mark(Id);
-
-    impl Kept for Mark {
-        fn keeps(&self, directory: Id, name: &[u8]) -> bool {
-            directory == self.0 && name == MARKER
-        }
-    }
-
-    let mark = Mark(Id::from(&rustix::fs::fstat(root)?));
-    root.remove_children(root.physical_directory(b"")?, &mark)?;
-    Ok(())
 }

@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 use oci_examples::image_name::ImageName;
+use oci_examples::local;
 use oci_examples::report::{Bytes, Step, Steps, one_line, tell};
-use oci_image::{Platform, json};
+use oci_image::json;
 use oci_layout::unpack::{self, Owners, Progress};
-use oci_layout::{Image, Layout, Root, UnpackOptions};
+use oci_layout::{Layout, Root, UnpackOptions};
 use oci_runtime::Spec;
 
 const USAGE: &str = "\
@@ -68,26 +69,17 @@ impl Command {
     fn run(self) -> Result<()> {
         match self {
             Self::Help => tell(USAGE),
-            Self::Image { image: ImageName::Layout { path, tag }, bundle, options } => {
-                image(&path, tag.as_deref(), bundle, options)?;
-            }
-            Self::Image { image, .. } => {
-                return Err(format!("`{image}` is not in a layout, copy it to one first").into());
-            }
+            Self::Image { image, bundle, options } => unpack_image(&image, bundle, options)?,
             Self::Layer { file, root, options } => layer(file, root, options)?,
         }
         Ok(())
     }
 }
 
-fn image(
-    path: &std::path::Path,
-    tag: Option<&str>,
-    bundle: PathBuf,
-    mut options: UnpackOptions,
-) -> Result<()> {
+fn unpack_image(name: &ImageName, bundle: PathBuf, mut options: UnpackOptions) -> Result<()> {
+    let (path, tag) = local::place(name)?;
     let layout = Layout::open(path)?;
-    let image = image_of(&layout, tag)?;
+    let image = local::image(&layout, tag)?;
     let mut step = Steps::new().begin("unpack");
     let size = image.manifest().layers.iter().map(|layer| layer.size).sum();
     options.progress = Some(progress(&mut step, size));
@@ -101,17 +93,6 @@ fn image(
     let unpacked = bundle.unpacked();
     step.end(format_args!("{} changes, {}", unpacked.changes, Bytes(unpacked.bytes)));
     Ok(())
-}
-
-/// The image of a name, or the only one there is.
-fn image_of<'a>(layout: &'a Layout, tag: Option<&str>) -> Result<Image<'a>> {
-    if let Some(tag) = tag {
-        return Ok(layout.image(tag)?);
-    }
-    match layout.list()?.as_slice() {
-        [only] => Ok(Image::select(layout, &only.descriptor, &Platform::host())?),
-        all => Err(format!("the layout has {} images, name one", all.len()).into()),
-    }
 }
 
 fn layer(file: PathBuf, root: PathBuf, mut options: UnpackOptions) -> Result<()> {

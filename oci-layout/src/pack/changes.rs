@@ -14,6 +14,7 @@ use super::error::{PackError, Reason};
 use super::node::Node;
 use super::walk::{Held, OPEN, names};
 use super::xattr::{Xattrs, all_xattrs, is_opaque, is_whiteout, without_overlay};
+use crate::progress::Watched;
 use crate::root::{Id, Root};
 use crate::unpack::{IdRange, Owners, ROOTLESS_XATTR, decode_rootless};
 
@@ -170,8 +171,9 @@ impl<'a, W: Write> Changes<'a, W> {
         let entry = self.entry(node, kind, all_xattrs(node)?)?;
         match is_file {
             true => {
-                let content = File::from(node.read(self.root)?);
-                Ok(self.writer.append_file(&entry, content)?)
+                let reader = File::from(node.read(self.root)?);
+                let progress = self.options.progress.clone();
+                Ok(self.writer.append_file(&entry, Watched { reader, progress })?)
             }
             false => Ok(self.writer.append(&entry.into())?),
         }

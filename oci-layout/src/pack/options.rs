@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use oci_image::layer::{Compression, Timestamp};
 
-use crate::unpack::Owners;
+use crate::unpack::{Owners, Progress};
 
 /// How to pack.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct PackOptions {
     /// Where a layer waits whose digest is not known yet, if it is too large for memory; the
     /// system's directory for temporary files unless one is given.
     pub temporary: Option<PathBuf>,
+    /// Who is told how far it is.
+    pub progress: Option<Progress>,
 }
 
 impl PackOptions {
@@ -30,6 +32,7 @@ impl PackOptions {
             latest: None,
             compare: Compare::Content,
             temporary: None,
+            progress: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Removal by descriptors: no path is looked up, so none can be bent.
 
 use std::ffi::CString;
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -9,7 +10,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::{DIRECTORY, Id, Root, number};
+use super::{DIRECTORY, Id, MARKER, Root, number};
 
 /// How many directories are held open at once, however deep the tree.
 const OPEN: usize = 32;
@@ -33,7 +34,26 @@ impl Kept for () {
     }
 }
 
+/// The mark that a tree is incomplete stays.
+struct Mark(Id);
+
+impl Kept for Mark {
+    fn keeps(&self, directory: Id, name: &[u8]) -> bool {
+        directory == self.0 && name == MARKER
+    }
+}
+
 impl Root {
+    /// Removes all that is in the tree, whatever its modes. A mark that it is incomplete stays.
+    ///
+    /// # Errors
+    /// If something cannot be removed.
+    pub fn empty(&self) -> io::Result<()> {
+        let mark = Mark(Id::from(&fstat(self)?));
+        self.remove_children(self.physical_directory(b"")?, &mark)?;
+        Ok(())
+    }
+
     /// Removes `name` and all below it but what is kept. It is no error if there is none.
     pub(crate) fn remove(
         &self,

@@ -1,10 +1,6 @@
-use std::fmt;
-use std::sync::Arc;
-
-use oci_image::Descriptor;
 use oci_image::layer::Limits;
 
-use super::Owners;
+use super::{Owners, Progress};
 
 /// How to unpack. The defaults suit root: everything as it is recorded, or an error.
 #[derive(Clone, Debug, Default)]
@@ -62,42 +58,4 @@ pub enum Xattrs {
     WherePossible,
     /// All are left out.
     Skip,
-}
-
-/// Is called as unpacking goes on, with [`Step`]s.
-#[derive(Clone)]
-pub struct Progress(Arc<dyn Fn(Step<'_>) + Send + Sync>);
-
-/// How far unpacking is.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Step<'a> {
-    /// A layer begins.
-    Layer {
-        /// Which one, from 1.
-        number: usize,
-        /// How many there are.
-        count: usize,
-        /// Its blob.
-        blob: &'a Descriptor,
-    },
-    /// So many more bytes of the layer's blob were read.
-    Read(u64),
-}
-
-impl Progress {
-    /// Calls `function`, from the thread that unpacks and from the one that reads blobs.
-    pub fn new(function: impl Fn(Step<'_>) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(function))
-    }
-
-    pub(crate) fn tell(&self, step: Step<'_>) {
-        (self.0)(step);
-    }
-}
-
-impl fmt::Debug for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Progress(..)")
-    }
 }

@@ -1,0 +1,207 @@
+//! Makes an image of a directory, or adds to one what differs.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+use oci_examples::image_name::ImageName;
+use oci_examples::local;
+use oci_examples::report::{Content, Steps, one_line, tell};
+use oci_image::blob::{BlobSink, BlobSource};
+use oci_image::build::{Builder, Layer};
+use oci_image::layer::{Compression, Timestamp};
+use oci_image::{Descriptor, Digest, Platform};
+use oci_layout::pack::{Pack, PackOptions};
+use oci_layout::unpack::{self, Owners, Progress};
+use oci_layout::{Image, Layout, Root, UnpackOptions};
+
+const USAGE: &str = "\
+usage: oci-pack [OPTION...] DIRECTORY --image oci:LAYOUT:TAG
+
+Makes a layer of DIRECTORY and gives the image that has it the name TAG. The layout is made if
+there is none. Times after SOURCE_DATE_EPOCH, if the environment has it, are written as that.
+
+  --image NAME     the image to make
+  --base NAME      put the layer on this image; it holds what differs from it
+  --compress WHAT  gzip, zstd or none; gzip unless given
+  --level N        0 to 9 for gzip, 1 to 22 for zstd
+  --rootless       take owners from where oci-unpack --rootless has put them";
+
+fn main() -> ExitCode {
+    match Arguments::parse() {
+        Ok(None) => tell(USAGE),
+        Ok(Some(arguments)) => {
+            if let Err(error) = arguments.run() {
+                tell(format_args!("oci-pack: {}", one_line(&*error)));
+                return ExitCode::FAILURE;
+            }
+        }
+        Err(error) => {
+            tell(format_args!("oci-pack: {}; see oci-pack --help", one_line(&*error)));
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// What the command line asks for.
+struct Arguments {
+    directory: PathBuf,
+    image: ImageName,
+    base: Option<ImageName>,
+    options: PackOptions,
+}
+
+impl Arguments {
+    fn parse() -> Result<Option<Self>> {
+        let (mut directory, mut image, mut base) = (None, None, None);
+        let (mut compression, mut level, mut owners) =
+            (Compression::gzip(), None, Owners::Recorded);
+        let mut arguments = lexopt::Parser::from_env();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("image") => image = Some(arguments.value()?.parse()?),
+                Long("base") => base = Some(arguments.value()?.parse()?),
+                Long("compress") => compression = arguments.value()?.parse_with(codec)?,
+                Long("level") => level = Some(arguments.value()?.parse()?),
+                Long("rootless") => owners = Owners::Caller,
+                Short('h') | Long("help") => return Ok(None),
+                Value(path) if directory.is_none() => directory = Some(PathBuf::from(path)),
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        if let Some(level) = level {
+            compression = compression.level(level);
+        }
+        let mut options = PackOptions::new(compression);
+        (options.owners, options.latest) = (owners, source_date_epoch()?);
+        let directory = directory.ok_or("there is no DIRECTORY to pack")?;
+        let image = image.ok_or("there is no --image to make")?;
+        Ok(Some(Self { directory, image, base, options }))
+    }
+
+    fn run(mut self) -> Result<()> {
+        let (path, tag) = local::place(&self.image)?;
+        let tag = tag.ok_or_else(|| format!("`{}` has no tag", self.image))?;
+        let root = Root::open(&self.directory)
+            .map_err(|error| format!("cannot open `{}`: {error}", self.directory.display()))?;
+        let base_layout = match &self.base {
+            Some(base) => Some(Layout::open(local::place(base)?.0)?),
+            None => None,
+        };
+        let base = match (&base_layout, &self.base) {
+            (Some(layout), Some(base)) => Some(local::image(layout, local::place(base)?.1)?),
+            _ => None,
+        };
+        let layout = Layout::create(path)?;
+        let mut steps = Steps::new();
+        let layer = match &base {
+            Some(base) => on_base(base, &root, &layout, &mut steps, &mut self.options)?,
+            None => pack(&Pack::all(&root), &layout, &mut steps, &mut self.options)?,
+        };
+        let mut builder = match &base {
+            Some(base) => base.builder()?,
+            None => Builder::new(&Platform::host()),
+        };
+        match base.is_some() && layer.diff_id == Digest::sha256(EMPTY) {
+            true => tell("nothing differs from the base: no layer is added"),
+            false => builder = builder.layer(layer.created_by("oci-pack")),
+        }
+        let image = layout.put_image(&builder.build()?)?.tag(tag)?;
+        println(&image.digest);
+        Ok(())
+    }
+}
+
+/// An archive that holds nothing.
+const EMPTY: [u8; 1024] = [0; 1024];
+
+fn codec(word: &str) -> Result<Compression, &'static str> {
+    match word {
+        "gzip" => Ok(Compression::gzip()),
+        "zstd" => Ok(Compression::zstd()),
+        "none" => Ok(Compression::none()),
+        _ => Err("it is none of gzip, zstd and none"),
+    }
+}
+
+fn source_date_epoch() -> Result<Option<Timestamp>> {
+    let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let seconds = value.to_str().and_then(|text| text.parse().ok());
+    let seconds = seconds.ok_or("SOURCE_DATE_EPOCH is no number of seconds")?;
+    Ok(Some(Timestamp::from_seconds(seconds)))
+}
+
+/// Packs what differs from an image, which is unpacked for that to a temporary directory.
+fn on_base(
+    base: &Image<'_>,
+    root: &Root,
+    layout: &Layout,
+    steps: &mut Steps,
+    options: &mut PackOptions,
+) -> Result<Layer> {
+    let mut unpacking = match options.owners {
+        Owners::Caller => UnpackOptions::rootless(),
+        _ => UnpackOptions::default(),
+    };
+    let mut step = steps.begin("unpack");
+    let bar = step.bar(base.manifest().layers.iter().map(|layer| layer.size).sum());
+    unpacking.progress = Some(Progress::new(move |step| count(step, |bytes| bar.inc(bytes))));
+    let directory = tempfile::tempdir()?;
+    let lower = Root::open(directory.path())?;
+    let result = base.unpack(directory.path(), &unpacking).map_err(Box::<dyn Error>::from);
+    let result = result.and_then(|unpacked| {
+        step.end(format_args!("{} changes of the base", unpacked.changes));
+        pack(&Pack::difference(&lower, root), layout, steps, options)
+    });
+    // Whatever modes are in it, unlike when the directory is dropped.
+    lower.empty()?;
+    let layer = result?;
+    for blob in &base.manifest().layers {
+        copy(base.source(), layout, blob)
+            .map_err(|error| format!("cannot copy the layer `{}`: {error}", blob.digest))?;
+    }
+    Ok(layer)
+}
+
+fn pack(
+    pack: &Pack<'_>,
+    layout: &Layout,
+    steps: &mut Steps,
+    options: &mut PackOptions,
+) -> Result<Layer> {
+    let mut step = steps.begin("pack");
+    let counter = step.counter();
+    options.progress = Some(Progress::new(move |step| count(step, |bytes| counter.inc(bytes))));
+    let layer = pack.store(layout, options)?;
+    step.end(Content(&layer.descriptor.digest, layer.descriptor.size));
+    Ok(layer)
+}
+
+fn count(step: unpack::Step<'_>, add: impl Fn(u64)) {
+    if let unpack::Step::Read(bytes) = step {
+        add(bytes);
+    }
+}
+
+/// Copies a blob, unless it is there already, or is one to be fetched from elsewhere.
+fn copy(from: &(dyn BlobSource + Sync), to: &Layout, blob: &Descriptor) -> io::Result<()> {
+    let Some(mut writer) = to.create(blob)? else { return Ok(()) };
+    match from.open(blob)? {
+        Some(mut reader) => {
+            io::copy(&mut reader, &mut writer)?;
+            writer.commit()
+        }
+        None if !blob.urls.is_empty() => Ok(()),
+        None => Err(io::Error::new(io::ErrorKind::NotFound, "there is no such blob")),
+    }
+}
+
+#[allow(clippy::print_stdout)]
+fn println(digest: &Digest) {
+    println!("{digest}");
+}

@@ -1,0 +1,188 @@
+//! `oci-pack`.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use oci_image::MediaType;
+use oci_layout::{Layout, UnpackOptions};
+use tempfile::TempDir;
+
+use crate::program::{Done, run, run_with};
+use crate::tree::differences;
+
+const PACK: &str = env!("CARGO_BIN_EXE_oci-pack");
+
+/// A directory to pack and a layout to pack into.
+struct Field(TempDir);
+
+impl Field {
+    fn new() -> Self {
+        let field = Self(tempfile::tempdir().unwrap());
+        let tree = field.tree();
+        fs::create_dir_all(tree.join("etc/deep/er")).unwrap();
+        fs::write(tree.join("etc/motd"), "welcome").unwrap();
+        fs::write(tree.join("etc/deep/er/file"), vec![7; 300_000]).unwrap();
+        fs::hard_link(tree.join("etc/motd"), tree.join("etc/issue")).unwrap();
+        symlink("/etc/motd", tree.join("link")).unwrap();
+        fs::set_permissions(tree.join("etc/deep"), fs::Permissions::from_mode(0o1700)).unwrap();
+        field
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn tree(&self) -> PathBuf {
+        self.path("tree")
+    }
+
+    fn name(&self, tag: &str) -> String {
+        format!("oci:{}:{tag}", self.path("layout").display())
+    }
+
+    fn pack(&self, more: &[&str]) -> Done {
+        run_with(Command::new(PACK).arg(self.tree()).args(more).env_remove("SOURCE_DATE_EPOCH"))
+    }
+
+    /// The media types of an image's layers.
+    fn layers(&self, tag: &str) -> Vec<MediaType> {
+        let layout = Layout::open(self.path("layout")).unwrap();
+        let image = layout.image(tag).unwrap();
+        image.documents().unwrap();
+        image.manifest().layers.iter().map(|layer| layer.media_type.clone()).collect()
+    }
+
+    /// What differs between the directory and an image of it.
+    fn differences(&self, tag: &str) -> Vec<String> {
+        let root = self.path(&format!("{tag}-root"));
+        let layout = Layout::open(self.path("layout")).unwrap();
+        layout.image(tag).unwrap().unpack(&root, &UnpackOptions::default()).unwrap();
+        different(&self.tree(), &root)
+    }
+}
+
+/// What differs below the roots: of these themselves a layer says nothing.
+fn different(left: &Path, right: &Path) -> Vec<String> {
+    differences(left, right).into_iter().filter(|line| !line.starts_with("\"\"")).collect()
+}
+
+#[test]
+fn packs_a_directory_in_every_compression() {
+    let field = Field::new();
+    for (word, level, media_type) in [
+        ("none", None, MediaType::LAYER_TAR),
+        ("gzip", Some("1"), MediaType::LAYER_TAR_GZIP),
+        ("zstd", Some("19"), MediaType::LAYER_TAR_ZSTD),
+    ] {
+        let name = field.name(word);
+        let mut arguments = vec!["--image", &name, "--compress", word];
+        arguments.extend(level.iter().flat_map(|level| ["--level", level]));
+        let digest = field.pack(&arguments).good();
+        let layout = Layout::open(field.path("layout")).unwrap();
+        assert_eq!(layout.resolve(word).unwrap().digest.to_string(), digest.trim());
+        assert_eq!(field.layers(word), [media_type]);
+        assert_eq!(field.differences(word), [""; 0], "{word}");
+    }
+    field.pack(&["--image", &field.name("default")]).good();
+    assert_eq!(field.layers("default"), [MediaType::LAYER_TAR_GZIP]);
+}
+
+#[test]
+fn puts_what_differs_on_a_base() {
+    let field = Field::new();
+    let (base, top) = (field.name("base"), field.name("top"));
+    field.pack(&["--image", &base]).good();
+    fs::remove_file(field.tree().join("link")).unwrap();
+    fs::write(field.tree().join("etc/deep/er/more"), "new").unwrap();
+    fs::set_permissions(field.tree().join("etc/motd"), fs::Permissions::from_mode(0o600)).unwrap();
+    field.pack(&["--base", &base, "--image", &top]).good();
+    assert_eq!(field.layers("top").len(), 2);
+    assert_eq!(field.differences("top"), [""; 0]);
+
+    let done = field.pack(&["--base", &top, "--image", &field.name("same")]);
+    assert!(done.errors.contains("nothing differs"), "{}", done.errors);
+    assert_eq!(done.code, Some(0));
+    assert_eq!(field.layers("same").len(), 2);
+
+    let elsewhere = format!("oci:{}:top", field.path("other").display());
+    field.pack(&["--base", &base, "--image", &elsewhere]).good();
+    let layout = Layout::open(field.path("other")).unwrap();
+    let image = layout.image("top").unwrap();
+    image.unpack(field.path("elsewhere"), &UnpackOptions::default()).unwrap();
+    assert_eq!(different(&field.tree(), &field.path("elsewhere")), [""; 0]);
+}
+
+#[test]
+fn makes_the_same_image_of_the_same_files() {
+    let field = Field::new();
+    let pack = |tree: &Path, tag: &str| {
+        let name = field.name(tag);
+        let mut command = Command::new(PACK);
+        command.arg(tree).args(["--image", &name]).env("SOURCE_DATE_EPOCH", "1000000000");
+        run_with(&mut command).good()
+    };
+    let copy = Field::new();
+    assert_eq!(pack(&field.tree(), "one"), pack(&copy.tree(), "two"));
+}
+
+#[test]
+fn says_in_one_line_what_is_wrong() {
+    let field = Field::new();
+    let name = field.name("app");
+    let missing = field.name("missing");
+    let no_tag = format!("oci:{}", field.path("layout").display());
+    let usage: &[&[&str]] = &[
+        &[],
+        &["--image", &name, "--compress", "lzma"],
+        &["--image", &name, "--level", "high"],
+        &["--image", "app"],
+        &["--image", &name, "more"],
+    ];
+    for arguments in usage {
+        let line = field.pack(arguments).bad(2);
+        assert!(line.starts_with("oci-pack: ") && line.ends_with("--help"), "{line}");
+    }
+    field.pack(&["--image", &name]).good();
+    let failures: &[(&[&str], &str)] = &[
+        (&["--image", &no_tag], "has no tag"),
+        (&["--image", "docker://localhost/app"], "not in a layout"),
+        (&["--image", &name, "--base", &missing], "no image `missing`"),
+        (&["--image", &name, "--level", "99"], "level"),
+    ];
+    for (arguments, reason) in failures {
+        let line = field.pack(arguments).bad(1);
+        assert!(line.contains(reason), "{line}");
+    }
+    let line = run(PACK, &["/nowhere/at/all", "--image", &name]).bad(1);
+    assert!(line.contains("cannot open `/nowhere/at/all`"), "{line}");
+    let done = run_with(
+        Command::new(PACK).args(["/", "--image", &name]).env("SOURCE_DATE_EPOCH", "yesterday"),
+    );
+    assert!(done.bad(2).contains("SOURCE_DATE_EPOCH"));
+}
+
+#[test]
+#[ignore = "needs root, umoci and skopeo"]
+fn other_tools_read_what_was_packed() {
+    let field = Field::new();
+    let (base, top) = (field.name("base"), field.name("top"));
+    field.pack(&["--image", &base]).good();
+    fs::remove_dir_all(field.tree().join("etc/deep/er")).unwrap();
+    fs::remove_file(field.tree().join("link")).unwrap();
+    fs::create_dir(field.tree().join("link")).unwrap();
+    fs::write(field.tree().join("link/file"), "new").unwrap();
+    field.pack(&["--base", &base, "--image", &top, "--compress", "none"]).good();
+    let bundle = field.path("bundle");
+    let image = top.strip_prefix("oci:").unwrap();
+    run("umoci", &["unpack", "--image", image, bundle.to_str().unwrap()]).good();
+    assert_eq!(different(&field.tree(), &bundle.join("rootfs")), [""; 0]);
+
+    // umoci does not read zstd.
+    field.pack(&["--base", &base, "--image", &top, "--compress", "zstd"]).good();
+    let inspected = run("skopeo", &["inspect", &top]).good();
+    assert!(inspected.contains("tar+zstd") && inspected.contains("tar+gzip"), "{inspected}");
+    let copy = format!("dir:{}", field.path("copy").display());
+    run("skopeo", &["copy", "-q", &top, &copy]).good();
+}
