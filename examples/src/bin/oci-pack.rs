@@ -1,9 +1,11 @@
 //! Makes an image of a directory, or adds to one what differs.
 
 use std::error::Error;
-use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::UNIX_EPOCH;
+use std::{fs, io};
 
 use lexopt::prelude::*;
 use oci_examples::image_name::ImageName;
@@ -152,6 +154,9 @@ fn on_base(
     let bar = step.bar(base.manifest().layers.iter().map(|layer| layer.size).sum());
     unpacking.progress = Some(Progress::new(move |step| count(step, |bytes| bar.inc(bytes))));
     let directory = tempfile::tempdir()?;
+    // A base that says nothing of its root has always the same one.
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
+    fs::File::open(&directory)?.set_modified(UNIX_EPOCH)?;
     let lower = Root::open(directory.path())?;
     let result = base.unpack(directory.path(), &unpacking).map_err(Box::<dyn Error>::from);
     let result = result.and_then(|unpacked| {
