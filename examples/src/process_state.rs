@@ -43,17 +43,16 @@ impl ProcessState {
         })
     }
 
-    /// The names of the parts that are another in `after`.
-    pub fn differences(&self, after: &Self) -> Vec<&'static str> {
-        let parts = [
+    /// The name of each part, and whether it is the same in `after`.
+    pub fn compare(&self, after: &Self) -> [(&'static str, bool); 6] {
+        [
             ("working directory", self.working_directory == after.working_directory),
             ("environment", self.environment == after.environment),
             ("umask", self.umask == after.umask),
             ("signals", self.signals == after.signals),
             ("oom_score_adj", self.oom_score_adj == after.oom_score_adj),
             ("descriptors", self.descriptors == after.descriptors),
-        ];
-        parts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+        ]
     }
 }
 

@@ -3,8 +3,7 @@
 
 mod conformance;
 mod elf;
+mod embed;
 mod image_name;
 mod inspect;
-mod pack;
-mod program;
-mod tree;
+mod process_state;
