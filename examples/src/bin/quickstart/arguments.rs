@@ -1,0 +1,74 @@
+//! What the command line asks for.
+
+use lexopt::prelude::*;
+use oci_examples::image_name::ImageName;
+
+use crate::Result;
+
+pub(crate) const USAGE: &str = "\
+usage: quickstart [--explain] [[--plain-http] IMAGE [-- ARGS…]]
+
+Makes an image of a small root filesystem, pushes it to a registry of its own, pulls it, verifies it,
+unpacks it and runs it as a container. Nothing is left behind.
+
+  IMAGE          run this image instead: docker://HOST/REPOSITORY:TAG, oci:DIRECTORY[:TAG],
+                 oci-archive:FILE[:TAG]
+  ARGS           what the container runs, in place of the image's own command
+  --plain-http   ask the registry without TLS, if it is on this machine
+  --explain      print the steps that would make the container, and make none
+  -h, --help     print this";
+
+pub(crate) enum Arguments {
+    Help,
+    /// What the container of the demonstration runs if the host has no busybox.
+    Report,
+    Run(Run),
+}
+
+#[derive(Default)]
+pub(crate) struct Run {
+    pub(crate) image: Option<ImageName>,
+    pub(crate) args: Vec<String>,
+    pub(crate) plain_http: bool,
+    pub(crate) explain: bool,
+}
+
+/// The command line makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; `quickstart --help` says how it is used")]
+pub(crate) struct Misuse(String);
+
+impl Arguments {
+    pub(crate) fn parse() -> Result<Self> {
+        Ok(Self::from_parser(lexopt::Parser::from_env())
+            .map_err(|error| Misuse(error.to_string()))?)
+    }
+
+    fn from_parser(mut parser: lexopt::Parser) -> Result<Self, lexopt::Error> {
+        let mut run = Run::default();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Short('h') | Long("help") => return Ok(Self::Help),
+                Long("report") => return Ok(Self::Report),
+                Long("plain-http") => run.plain_http = true,
+                Long("explain") => run.explain = true,
+                Value(name) if run.image.is_none() => {
+                    run.image = Some(name.parse_with(str::parse)?);
+                    run.args = rest(&mut parser)?;
+                }
+                other => return Err(other.unexpected()),
+            }
+        }
+        Ok(Self::Run(run))
+    }
+}
+
+/// The words after `--`, if that comes next.
+fn rest(parser: &mut lexopt::Parser) -> Result<Vec<String>, lexopt::Error> {
+    match parser.try_raw_args() {
+        Some(words) if words.peek().is_some_and(|word| word == "--") => {
+            words.skip(1).map(|word| word.string()).collect()
+        }
+        _ => Ok(Vec::new()),
+    }
+}

@@ -1,0 +1,59 @@
+//! What a runtime runs: the root filesystem, and what to do with it.
+
+use oci_examples::report::{Bytes, Steps};
+use oci_image::Config;
+use oci_layout::UnpackOptions;
+use oci_runtime::spec::linux::{Namespace, NamespaceType};
+use oci_runtime::{Bundle, Spec};
+use rustix::process::{getegid, geteuid};
+use tokio::task::spawn_blocking;
+
+use crate::fetch::Fetched;
+use crate::workspace::Workspace;
+use crate::{Result, progress};
+
+pub(crate) async fn unpack(
+    fetched: Fetched,
+    args: &[String],
+    workspace: &Workspace,
+    steps: &mut Steps,
+) -> Result<Bundle> {
+    let mut step = steps.begin("unpack");
+    let mut options = match geteuid().is_root() {
+        true => UnpackOptions::default(),
+        false => UnpackOptions::rootless(),
+    };
+    let size = fetched.image()?.manifest().layers.iter().map(|layer| layer.size).sum();
+    options.progress = Some(progress::unpacking(&mut step, size));
+    let path = workspace.place("bundle");
+    let bundle = spawn_blocking(move || -> Result<_> {
+        Ok(fetched.image()?.unpack_bundle(path, &options)?)
+    })
+    .await??;
+    let unpacked = bundle.unpacked();
+    step.end(format_args!("{} changes, {}", unpacked.changes, Bytes(unpacked.bytes)));
+
+    let step = steps.begin("config");
+    let spec = spec(bundle.config(), args, &bundle.rootfs())?;
+    bundle.write_config(oci_image::json::to_vec(&spec)?)?;
+    let bundle = Bundle::open(bundle.path())?;
+    let process = bundle.spec().process.as_ref();
+    step.end(process.map(|process| process.args.join(" ")).unwrap_or_default());
+    Ok(bundle)
+}
+
+/// What the image asks for, in namespaces of its own: one for users too, without privileges.
+fn spec(config: &Config, args: &[String], rootfs: &std::path::Path) -> Result<Spec> {
+    let mut config = config.clone();
+    if !args.is_empty() {
+        config.config.get_or_insert_default().cmd = args.to_vec();
+    }
+    let mut spec = Spec::from_image(&config, rootfs)?;
+    if !geteuid().is_root() {
+        spec = spec.rootless(geteuid().as_raw(), getegid().as_raw());
+        let linux = spec.linux.get_or_insert_default();
+        linux.namespaces.push(Namespace::new(NamespaceType::Network));
+    }
+    spec.hostname = Some("quickstart".into());
+    Ok(spec)
+}

@@ -1,0 +1,64 @@
+//! The directory that everything happens in.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::Result;
+
+pub(crate) struct Workspace(TempDir);
+
+impl Workspace {
+    pub(crate) fn new() -> Result<Self> {
+        let parent = std::env::temp_dir();
+        let directory = tempfile::Builder::new()
+            .prefix("oci-quickstart-")
+            .tempdir_in(&parent)
+            .map_err(|error| {
+                format!(
+                    "cannot make a temporary directory in `{}`: {}",
+                    parent.display(),
+                    kind(&error)
+                )
+            })?;
+        Ok(Self(directory))
+    }
+
+    /// A place in it.
+    pub(crate) fn place(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Removes it, with directories that not even their owner may change.
+    pub(crate) fn remove(self) -> Result<()> {
+        let path = self.0.path().to_owned();
+        if self.0.close().is_err() {
+            open_up(&path)
+                .and_then(|()| fs::remove_dir_all(&path))
+                .map_err(|error| format!("cannot remove `{}`: {error}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn open_up(directory: &Path) -> io::Result<()> {
+    fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The system's own words, without the path that `tempfile` adds.
+fn kind(error: &io::Error) -> String {
+    error.raw_os_error().map_or_else(
+        || error.kind().to_string(),
+        |code| io::Error::from_raw_os_error(code).to_string(),
+    )
+}
