@@ -6,4 +6,7 @@ mod elf;
 mod embed;
 mod image_name;
 mod inspect;
+mod pack;
 mod process_state;
+mod program;
+mod tree;
