@@ -8,16 +8,19 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, open, statat};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
-    OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_reconfigure, fsconfig_set_flag,
-    fsconfig_set_string, fsmount, fsopen, fspick, mount_change, move_mount, unmount,
+    FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, MountFlags, MountPropagationFlags,
+    MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_reconfigure,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, fspick, mount_change, mount_remount,
+    move_mount, unmount,
 };
 use rustix::process::{chdir, fchdir, pivot_root};
 
 use super::carry::Carrier;
 use super::fault::{Doing, Fault};
 use super::paths::{self, Kind};
-use crate::plan::{Attribute, Change, Mount, OpenTree, Propagation, PropagationKind, Source};
+use crate::plan::{
+    Attribute, Change, IVERSION, Mount, OpenTree, Propagation, PropagationKind, Source,
+};
 use crate::sys::mount::{Attributes, set_attributes};
 
 /// Takes hold of a file or directory of the host.
@@ -64,6 +67,7 @@ pub(crate) fn mount(carrier: &mut Carrier, mount: &Mount) -> Result<(), Fault> {
                 paths::find(carrier.root()?.as_fd(), &mount.target)?.ok_or(Errno::NOENT)?;
             if *superblock {
                 reconfigure(target.as_fd(), options)?;
+                count_versions(target.as_fd(), options)?;
             }
             dress(target.as_fd(), mount)
         }
@@ -85,7 +89,8 @@ pub(crate) fn mount(carrier: &mut Carrier, mount: &Mount) -> Result<(), Fault> {
                     paths::find_plain(root, &mount.target, OFlags::PATH | OFlags::DIRECTORY)
                         .doing(|| format!("demand that `{}` is a plain directory", mount.target))?;
             }
-            attach(tree.as_fd(), target.as_fd())
+            attach(tree.as_fd(), target.as_fd())?;
+            if count_versions(tree.as_fd(), options)? { dress(tree.as_fd(), mount) } else { Ok(()) }
         }
     }
 }
@@ -117,7 +122,7 @@ fn reconfigure(target: BorrowedFd<'_>, options: &[String]) -> Result<(), Fault> 
 }
 
 fn configure(context: &OwnedFd, options: &[String]) -> Result<(), Fault> {
-    for option in options {
+    for option in options.iter().filter(|option| *option != IVERSION) {
         let set = match option.split_once('=') {
             Some((key, value)) => fsconfig_set_string(context, key, value),
             None => fsconfig_set_flag(context, option.as_str()),
@@ -125,6 +130,28 @@ fn configure(context: &OwnedFd, options: &[String]) -> Result<(), Fault> {
         explain(context, set).doing(|| format!("set option `{option}`"))?;
     }
     Ok(())
+}
+
+/// Turns `iversion` on if it is asked for, and says so. The calls that configure filesystems have no word for it; the
+/// one before them has, and takes the mount's attributes away: they are to be set anew.
+fn count_versions(mount: BorrowedFd<'_>, options: &[String]) -> Result<bool, Fault> {
+    if !options.iter().any(|option| option == IVERSION) {
+        return Ok(false);
+    }
+    let mut flags = MountFlags::from_bits_retain(libc::MS_I_VERSION as u32);
+    for option in options {
+        flags |= match option.as_str() {
+            "ro" => MountFlags::RDONLY,
+            "sync" => MountFlags::SYNCHRONOUS,
+            "lazytime" => MountFlags::LAZYTIME,
+            "mand" => MountFlags::PERMIT_MANDATORY_FILE_LOCKING,
+            _ => MountFlags::empty(),
+        };
+    }
+    fchdir(mount)?;
+    mount_remount(".", flags, c"").doing(|| format!("set option `{IVERSION}`"))?;
+    chdir("/")?;
+    Ok(true)
 }
 
 /// Adds to an error what the kernel has to say about it.

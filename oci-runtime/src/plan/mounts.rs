@@ -82,7 +82,7 @@ impl Planner<'_> {
             self.refuse(pointer, "a bind mount needs a source");
             return None;
         };
-        for word in options.data.iter().chain(&options.superblock) {
+        for word in options.data.iter().chain(options.demands()) {
             self.refuse(
                 format!("{pointer}/options"),
                 format!("option `{word}` means nothing for a bind mount"),
@@ -133,9 +133,6 @@ impl Planner<'_> {
 
     /// What the kernel refuses in a user namespace, said before it does.
     fn check_filesystem(&mut self, pointer: &str, kind: &str, options: &Options) {
-        if options.superblock.iter().any(|word| word == "iversion") {
-            self.refuse(format!("{pointer}/options"), "option `iversion` is not supported");
-        }
         if !self.has_user_namespace() {
             return;
         }
@@ -279,7 +276,7 @@ fn remount(target: String, options: Options) -> Mount {
 }
 
 fn filesystem(kind: &str, source: Option<&str>, target: String, options: Options) -> Mount {
-    let mut words = options.superblock;
+    let mut words: Vec<String> = options.demands().cloned().collect();
     // A device is opened read-only too; a filesystem in memory must stay writable until it is filled.
     if options.change.set.contains(&Attribute::Ro)
         && source.is_some_and(|source| source.starts_with('/'))

@@ -2,6 +2,13 @@
 
 use super::{Attribute, Change, Propagation, PropagationKind};
 
+/// Counts the changes of each file. It has no opposite that a filesystem would take: without it is the default.
+pub(crate) const IVERSION: &str = "iversion";
+
+/// Words for the superblock that turn something on, and off again.
+const SWITCHES: [(&str, &str); 3] =
+    [("sync", "async"), ("lazytime", "nolazytime"), ("mand", "nomand")];
+
 /// Mount options, understood.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Options {
@@ -22,6 +29,12 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// The words that ask a superblock for what is not the default.
+    pub(super) fn demands(&self) -> impl Iterator<Item = &String> {
+        let is_off = |word: &&String| SWITCHES.iter().any(|(_, off)| off == word);
+        self.superblock.iter().filter(move |word| !is_off(word))
+    }
+
     /// Reads the words in order; the later of two that contradict each other stands.
     pub(super) fn parse(words: &[String]) -> Self {
         let mut options = Self::default();
@@ -44,6 +57,12 @@ impl Options {
     }
 
     fn other(&mut self, word: &str) {
+        if let Some((on, off)) = SWITCHES.into_iter().find(|pair| pair.0 == word || pair.1 == word)
+        {
+            self.superblock.retain(|other| other != on && other != off);
+            self.superblock.push(word.into());
+            return;
+        }
         match word {
             "" | "defaults" | "loud" | "silent" => {}
             "bind" => self.bind = true,
@@ -51,13 +70,8 @@ impl Options {
             "remount" => self.remount = true,
             "idmap" => self.idmap = Some(false),
             "ridmap" => self.idmap = Some(true),
-            "async" => self.superblock.retain(|word| word != "sync"),
-            "nolazytime" => self.superblock.retain(|word| word != "lazytime"),
-            "nomand" => self.superblock.retain(|word| word != "mand"),
-            "noiversion" => self.superblock.retain(|word| word != "iversion"),
-            "sync" | "dirsync" | "lazytime" | "mand" | "iversion" => {
-                self.superblock.push(word.into())
-            }
+            "noiversion" => self.superblock.retain(|word| word != IVERSION),
+            "dirsync" | IVERSION => self.superblock.push(word.into()),
             "tmpcopyup" => self.unsupported.push(word.into()),
             data => self.data.push(data.into()),
         }

@@ -2,7 +2,11 @@
 
 mod attack;
 mod caller;
+mod cgroup;
+mod devices;
 mod fixture;
+mod hooks;
 mod life;
+mod mounts;
 mod oracle;
 mod sight;

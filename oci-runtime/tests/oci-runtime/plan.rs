@@ -1,6 +1,6 @@
 //! Plans: what will be done, or every reason why not. No privileges, no kernel.
 
-use oci_runtime::spec::linux::{Namespace, NamespaceType, Pids, Resources};
+use oci_runtime::spec::linux::{IntelRdt, Namespace, NamespaceType, NetDevice, Pids, Resources};
 use oci_runtime::spec::{Capability, IdMapping, Rlimit, RlimitType};
 use oci_runtime::{Bundle, Host, Plan, Refusals, Spec};
 
@@ -50,7 +50,7 @@ fn a_plan_and_a_host_come_back_from_json() {
     assert_eq!(serde_json::from_str::<Host>(&text).unwrap(), host);
 }
 
-// covers: RT-GEN-05, RT-PROC-03, RT-PROC-05, RT-PROC-08, RT-LINUX-04, RT-LINUX-36
+// covers: RT-GEN-05, RT-LIFE-14, RT-PROC-03, RT-PROC-05, RT-PROC-08, RT-LINUX-04, RT-LINUX-36
 #[test]
 fn every_reason_is_collected() {
     let found = refusals(
@@ -85,6 +85,31 @@ fn every_reason_is_collected() {
             "`/linux/sysctl/kernel.core_pattern`: it belongs to no namespace: setting it would change the host",
             "`/linux/namespaces/6`: the kind `pid` stands twice",
             "`/process/rlimits/2`: the kernel has no limit `RLIMIT_X`",
+        ]
+    );
+}
+
+/// A runtime that does not manage resctrl, or labels, says so and makes no container.
+// covers: RT-LINUX-27, RT-MOUNT-07
+#[test]
+fn what_is_not_supported_is_refused_by_name() {
+    let found = refusals(
+        |spec| {
+            spec.mounts[2].options.push("tmpcopyup".into());
+            let linux = spec.linux.as_mut().unwrap();
+            linux.intel_rdt = Some(IntelRdt::new());
+            linux.mount_label = Some("system_u:object_r:container_file_t:s0".into());
+            linux.net_devices.insert("eth0".into(), NetDevice::new());
+        },
+        &Host::typical(),
+    );
+    assert_eq!(
+        found,
+        [
+            "`/linux/intelRdt`: resctrl is not supported",
+            "`/linux/netDevices`: moving network devices is not supported",
+            "`/linux/mountLabel`: SELinux labels are not supported",
+            "`/mounts/2/options`: option `tmpcopyup` is not supported",
         ]
     );
 }

@@ -105,6 +105,15 @@ impl Fixture {
     }
 }
 
+/// What a shell line prints in the container of a changed specification.
+pub(crate) fn prints(change: impl FnOnce(&mut Spec), line: &str) -> String {
+    let mut fixture = Fixture::new().shell(line);
+    change(&mut fixture.spec);
+    let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(fixture.residue(), Vec::<String>::new());
+    format!("{}{}", outcome.stdout, outcome.stderr)
+}
+
 /// An error and all its sources as one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

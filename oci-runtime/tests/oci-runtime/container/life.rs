@@ -3,8 +3,9 @@
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 
-use oci_runtime::spec::Status;
-use oci_runtime::{Container, ErrorKind, Stdio};
+use oci_runtime::spec::linux::NamespaceType;
+use oci_runtime::spec::{Capability, Hook, Hooks, Status};
+use oci_runtime::{Bundle, Container, ErrorKind, Spec, Stdio};
 
 use super::fixture::{Fixture, chain};
 
@@ -21,7 +22,7 @@ fn runs_a_program_as_process_1() {
     assert_eq!(outcome.stdout, "1\n0\n/\n");
 }
 
-// covers: RT-LIFE-12, RT-LIFE-15, RT-LIFE-16, RT-LIFE-17, RT-STATE-02, RT-STATE-05
+// covers: RT-LIFE-01, RT-LIFE-09, RT-LIFE-12, RT-LIFE-15, RT-LIFE-16, RT-LIFE-17, RT-STATE-02, RT-STATE-05
 #[test]
 #[ignore = "needs user namespaces and busybox"]
 fn goes_through_the_states_of_the_specification() {
@@ -145,4 +146,87 @@ fn the_handle_is_readable_when_the_program_has_ended() {
     assert_eq!(rustix::event::poll(&mut handles, None), Ok(1));
     container.wait().unwrap();
     container.delete().unwrap();
+}
+
+// covers: RT-LIFE-02
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn what_the_bundle_says_later_has_no_effect() {
+    let mut fixture = Fixture::new().shell("echo first > /tmp/log");
+    let path = fixture.dir.path().join("config.json");
+    let config =
+        |spec: &Spec| std::fs::write(&path, oci_image::json::to_vec(spec).unwrap()).unwrap();
+    let mut hook = Hook::new("/bin/sh".into());
+    let line = format!("echo stopped >> {}/tmp/log", fixture.rootfs().display());
+    hook.args = ["sh", "-c", &line].map(String::from).to_vec();
+    let mut hooks = Hooks::new();
+    hooks.poststop = vec![hook];
+    fixture.spec.hooks = Some(hooks);
+    config(&fixture.spec);
+    let bundle = Bundle::open(fixture.dir.path()).unwrap();
+    let container = fixture.runtime.create(&fixture.id, &bundle, Stdio::null()).unwrap();
+    fixture.spec.process.as_mut().unwrap().args = vec!["false".into()];
+    fixture.spec.hooks = None;
+    fixture.spec.annotations.insert("org.example".into(), "later".into());
+    config(&fixture.spec);
+    container.start().map_err(|error| chain(&error)).unwrap();
+    assert!(container.wait().unwrap().success());
+    assert_eq!(&container.spec().unwrap(), bundle.spec());
+    assert!(container.state().unwrap().annotations.is_empty());
+    std::fs::remove_file(&path).unwrap();
+    container.delete().unwrap();
+    let log = std::fs::read_to_string(fixture.rootfs().join("tmp/log")).unwrap();
+    assert_eq!(log, "first\nstopped\n");
+}
+
+// covers: RT-LIFE-06
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_program_may_end_in_any_way() {
+    // In a process namespace of its own the first process would get no signal of its own that it does not handle.
+    let crash = "kill -SEGV $$";
+    for (line, killed, code, signal) in [
+        ("exit 0", false, Some(0), None),
+        ("exit 255", false, Some(255), None),
+        (crash, false, None, Some(11)),
+        ("sleep 100", true, None, Some(9)),
+    ] {
+        let mut fixture = Fixture::new().shell(line);
+        if line == crash {
+            let spaces = &mut fixture.spec.linux.as_mut().unwrap().namespaces;
+            spaces.retain(|space| space.r#type != NamespaceType::Pid);
+            fixture.spec.mounts.retain(|mount| mount.r#type.as_deref() != Some("proc"));
+        }
+        let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+        container.start().unwrap();
+        if killed {
+            container.kill(9).unwrap();
+        }
+        let status = container.wait().unwrap();
+        assert_eq!((status.code(), status.signal()), (code, signal), "{line}");
+        assert_eq!(container.state().unwrap().status, Status::Stopped);
+        container.delete().unwrap();
+    }
+}
+
+// covers: RT-LIFE-08
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_warning_changes_nothing() {
+    let mut fixture = Fixture::new().shell("cat /proc/self/status");
+    let sets = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| line.starts_with("Cap")).map(String::from).collect()
+    };
+    let without = fixture.run().map_err(|error| chain(&error)).unwrap();
+    let process = fixture.spec.process.as_mut().unwrap();
+    let unknown = Capability::Other("CAP_NEWER_THAN_US".into());
+    process.capabilities.as_mut().unwrap().effective.push(unknown);
+    let with = fixture.run().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(sets(&with.stdout).len(), 5);
+    assert_eq!(sets(&with.stdout), sets(&without.stdout));
+    let container = fixture.create(Stdio::null()).unwrap();
+    let warnings = container.warnings();
+    container.force_delete().unwrap();
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("CAP_NEWER_THAN_US"), "{warnings:?}");
 }

@@ -2,20 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use oci_runtime::Spec;
 use oci_runtime::spec::linux::{Seccomp, SeccompAction, Syscall};
 use oci_runtime::spec::{Capabilities, Capability, Hook, Hooks, Rlimit, RlimitType, User};
 
-use super::fixture::{Fixture, chain};
-
-/// What a shell line prints in the container of a changed specification.
-fn prints(change: impl FnOnce(&mut Spec), line: &str) -> String {
-    let mut fixture = Fixture::new().shell(line);
-    change(&mut fixture.spec);
-    let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
-    assert_eq!(fixture.residue(), Vec::<String>::new());
-    format!("{}{}", outcome.stdout, outcome.stderr)
-}
+use super::fixture::{Fixture, chain, prints};
 
 fn status(text: &str) -> BTreeMap<&str, &str> {
     text.lines().filter_map(|line| line.split_once(":\t")).collect()

@@ -1,0 +1,90 @@
+//! The control groups of a container.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use oci_runtime::Stdio;
+use oci_runtime::spec::IdMapping;
+use oci_runtime::spec::linux::{Namespace, NamespaceType};
+
+use super::fixture::{Fixture, chain};
+
+/// The hierarchies of a process and its group in each, without the one of the host's service manager.
+fn groups(pid: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let rows = text.lines().map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        (fields.next().unwrap().to_owned(), fields.next().unwrap().to_owned())
+    });
+    rows.collect()
+}
+
+/// Where this container's group is, in each hierarchy that is mounted.
+fn directories(id: &str) -> Vec<PathBuf> {
+    let mounts = fs::read_dir("/sys/fs/cgroup").unwrap().map(|entry| entry.unwrap().path());
+    let all = mounts.chain([PathBuf::from("/sys/fs/cgroup")]);
+    all.map(|mount| mount.join("oci-test").join(id)).filter(|path| path.is_dir()).collect()
+}
+
+// covers: RT-LINUX-14, RT-LINUX-15
+#[test]
+#[ignore = "needs root, control groups and busybox"]
+fn a_container_is_in_its_group_of_every_hierarchy() {
+    let fixture = Fixture::new().shell("true");
+    let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    let pid = container.state().unwrap().pid.unwrap().to_string();
+    let (inside, own) = (groups(&pid), groups("self"));
+    container.force_delete().unwrap();
+    let names = |groups: &[(String, String)]| -> BTreeSet<String> {
+        groups.iter().map(|(name, _)| name.clone()).collect()
+    };
+    assert_eq!(names(&inside), names(&own));
+    let expected = format!("/oci-test/{}", fixture.id);
+    for (name, path) in inside {
+        assert_eq!(path, expected, "{name}");
+    }
+}
+
+/// Whoever may write to a group of a version 1 hierarchy could escape limits: it stays the host's.
+// covers: RT-LINUX-16
+#[test]
+#[ignore = "needs root, control groups and busybox"]
+fn a_group_of_the_first_version_keeps_its_owner() {
+    let mut fixture = Fixture::new().shell("true");
+    let linux = fixture.spec.linux.as_mut().unwrap();
+    linux.namespaces.push(Namespace::new(NamespaceType::User));
+    linux.uid_mappings = vec![IdMapping::new(0, 100_000, 1000)];
+    linux.gid_mappings = vec![IdMapping::new(0, 200_000, 1000)];
+    let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    let found = directories(&fixture.id);
+    let owner = |path: &Path| fs::metadata(path).unwrap().uid();
+    let theirs: Vec<&PathBuf> = found
+        .iter()
+        .filter(|path| !path.join("cgroup.controllers").exists())
+        .filter(|path| owner(path) != 0 || owner(&path.join("cgroup.procs")) != 0)
+        .collect();
+    container.force_delete().unwrap();
+    assert!(!found.is_empty());
+    assert_eq!(theirs, Vec::<&PathBuf>::new());
+}
+
+// covers: RT-LINUX-13
+#[test]
+#[ignore = "needs root, control groups and busybox"]
+fn a_group_that_is_there_already_is_anothers() {
+    let fixture = Fixture::new().shell("true");
+    // A hierarchy that is mounted, whichever it is here.
+    let made = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    let theirs = directories(&fixture.id).pop().unwrap();
+    made.force_delete().unwrap();
+    fs::create_dir_all(&theirs).unwrap();
+    let error = fixture.create(Stdio::null()).map(drop).map_err(|error| chain(&error));
+    let (still_there, others) = (theirs.is_dir(), directories(&fixture.id).len() - 1);
+    fs::remove_dir(&theirs).unwrap();
+    let error = error.unwrap_err();
+    assert!(error.contains(theirs.to_str().unwrap()), "{error}");
+    assert!(still_there);
+    assert_eq!(others, 0, "what the creation made is left");
+}

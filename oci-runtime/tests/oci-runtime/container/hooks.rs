@@ -1,0 +1,124 @@
+//! Where hooks are found and where they run, and what their failures do.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use oci_runtime::Stdio;
+use oci_runtime::spec::{Hook, Hooks};
+
+use super::fixture::{Fixture, chain};
+
+/// The namespaces that a default container has of its own, whoever makes it.
+const SPACES: [&str; 5] = ["mnt", "pid", "net", "ipc", "uts"];
+
+/// A script at a path, and a hook that names it.
+fn script(path: &Path, named: &str, line: &str) -> Hook {
+    fs::write(path, format!("#!/bin/sh\n{line}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut hook = Hook::new(named.into());
+    hook.env = vec!["PATH=/bin:/usr/bin".into()];
+    hook
+}
+
+/// The namespaces of this process.
+fn own() -> Vec<String> {
+    let link = |space| fs::read_link(format!("/proc/self/ns/{space}")).unwrap();
+    SPACES.iter().map(|space| link(space).display().to_string()).collect()
+}
+
+// covers: RT-HOOK-03, RT-HOOK-04, RT-HOOK-05
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn hooks_are_found_and_run_where_they_belong() {
+    let links: Vec<String> =
+        SPACES.iter().map(|space| format!("readlink /proc/self/ns/{space}")).collect();
+    let line = format!("({}) > /tmp/program", links.join("; "));
+    let mut fixture = Fixture::new().shell(&line);
+    std::os::unix::fs::symlink("busybox", fixture.rootfs().join("bin/readlink")).unwrap();
+    let (outside, rootfs) = (fixture.dir.path().to_owned(), fixture.rootfs());
+    // Found on the host alone, and writing to the host's side of the root filesystem.
+    let outer = |name: &str| {
+        let path = outside.join(name);
+        let log = rootfs.join("tmp").join(name);
+        let line = format!("({}) > {}", links.join("; "), log.display());
+        vec![script(&path, path.to_str().unwrap(), &line)]
+    };
+    let mut hooks = Hooks::new();
+    hooks.prestart = outer("prestart");
+    hooks.create_runtime = outer("createRuntime");
+    hooks.create_container = outer("createContainer");
+    hooks.poststart = outer("poststart");
+    hooks.poststop = outer("poststop");
+    // Found in the container alone.
+    let line = format!("({}) > /tmp/startContainer", links.join("; "));
+    let inner = script(&rootfs.join("bin/only-inside"), "/bin/only-inside", &line);
+    hooks.start_container = vec![inner];
+    fixture.spec.hooks = Some(hooks);
+    fixture.run().map_err(|error| chain(&error)).unwrap();
+    let seen = |name: &str| -> Vec<String> {
+        let text = fs::read_to_string(rootfs.join("tmp").join(name));
+        text.unwrap_or_else(|error| panic!("{name}: {error}")).lines().map(String::from).collect()
+    };
+    for name in ["prestart", "createRuntime", "poststart", "poststop"] {
+        assert_eq!(seen(name), own(), "{name}");
+    }
+    let inside = seen("program");
+    assert!(inside.iter().zip(own()).all(|(inside, own)| *inside != own), "{inside:?}");
+    for name in ["createContainer", "startContainer"] {
+        assert_eq!(seen(name), inside, "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_hook_that_stands_on_the_other_side_is_not_found() {
+    for is_inside in [true, false] {
+        let mut fixture = Fixture::new();
+        let path = fixture.dir.path().join("outside");
+        let hook = if is_inside {
+            script(&fixture.rootfs().join("bin/only-inside"), "/bin/only-inside", "true")
+        } else {
+            script(&path, path.to_str().unwrap(), "true")
+        };
+        let mut hooks = Hooks::new();
+        if is_inside {
+            hooks.create_container = vec![hook];
+        } else {
+            hooks.start_container = vec![hook];
+        }
+        fixture.spec.hooks = Some(hooks);
+        let error = chain(&fixture.run().map(drop).unwrap_err());
+        assert!(error.contains("No such file"), "{error}");
+    }
+}
+
+// covers: RT-LIFE-05
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_poststop_hook_that_fails_is_a_warning() {
+    let mut fixture = Fixture::new().shell("true");
+    let dir = fixture.dir.path();
+    let hook = |name: &str, line: &str| {
+        let path = dir.join(name);
+        script(&path, path.to_str().unwrap(), line)
+    };
+    let mut hooks = Hooks::new();
+    let log = dir.join("log").display().to_string();
+    hooks.poststop = vec![
+        hook("first", &format!("echo first >> {log}; echo no >&2; exit 3")),
+        Hook::new("/no/such/hook".into()),
+        hook("last", &format!("echo last >> {log}")),
+    ];
+    fixture.spec.hooks = Some(hooks);
+    let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    container.start().unwrap();
+    container.wait().unwrap();
+    container.delete().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(fs::read_to_string(log).unwrap(), "first\nlast\n");
+    let warnings = container.warnings();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("first") && warnings[0].contains("saying `no`"), "{warnings:?}");
+    assert!(warnings[1].contains("/no/such/hook"), "{warnings:?}");
+    assert_eq!(fixture.residue(), Vec::<String>::new());
+}

@@ -1,0 +1,154 @@
+//! Mounts and their options.
+
+use oci_runtime::Spec;
+use oci_runtime::spec::Mount;
+
+use super::fixture::{Fixture, chain, prints};
+
+fn mount(kind: &str, source: &str, target: &str, options: &[&str]) -> Mount {
+    let mut mount = Mount::new(target.into());
+    mount.r#type = Some(kind.into());
+    mount.source = Some(source.into());
+    mount.options = options.iter().map(ToString::to_string).collect();
+    mount
+}
+
+/// Options of the mount and of its filesystem, as the container's own table shows them.
+fn shown(change: impl FnOnce(&mut Spec), target: &str) -> (Vec<String>, Vec<String>) {
+    let text = prints(change, "cat /proc/self/mountinfo");
+    let line = text.lines().rfind(|line| line.split(' ').nth(4) == Some(target));
+    let fields: Vec<&str> = line.unwrap_or_else(|| panic!("{text}")).split(' ').collect();
+    let words = |text: &str| text.split(',').map(String::from).collect();
+    // Optional fields, such as `shared:1`, stand between.
+    let end = fields.iter().position(|field| *field == "-").unwrap();
+    let mut options: Vec<String> = words(fields[5]);
+    options.extend(fields[6..end].iter().map(|field| field.split(':').next().unwrap().into()));
+    (options, words(fields[end + 3]))
+}
+
+// covers: RT-LINUX-01
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn the_default_filesystems_are_there() {
+    let text = prints(
+        |_| {},
+        "for d in /proc /sys /dev/pts /dev/shm; do grep \" / $d \" /proc/self/mountinfo; done",
+    );
+    let kinds: Vec<&str> =
+        text.lines().filter_map(|line| line.split(" - ").nth(1)?.split(' ').next()).collect();
+    assert_eq!(kinds, ["proc", "sysfs", "devpts", "tmpfs"], "{text}");
+}
+
+// covers: RT-MOUNT-01
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn mounts_happen_in_their_order() {
+    let below = mount("tmpfs", "below", "/mnt", &["size=64k"]);
+    let beneath = mount("tmpfs", "beneath", "/mnt/beneath", &["size=64k"]);
+    let above = mount("tmpfs", "above", "/mnt", &["size=64k"]);
+    let look = "grep -o ' /mnt[a-z/]* .*' /proc/self/mountinfo | busybox awk '{print $1, $(NF-1)}'; \
+                busybox stat -f -c %T /mnt; ls /mnt";
+    for (order, tops) in
+        [([&below, &above, &beneath], "beneath\n"), ([&below, &beneath, &above], "")]
+    {
+        let text = prints(|spec| spec.mounts.extend(order.map(Clone::clone)), look);
+        let lines: Vec<&str> = text.lines().collect();
+        let expected: Vec<String> = order
+            .iter()
+            .map(|mount| format!("{} {}", mount.destination, mount.source.as_deref().unwrap()))
+            .collect();
+        assert_eq!(lines[..3], expected, "{text}");
+        assert!(text.ends_with(&format!("tmpfs\n{tops}")), "{text}");
+    }
+}
+
+/// Options, then what stands among those of the mount and of the filesystem, and what does not.
+type Row = (&'static [&'static str], &'static [&'static str], &'static [&'static str]);
+
+// covers: RT-MOUNT-05, RT-MOUNT-07
+#[test]
+#[ignore = "needs root and busybox"]
+fn options_of_a_filesystem_take_effect() {
+    let table: [Row; 20] = [
+        (&["defaults"], &["rw", "relatime"], &["nosuid", "nodev", "noexec", "sync", "shared"]),
+        (&["ro", "loud"], &["ro"], &[]),
+        (&["ro", "rw", "silent"], &["rw"], &[]),
+        (&["nosuid", "nodev", "noexec"], &["nosuid", "nodev", "noexec"], &[]),
+        (
+            &["nosuid", "suid", "nodev", "dev", "noexec", "exec"],
+            &[],
+            &["nosuid", "nodev", "noexec"],
+        ),
+        (&["noatime", "nodiratime"], &["noatime", "nodiratime"], &["relatime"]),
+        (
+            &["noatime", "atime", "nodiratime", "diratime"],
+            &["relatime"],
+            &["noatime", "nodiratime"],
+        ),
+        (&["strictatime"], &[], &["relatime", "noatime"]),
+        (&["strictatime", "nostrictatime"], &["relatime"], &[]),
+        (&["noatime", "relatime"], &["relatime"], &["noatime"]),
+        (&["relatime", "norelatime"], &[], &["noatime"]),
+        (&["sync", "dirsync", "lazytime"], &["sync", "dirsync", "lazytime"], &[]),
+        (&["sync", "async", "lazytime", "nolazytime"], &[], &["sync", "lazytime"]),
+        (&["iversion"], &["rw"], &[]),
+        (&["iversion", "noiversion"], &["rw"], &[]),
+        (&["iversion", "sync", "nosuid", "noatime"], &["sync", "nosuid", "noatime"], &[]),
+        (&["mand", "nomand"], &[], &["mand"]),
+        (&["shared"], &["shared"], &[]),
+        (&["rslave"], &[], &["shared"]),
+        (&["unbindable"], &["unbindable"], &["shared"]),
+    ];
+    for (options, present, absent) in table {
+        let entry = mount("tmpfs", "tmpfs", "/mnt", &[options, &["size=64k"]].concat());
+        let (of_mount, of_filesystem) = shown(|spec| spec.mounts.push(entry), "/mnt");
+        let all = [of_mount, of_filesystem].concat();
+        let has = |word: &&&str| all.iter().any(|other| other == *word);
+        assert_eq!(present.iter().find(|word| !has(word)), None, "{options:?}: {all:?}");
+        assert_eq!(absent.iter().find(has), None, "{options:?}: {all:?}");
+    }
+}
+
+// covers: RT-MOUNT-05
+#[test]
+#[ignore = "needs root and busybox"]
+fn options_of_bind_mounts_and_remounts_take_effect() {
+    let table: [(&[Mount], Row); 8] = [
+        (&[], (&["bind", "nodev"], &["nodev", "rw"], &["ro"])),
+        (&[], (&["rbind", "ro", "rprivate"], &["ro"], &["shared"])),
+        (&[], (&["bind", "rshared"], &["shared"], &[])),
+        (&[], (&["bind", "private"], &[], &["shared", "unbindable"])),
+        (&[], (&["bind", "slave"], &[], &["shared"])),
+        (&[], (&["rbind", "runbindable"], &["unbindable"], &[])),
+        (&[], (&["bind", "async", "exec"], &["rw"], &["noexec"])),
+        (
+            &[mount("tmpfs", "tmpfs", "/mnt", &["sync", "lazytime"])],
+            (&["remount", "async", "nolazytime", "ro"], &["ro"], &["sync", "lazytime"]),
+        ),
+    ];
+    for (before, (options, present, absent)) in table {
+        let kind = if before.is_empty() { "none" } else { "tmpfs" };
+        let entry = mount(kind, "rootfs/etc", "/mnt", options);
+        let change = |spec: &mut Spec| spec.mounts.extend(before.iter().cloned().chain([entry]));
+        let (of_mount, of_filesystem) = shown(change, "/mnt");
+        let all = [of_mount, of_filesystem].concat();
+        let has = |word: &&&str| all.iter().any(|other| other == *word);
+        assert_eq!(present.iter().find(|word| !has(word)), None, "{options:?}: {all:?}");
+        assert_eq!(absent.iter().find(has), None, "{options:?}: {all:?}");
+    }
+}
+
+// covers: RT-MOUNT-08
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn other_options_go_to_the_filesystem() {
+    let entry = mount("tmpfs", "tmpfs", "/mnt", &["size=64k", "nr_inodes=77", "mode=711"]);
+    let (_, words) = shown(|spec| spec.mounts.push(entry), "/mnt");
+    for word in ["size=64k", "nr_inodes=77", "mode=711"] {
+        assert!(words.iter().any(|other| other == word), "{words:?}");
+    }
+    let mut fixture = Fixture::new();
+    fixture.spec.mounts.push(mount("tmpfs", "tmpfs", "/mnt", &["no_such=1"]));
+    let error = chain(&fixture.run().map(drop).unwrap_err());
+    assert!(error.contains("the kernel says `tmpfs: Unknown parameter 'no_such'`"), "{error}");
+}
