@@ -10,7 +10,7 @@ use crate::lock::Lock;
 use crate::resolve::{referrers, resolve};
 use crate::{Error, ErrorKind, Image, Walk};
 
-pub(crate) use name::{as_digest, is_name};
+pub(crate) use name::{as_digest, give_name, is_name};
 pub(crate) use read::{entries, parse};
 
 /// The annotation that names an image in `index.json`, and nowhere else.
@@ -63,15 +63,8 @@ impl Layout {
             let message = format!("`{name}` is not a name for an image in a layout");
             return Err(Error::new(ErrorKind::Name, message));
         }
-        let mut named = image.clone();
-        named.annotations.insert(REF_NAME.into(), name.into());
         self.edit_index(|index| {
-            index.manifests.retain(|entry| {
-                let entry_name = entry.annotations.get(REF_NAME);
-                let unnamed = entry_name.is_none() && entry.digest == named.digest;
-                !unnamed && entry_name.is_none_or(|entry_name| entry_name != name)
-            });
-            index.manifests.push(named.clone());
+            give_name(index, name, image);
             Ok(())
         })
     }

@@ -10,3 +10,4 @@ mod pack;
 mod process_state;
 mod program;
 mod tree;
+mod quickstart;

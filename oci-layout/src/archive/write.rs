@@ -9,7 +9,7 @@ use oci_image::{Descriptor, Digest, Index, LayoutFile, MediaType, json};
 use tempfile::SpooledTempFile;
 
 use crate::blob::unverifiable;
-use crate::index::{REF_NAME, is_name};
+use crate::index::{give_name, is_name};
 use crate::{Error, ErrorKind, Walk};
 
 /// How much of a blob waits in memory, in bytes, before it waits in a temporary file.
@@ -92,7 +92,8 @@ impl<W: Write> ArchiveWriter<W> {
         Ok(())
     }
 
-    /// Names something. What had the name loses its place in the index.
+    /// Names something. What had the name loses its place in the index, and so does what is named
+    /// here if it was listed without a name.
     ///
     /// # Errors
     /// If the name is none that an index may hold.
@@ -101,11 +102,7 @@ impl<W: Write> ArchiveWriter<W> {
             let text = format!("`{name}` is not a name for an image in an archive");
             return Err(Error::new(ErrorKind::Name, text));
         }
-        let mut named = image.clone();
-        named.annotations.insert(REF_NAME.into(), name.into());
-        let manifests = &mut self.state().index.manifests;
-        manifests.retain(|entry| entry.annotations.get(REF_NAME).is_none_or(|it| it != name));
-        manifests.push(named);
+        give_name(&mut self.state().index, name, image);
         Ok(())
     }
 

@@ -1,4 +1,6 @@
-use oci_image::Digest;
+use oci_image::{Descriptor, Digest, Index};
+
+use super::REF_NAME;
 
 /// Whether `text` is a name by the rules for `org.opencontainers.image.ref.name`: letters and digits in
 /// runs, between them one of `-._:@+` or `--`, in components between slashes.
@@ -24,6 +26,17 @@ fn is_component(component: &str) -> bool {
             matches!(separator, b"" | b"--")
                 || matches!(separator, [b'-' | b'.' | b'_' | b':' | b'@' | b'+'])
         })
+}
+
+/// Names an image in an index, where the name and the image's entry without one lose their places.
+pub(crate) fn give_name(index: &mut Index, name: &str, image: &Descriptor) {
+    index.manifests.retain(|entry| match entry.annotations.get(REF_NAME) {
+        None => entry.digest != image.digest,
+        Some(taken) => taken != name,
+    });
+    let mut named = image.clone();
+    named.annotations.insert(REF_NAME.into(), name.into());
+    index.manifests.push(named);
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use oci_distribution_client::{Client, Config, Repository};
 use oci_examples::image_name::ImageName;
 use oci_examples::report::{Bytes, Content, Steps};
+use oci_image::blob::BlobSource;
 use oci_image::{Descriptor, Platform, Reference};
 use oci_layout::{Archive, Image, Layout};
 
@@ -10,18 +11,19 @@ use crate::workspace::Workspace;
 use crate::{Result, progress};
 
 /// Where the blobs of an image are, and what names it there.
-pub(crate) enum Fetched {
-    Layout(Layout, Descriptor),
-    Archive(Archive, Descriptor),
+pub(crate) struct Fetched {
+    source: Box<dyn BlobSource + Send + Sync>,
+    image: Descriptor,
 }
 
 impl Fetched {
+    fn new(source: impl BlobSource + Send + Sync + 'static, image: Descriptor) -> Self {
+        Self { source: Box::new(source), image }
+    }
+
+    /// The image for this machine.
     pub(crate) fn image(&self) -> Result<Image<'_>> {
-        let host = Platform::host();
-        Ok(match self {
-            Self::Layout(layout, image) => Image::select(layout, image, &host)?,
-            Self::Archive(archive, image) => Image::select(archive, image, &host)?,
-        })
+        Ok(Image::select(&*self.source, &self.image, &Platform::host())?)
     }
 }
 
@@ -41,7 +43,7 @@ pub(crate) async fn image(
                 Some(tag) => layout.resolve(tag)?,
                 None => only(layout.list()?, name)?,
             };
-            Ok(Fetched::Layout(layout, image))
+            Ok(Fetched::new(layout, image))
         }
         ImageName::Archive { path, tag } => {
             let archive = Archive::open(path)?;
@@ -49,7 +51,7 @@ pub(crate) async fn image(
                 Some(tag) => archive.resolve(tag)?,
                 None => only(archive.list(), name)?,
             };
-            Ok(Fetched::Archive(archive, image))
+            Ok(Fetched::new(archive, image))
         }
     }
 }
@@ -101,5 +103,5 @@ pub(crate) async fn pull(
         done.moved,
         Bytes(done.moved_bytes)
     ));
-    Ok(Fetched::Layout(layout, image.clone()))
+    Ok(Fetched::new(layout, image.clone()))
 }

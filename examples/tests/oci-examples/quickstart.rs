@@ -1,0 +1,5 @@
+//! The program of the README's first command.
+
+mod bad_input;
+mod run;
+mod scene;

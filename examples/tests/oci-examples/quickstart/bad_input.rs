@@ -1,0 +1,138 @@
+//! What goes wrong is said in one line: what was being done, to what, and why it failed.
+
+use std::net::TcpListener;
+use std::process::{Output, Stdio};
+
+use oci_distribution_client::{Client, Config};
+use oci_image::Digest;
+use oci_registry::{Fault, Store};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::scene::{Scene, complaint};
+
+/// Runs it on an image of a registry that does wrong, and gives the layer's digest.
+async fn of_a_registry(fault: Fault) -> (Output, Digest) {
+    let scene = Scene::new();
+    let (layout, index) = scene.image(&[]);
+    let layer = layout.image("v1").unwrap().manifest().layers[0].digest.clone();
+    let fault = fault.method(http::Method::GET);
+    let registry =
+        oci_registry::serve(Store::memory()).faults([fault]).bind("127.0.0.1:0").await.unwrap();
+    let host = registry.address().to_string();
+    let client = Client::new(Config::default().plain_http(&host)).unwrap();
+    let repository = client.repository(&format!("{host}/app")).unwrap();
+    repository.push(&layout, &index).tag("v1").await.unwrap();
+    let output = scene.run(&["--plain-http", &format!("docker://{host}/app:v1")]);
+    registry.stop().await;
+    (output, layer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_of_another_digest() {
+    let (output, layer) = of_a_registry(Fault::wrong_bytes("/blobs/")).await;
+    let line = complaint(&output, 1);
+    assert!(line.contains("sha256:") && line.contains("digest"), "{line} {layer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_blob() {
+    let (output, _) = of_a_registry(Fault::truncate_body("/blobs/", 10)).await;
+    let line = complaint(&output, 1);
+    assert!(line.contains("sha256:") && line.contains("10"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_blob() {
+    let (output, _) = of_a_registry(Fault::extend_body("/blobs/", "more")).await;
+    let line = complaint(&output, 1);
+    assert!(line.contains("sha256:"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_was_not_asked_for() {
+    let other = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+    let fault = Fault::answer("/manifests/sha256:", http::StatusCode::OK, other);
+    let (output, _) = of_a_registry(fault).await;
+    let line = complaint(&output, 1);
+    assert!(line.contains("sha256:"), "{line}");
+}
+
+#[test]
+fn a_registry_that_is_not_there() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = Scene::new().run(&["--plain-http", &format!("docker://{address}/app:v1")]);
+    let line = complaint(&output, 1);
+    assert!(line.contains(&address.to_string()) && line.contains("refused"), "{line}");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_program_that_is_not_in_the_image() {
+    for scene in [Scene::new(), Scene::of_an_ordinary_user()] {
+        let (layout, _) = scene.image(&["/missing"]);
+        let name = format!("oci:{}:v1", layout.path().display());
+        let line = complaint(&scene.run(&[&name]), 1);
+        assert!(line.contains("`/missing`") && line.contains("No such file"), "{line}");
+    }
+}
+
+/// A user namespace in which no more of them may be made is what such a kernel looks like from within.
+#[test]
+#[ignore = "needs user namespaces and unshare"]
+fn a_kernel_without_user_namespaces() {
+    let scene = Scene::new();
+    let program = scene.path("quickstart");
+    let script = format!(
+        "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --inh-caps=-all --ambient-caps=-all {}",
+        program.display()
+    );
+    let child = std::process::Command::new("unshare")
+        .args(["--user", "--map-user=1000", "--map-group=1000", "--keep-caps", "sh", "-c", &script])
+        .env("TMPDIR", scene.temporary())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let line = complaint(&scene.end(child), 1);
+    assert!(line.contains("user namespace"), "{line}");
+}
+
+#[test]
+fn a_directory_for_temporary_files_that_is_not_there() {
+    let scene = Scene::new();
+    let nowhere = scene.path("nowhere");
+    let output = scene.command(&[]).env("TMPDIR", &nowhere).output().unwrap();
+    let line = complaint(&output, 1);
+    assert!(line.contains(nowhere.to_str().unwrap()), "{line}");
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense() {
+    for args in [&["--loud"][..], &["tar:image"], &["oci:a", "oci:b"]] {
+        let output = Scene::new().run(args);
+        let line = complaint(&output, 2);
+        assert!(line.contains("`quickstart --help`"), "{line}");
+    }
+}
+
+#[test]
+fn an_image_that_is_not_there() {
+    let scene = Scene::new();
+    let missing = scene.path("missing");
+    for transport in ["oci", "oci-archive"] {
+        let name = format!("{transport}:{}", missing.display());
+        let line = complaint(&scene.run(&[&name]), 1);
+        assert!(line.contains(missing.to_str().unwrap()), "{line}");
+    }
+}
+
+#[test]
+fn a_user_who_does_not_wait_for_a_registry_that_does_not_answer() {
+    let scene = Scene::new();
+    let registry = TcpListener::bind("127.0.0.1:0").unwrap();
+    let name = format!("docker://{}/app:v1", registry.local_addr().unwrap());
+    let child = scene.command(&["--plain-http", &name]).stderr(Stdio::null()).spawn().unwrap();
+    let _asked = registry.accept().unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(scene.end(child).status.code(), Some(130));
+}

@@ -1,0 +1,131 @@
+//! What it does, where a container can be made.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Output, Stdio};
+
+use oci_distribution_client::{Client, Config};
+use oci_layout::ArchiveWriter;
+use oci_registry::Store;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::scene::Scene;
+
+fn printed(output: &Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {errors}", output.status);
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn check_report(output: &Output) {
+    let text = printed(output);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[..3], ["pid 1", "hostname quickstart", "uid 0"]);
+    assert!(lines.iter().any(|line| line.starts_with("proc /proc proc ")), "{text}");
+    assert!(lines.iter().any(|line| line.starts_with("proc /proc/sys proc ro,")), "{text}");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn runs_from_a_root_filesystem_to_a_container_as_root() {
+    check_report(&Scene::new().run(&[]));
+}
+
+#[test]
+#[ignore = "needs root, and user namespaces for others"]
+fn runs_from_a_root_filesystem_to_a_container_as_an_ordinary_user() {
+    check_report(&Scene::of_an_ordinary_user().run(&[]));
+}
+
+/// Without a busybox on the host, the image holds the program itself and the libraries that it needs.
+#[test]
+#[ignore = "needs root"]
+fn needs_nothing_but_itself() {
+    for scene in [Scene::new(), Scene::of_an_ordinary_user()] {
+        let child = scene
+            .command(&[])
+            .env("PATH", "/nowhere")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = scene.end(child);
+        check_report(&output);
+        assert!(String::from_utf8_lossy(&output.stderr).contains("/bin/quickstart --report"));
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn runs_images_of_layouts_and_archives() {
+    let scene = Scene::new();
+    let (layout, index) = scene.image(&[]);
+    let archive = scene.path("image.tar");
+    let file = std::fs::File::create(&archive).unwrap();
+    let writer = ArchiveWriter::new(file).unwrap();
+    writer.append(&layout, std::slice::from_ref(&index)).unwrap();
+    writer.tag("v1", &index).unwrap();
+    writer.finish().unwrap();
+    check_report(&scene.run(&[&format!("oci:{}:v1", layout.path().display())]));
+    check_report(&scene.run(&[&format!("oci-archive:{}", archive.display())]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs root"]
+async fn runs_images_of_registries_with_a_command_of_the_caller() {
+    let scene = Scene::new();
+    let (layout, index) = scene.image(&["/missing"]);
+    let registry = oci_registry::serve(Store::memory()).bind("127.0.0.1:0").await.unwrap();
+    let host = registry.address().to_string();
+    let client = Client::new(Config::default().plain_http(&host)).unwrap();
+    let repository = client.repository(&format!("{host}/app")).unwrap();
+    repository.push(&layout, &index).tag("v1").await.unwrap();
+
+    let name = format!("docker://{host}/app:v1");
+    let output = scene.run(&["--plain-http", &name, "--", "/bin/quickstart", "--report"]);
+    let own = output.status.success();
+    let output =
+        if own { output } else { scene.run(&["--plain-http", &name, "--", "/bin/echo", "hi"]) };
+    let text = printed(&output);
+    assert!(text == "hi\n" || text.starts_with("pid 1\n"), "{text}");
+    registry.stop().await;
+}
+
+#[test]
+#[ignore = "needs root and busybox-static"]
+fn exits_as_the_process_in_the_container() {
+    let scene = Scene::new();
+    let (layout, _) = scene.image(&["/bin/sh", "-c", "exit 7"]);
+    let name = format!("oci:{}:v1", layout.path().display());
+    assert_eq!(scene.run(&[&name]).status.code(), Some(7));
+    let killed = scene.run(&[&name, "--", "/bin/sh", "-c", "sh -c 'kill -9 $PPID'; exit 1"]);
+    assert_eq!(killed.status.code(), Some(1), "a process cannot kill the first of its namespace");
+}
+
+#[test]
+#[ignore = "needs root and busybox-static"]
+fn cleans_up_when_it_is_interrupted() {
+    let scene = Scene::new();
+    let (layout, _) = scene.image(&["/bin/sh", "-c", "echo ready; sleep 1000"]);
+    let name = format!("oci:{}:v1", layout.path().display());
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let mut child =
+            scene.command(&[&name]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(scene.end(child).status.code(), Some(code));
+    }
+}
+
+#[test]
+fn explains_what_it_would_do_and_does_not() {
+    let scene = Scene::new();
+    let output = scene.run(&["--explain"]);
+    let plan = printed(&output);
+    let numbers = plan.lines().map(|line| line.trim_start().split_once(". ").unwrap().0);
+    let expected = (1..=plan.lines().count()).map(|number| number.to_string());
+    assert!(numbers.eq(expected), "{plan}");
+    assert!(plan.contains("mount proc on /proc (nosuid, noexec, nodev)\n"), "{plan}");
+    assert!(!String::from_utf8_lossy(&output.stderr).contains(". create"));
+}
