@@ -9,5 +9,5 @@ mod inspect;
 mod pack;
 mod process_state;
 mod program;
-mod tree;
 mod quickstart;
+mod tree;
