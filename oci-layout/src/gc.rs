@@ -2,6 +2,7 @@ mod mark;
 mod sessions;
 
 use std::collections::HashSet;
+use std::io;
 
 use oci_image::Digest;
 
@@ -46,11 +47,8 @@ impl Layout {
         let _lock = self.lock_collector()?;
         let garbage = self.find_garbage()?;
         self.settle_index().map_err(failed)?;
-        for digest in &garbage.blobs {
-            self.files().remove(&self.blobs().path(digest)).map_err(failed)?;
-        }
-        for path in &garbage.leftovers {
-            self.files().remove(path).map_err(failed)?;
+        for path in self.garbage_paths(&garbage) {
+            if_there(self.files().remove(&path)).map_err(failed)?;
         }
         Ok(garbage)
     }
@@ -64,7 +62,7 @@ impl Layout {
     }
 
     /// An index that a power cut could undo must not have lost what its predecessor names.
-    fn settle_index(&self) -> std::io::Result<()> {
+    fn settle_index(&self) -> io::Result<()> {
         if self.durability() == Durability::Synced {
             self.files().sync(INDEX_FILE, &self.files().open(INDEX_FILE)?)?;
             self.files().sync_dir(".")?;
@@ -79,19 +77,22 @@ impl Layout {
         garbage.leftovers = sessions.dead;
         let needed = mark::needed(self, sessions.pinned)?;
         self.unneeded(&needed, &mut garbage.blobs).map_err(failed)?;
-        for path in garbage
-            .blobs
-            .iter()
-            .map(|digest| self.blobs().path(digest))
-            .chain(garbage.leftovers.clone())
-        {
-            let file = self.files().open(&path).and_then(|file| file.metadata()).map_err(failed)?;
-            garbage.bytes += file.len();
+        for path in self.garbage_paths(&garbage) {
+            let file = self.files().open(&path).and_then(|file| file.metadata());
+            match if_there(file).map_err(failed)? {
+                Some(file) => garbage.bytes += file.len(),
+                None => garbage.leftovers.retain(|leftover| *leftover != path),
+            }
         }
         Ok(garbage)
     }
 
-    fn unneeded(&self, needed: &HashSet<Digest>, blobs: &mut Vec<Digest>) -> std::io::Result<()> {
+    fn garbage_paths(&self, garbage: &Garbage) -> Vec<String> {
+        let blobs = garbage.blobs.iter().map(|digest| self.blobs().path(digest));
+        blobs.chain(garbage.leftovers.iter().cloned()).collect()
+    }
+
+    fn unneeded(&self, needed: &HashSet<Digest>, blobs: &mut Vec<Digest>) -> io::Result<()> {
         for digest in self.digests()? {
             if !needed.contains(&digest) {
                 blobs.push(digest);
@@ -101,7 +102,7 @@ impl Layout {
     }
 
     /// The digests of all files below `blobs/` that are named as blobs are.
-    fn digests(&self) -> std::io::Result<Vec<Digest>> {
+    fn digests(&self) -> io::Result<Vec<Digest>> {
         let mut digests = Vec::new();
         for algorithm in self.files().list(BLOBS)? {
             let Some(name) = algorithm.name.to_str().filter(|_| algorithm.kind == Kind::Directory)
@@ -115,6 +116,14 @@ impl Layout {
             }
         }
         Ok(digests)
+    }
+}
+
+/// What vanished meanwhile is no garbage: a session that ends removes its own files.
+fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        outcome => outcome.map(Some),
     }
 }
 

@@ -5,9 +5,14 @@ use oci_image::{Config, Descriptor, Document, Index, Manifest, MediaType, Platfo
 use oci_layout::Layout;
 use tempfile::TempDir;
 
+/// A directory to test in, in memory where there is such a place: syncing it costs nothing there.
+pub(crate) fn directory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// An empty layout in a directory of its own.
 pub(crate) fn empty() -> (TempDir, Layout) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = directory();
     let layout = Layout::create(directory.path().join("layout")).unwrap();
     (directory, layout)
 }

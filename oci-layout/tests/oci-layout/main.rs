@@ -14,9 +14,11 @@ mod index;
 mod layout;
 #[cfg(target_os = "linux")]
 mod pack;
+mod processes;
 #[cfg(target_os = "linux")]
 mod tar;
 #[cfg(target_os = "linux")]
 mod tree;
 #[cfg(target_os = "linux")]
 mod unpack;
+mod worker;

@@ -1,0 +1,162 @@
+//! Many processes in one layout.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use oci_image::blob::BlobSource;
+use oci_image::{Descriptor, Digest};
+use oci_layout::{Entry, ErrorKind, Layout};
+
+use crate::fixture::{empty, image, put};
+use crate::worker::{Job, Worker, job};
+
+const WRITERS: usize = 8;
+
+/// What stands for a writer's number in its role.
+fn number(job: &Job) -> Option<usize> {
+    job.role.strip_prefix("writer ").map(|number| number.parse().unwrap())
+}
+
+fn spawn_writers<F: Fn() + Copy>(test: F, layout: &Path) -> Vec<Worker> {
+    (0..WRITERS).map(|number| Worker::spawn(test, &format!("writer {number}"), layout)).collect()
+}
+
+fn names(layout: &Layout) -> BTreeMap<String, Digest> {
+    let entries = layout.list().unwrap().into_iter();
+    entries.map(|entry| (entry.name.unwrap(), entry.descriptor.digest)).collect()
+}
+
+/// Reads all that `image` reaches.
+fn read_whole(layout: &Layout, image: &Descriptor) {
+    for node in layout.walk(image) {
+        let blob = node.unwrap().descriptor;
+        let mut reader = layout.open(&blob).unwrap().expect("a blob of a named image is there");
+        io::copy(&mut reader, &mut io::sink()).unwrap();
+    }
+}
+
+/// Calls `work` until the layout has `count` names of writers; checks that no name is ever lost.
+fn until_all_are_named(layout: &Layout, count: usize, mut work: impl FnMut(Vec<Entry>)) {
+    let mut seen = BTreeSet::new();
+    while seen.len() < count {
+        let entries = layout.list().unwrap();
+        let now = entries.iter().filter_map(|entry| entry.name.clone());
+        let now: BTreeSet<_> = now.filter(|name| name.contains('/')).collect();
+        assert!(seen.is_subset(&now), "lost: {:?}", seen.difference(&now));
+        seen = now;
+        work(entries);
+    }
+}
+
+#[test]
+fn eight_processes_that_tag_at_once_lose_no_name() {
+    const EACH: usize = 100;
+    let tag = |layout: &Layout, writer: usize| {
+        let image = put(layout, &writer.to_string());
+        for index in 0..EACH {
+            layout.tag(&format!("{writer}/{index}"), &image).unwrap();
+        }
+    };
+    if let Some(job) = job() {
+        let layout = Layout::open(&job.layout).unwrap();
+        return match number(&job) {
+            Some(writer) => tag(&layout, writer),
+            None => until_all_are_named(&layout, WRITERS * EACH, |entries| {
+                if let Some(entry) = entries.last() {
+                    read_whole(&layout, &entry.descriptor);
+                }
+            }),
+        };
+    }
+    let (_directory, layout) = empty();
+    let this = eight_processes_that_tag_at_once_lose_no_name;
+    let reader = Worker::spawn(this, "reader", layout.path());
+    spawn_writers(this, layout.path()).into_iter().for_each(Worker::join);
+    let names = names(&layout);
+    assert_eq!(names.len(), 800);
+    for writer in 0..WRITERS {
+        let digest = &names[&format!("{writer}/0")];
+        assert!((0..EACH).all(|index| names[&format!("{writer}/{index}")] == *digest));
+        read_whole(&layout, &layout.resolve(&format!("{writer}/99")).unwrap());
+    }
+    reader.join();
+}
+
+#[test]
+fn processes_that_write_one_blob_at_once_all_succeed() {
+    const ROUNDS: usize = 50;
+    let content = |round: usize| format!("round {round}").repeat(10_000);
+    if let Some(job) = job() {
+        let layout = Layout::open(&job.layout).unwrap();
+        return (0..ROUNDS).for_each(|round| {
+            let blob = put(&layout, &content(round));
+            read_whole(&layout, &blob);
+        });
+    }
+    let (_directory, layout) = empty();
+    let this = processes_that_write_one_blob_at_once_all_succeed;
+    spawn_writers(this, layout.path()).into_iter().for_each(Worker::join);
+    let blobs = std::fs::read_dir(layout.path().join("blobs/sha256")).unwrap();
+    assert_eq!(blobs.count(), ROUNDS);
+}
+
+#[test]
+fn a_collector_at_work_takes_nothing_from_writers() {
+    const EACH: usize = 25;
+    let write = |layout: &Layout, writer: usize| {
+        for index in 0..EACH {
+            // A handle of its own for each, so that sessions begin and end all the time.
+            let layout = Layout::open(layout.path()).unwrap();
+            let kept = image(&layout, &format!("{writer}/{index}"));
+            let moving = image(&layout, &format!("{writer} moves to {index}"));
+            layout.tag(&format!("moving-{writer}"), &moving).unwrap();
+            layout.tag(&format!("{writer}/{index}"), &kept).unwrap();
+            read_whole(&layout, &kept);
+            read_whole(&layout, &moving);
+        }
+    };
+    if let Some(job) = job() {
+        let layout = Layout::open(&job.layout).unwrap();
+        return match number(&job) {
+            Some(writer) => write(&layout, writer),
+            None => until_all_are_named(&layout, WRITERS * EACH, |_| {
+                layout.collect_garbage().unwrap();
+            }),
+        };
+    }
+    let (_directory, layout) = empty();
+    let this = a_collector_at_work_takes_nothing_from_writers;
+    let collectors = [(); 2].map(|()| Worker::spawn(this, "collector", layout.path()));
+    spawn_writers(this, layout.path()).into_iter().for_each(Worker::join);
+    collectors.into_iter().for_each(Worker::join);
+    for entry in layout.list().unwrap() {
+        read_whole(&layout, &entry.descriptor);
+    }
+    let garbage = layout.collect_garbage().unwrap();
+    assert!(garbage.blobs.len() <= WRITERS * EACH * 3, "{}", garbage.blobs.len());
+    // A config, a manifest and a layer of each that has a name.
+    let left = std::fs::read_dir(layout.path().join("blobs/sha256")).unwrap().count();
+    assert_eq!(left, (WRITERS * EACH + WRITERS) * 3);
+}
+
+#[test]
+fn readers_do_not_wait_for_a_writer() {
+    let (_directory, layout) = empty();
+    let image = image(&layout, "content");
+    layout.tag("v1", &image).unwrap();
+    let lock = File::open(layout.path().join(".in-flight/lock")).unwrap();
+    lock.lock().unwrap();
+    let (done, is_done) = std::sync::mpsc::channel();
+    let path = layout.path().to_owned();
+    std::thread::spawn(move || {
+        let layout = Layout::open(path).unwrap();
+        read_whole(&layout, &layout.resolve("v1").unwrap());
+        assert_eq!(layout.referrers(&image.digest).unwrap(), []);
+        assert_eq!(layout.resolve("v2").unwrap_err().kind(), ErrorKind::NotFound);
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(Duration::from_secs(20)).expect("the reader waits for the lock");
+}
