@@ -139,6 +139,29 @@ model! {
     }
 }
 
+impl RootFs {
+    /// The chain ID of each layer, the base first: the digest that names it with all that is below.
+    ///
+    /// ```
+    /// use oci_image::{Digest, RootFs};
+    ///
+    /// let mut rootfs = RootFs::new();
+    /// rootfs.diff_ids = vec![Digest::sha256("base"), Digest::sha256("top")];
+    /// let both = format!("{} {}", rootfs.diff_ids[0], rootfs.diff_ids[1]);
+    /// assert_eq!(rootfs.chain_ids(), [rootfs.diff_ids[0].clone(), Digest::sha256(both)]);
+    /// ```
+    pub fn chain_ids(&self) -> Vec<Digest> {
+        let mut chain: Vec<Digest> = Vec::with_capacity(self.diff_ids.len());
+        for diff_id in &self.diff_ids {
+            chain.push(match chain.last() {
+                None => diff_id.clone(),
+                Some(below) => Digest::sha256(format!("{below} {diff_id}")),
+            });
+        }
+        chain
+    }
+}
+
 impl Model for Config {
     const MEDIA_TYPES: &'static [MediaType] = &[MediaType::IMAGE_CONFIG, MediaType::DOCKER_CONFIG];
 

@@ -3,7 +3,10 @@
 mod apply;
 mod directories;
 mod error;
+mod form;
+mod lower;
 mod options;
+mod overlay;
 mod owner;
 mod parents;
 mod upper;
@@ -17,6 +20,7 @@ use oci_image::{Config, Descriptor, Digest, Document, Manifest};
 
 pub use error::{UnpackError, UnpackErrorKind};
 pub use options::{Devices, UnpackOptions, Xattrs};
+pub use overlay::{OverlayStack, OverlayStore};
 pub use owner::{IdRange, Owners};
 pub(crate) use owner::{ROOTLESS_XATTR, decode_rootless};
 
@@ -37,6 +41,14 @@ pub struct Unpacked {
     pub bytes: u64,
     /// The number of devices that were not made, as [`Devices`] says.
     pub devices_left_out: u64,
+}
+
+impl std::ops::AddAssign for Unpacked {
+    fn add_assign(&mut self, more: Self) {
+        self.changes += more.changes;
+        self.bytes += more.bytes;
+        self.devices_left_out += more.devices_left_out;
+    }
 }
 
 /// Unpacks an image: applies its layers in their order to an empty directory.

@@ -1,8 +1,9 @@
 //! Unpacks an image to a bundle, or applies one layer file to a directory.
 
 use std::error::Error;
-use std::fs::File;
-use std::path::PathBuf;
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
@@ -10,17 +11,22 @@ use oci_examples::image_name::ImageName;
 use oci_examples::local;
 use oci_examples::report::{Bytes, Step, Steps, one_line, tell};
 use oci_image::json;
-use oci_layout::unpack::{self, Owners, Progress};
+use oci_image::layer::Overlay;
+use oci_layout::unpack::{self, OverlayStore, Owners, Progress};
 use oci_layout::{Layout, Root, UnpackOptions};
 use oci_runtime::Spec;
+use rustix::mount::MountFlags;
 
 const USAGE: &str = "\
 usage: oci-unpack [--rootless] --image oci:DIRECTORY[:TAG] BUNDLE
+       oci-unpack --overlay STORE --image oci:DIRECTORY[:TAG] BUNDLE
        oci-unpack [--rootless] --layer FILE ROOT
 
-  --image NAME   unpack the image: BUNDLE gets rootfs/ and config.json
-  --layer FILE   apply the layer (plain, gzip or zstd) to the directory ROOT
-  --rootless     without privileges: all files become the caller's";
+  --image NAME     unpack the image: BUNDLE gets rootfs/ and config.json
+  --overlay STORE  keep the layers in the directory STORE, which images share, and mount them on
+                   rootfs/; changes go to BUNDLE/upper
+  --layer FILE     apply the layer (plain, gzip or zstd) to the directory ROOT
+  --rootless       without privileges: all files become the caller's";
 
 fn main() -> ExitCode {
     match Command::parse().and_then(Command::run) {
@@ -38,17 +44,20 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 enum Command {
     Help,
     Image { image: ImageName, bundle: PathBuf, options: UnpackOptions },
+    Overlay { image: ImageName, store: PathBuf, bundle: PathBuf, options: UnpackOptions },
     Layer { file: PathBuf, root: PathBuf, options: UnpackOptions },
 }
 
 impl Command {
     fn parse() -> Result<Self> {
-        let (mut image, mut layer, mut target, mut rootless) = (None, None, None, false);
+        let (mut image, mut layer, mut store, mut target) = (None, None, None, None);
+        let mut rootless = false;
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("image") => image = Some(arguments.value()?.parse()?),
                 Long("layer") => layer = Some(PathBuf::from(arguments.value()?)),
+                Long("overlay") => store = Some(PathBuf::from(arguments.value()?)),
                 Long("rootless") => rootless = true,
                 Short('h') | Long("help") => return Ok(Self::Help),
                 Value(path) if target.is_none() => target = Some(PathBuf::from(path)),
@@ -59,9 +68,12 @@ impl Command {
             true => UnpackOptions::rootless(),
             false => UnpackOptions::default(),
         };
-        match (image, layer, target) {
-            (Some(image), None, Some(bundle)) => Ok(Self::Image { image, bundle, options }),
-            (None, Some(file), Some(root)) => Ok(Self::Layer { file, root, options }),
+        match (image, layer, store, target) {
+            (Some(image), None, None, Some(bundle)) => Ok(Self::Image { image, bundle, options }),
+            (Some(image), None, Some(store), Some(bundle)) if !rootless => {
+                Ok(Self::Overlay { image, store, bundle, options })
+            }
+            (None, Some(file), None, Some(root)) => Ok(Self::Layer { file, root, options }),
             _ => Err(USAGE.into()),
         }
     }
@@ -70,6 +82,9 @@ impl Command {
         match self {
             Self::Help => tell(USAGE),
             Self::Image { image, bundle, options } => unpack_image(&image, bundle, options)?,
+            Self::Overlay { image, store, bundle, options } => {
+                mount_image(&image, &store, &bundle, options)?;
+            }
             Self::Layer { file, root, options } => layer(file, root, options)?,
         }
         Ok(())
@@ -92,6 +107,40 @@ fn unpack_image(name: &ImageName, bundle: PathBuf, mut options: UnpackOptions) -
     bundle.write_config(json::to_vec(&spec)?)?;
     let unpacked = bundle.unpacked();
     step.end(format_args!("{} changes, {}", unpacked.changes, Bytes(unpacked.bytes)));
+    Ok(())
+}
+
+fn mount_image(
+    name: &ImageName,
+    store: &Path,
+    bundle: &Path,
+    mut options: UnpackOptions,
+) -> Result<()> {
+    let (path, tag) = local::place(name)?;
+    let layout = Layout::open(path)?;
+    let image = local::image(&layout, tag)?;
+    let store = OverlayStore::create(store, Overlay::Trusted)
+        .map_err(|error| format!("cannot make `{}`: {error}", store.display()))?;
+    let mut steps = Steps::new();
+    let mut step = steps.begin("unpack");
+    let size = image.manifest().layers.iter().map(|layer| layer.size).sum();
+    options.progress = Some(progress(&mut step, size));
+    let stack = image.unpack_overlay(&store, &options)?;
+    let unpacked = stack.unpacked();
+    step.end(format_args!("{} changes, {}", unpacked.changes, Bytes(unpacked.bytes)));
+
+    let step = steps.begin("mount");
+    let [rootfs, upper, work] = ["rootfs", "upper", "work"].map(|name| bundle.join(name));
+    for path in [&rootfs, &upper, &work] {
+        fs::create_dir_all(path)
+            .map_err(|error| format!("cannot make `{}`: {error}", path.display()))?;
+    }
+    let data = CString::new(stack.options(&upper, &work).into_encoded_bytes())?;
+    rustix::mount::mount("overlay", &rootfs, "overlay", MountFlags::empty(), data.as_c_str())
+        .map_err(|error| format!("cannot mount the layers on `{}`: {error}", rootfs.display()))?;
+    let spec = Spec::from_image(&*image.config()?, &rootfs)?;
+    fs::write(bundle.join("config.json"), json::to_vec(&spec)?)?;
+    step.end(format_args!("{} layers on {}", stack.layers().len(), rootfs.display()));
     Ok(())
 }
 

@@ -174,7 +174,7 @@ impl Target<'_> {
         }
     }
 
-    fn set_xattr(self, name: &[u8], value: &[u8]) -> Result<(), Errno> {
+    pub(crate) fn set_xattr(self, name: &[u8], value: &[u8]) -> Result<(), Errno> {
         match self {
             Self::Open(fd) => rustix::fs::fsetxattr(fd, name, value, XattrFlags::empty()),
             Self::Path(fd) => rustix::fs::setxattr(link(fd), name, value, XattrFlags::empty()),

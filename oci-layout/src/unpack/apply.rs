@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
-use oci_image::layer::{Change, Device, Entry, EntryPath, Kind, Metadata, Reader};
+use oci_image::layer::{Change, Device, Entry, EntryPath, Kind, Metadata, OverlayError, Reader};
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, Stat, fstat, linkat, makedev, mkdirat, mknodat, openat,
     statat, symlinkat,
@@ -13,6 +13,8 @@ use rustix::io::Errno;
 
 use super::directories::Directories;
 use super::error::{Reason, UnpackError};
+use super::form::{Form, is_whiteout};
+use super::lower::{Found, Lower};
 use super::owner::{IdRange, ROOTLESS_XATTR, encode_rootless};
 use super::parents::{Missing, Parent, Parents};
 use super::upper::Upper;
@@ -34,6 +36,7 @@ pub(super) struct Applier<'a> {
     /// Who new files belong to.
     own: (u32, u32),
     unnamed: Attributes,
+    form: Option<Form>,
     done: Unpacked,
 }
 
@@ -52,6 +55,7 @@ impl<'a> Applier<'a> {
             upper: None,
             own,
             unnamed: Attributes::of_unnamed_directory(own.0, own.1),
+            form: None,
             done: Unpacked::default(),
         };
         let (uid, gid) = applier.owner(&path, 0, 0)?;
@@ -65,8 +69,22 @@ impl<'a> Applier<'a> {
         self.upper = Some(Upper::new(self.root_id));
     }
 
+    /// Keeps the form of an overlay: what is below is another directory, and stays as it is.
+    pub(super) fn begin_overlay(&mut self, lower: Lower) -> Result<(), UnpackError> {
+        let path = EntryPath::ROOT;
+        let root = lower.look(&path).map_err(|error| UnpackError::file("look at", &path, error))?;
+        if let Some(Found::Directory(attributes)) = root {
+            self.directories.set(self.root_id, &path, attributes);
+        }
+        self.form = Some(Form::new(lower));
+        Ok(())
+    }
+
     /// Gives all directories their attributes, and takes away the mark that the tree is incomplete.
     pub(super) fn finish(mut self) -> Result<Unpacked, UnpackError> {
+        if let Some(form) = self.form.take() {
+            form.hide(self.root, &mut self.parents, &mut self.directories)?;
+        }
         self.parents.forget();
         self.directories.finish(self.root)?;
         self.root.end().map_err(|source| Reason::Root {
@@ -84,10 +102,14 @@ impl<'a> Applier<'a> {
         reader: &mut Reader<R>,
     ) -> Result<(), UnpackError> {
         self.done.changes += 1;
-        match change {
-            Change::Upsert(entry) => self.upsert(entry, reader),
-            Change::Whiteout(path) => self.whiteout(path),
-            Change::Opaque(path) => self.opaque(path),
+        match (change, &mut self.form) {
+            (Change::Upsert(entry), _) => self.upsert(entry, reader),
+            (marker, Some(form)) => {
+                form.later(marker.clone());
+                Ok(())
+            }
+            (Change::Whiteout(path), None) => self.whiteout(path),
+            (Change::Opaque(path), None) => self.opaque(path),
         }
     }
 
@@ -102,7 +124,8 @@ impl<'a> Applier<'a> {
             self.directories.set(self.root_id, path, attributes);
             return Ok(());
         };
-        let missing = Missing::Make(&self.unnamed);
+        let lower = self.form.as_ref().map(|form| &form.lower);
+        let missing = Missing::Make(&self.unnamed, lower);
         let parent = self
             .parents
             .find(self.root, &mut self.directories, directory, missing)
@@ -228,6 +251,9 @@ impl<'a> Applier<'a> {
             let device = device.to_string();
             return Err(Reason::DeviceNumber { path: place.path.clone(), device }.into());
         }
+        if self.form.is_some() && kind == FileType::CharacterDevice && is_whiteout(device) {
+            return Err(Reason::Overlay(OverlayError::Device(place.path.clone())).into());
+        }
         match self.options.devices {
             Devices::Make => {
                 self.node(place, kind, makedev(device.major, device.minor), attributes)
@@ -239,6 +265,9 @@ impl<'a> Applier<'a> {
             }
             Devices::Skip => {
                 self.done.devices_left_out += 1;
+                if let Some(form) = &mut self.form {
+                    form.later(Change::Whiteout(place.path.clone()));
+                }
                 self.clear(place)
             }
         }
@@ -364,7 +393,12 @@ impl<'a> Applier<'a> {
             Xattrs::Skip => Default::default(),
             _ => metadata.xattrs.clone(),
         };
-        xattrs.retain(|name, _| !is_hosts_own(name) && split_overlay(name).is_none());
+        if let Some(form) = &self.form {
+            xattrs = form.escape(xattrs);
+        } else {
+            xattrs.retain(|name, _| split_overlay(name).is_none());
+        }
+        xattrs.retain(|name, _| !is_hosts_own(name));
         if self.options.owners == Owners::Caller {
             xattrs.remove(ROOTLESS_XATTR);
             if (metadata.uid, metadata.gid) != (0, 0) {
@@ -408,7 +442,7 @@ impl Place<'_> {
 }
 
 /// The directory and the name; `None` for the root.
-fn split(path: &EntryPath) -> Option<(&[u8], &[u8])> {
+pub(super) fn split(path: &EntryPath) -> Option<(&[u8], &[u8])> {
     let name = path.name()?;
     let directory = &path.as_bytes()[..path.as_bytes().len() - name.len()];
     Some((directory.strip_suffix(b"/").unwrap_or(directory), name))

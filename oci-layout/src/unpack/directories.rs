@@ -41,6 +41,13 @@ impl Directories {
         self.all.insert(id, (path.clone(), Final::Set(attributes)));
     }
 
+    /// The directory has an attribute of an overlay, which is to stay.
+    pub(super) fn mark(&mut self, id: Id, name: Vec<u8>, value: Vec<u8>) {
+        if let Some((_, Final::Set(attributes))) = self.all.get_mut(&id) {
+            attributes.xattrs.insert(name, value);
+        }
+    }
+
     /// The directory is changed by what happens in it, which is not to be seen. Its mode is another
     /// meanwhile if an old `mode` is given.
     pub(super) fn keep(&mut self, stat: &Stat, path: &[u8], mode: Option<Mode>) {

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use oci_image::layer::{EntryPath, ReadError};
+use oci_image::layer::{EntryPath, OverlayError, ReadError};
 use oci_image::{Digest, MediaType};
 use rustix::io::Errno;
 
@@ -62,6 +62,10 @@ pub(crate) enum Reason {
     Unmapped { path: EntryPath, what: &'static str, id: u32 },
     #[error("`{path}` is device {device}, a number that Linux does not have")]
     DeviceNumber { path: EntryPath, device: String },
+    #[error(transparent)]
+    Overlay(#[from] OverlayError),
+    #[error("cannot {action} `{path}`, which keeps layers")]
+    Store { action: &'static str, path: String, source: io::Error },
     #[error("cannot make the directory `{path}`")]
     Bundle { path: String, source: io::Error },
 }
@@ -83,8 +87,10 @@ impl UnpackError {
             Reason::Read(ReadError::Source { .. }) => Kind::Source,
             Reason::Read(_) => Kind::Layer,
             Reason::Layer { source, .. } => source.kind(),
-            Reason::File { .. } | Reason::Bundle { .. } => Kind::Filesystem,
-            Reason::Unmapped { .. } | Reason::DeviceNumber { .. } => Kind::Entry,
+            Reason::File { .. } | Reason::Bundle { .. } | Reason::Store { .. } => Kind::Filesystem,
+            Reason::Unmapped { .. } | Reason::DeviceNumber { .. } | Reason::Overlay(_) => {
+                Kind::Entry
+            }
         }
     }
 
@@ -93,6 +99,7 @@ impl UnpackError {
         match &*self.0 {
             Reason::Root { source, .. }
             | Reason::File { source, .. }
+            | Reason::Store { source, .. }
             | Reason::Bundle { source, .. } => Some(source.kind()),
             Reason::Layer { source, .. } => source.io_kind(),
             _ => None,

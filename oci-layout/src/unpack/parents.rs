@@ -8,6 +8,7 @@ use rustix::fs::{Mode, Stat, fstat, mkdirat, openat, readlinkat};
 use rustix::io::Errno;
 
 use super::directories::Directories;
+use super::lower::{Found, Lower};
 use crate::root::{Attributes, Id, Root, Target};
 
 /// How many directories are held open for what may come next.
@@ -42,12 +43,24 @@ impl AsFd for Parent {
 }
 
 /// What to do about a directory that is not there.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Missing<'a> {
-    /// Make it, with these attributes.
-    Make(&'a Attributes),
+    /// Make it as it is in the layers below, or with these attributes.
+    Make(&'a Attributes, Option<&'a Lower>),
+    /// Make it as it is in the layers below, or say so.
+    Copy(&'a Lower),
     /// Say so.
     Fail,
+}
+
+impl<'a> Missing<'a> {
+    fn lower(self) -> Option<&'a Lower> {
+        match self {
+            Self::Make(_, lower) => lower,
+            Self::Copy(lower) => Some(lower),
+            Self::Fail => None,
+        }
+    }
 }
 
 /// Finds directories by path.
@@ -181,7 +194,17 @@ fn step(
         {
             return Ok(Way::Link(target.into_bytes()));
         }
-        let Missing::Make(attributes) = missing else { return Err(error) };
+        let path = physical.join(name).map_err(|_| Errno::INVAL)?;
+        let below = match missing.lower().filter(|_| error == Errno::NOENT) {
+            Some(lower) => lower.look(&path)?,
+            None => None,
+        };
+        let attributes = match (below, missing) {
+            (Some(Found::Link(target)), _) => return Ok(Way::Link(target)),
+            (Some(Found::Directory(attributes)), _) => attributes,
+            (_, Missing::Make(attributes, _)) => attributes.clone(),
+            _ => return Err(error),
+        };
         directories.keep(&fstat(here)?, physical.as_bytes(), None);
         match error {
             Errno::NOENT => {}
@@ -191,8 +214,7 @@ fn step(
         match mkdirat(here, name, Mode::RWXU) {
             Ok(()) => {
                 let fd = openat(here, name, crate::root::DIRECTORY, Mode::empty())?;
-                let path = physical.join(name).map_err(|_| Errno::INVAL)?;
-                directories.set(Id::from(&fstat(&fd)?), &path, attributes.clone());
+                directories.set(Id::from(&fstat(&fd)?), &path, attributes);
                 return Ok(Way::Directory(fd));
             }
             Err(Errno::EXIST) => {}

@@ -13,6 +13,8 @@ mod images;
 mod index;
 mod layout;
 #[cfg(target_os = "linux")]
+mod overlay;
+#[cfg(target_os = "linux")]
 mod pack;
 mod processes;
 #[cfg(target_os = "linux")]

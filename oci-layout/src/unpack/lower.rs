@@ -1,0 +1,117 @@
+//! The layers below the one that is unpacked, each a directory in the form of an overlay.
+
+use std::os::fd::OwnedFd;
+
+use oci_image::layer::{EntryPath, Overlay, Timestamp};
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
+use rustix::io::Errno;
+
+use crate::root::{Attributes, Root, Target, is_hosts_own};
+
+/// A stack of layers, the top one first.
+pub(super) struct Lower {
+    pub(super) layers: Vec<Root>,
+    pub(super) overlay: Overlay,
+}
+
+/// What is at a path of the stack.
+pub(super) enum Found {
+    Directory(Attributes),
+    /// A symbolic link with this text.
+    Link(Vec<u8>),
+    Other,
+}
+
+/// What one layer says of a path.
+enum Says {
+    Found(Found),
+    Gone,
+    /// Layers below have a say.
+    Nothing,
+}
+
+impl Lower {
+    /// What an overlay of these layers has at a path that leads through directories alone.
+    pub(super) fn look(&self, path: &EntryPath) -> Result<Option<Found>, Errno> {
+        for layer in &self.layers {
+            match self.look_in(layer, path)? {
+                Says::Found(found) => return Ok(Some(found)),
+                Says::Gone => return Ok(None),
+                Says::Nothing => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn look_in(&self, layer: &Root, path: &EntryPath) -> Result<Says, Errno> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut here = layer.physical_directory(b"")?;
+        let mut stat = fstat(&here)?;
+        let mut names = path.components().peekable();
+        let mut is_opaque = false;
+        while let Some(name) = names.next() {
+            is_opaque |= is_marked(&here, self.overlay)?;
+            here = match openat(&here, name, flags, Mode::empty()) {
+                Ok(fd) => fd,
+                Err(Errno::NOENT) if is_opaque => return Ok(Says::Gone),
+                Err(Errno::NOENT) => return Ok(Says::Nothing),
+                Err(error) => return Err(error),
+            };
+            stat = fstat(&here)?;
+            let is_last = names.peek().is_none();
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => {}
+                FileType::CharacterDevice if stat.st_rdev == 0 => return Ok(Says::Gone),
+                FileType::Symlink if is_last => {
+                    let target = readlinkat(&here, "", Vec::new())?;
+                    return Ok(Says::Found(Found::Link(target.into_bytes())));
+                }
+                _ if is_last => return Ok(Says::Found(Found::Other)),
+                _ => return Ok(Says::Gone),
+            }
+        }
+        self.attributes(&here, &stat).map(|attributes| Says::Found(Found::Directory(attributes)))
+    }
+
+    /// Those of a directory, but that it hides what is below it.
+    fn attributes(&self, directory: &OwnedFd, stat: &Stat) -> Result<Attributes, Errno> {
+        let target = Target::path(directory);
+        let opaque = opaque_name(self.overlay);
+        let mut attributes = Attributes {
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            // The kernel gives no nanoseconds out of range.
+            mtime: Timestamp::new(
+                stat.st_mtime,
+                u32::try_from(stat.st_mtime_nsec).unwrap_or_default(),
+            )
+            .unwrap_or_default(),
+            xattrs: Default::default(),
+            is_lenient: false,
+        };
+        let names = match target.xattrs() {
+            Err(Errno::NOTSUP) => Vec::new(),
+            result => result?,
+        };
+        for name in names.into_iter().filter(|name| !is_hosts_own(name) && *name != opaque) {
+            let value = target.xattr(&name)?;
+            attributes.xattrs.insert(name, value);
+        }
+        Ok(attributes)
+    }
+}
+
+/// The name of the attribute by which a directory hides what is below it.
+pub(super) fn opaque_name(overlay: Overlay) -> Vec<u8> {
+    format!("{}opaque", overlay.prefix()).into_bytes()
+}
+
+/// Whether a directory hides what is below it.
+pub(super) fn is_marked(directory: &OwnedFd, overlay: Overlay) -> Result<bool, Errno> {
+    match Target::path(directory).xattr(&opaque_name(overlay)) {
+        Ok(value) => Ok(value == b"y"),
+        Err(Errno::NODATA | Errno::NOTSUP) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,287 @@
+//! Images as stacks of directories that the kernel's overlay filesystem puts together.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use oci_image::blob::BlobSource;
+use oci_image::layer::Overlay;
+use oci_image::{Descriptor, Digest, Document, Manifest};
+
+use super::apply::Applier;
+use super::error::{Reason, UnpackError};
+use super::lower::{Lower, is_marked};
+use super::{Step, UnpackOptions, Unpacked};
+use crate::{Durability, Image};
+
+/// A directory of unpacked layers, each there once, which many images and processes share.
+///
+/// A layer is named by its chain ID, as what it holds depends on what is below it: directories that it
+/// changes something in, and does not speak of, are as they are there. It appears whole or not at
+/// all: what a process leaves that dies is taken up by the next one.
+///
+/// All that is unpacked to it must be unpacked with the same owners, devices and extended attributes.
+/// Nothing may be changed in it, and nothing removed while it is mounted.
+#[derive(Clone, Debug)]
+pub struct OverlayStore {
+    path: PathBuf,
+    overlay: Overlay,
+    durability: Durability,
+}
+
+/// The layers of an image as directories, ready to be mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverlayStack {
+    layers: Vec<PathBuf>,
+    overlay: Overlay,
+    unpacked: Unpacked,
+}
+
+impl OverlayStore {
+    /// Opens a store of layers in this form, and makes the directory if there is none.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn create(path: impl AsRef<Path>, overlay: Overlay) -> io::Result<Self> {
+        let name = match overlay {
+            Overlay::Trusted => "trusted",
+            Overlay::User => "user",
+        };
+        let path = path.as_ref().join(name);
+        fs::create_dir_all(&path)?;
+        // Mounts need it, and a process may change its directory.
+        let path = path.canonicalize()?;
+        Ok(Self { path, overlay, durability: Durability::Synced })
+    }
+
+    /// What is true of a layer that is there.
+    #[must_use]
+    pub fn durability(self, durability: Durability) -> Self {
+        Self { durability, ..self }
+    }
+
+    /// Unpacks those layers of an image that are not there yet.
+    ///
+    /// Each is checked as it streams, its blob against the manifest and its content against the
+    /// config's diff ID.
+    ///
+    /// # Errors
+    /// If the image or a layer is refused, if a layer links to a file of another one, or if the
+    /// filesystem cannot hold what is in it.
+    pub fn unpack(
+        &self,
+        source: &(impl BlobSource + ?Sized),
+        manifest: &Document<Manifest>,
+        options: &UnpackOptions,
+    ) -> Result<OverlayStack, UnpackError> {
+        let config = super::config(source, manifest)?;
+        let layers = super::layers(manifest, &config)?;
+        let count = layers.len();
+        let mut stack = Vec::with_capacity(count);
+        let mut unpacked = Unpacked::default();
+        for (layer, chain_id) in layers.into_iter().zip(config.rootfs.chain_ids()) {
+            let (blob, number) = (layer.0, stack.len() + 1);
+            if let Some(progress) = &options.progress {
+                progress.tell(Step::Layer { number, count, blob });
+            }
+            let digest = || blob.digest.clone();
+            let (path, more) = self
+                .layer(source, layer, &chain_id, &stack, options)
+                .map_err(|source| Reason::Layer { number, count, digest: digest(), source })?;
+            unpacked += more;
+            stack.push(path);
+        }
+        stack.reverse();
+        Ok(OverlayStack { layers: self.visible(stack)?, overlay: self.overlay, unpacked })
+    }
+
+    /// A layer's directory, which is made if there is none.
+    fn layer(
+        &self,
+        source: &(impl BlobSource + ?Sized),
+        layer: (&Descriptor, &Digest),
+        chain_id: &Digest,
+        below: &[PathBuf],
+        options: &UnpackOptions,
+    ) -> Result<(PathBuf, Unpacked), UnpackError> {
+        let name = format!("{}-{}", chain_id.algorithm_name(), chain_id.encoded());
+        let (path, new) = (self.path.join(&name), self.path.join(format!(".{name}.new")));
+        let failed = |action, path: &Path| {
+            let path = path.display().to_string();
+            move |source| Reason::Store { action, path, source }
+        };
+        loop {
+            if path.exists() {
+                return Ok((path, Unpacked::default()));
+            }
+            match lock(&new).map_err(failed("lock", &new))? {
+                None => {}
+                // Another process may have made it just before.
+                Some(_) if path.exists() => fs::remove_dir(&new).map_err(failed("remove", &new))?,
+                Some(_lock) => {
+                    let unpacked = self.fill(source, layer, &new, below, options)?;
+                    fs::rename(&new, &path).map_err(failed("rename", &new))?;
+                    if self.durability == Durability::Synced {
+                        let directory = File::open(&self.path);
+                        directory
+                            .and_then(|directory| directory.sync_all())
+                            .map_err(failed("sync", &self.path))?;
+                    }
+                    return Ok((path, unpacked));
+                }
+            }
+        }
+    }
+
+    fn fill(
+        &self,
+        source: &(impl BlobSource + ?Sized),
+        layer: (&Descriptor, &Digest),
+        path: &Path,
+        below: &[PathBuf],
+        options: &UnpackOptions,
+    ) -> Result<Unpacked, UnpackError> {
+        let root = super::open(path)?;
+        let failed = super::root_failed(&root);
+        // What another process has left.
+        root.empty().map_err(&failed)?;
+        let layers: Result<_, _> = below.iter().rev().map(|path| super::open(path)).collect();
+        let mut applier = Applier::new(&root, options)?;
+        applier.begin_overlay(Lower { layers: layers?, overlay: self.overlay })?;
+        root.begin(&format!("unpacking `{}`", layer.0.digest)).map_err(&failed)?;
+        super::apply(source, layer.0, layer.1, &mut applier, options)?;
+        let unpacked = applier.finish()?;
+        if self.durability == Durability::Synced {
+            rustix::fs::syncfs(&root).map_err(|error| failed(error.into()))?;
+        }
+        Ok(unpacked)
+    }
+
+    /// The layers down to one that hides all below it, which a mount would not see at a root.
+    fn visible(&self, mut stack: Vec<PathBuf>) -> Result<Vec<PathBuf>, UnpackError> {
+        for (index, path) in stack.iter().enumerate() {
+            let root = super::open(path)?;
+            let hides = root
+                .physical_directory(b"")
+                .and_then(|directory| is_marked(&directory, self.overlay))
+                .map_err(|error| super::root_failed(&root)(error.into()))?;
+            if hides {
+                stack.truncate(index + 1);
+                break;
+            }
+        }
+        Ok(stack)
+    }
+}
+
+/// Makes a directory, and holds it until what is returned is dropped; `None` if it has gone meanwhile.
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let directory = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        result => result?,
+    };
+    directory.lock()?;
+    let held = directory.metadata()?;
+    let is_there =
+        fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (held.dev(), held.ino()));
+    Ok(is_there.then_some(directory))
+}
+
+impl OverlayStack {
+    /// The layers, the top one first, as the option `lowerdir` lists them.
+    pub fn layers(&self) -> &[PathBuf] {
+        &self.layers
+    }
+
+    /// What was unpacked; layers that were there already do not count.
+    pub fn unpacked(&self) -> &Unpacked {
+        &self.unpacked
+    }
+
+    /// The options to mount the image with: `mount -t overlay -o OPTIONS overlay DIRECTORY`.
+    ///
+    /// What is changed goes to `upper`, and `work` is an empty directory on the same filesystem.
+    ///
+    /// The kernel takes 4,095 bytes of options by this way, which is enough for some thirty layers.
+    pub fn options(&self, upper: &Path, work: &Path) -> OsString {
+        let mut options = self.lower();
+        for (key, path) in [(",upperdir=", upper), (",workdir=", work)] {
+            options.push(key);
+            options.push(escape(path));
+        }
+        options
+    }
+
+    /// The options to mount the image with, so that nothing can be changed in it.
+    ///
+    /// One layer alone cannot be mounted so; an empty directory is put below it.
+    ///
+    /// # Errors
+    /// If that directory cannot be made.
+    pub fn read_only_options(&self) -> io::Result<OsString> {
+        let mut options = self.lower();
+        if let [only] = self.layers.as_slice() {
+            let empty = only.with_file_name("empty");
+            fs::create_dir_all(&empty)?;
+            options = OsString::from("lowerdir=");
+            options.push(escape(only));
+            options.push(":");
+            options.push(escape(&empty));
+            options.push(self.flags());
+        }
+        Ok(options)
+    }
+
+    fn lower(&self) -> OsString {
+        let mut options = OsString::from("lowerdir=");
+        for (index, layer) in self.layers.iter().enumerate() {
+            if index > 0 {
+                options.push(":");
+            }
+            options.push(escape(layer));
+        }
+        options.push(self.flags());
+        options
+    }
+
+    /// Directories of layers were never those of an overlay, and lead nowhere else.
+    fn flags(&self) -> &'static str {
+        match self.overlay {
+            Overlay::Trusted => ",redirect_dir=nofollow,metacopy=off",
+            Overlay::User => ",userxattr",
+        }
+    }
+}
+
+/// Escapes what separates options and paths.
+fn escape(path: &Path) -> OsString {
+    let mut escaped = Vec::new();
+    for byte in path.as_os_str().as_bytes() {
+        if matches!(byte, b'\\' | b':' | b',') {
+            escaped.push(b'\\');
+        }
+        escaped.push(*byte);
+    }
+    OsString::from_vec(escaped)
+}
+
+impl Image<'_> {
+    /// Unpacks the layers of the image that are not in the store yet.
+    ///
+    /// # Errors
+    /// Those of [`OverlayStore::unpack`].
+    pub fn unpack_overlay(
+        &self,
+        store: &OverlayStore,
+        options: &UnpackOptions,
+    ) -> Result<OverlayStack, UnpackError> {
+        store.unpack(self.source(), self.manifest(), options)
+    }
+}
