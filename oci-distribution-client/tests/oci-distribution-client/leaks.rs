@@ -362,3 +362,25 @@ async fn a_foreign_layer_is_fetched_only_when_asked_and_as_nobody() {
         assert!(!plain, "{url}: {}", chain(&error));
     }
 }
+
+/// A host may be a proxy for others, but nothing is taken for one: it gets no `ns`, and no credential of another host.
+// covers: DIST-PROXY-03
+#[tokio::test]
+async fn no_host_gets_the_credentials_or_the_name_of_its_upstream() {
+    for path in ["team/app", "registry.example/team/app"] {
+        let fake = Fake::new(|seen| match seen.host() {
+            "mirror.example" => asks_for_password(seen),
+            _ => answer(404, &[], ""),
+        });
+        let client = client(&fake, Config::default());
+        let repository = client.repository(&format!("mirror.example/{path}")).unwrap();
+        let errors = everything(&repository).await;
+        assert!(!errors.is_empty());
+        assert_no_secret_elsewhere(&fake, path);
+        let seen = fake.seen();
+        assert!(seen.iter().all(|seen| seen.host() != HOME), "{seen:?}");
+        let query = |seen: &Seen| seen.uri.query().unwrap_or_default().to_owned();
+        let is_ns = |pair: &str| pair == "ns" || pair.starts_with("ns=");
+        assert!(!seen.iter().any(|seen| query(seen).split('&').any(is_ns)), "{seen:?}");
+    }
+}

@@ -8,6 +8,7 @@ mod fake;
 mod faults;
 mod fixture;
 mod headers;
+mod labels;
 mod leaks;
 mod moves;
 mod peers;
