@@ -1,0 +1,47 @@
+//! Control groups.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A control group and what is written to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CgroupPlan {
+    /// Relative to the mount of the control groups. None: named after the container.
+    pub(crate) path: Option<String>,
+    /// Where each hierarchy is mounted, by controller; the unified one has the empty name.
+    pub(crate) hierarchies: Vec<Hierarchy>,
+    pub(crate) writes: Vec<CgroupWrite>,
+    /// Rules for devices, in order.
+    pub(crate) devices: Vec<DeviceRule>,
+}
+
+/// A mounted hierarchy of control groups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hierarchy {
+    /// Controllers, as in `/proc/self/cgroup`; empty for the unified hierarchy.
+    pub(crate) controllers: Vec<String>,
+    pub(crate) mount: PathBuf,
+    /// The caller's own group in it.
+    pub(crate) own: String,
+}
+
+/// One line for one file of a control group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CgroupWrite {
+    /// The controller whose hierarchy holds the file; empty for the unified one.
+    pub(crate) controller: String,
+    pub(crate) file: String,
+    pub(crate) value: String,
+}
+
+/// Who may use which devices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeviceRule {
+    pub(crate) allow: bool,
+    /// `a`, `b` or `c`.
+    pub(crate) kind: char,
+    pub(crate) major: Option<u32>,
+    pub(crate) minor: Option<u32>,
+    pub(crate) access: String,
+}

@@ -1,0 +1,26 @@
+//! Device nodes.
+
+use serde::{Deserialize, Serialize};
+
+/// A device node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Device {
+    pub(crate) path: String,
+    pub(crate) kind: DeviceKind,
+    pub(crate) major: u32,
+    pub(crate) minor: u32,
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    /// The caller may not make device nodes: show the host's node of the same path and number.
+    pub(crate) bind: bool,
+}
+
+/// The kind of a device node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DeviceKind {
+    Character,
+    Block,
+    Fifo,
+}

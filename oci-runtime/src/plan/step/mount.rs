@@ -1,0 +1,131 @@
+//! Mounts and their attributes.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::IdRange;
+
+/// A directory or file of the host to be mounted later, by its number in the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct OpenTree {
+    pub(crate) id: usize,
+    pub(crate) source: PathBuf,
+    pub(crate) recursive: bool,
+    /// How mounts spread into and out of the tree; none leaves it as the host has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) propagation: Option<Propagation>,
+    /// Ids on disk are shown as other ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) idmap: Option<Idmap>,
+}
+
+/// The mapping of an idmapped mount.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Idmap {
+    pub(crate) uids: Vec<IdRange>,
+    pub(crate) gids: Vec<IdRange>,
+    pub(crate) recursive: bool,
+}
+
+/// How mounts and unmounts spread between peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Propagation {
+    pub(crate) kind: PropagationKind,
+    pub(crate) recursive: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PropagationKind {
+    Shared,
+    Slave,
+    Private,
+    Unbindable,
+}
+
+/// One entry of the mount table to be made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Mount {
+    pub(crate) source: Source,
+    /// Absolute, as seen from inside.
+    pub(crate) target: String,
+    #[serde(default, skip_serializing_if = "Change::is_empty")]
+    pub(crate) change: Change,
+    #[serde(default, skip_serializing_if = "Change::is_empty")]
+    pub(crate) recursive_change: Change,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) propagation: Option<Propagation>,
+}
+
+/// What is mounted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Source {
+    /// A new instance of a filesystem.
+    Filesystem {
+        kind: String,
+        source: Option<String>,
+        /// Options for the filesystem and its superblock: `key` or `key=value`.
+        options: Vec<String>,
+        /// Symbolic links on the way to the target are refused.
+        plain_target: bool,
+    },
+    /// A tree that an earlier step opened.
+    Tree { id: usize, path: PathBuf },
+    /// What is mounted there already, with other options.
+    Remount { superblock: bool, options: Vec<String> },
+}
+
+/// Attributes of a mount to set and to clear.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Change {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) set: Vec<Attribute>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) clear: Vec<Attribute>,
+}
+
+impl Change {
+    /// Whether nothing is changed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.clear.is_empty()
+    }
+}
+
+/// An attribute of a mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Attribute {
+    Ro,
+    NoSuid,
+    NoDev,
+    NoExec,
+    NoDirAtime,
+    NoSymFollow,
+    Relatime,
+    NoAtime,
+    StrictAtime,
+}
+
+impl Attribute {
+    /// The option word that sets it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Ro => "ro",
+            Self::NoSuid => "nosuid",
+            Self::NoDev => "nodev",
+            Self::NoExec => "noexec",
+            Self::NoDirAtime => "nodiratime",
+            Self::NoSymFollow => "nosymfollow",
+            Self::Relatime => "relatime",
+            Self::NoAtime => "noatime",
+            Self::StrictAtime => "strictatime",
+        }
+    }
+
+    /// Whether it is one of the three that exclude each other.
+    pub(crate) fn is_access_time(self) -> bool {
+        matches!(self, Self::Relatime | Self::NoAtime | Self::StrictAtime)
+    }
+}
