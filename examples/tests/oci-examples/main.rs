@@ -6,6 +6,7 @@ mod elf;
 mod embed;
 mod image_name;
 mod inspect;
+mod interop;
 mod pack;
 mod process_state;
 mod program;

@@ -46,7 +46,13 @@ impl Arguments {
 
     fn from_parser(mut parser: lexopt::Parser) -> Result<Self, lexopt::Error> {
         let mut run = Run::default();
-        while let Some(argument) = parser.next()? {
+        loop {
+            if run.image.is_some()
+                && let Some(args) = words_after_dashes(&mut parser)?
+            {
+                run.args = args;
+            }
+            let Some(argument) = parser.next()? else { break };
             match argument {
                 Short('h') | Long("help") => return Ok(Self::Help),
                 Long("report") => return Ok(Self::Report),
@@ -54,7 +60,6 @@ impl Arguments {
                 Long("explain") => run.explain = true,
                 Value(name) if run.image.is_none() => {
                     run.image = Some(name.parse_with(str::parse)?);
-                    run.args = rest(&mut parser)?;
                 }
                 other => return Err(other.unexpected()),
             }
@@ -64,11 +69,11 @@ impl Arguments {
 }
 
 /// The words after `--`, if that comes next.
-fn rest(parser: &mut lexopt::Parser) -> Result<Vec<String>, lexopt::Error> {
+fn words_after_dashes(parser: &mut lexopt::Parser) -> Result<Option<Vec<String>>, lexopt::Error> {
     match parser.try_raw_args() {
         Some(words) if words.peek().is_some_and(|word| word == "--") => {
-            words.skip(1).map(|word| word.string()).collect()
+            words.skip(1).map(|word| word.string()).collect::<Result<_, _>>().map(Some)
         }
-        _ => Ok(Vec::new()),
+        _ => Ok(None),
     }
 }

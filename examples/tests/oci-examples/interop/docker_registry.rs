@@ -1,4 +1,4 @@
-//! The programs of the field, started and stopped by the tests.
+//! Debian's `docker-registry`.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -13,12 +13,18 @@ pub(crate) struct DockerRegistry {
 }
 
 impl DockerRegistry {
+    /// It keeps its files in `directory`.
     pub(crate) fn start(directory: &Path) -> Self {
+        Self::start_with(directory, "")
+    }
+
+    /// `settings` are further lines of its configuration.
+    pub(crate) fn start_with(directory: &Path, settings: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = directory.join("registry.yml");
         let storage = directory.join("registry");
         let text = format!(
-            "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
+            "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n{settings}\n",
             storage.display()
         );
         fs::write(&config, text).unwrap();
@@ -36,6 +42,7 @@ impl DockerRegistry {
         Self { child, port }
     }
 
+    /// Where it listens.
     pub(crate) fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
@@ -46,13 +53,4 @@ impl Drop for DockerRegistry {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Runs a program that must succeed and gives what it printed.
-pub(crate) fn run(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program).args(args).stdin(Stdio::null()).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program} {args:?}: {}\n{text}\n{errors}", output.status);
-    text
 }

@@ -1,0 +1,7 @@
+//! What the programs of the field make of our work, and we of theirs.
+
+mod bundle;
+mod debian;
+mod docker_registry;
+mod ours;
+mod passage;

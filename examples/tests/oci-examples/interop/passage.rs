@@ -1,0 +1,29 @@
+//! An image on its way through the programs of the field.
+
+use super::bundle::run_by;
+use super::docker_registry::DockerRegistry;
+use super::ours::{self, push, repository};
+use crate::program::run;
+use crate::tree::differences;
+
+#[test]
+#[ignore = "needs root, busybox, docker-registry, skopeo, umoci and runc"]
+fn an_image_of_ours_is_carried_by_skopeo_unpacked_by_umoci_and_run_by_runc() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = |name: &str| directory.path().join(name);
+    let registry = DockerRegistry::start(directory.path());
+    let layout = ours::image(&place("root"), &place("layout"));
+    push(&layout, "v1", &repository(Default::default(), &registry.host(), "team/app"));
+
+    let source = format!("docker://{}/team/app:v1", registry.host());
+    let copy = format!("{}:v1", place("copy").display());
+    run("skopeo", &["copy", "--quiet", "--src-tls-verify=false", &source, &format!("oci:{copy}")])
+        .good();
+    let bundle = place("bundle");
+    run("umoci", &["unpack", "--image", &copy, bundle.to_str().unwrap()]).good();
+    let mut differences = differences(&place("root"), &bundle.join("rootfs"));
+    // A layer says nothing of the root itself.
+    differences.retain(|difference| !difference.starts_with("\"\":"));
+    assert_eq!(differences, Vec::<String>::new());
+    assert_eq!(run_by("runc", &bundle), ours::SAYS);
+}
