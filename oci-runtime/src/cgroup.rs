@@ -19,7 +19,7 @@ pub use stats::Stats;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cgroup {
     groups: Vec<Group>,
-    /// Directories above the groups that were made for them; removed again when nobody uses them.
+    /// Directories above the groups that were missing; removed again when nobody uses them.
     parents: Vec<PathBuf>,
 }
 

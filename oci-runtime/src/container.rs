@@ -111,8 +111,11 @@ impl Container {
         self.ask_to_start(&doing())?;
         entry.record.phase = Phase::Started;
         entry.save()?;
-        if let Err(error) = self.poststart(&entry.record) {
-            self.end_all(&entry.record)?;
+        let record = entry.record.clone();
+        // A hook may ask for something that wants the lock.
+        drop(entry);
+        if let Err(error) = self.poststart(&record) {
+            self.end_all(&record)?;
             return Err(error);
         }
         Ok(())

@@ -82,14 +82,31 @@ impl Cgroup {
         for group in &self.groups {
             remove_tree(&group.directory, end)?;
         }
-        let mut parents: Vec<&PathBuf> = self.parents.iter().collect();
+        let noted = self.parents.iter().map(PathBuf::as_path);
+        let marked = self
+            .groups
+            .iter()
+            .flat_map(|group| group.directory.ancestors().skip(1).take_while(|path| is_ours(path)));
+        let mut parents: Vec<&Path> = noted.chain(marked).collect();
         parents.sort_unstable_by_key(|path| std::cmp::Reverse(path.as_os_str().len()));
         for parent in parents {
-            // Others may use it by now: then it stays.
+            // Others may use it still: then it stays, and the last of them removes it.
             let _ = remove_dir(parent);
         }
         Ok(())
     }
+}
+
+/// Says of a directory that it was made for containers, to whoever comes to use it after its maker.
+const MARK: &str = "trusted.oci-runtime";
+
+/// Marks a directory. Where the caller may not, its maker alone knows.
+fn mark(directory: &Path) {
+    let _ = rustix::fs::setxattr(directory, MARK, b"", rustix::fs::XattrFlags::empty());
+}
+
+fn is_ours(directory: &Path) -> bool {
+    rustix::fs::getxattr(directory, MARK, &mut [0; 1]).is_ok()
 }
 
 /// Makes the directory and what is missing above it. A group that is there already is another container's.
@@ -101,7 +118,7 @@ fn make_directories(hierarchy: &Hierarchy, leaf: &Path) -> Result<(), CgroupErro
     for _ in 0..8 {
         for parent in &above {
             match create_dir(parent) {
-                Ok(()) => {}
+                Ok(()) => mark(parent),
                 Err(error)
                     if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {}
                 Err(error) => return Err(CgroupError::new("make control group", *parent, error)),

@@ -88,3 +88,64 @@ fn a_group_that_is_there_already_is_anothers() {
     assert!(still_there);
     assert_eq!(others, 0, "what the creation made is left");
 }
+
+/// Directories of this name at the top of the hierarchies.
+fn tops(name: &str) -> Vec<PathBuf> {
+    let mounts = fs::read_dir("/sys/fs/cgroup").unwrap().map(|entry| entry.unwrap().path());
+    let all = mounts.chain([PathBuf::from("/sys/fs/cgroup")]);
+    all.map(|mount| mount.join(name)).filter(|path| path.is_dir()).collect()
+}
+
+fn fixture_below(parent: &str) -> Fixture {
+    let mut fixture = Fixture::new().shell("true");
+    let path = format!("/{parent}/deep/{}", fixture.id);
+    fixture.spec.linux.as_mut().unwrap().cgroups_path = Some(path);
+    fixture
+}
+
+#[test]
+#[ignore = "needs root, control groups and busybox"]
+fn the_last_of_two_containers_removes_the_parents_that_the_first_made() {
+    let parent = format!("oci-test-last-{}", std::process::id());
+    let (first, second) = (fixture_below(&parent), fixture_below(&parent));
+    let make = |fixture: &Fixture| fixture.create(Stdio::null()).map_err(|error| chain(&error));
+    let (a, b) = (make(&first).unwrap(), make(&second).unwrap());
+    assert!(!tops(&parent).is_empty());
+    a.force_delete().unwrap();
+    assert!(!tops(&parent).is_empty());
+    b.force_delete().unwrap();
+    assert_eq!(tops(&parent), <[PathBuf; 0]>::default());
+}
+
+#[test]
+#[ignore = "needs root, control groups and busybox"]
+fn containers_that_come_and_go_at_once_leave_no_parent() {
+    let parent = format!("oci-test-race-{}", std::process::id());
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..4 {
+                    fixture_below(&parent).run().map_err(|error| chain(&error)).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(tops(&parent), <[PathBuf; 0]>::default());
+}
+
+#[test]
+#[ignore = "needs root, control groups and busybox"]
+fn a_parent_that_another_made_stays() {
+    let parent = format!("oci-test-theirs-{}", std::process::id());
+    let fixture = Fixture::new().shell("true");
+    let made = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    let mounted = directories(&fixture.id).pop().unwrap();
+    made.force_delete().unwrap();
+    let theirs = mounted.ancestors().nth(2).unwrap().join(&parent);
+    fs::create_dir(&theirs).unwrap();
+    let outcome = fixture_below(&parent).run().map_err(|error| chain(&error));
+    let left = tops(&parent);
+    fs::remove_dir(&theirs).unwrap();
+    outcome.unwrap();
+    assert_eq!(left, [theirs]);
+}

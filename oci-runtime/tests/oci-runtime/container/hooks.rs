@@ -122,3 +122,30 @@ fn a_poststop_hook_that_fails_is_a_warning() {
     assert!(warnings[1].contains("/no/such/hook"), "{warnings:?}");
     assert_eq!(fixture.residue(), Vec::<String>::new());
 }
+
+/// A hook that asks for what takes the container's lock, here through a file that this test waits on.
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_poststart_hook_may_use_the_container() {
+    let mut fixture = Fixture::new().shell("sleep 1000");
+    let path = fixture.dir.path().join("poststart");
+    let pipe = fixture.dir.path().join("pipe");
+    let mode = rustix::fs::Mode::RWXU;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let line = format!("read line < {}", pipe.display());
+    let mut hooks = Hooks::new();
+    hooks.poststart = vec![script(&path, path.to_str().unwrap(), &line)];
+    hooks.poststart[0].timeout = Some(30);
+    fixture.spec.hooks = Some(hooks);
+    let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    let started = std::thread::scope(|scope| {
+        let starting = scope.spawn(|| container.start());
+        // Open once the hook reads, which waits for what follows.
+        let mut answer = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+        fixture.runtime.container(&fixture.id).unwrap().force_delete().unwrap();
+        std::io::Write::write_all(&mut answer, b"go\n").unwrap();
+        starting.join().unwrap()
+    });
+    started.map_err(|error| chain(&error)).unwrap();
+    assert_eq!(fixture.residue(), Vec::<String>::new());
+}
