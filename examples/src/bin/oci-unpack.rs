@@ -12,21 +12,22 @@ use oci_examples::local;
 use oci_examples::report::{Bytes, Step, Steps, one_line, tell};
 use oci_image::json;
 use oci_image::layer::Overlay;
-use oci_layout::unpack::{self, OverlayStore, Owners, Progress};
+use oci_layout::unpack::{self, Devices, OverlayStore, Owners, Progress};
 use oci_layout::{Layout, Root, UnpackOptions};
 use oci_runtime::Spec;
 use rustix::mount::MountFlags;
 
 const USAGE: &str = "\
-usage: oci-unpack [--rootless] --image oci:DIRECTORY[:TAG] BUNDLE
-       oci-unpack --overlay STORE --image oci:DIRECTORY[:TAG] BUNDLE
-       oci-unpack [--rootless] --layer FILE ROOT
+usage: oci-unpack [OPTION...] --image oci:DIRECTORY[:TAG] BUNDLE
+       oci-unpack [OPTION...] --overlay STORE --image oci:DIRECTORY[:TAG] BUNDLE
+       oci-unpack [OPTION...] --layer FILE ROOT
 
   --image NAME     unpack the image: BUNDLE gets rootfs/ and config.json
   --overlay STORE  keep the layers in the directory STORE, which images share, and mount them on
                    rootfs/; changes go to BUNDLE/upper
   --layer FILE     apply the layer (plain, gzip or zstd) to the directory ROOT
-  --rootless       without privileges: all files become the caller's";
+  --rootless       without privileges: all files become the caller's, and devices are left out
+  --devices WHAT   make them, skip them, or leave a placeholder for each: an empty file";
 
 fn main() -> ExitCode {
     match Command::parse().and_then(Command::run) {
@@ -51,7 +52,7 @@ enum Command {
 impl Command {
     fn parse() -> Result<Self> {
         let (mut image, mut layer, mut store, mut target) = (None, None, None, None);
-        let mut rootless = false;
+        let (mut rootless, mut devices) = (false, None);
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
@@ -59,15 +60,17 @@ impl Command {
                 Long("layer") => layer = Some(PathBuf::from(arguments.value()?)),
                 Long("overlay") => store = Some(PathBuf::from(arguments.value()?)),
                 Long("rootless") => rootless = true,
+                Long("devices") => devices = Some(arguments.value()?.parse_with(devices_of)?),
                 Short('h') | Long("help") => return Ok(Self::Help),
                 Value(path) if target.is_none() => target = Some(PathBuf::from(path)),
                 other => return Err(other.unexpected().into()),
             }
         }
-        let options = match rootless {
+        let mut options = match rootless {
             true => UnpackOptions::rootless(),
             false => UnpackOptions::default(),
         };
+        options.devices = devices.unwrap_or(options.devices);
         match (image, layer, store, target) {
             (Some(image), None, None, Some(bundle)) => Ok(Self::Image { image, bundle, options }),
             (Some(image), None, Some(store), Some(bundle)) if !rootless => {
@@ -88,6 +91,15 @@ impl Command {
             Self::Layer { file, root, options } => layer(file, root, options)?,
         }
         Ok(())
+    }
+}
+
+fn devices_of(word: &str) -> Result<Devices, &'static str> {
+    match word {
+        "make" => Ok(Devices::Make),
+        "skip" => Ok(Devices::Skip),
+        "placeholder" => Ok(Devices::Placeholder),
+        _ => Err("it is none of make, skip and placeholder"),
     }
 }
 

@@ -12,3 +12,4 @@ mod process_state;
 mod program;
 mod quickstart;
 mod tree;
+mod unpack;

@@ -47,19 +47,20 @@ impl IdRange {
 /// The extended attribute that records an owner that a file cannot have.
 pub(crate) const ROOTLESS_XATTR: &[u8] = b"user.rootlesscontainers";
 
+/// The number by which that attribute says that the owner is whoever the file belongs to: 0 in an image.
+const CALLER: u32 = u32::MAX;
+
 /// The message `rootlesscontainers.Resource { uid = 1, gid = 2 }` in the encoding of protocol buffers.
 pub(crate) fn encode_rootless(uid: u32, gid: u32) -> Vec<u8> {
     let mut message = Vec::new();
     for (tag, id) in [(0x08, uid), (0x10, gid)] {
-        if id != 0 {
-            message.push(tag);
-            varint(id, &mut message);
-        }
+        message.push(tag);
+        varint(if id == 0 { CALLER } else { id }, &mut message);
     }
     message
 }
 
-/// Reads what [`encode_rootless`] writes; fields that are not known are an error.
+/// Reads what [`encode_rootless`] writes, and fields that are left out as 0; those that are not known are an error.
 pub(crate) fn decode_rootless(message: &[u8]) -> Option<(u32, u32)> {
     let (mut uid, mut gid) = (0, 0);
     let mut bytes = message.iter().copied();
@@ -80,7 +81,7 @@ pub(crate) fn decode_rootless(message: &[u8]) -> Option<(u32, u32)> {
             _ => return None,
         }
     }
-    Some((uid, gid))
+    Some([uid, gid].map(|id| if id == CALLER { 0 } else { id }).into())
 }
 
 fn varint(mut value: u32, out: &mut Vec<u8>) {
@@ -109,10 +110,12 @@ mod tests {
 
     #[test]
     fn rootless_owners_survive_their_encoding() {
-        for (uid, gid) in [(0, 0), (0, 1), (1000, 0), (127, 128), (u32::MAX, 65_534)] {
+        for (uid, gid) in [(0, 0), (0, 1), (1000, 0), (127, 128), (u32::MAX - 1, 65_534)] {
             assert_eq!(decode_rootless(&encode_rootless(uid, gid)), Some((uid, gid)));
         }
         assert_eq!(encode_rootless(1000, 5), [0x08, 0xe8, 0x07, 0x10, 0x05]);
+        assert_eq!(encode_rootless(7, 0), b"\x08\x07\x10\xff\xff\xff\xff\x0f");
+        assert_eq!(decode_rootless(&[0x08, 0x07]), Some((7, 0)));
         for broken in [&[0x08][..], &[0x18, 1], &[0x08, 0xff, 0xff, 0xff, 0xff, 0xff]] {
             assert_eq!(decode_rootless(broken), None, "{broken:?}");
         }

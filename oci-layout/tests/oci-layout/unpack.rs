@@ -4,8 +4,10 @@ use std::io;
 use std::path::Path;
 
 use oci_image::blob::{BlobSinkExt, Memory};
+use oci_image::layer::{Change, Compression, Limits, Reader};
 use oci_image::{Config, Descriptor, Digest, Document, Manifest, MediaType, Platform, RootFs};
-use oci_layout::unpack::{apply_stream, unpack};
+use oci_layout::pack::{Pack, PackOptions};
+use oci_layout::unpack::{IdRange, Owners, apply_stream, unpack};
 use oci_layout::{Root, UnpackError, UnpackErrorKind, UnpackOptions};
 use tempfile::TempDir;
 
@@ -213,4 +215,71 @@ fn gives_files_owners_devices_and_extended_attributes() {
     assert_eq!((&tree["c"].what, tree["c"].mode), (&What::CharDevice(0x103), 0o666));
     assert!(matches!(tree["b"].what, What::BlockDevice(_)));
     assert!(tree["o"].xattrs.is_empty());
+}
+
+#[test]
+#[ignore = "needs root"]
+fn owners_are_mapped_there_and_back() {
+    let layer = Tar::new()
+        .add(header(b'5', "d").owner(0, 5))
+        .add(header(b'0', "f").owner(1000, 0))
+        .add(header(b'2', "l").mode(0o777).link("f").owner(65_535, 65_535))
+        .end();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("root");
+    let range = |inside, outside, size| IdRange { inside, outside, size };
+    let owners = Owners::Mapped {
+        users: vec![range(0, 100_000, 1000), range(1000, 300_000, 64_536)],
+        groups: vec![range(0, 200_000, 65_536)],
+    };
+    let mut options = UnpackOptions::default();
+    options.owners = owners.clone();
+    let (blobs, manifest) = image(std::slice::from_ref(&layer));
+    unpack(&blobs, &manifest, &path, &options).unwrap();
+    let tree = tree(&path);
+    assert_eq!(tree["d"].owner, (100_000, 200_005));
+    assert_eq!(tree["f"].owner, (300_000, 200_000));
+    assert_eq!(tree["l"].owner, (364_535, 265_535));
+
+    let mut packing = PackOptions::new(Compression::none());
+    packing.owners = owners;
+    let root = Root::open(&path).unwrap();
+    let (blob, _) = Pack::all(&root).write(Vec::new(), &packing).unwrap();
+    let again = directory.path().join("again");
+    apply(&again, &blob).unwrap();
+    assert_eq!(crate::tree::tree(&again)["l"].owner, (65_535, 65_535));
+
+    let foreign = Tar::new().add(header(b'0', "f").owner(0, 65_536)).end();
+    let root = Root::create(directory.path().join("foreign")).unwrap();
+    let error = apply_stream(&foreign[..], &root, &options).unwrap_err();
+    assert_eq!(error.kind(), UnpackErrorKind::Entry);
+}
+
+/// Without privileges all files are the caller's, and a layer of them says whose they were.
+#[test]
+#[ignore = "needs a filesystem with attributes of users"]
+fn owners_that_files_cannot_have_are_recorded() {
+    let layer = Tar::new()
+        .add(header(b'5', "d").owner(0, 0))
+        .add(header(b'0', "d/f").owner(1000, 0))
+        .add(header(b'0', "d/g").owner(3, 4))
+        .end();
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::create(directory.path().join("root")).unwrap();
+    apply_stream(&layer[..], &root, &UnpackOptions::rootless()).unwrap();
+    let tree = tree(root.path());
+    let own = crate::tar::caller();
+    assert!(tree.values().all(|node| node.owner == own));
+    let mut options = PackOptions::new(Compression::none());
+    options.owners = Owners::Caller;
+    let (blob, _) = Pack::all(&root).write(Vec::new(), &options).unwrap();
+    let mut reader = Reader::detect(&blob[..], Limits::default()).unwrap();
+    let mut owners = Vec::new();
+    while let Some(change) = reader.next_change().unwrap() {
+        let Change::Upsert(entry) = change else { panic!("{change}") };
+        assert!(entry.metadata.xattrs.is_empty());
+        owners.push((entry.path.to_string(), entry.metadata.uid, entry.metadata.gid));
+    }
+    let expected = [("/d", 0, 0), ("/d/f", 1000, 0), ("/d/g", 3, 4)];
+    assert_eq!(owners, expected.map(|(path, uid, gid)| (path.to_owned(), uid, gid)));
 }
