@@ -4,6 +4,7 @@ mod cgroup;
 mod check;
 mod devices;
 mod display;
+mod features;
 mod filesystem;
 mod hooks;
 mod identity;

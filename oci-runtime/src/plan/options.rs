@@ -9,6 +9,52 @@ pub(crate) const IVERSION: &str = "iversion";
 const SWITCHES: [(&str, &str); 3] =
     [("sync", "async"), ("lazytime", "nolazytime"), ("mand", "nomand")];
 
+/// Words for attributes, and whether they set or clear. With an `r` before them they are for the mounts beneath too.
+const ATTRIBUTES: [(&str, Attribute, bool); 18] = [
+    ("ro", Attribute::Ro, true),
+    ("rw", Attribute::Ro, false),
+    ("nosuid", Attribute::NoSuid, true),
+    ("suid", Attribute::NoSuid, false),
+    ("nodev", Attribute::NoDev, true),
+    ("dev", Attribute::NoDev, false),
+    ("noexec", Attribute::NoExec, true),
+    ("exec", Attribute::NoExec, false),
+    ("nodiratime", Attribute::NoDirAtime, true),
+    ("diratime", Attribute::NoDirAtime, false),
+    ("nosymfollow", Attribute::NoSymFollow, true),
+    ("symfollow", Attribute::NoSymFollow, false),
+    ("noatime", Attribute::NoAtime, true),
+    ("strictatime", Attribute::StrictAtime, true),
+    // Without the others, access times are relative: it is what the kernel does by itself.
+    ("relatime", Attribute::Relatime, true),
+    ("atime", Attribute::Relatime, true),
+    ("norelatime", Attribute::Relatime, true),
+    ("nostrictatime", Attribute::Relatime, true),
+];
+
+/// Words for how mounts spread. With an `r` before them they are for the mounts beneath too.
+const PROPAGATIONS: [(&str, PropagationKind); 4] = [
+    ("shared", PropagationKind::Shared),
+    ("slave", PropagationKind::Slave),
+    ("private", PropagationKind::Private),
+    ("unbindable", PropagationKind::Unbindable),
+];
+
+/// The words beside these that are carried out.
+const OTHERS: [&str; 11] = [
+    "bind",
+    "defaults",
+    "dirsync",
+    "idmap",
+    IVERSION,
+    "loud",
+    "noiversion",
+    "rbind",
+    "remount",
+    "ridmap",
+    "silent",
+];
+
 /// Mount options, understood.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Options {
@@ -80,25 +126,8 @@ impl Options {
 
 /// The attribute that a word sets or clears.
 fn attribute(word: &str) -> Option<(Attribute, bool)> {
-    Some(match word {
-        "ro" => (Attribute::Ro, true),
-        "rw" => (Attribute::Ro, false),
-        "nosuid" => (Attribute::NoSuid, true),
-        "suid" => (Attribute::NoSuid, false),
-        "nodev" => (Attribute::NoDev, true),
-        "dev" => (Attribute::NoDev, false),
-        "noexec" => (Attribute::NoExec, true),
-        "exec" => (Attribute::NoExec, false),
-        "nodiratime" => (Attribute::NoDirAtime, true),
-        "diratime" => (Attribute::NoDirAtime, false),
-        "nosymfollow" => (Attribute::NoSymFollow, true),
-        "symfollow" => (Attribute::NoSymFollow, false),
-        "noatime" => (Attribute::NoAtime, true),
-        "strictatime" => (Attribute::StrictAtime, true),
-        // Without the others, access times are relative: it is what the kernel does by itself.
-        "relatime" | "atime" | "norelatime" | "nostrictatime" => (Attribute::Relatime, true),
-        _ => return None,
-    })
+    let found = ATTRIBUTES.iter().find(|(known, ..)| *known == word)?;
+    Some((found.1, found.2))
 }
 
 fn change(change: &mut Change, attribute: Attribute, set: bool) {
@@ -112,16 +141,22 @@ fn change(change: &mut Change, attribute: Attribute, set: bool) {
 
 /// How mounts spread, by the word.
 pub(super) fn propagation(word: &str) -> Option<Propagation> {
-    let (kind, recursive) = match word {
-        "shared" => (PropagationKind::Shared, false),
-        "rshared" => (PropagationKind::Shared, true),
-        "slave" => (PropagationKind::Slave, false),
-        "rslave" => (PropagationKind::Slave, true),
-        "private" => (PropagationKind::Private, false),
-        "rprivate" => (PropagationKind::Private, true),
-        "unbindable" => (PropagationKind::Unbindable, false),
-        "runbindable" => (PropagationKind::Unbindable, true),
-        _ => return None,
+    let of = |word: &str| PROPAGATIONS.iter().find(|(known, _)| *known == word);
+    let (found, recursive) = match of(word) {
+        Some(found) => (found, false),
+        None => (of(word.strip_prefix('r')?)?, true),
     };
-    Some(Propagation { kind, recursive })
+    Some(Propagation { kind: found.1, recursive })
+}
+
+/// All words that are understood and carried out, whatever the filesystem is.
+pub(super) fn words() -> Vec<String> {
+    let attributes = ATTRIBUTES.iter().map(|(word, ..)| *word);
+    let beneath = attributes.clone().chain(PROPAGATIONS.map(|(word, _)| word));
+    let mut words: Vec<String> =
+        beneath.flat_map(|word| [word.into(), format!("r{word}")]).collect();
+    let switches = SWITCHES.iter().flat_map(|(on, off)| [*on, *off]);
+    words.extend(switches.chain(OTHERS).map(String::from));
+    words.sort_unstable();
+    words
 }

@@ -45,15 +45,7 @@ impl Planner<'_> {
         let default = self.action(pointer, &seccomp.default_action, seccomp.default_errno_ret)?;
         let mut architectures = vec![self.native()?];
         for arch in &seccomp.architectures {
-            let known = match arch {
-                Arch::X86_64 => Some(Architecture::X86_64),
-                Arch::X86 => Some(Architecture::X86),
-                Arch::X32 => Some(Architecture::X32),
-                Arch::Aarch64 => Some(Architecture::Aarch64),
-                Arch::Arm => Some(Architecture::Arm),
-                _ => None,
-            };
-            match known {
+            match architecture(arch) {
                 Some(known) => architectures.push(known),
                 // No program of it runs here; without rules of its own its calls end the program.
                 None => self.warn(format!(
@@ -89,18 +81,9 @@ impl Planner<'_> {
     }
 
     fn action(&mut self, pointer: &str, word: &SeccompAction, errno: Option<u32>) -> Option<u32> {
-        let (value, name) = match word {
-            SeccompAction::Kill | SeccompAction::KillThread => (action::KILL_THREAD, "kill_thread"),
-            SeccompAction::KillProcess => (action::KILL_PROCESS, "kill_process"),
-            SeccompAction::Trap => (action::TRAP, "trap"),
-            SeccompAction::Errno => (action::ERRNO, "errno"),
-            SeccompAction::Trace => (action::TRACE, "trace"),
-            SeccompAction::Log => (action::LOG, "log"),
-            SeccompAction::Allow => (action::ALLOW, "allow"),
-            other => {
-                self.refuse(pointer, format!("action `{}` is not supported", other.as_str()));
-                return None;
-            }
+        let Some((value, name)) = action_value(word) else {
+            self.refuse(pointer, format!("action `{}` is not supported", word.as_str()));
+            return None;
         };
         if !self.host.seccomp_actions.iter().any(|known| known == name) {
             self.refuse(pointer, format!("the kernel lacks action `{name}`"));
@@ -130,6 +113,32 @@ impl Planner<'_> {
             }
         }
     }
+}
+
+/// The architecture whose system calls are known by this word.
+pub(super) fn architecture(word: &Arch) -> Option<Architecture> {
+    Some(match word {
+        Arch::X86_64 => Architecture::X86_64,
+        Arch::X86 => Architecture::X86,
+        Arch::X32 => Architecture::X32,
+        Arch::Aarch64 => Architecture::Aarch64,
+        Arch::Arm => Architecture::Arm,
+        _ => return None,
+    })
+}
+
+/// What a filter returns for an action, and the kernel's name for it.
+pub(super) fn action_value(word: &SeccompAction) -> Option<(u32, &'static str)> {
+    Some(match word {
+        SeccompAction::Kill | SeccompAction::KillThread => (action::KILL_THREAD, "kill_thread"),
+        SeccompAction::KillProcess => (action::KILL_PROCESS, "kill_process"),
+        SeccompAction::Trap => (action::TRAP, "trap"),
+        SeccompAction::Errno => (action::ERRNO, "errno"),
+        SeccompAction::Trace => (action::TRACE, "trace"),
+        SeccompAction::Log => (action::LOG, "log"),
+        SeccompAction::Allow => (action::ALLOW, "allow"),
+        _ => return None,
+    })
 }
 
 fn condition(argument: &SyscallArg) -> Option<Condition> {

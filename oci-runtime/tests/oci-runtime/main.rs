@@ -5,5 +5,6 @@
 mod compat;
 #[cfg(target_os = "linux")]
 mod container;
+mod features;
 mod plan;
 mod spec;
