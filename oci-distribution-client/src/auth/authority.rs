@@ -121,7 +121,7 @@ impl Authority {
             let bearer = bearer.map_err(Rejected::Because)?;
             let key = scopes.to_string();
             if let Some(token) = state.tokens.get(&key)
-                && used.is_some_and(|used| *used != token.authorization)
+                && used != Some(&token.authorization)
                 && token.is_fresh(Instant::now())
             {
                 // Another request was faster.

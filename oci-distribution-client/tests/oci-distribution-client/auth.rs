@@ -3,6 +3,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
+use oci_distribution_client::transport::{Body, BoxFuture, Transport, TransportError};
 use oci_distribution_client::{Client, Config, Credentials, ErrorKind};
 use oci_image::blob::Memory;
 use oci_registry::{Action, Auth, Grant, Server, Store};
@@ -121,16 +122,21 @@ async fn an_identity_token_is_exchanged_by_post() {
     assert_eq!(error.kind(), ErrorKind::NotFound, "{}", chain(&error));
 }
 
-#[tokio::test]
-async fn one_token_serves_many_requests() {
-    let fake = Fake::new(|seen| match (seen.uri.path(), seen.authorization()) {
+/// It gives a token, and has nothing.
+fn empty_registry() -> Fake {
+    Fake::new(|seen| match (seen.uri.path(), seen.authorization()) {
         ("/token", _) => answer(200, &[], r#"{"token":"t","expires_in":300}"#),
         (_, Some("Bearer t")) => answer(404, &[], ""),
         _ => {
             let challenge = r#"Bearer realm="https://auth.example/token",service="s""#;
             answer(401, &[("www-authenticate", challenge)], "")
         }
-    });
+    })
+}
+
+#[tokio::test]
+async fn one_token_serves_many_requests() {
+    let fake = empty_registry();
     let client = Client::new(Config::default().transport(fake.clone())).unwrap();
     let repository = client.repository("registry.example/app").unwrap();
     for _ in 0..5 {
@@ -140,6 +146,43 @@ async fn one_token_serves_many_requests() {
     assert_eq!(seen.iter().filter(|seen| seen.uri.path() == "/token").count(), 1);
     let challenged = seen.iter().filter(|seen| seen.host() == "registry.example");
     assert_eq!(challenged.filter(|seen| seen.authorization().is_none()).count(), 1);
+}
+
+/// Answers requests without a token when two of them are there.
+struct Together(Fake, tokio::sync::Barrier);
+
+impl std::fmt::Debug for Together {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Together")
+    }
+}
+
+impl Transport for Together {
+    fn send(
+        &self,
+        request: http::Request<Body>,
+    ) -> BoxFuture<'_, Result<http::Response<Body>, TransportError>> {
+        Box::pin(async move {
+            let is_token = request.uri().path() == "/token";
+            if !is_token && !request.headers().contains_key(http::header::AUTHORIZATION) {
+                self.1.wait().await;
+            }
+            self.0.send(request).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn one_token_serves_requests_that_were_challenged_at_once() {
+    let fake = empty_registry();
+    let together = Together(fake.clone(), tokio::sync::Barrier::new(2));
+    let client = Client::new(Config::default().transport(together)).unwrap();
+    let repository = client.repository("registry.example/app").unwrap();
+    let (one, other) = tokio::join!(repository.resolve("v1"), repository.resolve("v2"));
+    for error in [one.unwrap_err(), other.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{}", chain(&error));
+    }
+    assert_eq!(fake.seen().iter().filter(|seen| seen.uri.path() == "/token").count(), 1);
 }
 
 /// Who asks `registry`, by what it is sent.
