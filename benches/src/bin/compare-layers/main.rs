@@ -1,0 +1,134 @@
+//! Layers, unpacked and packed side by side with the programs that others use.
+//!
+//! Makes its own inputs, runs all contestants in turn, and prints medians. Needs `tar`, `gzip`,
+//! `pigz`, `zstd`, `igzip` (isal) and `umoci`; a contestant that is not there is left out.
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+mod inputs;
+mod measure;
+mod ours;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use inputs::Inputs;
+use measure::{Contestant, Sample};
+use table::Table;
+
+const USAGE: &str = "\
+usage: compare-layers [DIRECTORY [ROUNDS [MEBIBYTES [FILES]]]]
+
+  DIRECTORY   where the inputs and trees are made and removed (a new one in the temporary directory)
+  ROUNDS      how often each contestant runs (5)
+  MEBIBYTES   how much of /usr the mixed image holds, in six layers (400)
+  FILES       the number of small files of the other image (20000)";
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    if let ["ours", task @ ..] = &words[..] {
+        return ours::run(task);
+    }
+    if words.iter().any(|word| word.starts_with('-')) {
+        return println!("{USAGE}");
+    }
+    let number = |at: usize, default| words.get(at).map_or(default, |word| word.parse().unwrap());
+    let temporary = tempfile::tempdir().unwrap();
+    let place = words.first().map_or_else(|| temporary.path().to_owned(), PathBuf::from);
+    let inputs = Inputs::make(&place.join("compare-layers"), number(2, 400), number(3, 20_000));
+    println!("{} on {}", inputs.describe(), measure::filesystem(&inputs.directory));
+    for contest in contests(&inputs) {
+        contest.run(number(1, 5), &inputs.directory.join("out"));
+    }
+    std::fs::remove_dir_all(&inputs.directory).unwrap();
+}
+
+struct Contest {
+    name: &'static str,
+    contestants: Vec<Contestant>,
+}
+
+impl Contest {
+    /// The contestants in turn, each round beginning with another one.
+    fn run(&self, rounds: u64, out: &Path) {
+        let mut samples = vec![Vec::<Sample>::new(); self.contestants.len()];
+        for round in 0..rounds {
+            for turn in 0..self.contestants.len() {
+                let at = (round as usize + turn) % self.contestants.len();
+                samples[at].extend(self.contestants[at].run(out));
+            }
+        }
+        let mut table = Table::new(self.name);
+        for (contestant, samples) in self.contestants.iter().zip(&samples) {
+            table.add(contestant.name, samples);
+        }
+        table.print();
+    }
+}
+
+/// Shell commands, with `$OUT` as the directory that is removed before and after.
+fn contests(inputs: &Inputs) -> Vec<Contest> {
+    let ours = format!("'{}' ours", std::env::current_exe().unwrap().display());
+    let here = inputs.directory.display();
+    let pipe = |decoder: &str, image: &str| {
+        let apply = |blob: &String| format!("{decoder} < '{blob}' | tar -xf - -C $OUT");
+        let layers: Vec<_> = inputs.blobs(image).iter().map(apply).collect();
+        format!("mkdir $OUT && {}", layers.join(" && "))
+    };
+    let umoci = |image: &str| format!("umoci unpack --image '{here}/layouts:{image}' $OUT");
+    let unpack = |image: &str| format!("{ours} unpack '{here}/layouts' {image} $OUT");
+    let decode = |image: &str| format!("{ours} decode '{here}/layouts' {image}");
+    let pack = |codec: &str, level: u32| format!("{ours} pack '{here}/tree' {codec} {level} $OUT");
+    let tar = |compress: &str| {
+        format!("mkdir $OUT && tar -cf - -C '{here}/tree' . | {compress} > $OUT/blob")
+    };
+    let insert =
+        format!("cp -r '{here}/empty' $OUT && umoci insert --image $OUT:empty '{here}/tree' /");
+    let contest = |name, contestants: &[(&'static str, String)]| Contest {
+        name,
+        contestants: contestants.iter().map(|(name, line)| Contestant::new(name, line)).collect(),
+    };
+    vec![
+        contest(
+            "unpack, six mixed layers, gzip",
+            &[
+                ("ours", unpack("mix")),
+                ("ours, decoding alone, one thread", decode("mix")),
+                ("igzip -dc, tar x", pipe("igzip -dc", "mix")),
+                ("pigz -dc, tar x", pipe("pigz -dc", "mix")),
+                ("umoci unpack", umoci("mix")),
+            ],
+        ),
+        contest(
+            "unpack, small files, gzip",
+            &[
+                ("ours", unpack("small")),
+                ("pigz -dc, tar x", pipe("pigz -dc", "small")),
+                ("igzip -dc, tar x", pipe("igzip -dc", "small")),
+                ("umoci unpack", umoci("small")),
+            ],
+        ),
+        contest(
+            "unpack, six mixed layers, zstd",
+            &[
+                ("ours", unpack("mix-zstd")),
+                ("ours, decoding alone, one thread", decode("mix-zstd")),
+                ("zstd -dc, tar x", pipe("zstd -dcq", "mix-zstd")),
+            ],
+        ),
+        contest(
+            "pack, zstd",
+            &[("ours, level 3", pack("zstd", 3)), ("tar, zstd -3 -T2", tar("zstd -3 -T2 -q"))],
+        ),
+        contest(
+            "pack, gzip",
+            &[
+                ("ours, default", pack("gzip", 3)),
+                ("ours, level 6", pack("gzip", 6)),
+                ("tar, pigz -6 -p2", tar("pigz -6 -p2")),
+                ("tar, pigz -3 -p2", tar("pigz -3 -p2")),
+                ("umoci insert", insert),
+            ],
+        ),
+    ]
+}

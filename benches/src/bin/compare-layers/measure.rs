@@ -1,0 +1,80 @@
+//! Runs of commands: time by the clock, time of the processors, memory, and size of the result.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// One who does the task.
+pub(crate) struct Contestant {
+    pub(crate) name: &'static str,
+    line: String,
+}
+
+/// What one run took.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    /// In seconds.
+    pub(crate) wall: f64,
+    /// Of all processes and threads, in seconds.
+    pub(crate) cpu: f64,
+    /// In MiB, where the program says it.
+    pub(crate) memory: Option<f64>,
+    /// The size of the largest file made, in MiB.
+    pub(crate) largest: f64,
+}
+
+impl Contestant {
+    pub(crate) fn new(name: &'static str, line: &str) -> Self {
+        Self { name, line: line.to_owned() }
+    }
+
+    /// Runs it once; nothing comes of it if the program is not there.
+    pub(crate) fn run(&self, out: &Path) -> Option<Sample> {
+        remove(out);
+        let mut shell = Command::new("bash");
+        shell.args(["-o", "pipefail", "-c", &self.line]).env("OUT", out).stderr(Stdio::null());
+        let (cpu, start) = (children(), Instant::now());
+        let output = shell.output().unwrap();
+        let (wall, cpu) = (start.elapsed().as_secs_f64(), children() - cpu);
+        if output.status.code() == Some(127) {
+            return None;
+        }
+        assert!(output.status.success(), "{}: {}", self.name, output.status);
+        let memory = String::from_utf8_lossy(&output.stdout).trim().parse::<f64>().ok();
+        let largest = largest(out) as f64 / f64::from(1 << 20);
+        remove(out);
+        Some(Sample { wall, cpu, memory: memory.map(|kib| kib / 1024.0), largest })
+    }
+}
+
+/// The type of the filesystem that a directory is on.
+pub(crate) fn filesystem(directory: &Path) -> String {
+    let mut stat = Command::new("stat");
+    let output = stat.args(["-f", "-c", "%T"]).arg(directory).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn remove(out: &Path) {
+    if out.exists() {
+        fs::remove_dir_all(out).unwrap();
+    }
+}
+
+/// The processors' time of the children that ended, in seconds; the clock ticks 100 times each.
+fn children() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let ticks = fields.split_whitespace().skip(13).take(2);
+    ticks.map(|field| field.parse::<f64>().unwrap()).sum::<f64>() / 100.0
+}
+
+fn largest(directory: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(directory) else { return 0 };
+    let size = |path: &Path| match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => largest(path),
+        Ok(metadata) if metadata.is_file() => metadata.len(),
+        _ => 0,
+    };
+    entries.map(|entry| size(&entry.unwrap().path())).max().unwrap_or(0)
+}
