@@ -88,9 +88,10 @@ impl Blobs {
             return Ok(false);
         }
         let path = self.path(&blob.digest);
-        if self.durability == Durability::Synced {
-            // Another writer may have promised less, or may not be done.
-            self.files.sync(&path, &file)?;
+        // Another writer may have promised less, or may not be done. What the disk does not take is
+        // written anew: to sync it again would succeed, and prove nothing.
+        if self.durability == Durability::Synced && self.files.sync(&path, &file).is_err() {
+            return Ok(false);
         }
         self.settle(&blob.digest)?;
         Ok(true)

@@ -1,11 +1,13 @@
 //! A disk that fails once.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use oci_image::Descriptor;
+use oci_image::blob::{BlobSink, BlobSinkExt};
 use rustix::io::Errno;
 
 use super::promise::{Promise, whole};
@@ -167,6 +169,20 @@ fn what_could_not_be_synced_is_not_kept() {
         assert_eq!(names.collect::<Vec<_>>(), ["lock"]);
     }
     assert_eq!(reported, 2);
+}
+
+#[test]
+fn a_blob_that_cannot_be_synced_is_written_anew() {
+    let directory = super::directory();
+    let (path, blob) = (directory.path(), Descriptor::empty_json());
+    let relaxed = LayoutOptions::new().durability(crate::Durability::Relaxed);
+    relaxed.create(path).unwrap().put(&blob, b"{}").unwrap();
+    let files = SyncFails { disk: Disk::open(path).unwrap(), left: AtomicUsize::new(0) };
+    let layout = LayoutOptions::new().open_in(path, Arc::new(files)).unwrap();
+    let mut writer = layout.create(&blob).unwrap().expect("what is not on the disk is not there");
+    writer.write_all(b"{}").unwrap();
+    writer.commit().unwrap_err();
+    assert!(Layout::open(path).unwrap().create(&blob).unwrap().is_none());
 }
 
 /// A directory whose files cannot be synced from some time on.

@@ -1,7 +1,12 @@
 //! Layouts and images to test with.
 
-use oci_image::blob::BlobSinkExt;
-use oci_image::{Config, Descriptor, Document, Index, Manifest, MediaType, Platform, RootFs};
+use std::collections::BTreeMap;
+use std::io;
+
+use oci_image::blob::{BlobSinkExt, BlobSource};
+use oci_image::{
+    Config, Descriptor, Digest, Document, Index, Manifest, MediaType, Platform, RootFs,
+};
 use oci_layout::Layout;
 use tempfile::TempDir;
 
@@ -68,4 +73,19 @@ pub(crate) fn platform(architecture: &str, os: &str, variant: Option<&str>) -> P
     let mut platform = Platform::new(architecture.into(), os.into());
     platform.variant = variant.map(Into::into);
     platform
+}
+
+/// What each name means.
+pub(crate) fn names(layout: &Layout) -> BTreeMap<String, Digest> {
+    let entries = layout.list().unwrap().into_iter();
+    entries.map(|entry| (entry.name.unwrap(), entry.descriptor.digest)).collect()
+}
+
+/// Reads all that `image` reaches; all of it must be there and right.
+pub(crate) fn read_whole(layout: &Layout, image: &Descriptor) {
+    for node in layout.walk(image) {
+        let blob = node.unwrap().descriptor;
+        let mut reader = layout.open(&blob).unwrap().expect("a blob of a named image is there");
+        io::copy(&mut reader, &mut io::sink()).unwrap();
+    }
 }

@@ -5,13 +5,23 @@ mod archives;
 #[cfg(target_os = "linux")]
 mod attacks;
 mod blobs;
+#[cfg(target_os = "linux")]
+mod commits;
+#[cfg(target_os = "linux")]
+mod damage;
 mod fixture;
+#[cfg(target_os = "linux")]
+mod full;
 mod garbage;
 #[cfg(target_os = "linux")]
 mod grow;
 mod images;
 mod index;
+#[cfg(target_os = "linux")]
+mod killed;
 mod layout;
+#[cfg(target_os = "linux")]
+mod mount;
 #[cfg(target_os = "linux")]
 mod overlay;
 #[cfg(target_os = "linux")]

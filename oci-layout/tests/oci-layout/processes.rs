@@ -1,16 +1,13 @@
 //! Many processes in one layout.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use oci_image::blob::BlobSource;
-use oci_image::{Descriptor, Digest};
 use oci_layout::{Entry, ErrorKind, Layout};
 
-use crate::fixture::{empty, image, put};
+use crate::fixture::{empty, image, names, put, read_whole};
 use crate::worker::{Job, Worker, job};
 
 const WRITERS: usize = 8;
@@ -22,20 +19,6 @@ fn number(job: &Job) -> Option<usize> {
 
 fn spawn_writers<F: Fn() + Copy>(test: F, layout: &Path) -> Vec<Worker> {
     (0..WRITERS).map(|number| Worker::spawn(test, &format!("writer {number}"), layout)).collect()
-}
-
-fn names(layout: &Layout) -> BTreeMap<String, Digest> {
-    let entries = layout.list().unwrap().into_iter();
-    entries.map(|entry| (entry.name.unwrap(), entry.descriptor.digest)).collect()
-}
-
-/// Reads all that `image` reaches.
-fn read_whole(layout: &Layout, image: &Descriptor) {
-    for node in layout.walk(image) {
-        let blob = node.unwrap().descriptor;
-        let mut reader = layout.open(&blob).unwrap().expect("a blob of a named image is there");
-        io::copy(&mut reader, &mut io::sink()).unwrap();
-    }
 }
 
 /// Calls `work` until the layout has `count` names of writers; checks that no name is ever lost.

@@ -1,0 +1,59 @@
+//! Filesystems of our own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::fixture::directory;
+
+/// A mounted filesystem, unmounted when it is dropped.
+pub(crate) struct Mount {
+    directory: TempDir,
+}
+
+impl Mount {
+    /// `mount` with these arguments before the directory.
+    pub(crate) fn new(arguments: &[&str]) -> Self {
+        let directory = directory();
+        run(Command::new("mount").args(arguments).arg(directory.path()));
+        Self { directory }
+    }
+
+    /// An empty tmpfs of a size in bytes and a number of inodes; 0 is no limit.
+    pub(crate) fn tmpfs(size: usize, inodes: usize) -> Self {
+        let limits = format!("size={size},nr_inodes={inodes}");
+        Self::new(&["-t", "tmpfs", "-o", &limits, "tmpfs"])
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Where a layout may be.
+    pub(crate) fn layout(&self) -> PathBuf {
+        self.path().join("layout")
+    }
+
+    /// Takes the limits of a tmpfs away.
+    pub(crate) fn lift_limits(&self) {
+        let limits = "remount,size=0,nr_inodes=0";
+        run(Command::new("mount").args(["-o", limits]).arg(self.path()));
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // A process that another test starts may hold it until it runs its program: `-l` does not
+        // mind. A failure would hide the one that ends the test.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+/// Runs a program that must succeed.
+pub(crate) fn run(command: &mut Command) -> Vec<u8> {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{error}", output.status);
+    output.stdout
+}
