@@ -1,7 +1,10 @@
 //! What the programs of the field make of our work, and we of theirs.
 
+mod archive;
 mod auth;
+mod buildah;
 mod bundle;
+mod containerd;
 mod debian;
 mod docker_registry;
 mod ours;

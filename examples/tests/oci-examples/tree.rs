@@ -76,3 +76,10 @@ pub(crate) fn differences(left: &Path, right: &Path) -> Vec<String> {
     let differ = paths.into_iter().filter(|path| left.get(*path) != right.get(*path));
     differ.map(|path| format!("{path:?}: {:?} / {:?}", left.get(path), right.get(path))).collect()
 }
+
+/// The same without the roots themselves, of which layers need not say anything.
+pub(crate) fn differences_below(left: &Path, right: &Path) -> Vec<String> {
+    let mut found = differences(left, right);
+    found.retain(|difference| !difference.starts_with("\"\":"));
+    found
+}

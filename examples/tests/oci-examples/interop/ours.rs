@@ -7,32 +7,38 @@ use std::path::Path;
 
 use oci_distribution_client::{Client, Config, Repository};
 use oci_examples::rootfs;
+use oci_image::blob::BlobSource;
 use oci_image::build::Builder;
 use oci_image::layer::Compression;
-use oci_image::{Descriptor, Platform};
-use oci_layout::Layout;
+use oci_image::{Descriptor, Digest, Platform};
+use oci_layout::{Layout, Walk};
 use rustix::fs::{Dev, FileType, Mode, XattrFlags, mknodat, setxattr};
 
 /// What the image's command prints.
 pub(crate) const SAYS: &str = "5 of 7 files\nuid 0\n";
 
-/// Makes a tree with all kinds of files in `root`, and a layout in `layout` with an image `v1` of it.
+/// Fills `root`, and makes a layout in `layout` with an image `v1` of it.
 pub(crate) fn image(root: &Path, layout: &Path) -> Layout {
     fill(root);
     let layout = Layout::create(layout).unwrap();
     let layer = layout.pack(root, Compression::gzip()).unwrap();
-    let script = "cat /etc/words; echo uid $(id -u)";
     let image = Builder::new(&Platform::host())
         .layer(layer)
         .env("PATH", "/bin")
-        .cmd(["/bin/sh", "-c", script])
+        .cmd(command())
         .build()
         .unwrap();
     layout.put_image(&image).unwrap().tag("v1").unwrap();
     layout
 }
 
-fn fill(root: &Path) {
+/// What the image runs.
+pub(crate) fn command() -> [&'static str; 3] {
+    ["/bin/sh", "-c", "cat /etc/words; echo uid $(id -u)"]
+}
+
+/// Makes a tree with all kinds of files.
+pub(crate) fn fill(root: &Path) {
     fs::create_dir(root).unwrap();
     rootfs::make(root, &std::env::current_exe().unwrap()).unwrap();
     let etc = root.join("etc");
@@ -76,4 +82,10 @@ pub(crate) fn pull(repository: &Repository, tag: &str, layout: &Path) -> Layout 
         layout.tag(tag, &image).unwrap();
     });
     layout
+}
+
+/// The digests of all that belongs to an image.
+pub(crate) fn digests<S: BlobSource + Sync>(source: &S, image: &Descriptor) -> Vec<Digest> {
+    let walk = Walk::new(source, [image.clone()]);
+    walk.map(|node| node.unwrap().descriptor.digest).collect()
 }
