@@ -190,8 +190,11 @@ impl<'a> Applier<'a> {
             match self.root.unlocked(place.parent.as_fd(), place.name) {
                 Ok((fd, _)) => {
                     let stat = fstat(&fd).map_err(|error| place.failed("look at", error))?;
-                    self.directories.set(Id::from(&stat), place.path, attributes);
-                    self.parents.add(place.path.as_bytes(), fd, &stat);
+                    // The way by which it was found may lead elsewhere in the end.
+                    let physical = place.parent.physical.join(place.name);
+                    let physical = physical.map_err(|_| place.failed("look at", Errno::INVAL))?;
+                    self.directories.set(Id::from(&stat), &physical, attributes);
+                    self.parents.add(place.path.as_bytes(), physical, fd, &stat);
                     return Ok(());
                 }
                 Err(Errno::NOENT) => {}
@@ -368,20 +371,23 @@ impl<'a> Applier<'a> {
     fn opaque(&mut self, path: &EntryPath) -> Result<(), UnpackError> {
         let Some(upper) = &self.upper else { return Ok(()) };
         let failed = |error| UnpackError::file("empty", path, error);
-        let fd = match split(path) {
-            None => self.root.physical_directory(b""),
+        let found = match split(path) {
+            None => self.root.physical_directory(b"").map(|fd| (fd, EntryPath::ROOT)),
             Some((directory, name)) => self
                 .parents
                 .find(self.root, &mut self.directories, directory, Missing::Fail)
-                .and_then(|parent| openat(&parent, name, DIRECTORY, Mode::empty())),
+                .and_then(|parent| {
+                    let physical = parent.physical.join(name).map_err(|_| Errno::INVAL)?;
+                    Ok((openat(&parent, name, DIRECTORY, Mode::empty())?, physical))
+                }),
         };
-        let fd = match fd {
+        let (fd, physical) = match found {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
             result => result.map_err(failed)?,
         };
         let stat = fstat(&fd).map_err(failed)?;
         let (fd, mode) = self.root.unlock(fd).map_err(failed)?;
-        self.directories.keep(&stat, path.as_bytes(), mode);
+        self.directories.keep(&stat, physical.as_bytes(), mode);
         self.root.remove_children(fd, upper).map_err(failed)?;
         self.parents.forget();
         Ok(())

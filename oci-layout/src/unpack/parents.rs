@@ -22,7 +22,10 @@ const ATTEMPTS: usize = 16;
 
 /// A directory that entries are made in.
 pub(super) struct Parent {
+    /// The way by which it was found.
     path: Vec<u8>,
+    /// The way to it without links, which stays true if links change.
+    pub(super) physical: EntryPath,
     fd: OwnedFd,
     pub(super) id: Id,
     /// Whether what is made in it gets an access control list.
@@ -30,9 +33,9 @@ pub(super) struct Parent {
 }
 
 impl Parent {
-    fn new(path: &[u8], fd: OwnedFd, stat: &Stat) -> Self {
+    fn new(path: &[u8], physical: EntryPath, fd: OwnedFd, stat: &Stat) -> Self {
         let has_default_acl = Target::open(&fd).has_default_acl();
-        Self { path: path.to_vec(), id: Id::from(stat), has_default_acl, fd }
+        Self { path: path.to_vec(), physical, id: Id::from(stat), has_default_acl, fd }
     }
 }
 
@@ -88,31 +91,41 @@ impl Parents {
             self.recent.push(Rc::clone(&parent));
             return Ok(parent);
         }
-        let fd = match root.directory(path) {
-            Ok(fd) if root.is_privileged() => fd,
+        let (fd, physical) = match root.physical_directory(path) {
             Ok(fd) => {
-                let stat = fstat(&fd)?;
-                let (fd, mode) = root.unlock(fd)?;
-                directories.keep(&stat, path, mode);
-                fd
+                let physical = EntryPath::parse(path).unwrap_or_default();
+                if root.is_privileged() {
+                    (fd, physical)
+                } else {
+                    let stat = fstat(&fd)?;
+                    let (fd, mode) = root.unlock(fd)?;
+                    directories.keep(&stat, path, mode);
+                    (fd, physical)
+                }
             }
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS) => {
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => {
                 self.forget();
                 walk(root, directories, path, missing)?
             }
             Err(error) => return Err(error),
         };
         let stat = fstat(&fd)?;
-        directories.keep(&stat, path, None);
-        Ok(self.add(path, fd, &stat))
+        directories.keep(&stat, physical.as_bytes(), None);
+        Ok(self.add(path, physical, fd, &stat))
     }
 
     /// Remembers a directory that is open.
-    pub(super) fn add(&mut self, path: &[u8], fd: OwnedFd, stat: &Stat) -> Rc<Parent> {
+    pub(super) fn add(
+        &mut self,
+        path: &[u8],
+        physical: EntryPath,
+        fd: OwnedFd,
+        stat: &Stat,
+    ) -> Rc<Parent> {
         if self.recent.len() == OPEN {
             self.recent.remove(0);
         }
-        let parent = Rc::new(Parent::new(path, fd, stat));
+        let parent = Rc::new(Parent::new(path, physical, fd, stat));
         self.recent.push(Rc::clone(&parent));
         parent
     }
@@ -125,7 +138,7 @@ fn walk(
     directories: &mut Directories,
     path: &[u8],
     missing: Missing<'_>,
-) -> Result<OwnedFd, Errno> {
+) -> Result<(OwnedFd, EntryPath), Errno> {
     let mut here = root.physical_directory(b"")?;
     let mut physical = EntryPath::ROOT;
     let mut ahead: Vec<Vec<u8>> = Vec::new();
@@ -155,7 +168,7 @@ fn walk(
             }
         }
     }
-    Ok(here)
+    Ok((here, physical))
 }
 
 /// Puts the names of a path on a stack, the first one on top.

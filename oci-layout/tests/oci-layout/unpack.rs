@@ -150,6 +150,19 @@ fn what_changes_below_it_leaves_a_directory_its_time() {
 }
 
 #[test]
+fn a_directory_made_by_way_of_a_link_has_its_attributes_when_the_link_is_gone() {
+    let layer = Tar::new()
+        .directory("real")
+        .symlink("link", "real")
+        .add(header(b'5', "link/d").mode(0o711).mtime(5))
+        .file("link", "1")
+        .end();
+    let directory = unpacked(&[layer]).unwrap();
+    let tree = tree(&directory.path().join("root"));
+    assert_eq!((tree["real/d"].mode, tree["real/d"].mtime), (0o711, (5, 0)));
+}
+
+#[test]
 fn refuses_content_that_is_not_what_its_digests_say() {
     let directory = tempfile::tempdir().unwrap();
     let layer = Tar::new().file("f", "1").end();
