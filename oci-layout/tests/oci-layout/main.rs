@@ -20,12 +20,15 @@ mod index;
 #[cfg(target_os = "linux")]
 mod killed;
 mod layout;
+mod model;
 #[cfg(target_os = "linux")]
 mod mount;
 #[cfg(target_os = "linux")]
 mod overlay;
 #[cfg(target_os = "linux")]
 mod pack;
+#[cfg(target_os = "linux")]
+mod power;
 mod processes;
 #[cfg(target_os = "linux")]
 mod tar;

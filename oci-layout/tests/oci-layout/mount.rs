@@ -1,7 +1,8 @@
 //! Filesystems of our own.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -26,6 +27,20 @@ impl Mount {
         Self::new(&["-t", "tmpfs", "-o", &limits, "tmpfs"])
     }
 
+    /// Unmounts it for sure.
+    pub(crate) fn unmount(self) {
+        let mut umount = Command::new("umount");
+        umount.arg(self.path()).stderr(Stdio::null());
+        // A process that another test starts may hold it until it runs its program.
+        for _ in 0..1000 {
+            if umount.status().unwrap().success() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("cannot unmount `{}`", self.path().display());
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -44,9 +59,8 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // A process that another test starts may hold it until it runs its program: `-l` does not
-        // mind. A failure would hide the one that ends the test.
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+        // It may be unmounted already.
+        let _ = Command::new("umount").arg("-ql").arg(self.path()).status();
     }
 }
 
