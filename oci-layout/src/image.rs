@@ -2,6 +2,7 @@ use std::fmt;
 
 use oci_image::blob::{BlobSource, BlobSourceExt};
 use oci_image::build::{self, Builder};
+use oci_image::layer::{Files, Limits};
 use oci_image::{AnyDocument, Config, Descriptor, Document, Manifest, Platform};
 
 use crate::select::select;
@@ -84,6 +85,19 @@ impl Image<'_> {
     pub fn documents(&self) -> Result<build::Image, Error> {
         build::Image::new(self.manifest.clone(), self.config()?).map_err(|error| {
             Error::invalid(format!("`{}` is no image", self.descriptor.digest), error)
+        })
+    }
+}
+
+impl<'a> Image<'a> {
+    /// The files of the image, to read or to export without unpacking.
+    ///
+    /// # Errors
+    /// As [`config`](Self::config), and if a layer is missing or refused.
+    pub fn files(&self, limits: &Limits) -> Result<Files<'a, dyn BlobSource + Sync + 'a>, Error> {
+        let rootfs = &self.config()?.rootfs;
+        Files::new(self.source, &self.manifest.layers, rootfs, limits).map_err(|error| {
+            Error::invalid(format!("cannot read the files of `{}`", self.descriptor.digest), error)
         })
     }
 }

@@ -110,7 +110,7 @@ fn flat(layers: &[Vec<u8>]) -> Tree {
 }
 
 /// Layers that hide, replace and lead through what is below in every way.
-fn hiding() -> [Vec<u8>; 4] {
+pub(crate) fn hiding() -> [Vec<u8>; 4] {
     let base = Tar::new()
         .add(header(b'5', "d").mode(0o710).mtime(3).pax("mtime", "3.5"))
         .file("d/old", "1")

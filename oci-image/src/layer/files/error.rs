@@ -1,0 +1,99 @@
+use std::io;
+
+use oci_digest::Digest;
+
+use crate::MediaType;
+use crate::layer::{EntryPath, ReadError, WriteError};
+
+/// Why the files of an image cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FilesError {
+    /// The config has not as many diff IDs as the manifest has layers.
+    #[error("the image has {layers} layers and {diff_ids} diff IDs")]
+    DiffIdCount {
+        /// The number of layers in the manifest.
+        layers: usize,
+        /// The number of diff IDs in the config.
+        diff_ids: usize,
+    },
+    /// Something is wrong with a layer.
+    #[error("cannot read layer {number} of {count}, `{digest}`")]
+    Layer {
+        /// Which one, from 1.
+        number: usize,
+        /// How many there are.
+        count: usize,
+        /// The digest of its blob.
+        digest: Digest,
+        /// What is wrong.
+        source: Box<FilesError>,
+    },
+    /// It is no layer of a known kind.
+    #[error("`{media_type}` is not the type of a layer of a known kind")]
+    NotALayer {
+        /// What its descriptor says.
+        media_type: MediaType,
+    },
+    /// The blob cannot be opened.
+    #[error("cannot open the blob")]
+    Open {
+        /// What the source of blobs said.
+        source: io::Error,
+    },
+    /// There is no such blob.
+    #[error("there is no such blob")]
+    NoBlob,
+    /// The content is not that of the diff ID.
+    #[error("the uncompressed layer has digest `{actual}`, not `{expected}`")]
+    DiffId {
+        /// The diff ID.
+        expected: Digest,
+        /// The digest that it has.
+        actual: Digest,
+    },
+    /// The layer is refused.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Something stands in the way at a path.
+    #[error("cannot reach `{path}`")]
+    Path {
+        /// The path.
+        path: EntryPath,
+        /// What it is.
+        #[source]
+        obstacle: Obstacle,
+    },
+    /// The archive cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// What stands in the way at a path of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// There is nothing.
+    #[error("there is no such file")]
+    NotFound,
+    /// What the path leads through is no directory.
+    #[error("it leads through something that is no directory")]
+    NotADirectory,
+    /// It is no regular file.
+    #[error("it is not a regular file")]
+    NotAFile,
+    /// A directory cannot have another name.
+    #[error("it is linked to a directory")]
+    LinkToDirectory,
+    /// The way leads through too many symbolic links.
+    #[error("it leads through more than 40 symbolic links")]
+    Loop,
+    /// The file is too large.
+    #[error("it has {size} bytes, more than {limit}")]
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+}

@@ -1,0 +1,205 @@
+//! The files of images, without unpacking.
+
+use oci_image::blob::{BlobSink, BlobSinkExt, Memory};
+use oci_image::build::Image;
+use oci_image::layer::{Compression, Files, FilesError, Limits, Obstacle};
+use oci_image::{Config, Descriptor, Document, Manifest, MediaType};
+use oci_layout::unpack::{apply_stream, unpack};
+use oci_layout::{Root, UnpackOptions};
+use proptest::prelude::*;
+
+use crate::overlay::hiding;
+use crate::tar::{Tar, header};
+use crate::tree::{Tree, tree};
+use crate::unpack::image;
+
+fn config(blobs: &Memory, manifest: &Manifest) -> Document<Config> {
+    oci_image::blob::BlobSourceExt::document(blobs, &manifest.config).unwrap()
+}
+
+fn files<'a>(
+    blobs: &'a Memory,
+    manifest: &Document<Manifest>,
+) -> Result<Files<'a, Memory>, FilesError> {
+    let rootfs = &config(blobs, manifest).rootfs;
+    Files::new(blobs, &manifest.layers, rootfs, &Limits::default())
+}
+
+fn without_root(mut tree: Tree) -> Tree {
+    tree.remove(".");
+    tree
+}
+
+/// What unpacking the layers and what unpacking their export makes, where it is possible.
+fn both(layers: &[Vec<u8>]) -> [Option<Tree>; 2] {
+    let directory = tempfile::tempdir().unwrap();
+    let [flat, whole] = ["flat", "whole"].map(|name| directory.path().join(name));
+    let (blobs, manifest) = image(layers);
+    let unpacked = unpack(&blobs, &manifest, &flat, &UnpackOptions::default());
+    let exported = files(&blobs, &manifest)
+        .map(|files| files.export(Vec::new(), &Compression::none()).unwrap().0);
+    let apply = |archive: Vec<u8>| {
+        let root = Root::create(&whole).unwrap();
+        apply_stream(&archive[..], &root, &UnpackOptions::default()).unwrap();
+        without_root(tree(&whole))
+    };
+    [unpacked.ok().map(|_| without_root(tree(&flat))), exported.ok().map(apply)]
+}
+
+#[test]
+fn an_export_is_what_the_layers_make() {
+    let layers = hiding();
+    for count in 1..=layers.len() {
+        let [unpacked, exported] = both(&layers[..count]);
+        assert!(unpacked.is_some());
+        assert_eq!(unpacked, exported, "{count}");
+    }
+}
+
+#[test]
+fn an_export_keeps_the_links_of_a_file_whose_first_name_is_gone() {
+    let base = Tar::new().file("a", "1").hardlink("b", "a").hardlink("d/c", "b").end();
+    let top = Tar::new().file("a", "2").end();
+    let [unpacked, exported] = both(&[base, top]);
+    let exported = exported.unwrap();
+    assert_eq!(exported["d/c"].same_as.as_deref(), Some("b"));
+    assert_eq!(unpacked, Some(exported));
+}
+
+#[test]
+fn an_export_is_a_layer_that_an_image_is_flattened_to() {
+    let (blobs, manifest) = image(&hiding());
+    let image = Image::new(manifest.clone(), config(&blobs, &manifest)).unwrap();
+    let (blob, layer) =
+        files(&blobs, &manifest).unwrap().export(Vec::new(), &Compression::gzip()).unwrap();
+    let again = files(&blobs, &manifest).unwrap().export(Vec::new(), &Compression::gzip());
+    assert_eq!(again.unwrap().0, blob);
+    blobs.put(&layer.descriptor, &blob).unwrap();
+    let flat = image.flatten(layer).unwrap();
+    blobs.put(flat.config().descriptor(), flat.config().bytes()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let [one, many] = ["one", "many"].map(|name| directory.path().join(name));
+    unpack(&blobs, flat.manifest(), &one, &UnpackOptions::default()).unwrap();
+    unpack(&blobs, &manifest, &many, &UnpackOptions::default()).unwrap();
+    assert_eq!(without_root(tree(&one)), without_root(tree(&many)));
+}
+
+#[test]
+fn a_file_is_read_by_links_that_stay_in_the_image() {
+    let base = Tar::new()
+        .file("etc/real", "old")
+        .symlink("etc/name", "../../../etc/real")
+        .symlink("abs", "/etc/name")
+        .symlink("dir", "/etc")
+        .symlink("loop", "loop")
+        .symlink("gone", "nowhere")
+        .file("outside", "in")
+        .end();
+    let top = Tar::new().file("etc/real", "new").hardlink("same", "etc/real").end();
+    let (blobs, manifest) = image(&[base, top]);
+    let files = files(&blobs, &manifest).unwrap();
+    let read = |path: &str| files.read(&path.parse().unwrap(), 3);
+    for path in ["etc/real", "/etc/name", "abs", "dir/real", "dir/name", "same"] {
+        assert_eq!(read(path).unwrap(), b"new", "{path}");
+    }
+    assert_eq!(read("outside").unwrap(), b"in");
+    for (path, expected) in [
+        ("loop", Obstacle::Loop),
+        ("gone", Obstacle::NotFound),
+        ("etc/none", Obstacle::NotFound),
+        ("etc/real/x", Obstacle::NotADirectory),
+        ("dir", Obstacle::NotAFile),
+        ("/", Obstacle::NotAFile),
+    ] {
+        let error = read(path).unwrap_err();
+        assert!(
+            matches!(error, FilesError::Path { obstacle, .. } if obstacle == expected),
+            "{path}: {error:?}"
+        );
+    }
+    let error = files.read(&"abs".parse().unwrap(), 2).unwrap_err();
+    let too_large = Obstacle::TooLarge { size: 3, limit: 2 };
+    assert!(matches!(error, FilesError::Path { obstacle, .. } if obstacle == too_large));
+}
+
+#[test]
+fn nothing_is_read_that_is_not_what_its_digests_say() {
+    let layer = Tar::new().file("f", "1").end();
+    let (blobs, manifest) = image(std::slice::from_ref(&layer));
+    let mut rootfs = config(&blobs, &manifest).rootfs.clone();
+    rootfs.diff_ids = vec![crate::tar::diff_id(b"other")];
+    let error = Files::new(&blobs, &manifest.layers, &rootfs, &Limits::default()).unwrap_err();
+    let FilesError::Layer { number: 1, count: 1, source, .. } = error else { panic!("{error:?}") };
+    assert!(matches!(*source, FilesError::DiffId { .. }));
+
+    let mut missing = manifest.layers.clone();
+    missing[0] = Descriptor::of(MediaType::LAYER_TAR, "absent");
+    assert!(blobs.create(&missing[0]).unwrap().is_some());
+    let rootfs = config(&blobs, &manifest).rootfs.clone();
+    let error = Files::new(&blobs, &missing, &rootfs, &Limits::default()).unwrap_err();
+    let FilesError::Layer { source, .. } = error else { panic!("{error:?}") };
+    assert!(matches!(*source, FilesError::NoBlob));
+}
+
+#[derive(Clone, Debug)]
+enum Entry {
+    File,
+    Directory,
+    Symlink(String),
+    Hardlink(String),
+    Whiteout,
+    Opaque,
+}
+
+type Entries = Vec<(String, Entry, u64)>;
+
+/// Any layer over few names, in any order.
+fn layer() -> impl Strategy<Value = Entries> {
+    let path = || {
+        let name = prop::sample::select(vec!["a", "b", "c"]);
+        prop::collection::vec(name, 1..4).prop_map(|names| names.join("/"))
+    };
+    let target = (path(), prop::sample::select(vec!["", "/", "../"]))
+        .prop_map(|(path, start)| format!("{start}{path}"));
+    let entry = prop_oneof![
+        4 => Just(Entry::File),
+        3 => Just(Entry::Directory),
+        2 => target.prop_map(Entry::Symlink),
+        2 => path().prop_map(Entry::Hardlink),
+        2 => Just(Entry::Whiteout),
+        1 => Just(Entry::Opaque),
+    ];
+    prop::collection::vec((path(), entry, 0..1000u64), 0..12)
+}
+
+fn archive(entries: &Entries) -> Vec<u8> {
+    let add = |tar: Tar, (path, entry, mtime): &(String, Entry, u64)| {
+        let (directory, name) = match path.rsplit_once('/') {
+            Some((directory, name)) => (format!("{directory}/"), name),
+            None => (String::new(), &**path),
+        };
+        let add = |kind| header(kind, path).mtime(*mtime);
+        match entry {
+            Entry::File => tar.with(add(b'0'), mtime.to_string()),
+            Entry::Directory => tar.add(add(b'5')),
+            Entry::Symlink(target) => tar.add(add(b'2').mode(0o777).link(target)),
+            Entry::Hardlink(target) => tar.add(add(b'1').link(target)),
+            Entry::Whiteout => tar.file(format!("{directory}.wh.{name}"), ""),
+            Entry::Opaque => tar.file(format!("{path}/.wh..wh..opq"), ""),
+        }
+    };
+    entries.iter().fold(Tar::new(), add).end()
+}
+
+#[test]
+fn exports_and_unpacked_trees_of_any_layers_are_the_same() {
+    // A longer search is asked for with OCI_TEST_CASES.
+    let cases = std::env::var("OCI_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases = cases.unwrap_or(100);
+    let config = ProptestConfig { cases, failure_persistence: None, ..Default::default() };
+    proptest!(config, |(layers in prop::collection::vec(layer(), 1..4))| {
+        let layers: Vec<_> = layers.iter().map(archive).collect();
+        let [unpacked, exported] = both(&layers);
+        prop_assert_eq!(unpacked, exported);
+    });
+}
