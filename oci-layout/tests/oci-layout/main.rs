@@ -9,6 +9,7 @@ mod blobs;
 mod commits;
 #[cfg(target_os = "linux")]
 mod damage;
+#[cfg(target_os = "linux")]
 mod files;
 mod fixture;
 #[cfg(target_os = "linux")]
