@@ -13,7 +13,7 @@ use crate::fixture::{directory, empty};
 use crate::tar::{Tar, diff_id, options};
 
 /// A layout with an image `v1` of two small layers.
-fn store() -> (tempfile::TempDir, Layout) {
+pub(crate) fn store() -> (tempfile::TempDir, Layout) {
     let (directory, layout) = empty();
     let mut builder = Builder::new(&Platform::host());
     for name in ["one", "two"] {

@@ -30,6 +30,8 @@ mod overlay;
 #[cfg(target_os = "linux")]
 mod pack;
 #[cfg(target_os = "linux")]
+mod peers;
+#[cfg(target_os = "linux")]
 mod power;
 mod processes;
 #[cfg(target_os = "linux")]
