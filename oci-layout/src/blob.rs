@@ -1,5 +1,7 @@
 //! The files below `blobs/`.
 
+mod found;
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -56,6 +58,26 @@ impl Blobs {
         Ok(Some(file))
     }
 
+    /// The size of a blob, if it is there.
+    pub(crate) fn size(&self, digest: &Digest) -> io::Result<Option<u64>> {
+        match self.files.open(&self.path(digest)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => Ok(Some(opened?.metadata()?.len())),
+        }
+    }
+
+    /// Reads a blob through and says what is wrong with it.
+    pub(crate) fn check(&self, digest: &Digest) -> io::Result<()> {
+        let file = self.files.open(&self.path(digest))?;
+        let size = file.metadata()?.len();
+        read_through(VerifyReader::new(file, digest, size).map_err(unverifiable)?)
+    }
+
+    /// Takes a blob away.
+    pub(crate) fn remove(&self, digest: &Digest) -> io::Result<()> {
+        self.files.remove(&self.path(digest))
+    }
+
     pub(crate) fn open(&self, blob: &Descriptor) -> io::Result<Option<VerifyReader<File>>> {
         let Some(file) = self.file(blob)? else { return Ok(None) };
         VerifyReader::new(file, &blob.digest, blob.size).map(Some).map_err(unverifiable)
@@ -106,13 +128,18 @@ impl Blobs {
 }
 
 fn is_content(file: &mut File, blob: &Descriptor) -> io::Result<bool> {
-    let mut reader = VerifyReader::new(file, &blob.digest, blob.size).map_err(unverifiable)?;
+    match read_through(VerifyReader::new(file, &blob.digest, blob.size).map_err(unverifiable)?) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(false),
+        read => read.map(|()| true),
+    }
+}
+
+fn read_through(mut reader: impl Read) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     loop {
         match reader.read(&mut buffer) {
-            Ok(0) => return Ok(true),
+            Ok(0) => return Ok(()),
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(false),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

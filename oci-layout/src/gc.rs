@@ -1,13 +1,11 @@
 mod mark;
-mod sessions;
+pub(crate) mod sessions;
 
-use std::collections::HashSet;
 use std::io;
 
 use oci_image::Digest;
 
-use crate::files::Kind;
-use crate::layout::{BLOBS, INDEX_FILE, Layout};
+use crate::layout::{INDEX_FILE, Layout};
 use crate::lock::{Lock, WORK};
 use crate::{Durability, Error, ErrorKind};
 
@@ -75,8 +73,7 @@ impl Layout {
         let mut garbage = Garbage::default();
         let sessions = sessions::survey(self.files()).map_err(failed)?;
         garbage.leftovers = sessions.dead;
-        let needed = mark::needed(self, sessions.pinned)?;
-        self.unneeded(&needed, &mut garbage.blobs).map_err(failed)?;
+        garbage.blobs = self.unneeded(sessions.pinned)?;
         for path in self.garbage_paths(&garbage) {
             let file = self.files().open(&path).and_then(|file| file.metadata());
             match if_there(file).map_err(failed)? {
@@ -92,30 +89,13 @@ impl Layout {
         blobs.chain(garbage.leftovers.iter().cloned()).collect()
     }
 
-    fn unneeded(&self, needed: &HashSet<Digest>, blobs: &mut Vec<Digest>) -> io::Result<()> {
-        for digest in self.digests()? {
-            if !needed.contains(&digest) {
-                blobs.push(digest);
-            }
-        }
-        Ok(())
-    }
-
-    /// The digests of all files below `blobs/` that are named as blobs are.
-    fn digests(&self) -> io::Result<Vec<Digest>> {
-        let mut digests = Vec::new();
-        for algorithm in self.files().list(BLOBS)? {
-            let Some(name) = algorithm.name.to_str().filter(|_| algorithm.kind == Kind::Directory)
-            else {
-                continue;
-            };
-            for blob in self.files().list(&format!("{BLOBS}/{name}"))? {
-                let encoded = blob.name.to_str().filter(|_| blob.kind == Kind::File);
-                let digest = encoded.and_then(|encoded| format!("{name}:{encoded}").parse().ok());
-                digests.extend(digest);
-            }
-        }
-        Ok(digests)
+    /// The blobs that neither the index nor a pin needs.
+    pub(crate) fn unneeded(&self, pinned: Vec<Digest>) -> Result<Vec<Digest>, Error> {
+        let needed = mark::needed(self, pinned)?;
+        let found = self.blobs().found();
+        let found = found
+            .map_err(|error| Error::io(self.about("cannot look for the garbage of"), error))?;
+        Ok(found.blobs.into_iter().filter(|digest| !needed.contains(digest)).collect())
     }
 }
 

@@ -9,6 +9,7 @@ mod bundle;
 mod crash;
 mod error;
 mod files;
+mod fsck;
 mod gc;
 mod image;
 mod index;
@@ -33,6 +34,7 @@ pub use archive::{Archive, ArchiveWriter};
 #[cfg(target_os = "linux")]
 pub use bundle::UnpackedBundle;
 pub use error::{Error, ErrorKind};
+pub use fsck::{Fault, FaultKind};
 pub use gc::Garbage;
 pub use image::Image;
 pub use index::{Entry, INDEX_LIMIT};

@@ -10,17 +10,17 @@ use crate::layout::read_limited;
 
 /// What the sessions of a layout have under way. The caller holds the exclusive lock, so no session
 /// begins or pins meanwhile.
-pub(super) struct Sessions {
+pub(crate) struct Sessions {
     /// What live sessions pin.
-    pub(super) pinned: Vec<Digest>,
+    pub(crate) pinned: Vec<Digest>,
     /// The files of dead ones.
-    pub(super) dead: Vec<String>,
+    pub(crate) dead: Vec<String>,
 }
 
 /// The largest list of pins that is read, in bytes: some million digests.
 const PINS_LIMIT: usize = 256 << 20;
 
-pub(super) fn survey(files: &dyn Files) -> io::Result<Sessions> {
+pub(crate) fn survey(files: &dyn Files) -> io::Result<Sessions> {
     let mut sessions = Sessions { pinned: Vec::new(), dead: Vec::new() };
     for (session, names) in by_session(files)? {
         match pins(files, &work_path(&session))? {

@@ -12,6 +12,7 @@ mod damage;
 #[cfg(target_os = "linux")]
 mod files;
 mod fixture;
+mod fsck;
 #[cfg(target_os = "linux")]
 mod full;
 mod garbage;

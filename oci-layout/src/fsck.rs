@@ -1,0 +1,95 @@
+//! Everything that is wrong with a layout.
+
+mod content;
+mod fault;
+mod graph;
+mod repair;
+
+use std::io;
+
+pub use fault::{Fault, FaultKind};
+
+use crate::files::Kind;
+use crate::gc::sessions;
+use crate::layout::Layout;
+use crate::lock::{Lock, WORK};
+use crate::{Error, ErrorKind};
+
+impl Layout {
+    /// Looks for all that is wrong: reads and hashes every blob on all processors, follows every
+    /// reference of the index, and looks at each name in the directory of blobs.
+    ///
+    /// Nothing is changed. Writers wait while the names are looked through, not while blobs are
+    /// hashed; what they have under way is no fault.
+    ///
+    /// # Errors
+    /// If the layout cannot be looked through. What is wrong in it is no error.
+    pub fn fsck(&self) -> Result<Vec<Fault>, Error> {
+        let failed = |error| Error::io(self.about("cannot check"), error);
+        let (found, mut faults) = {
+            let _lock = self.lock_if_written().map_err(failed)?;
+            let mut faults = self.faults_of_references();
+            let found = self.blobs().found().map_err(failed)?;
+            if faults.is_empty() {
+                faults.extend(self.unneeded_blobs()?);
+            }
+            faults.extend(self.leftovers().map_err(failed)?);
+            (found, faults)
+        };
+        faults.extend(found.odd.into_iter().map(Fault::odd));
+        faults.extend(self.faults_of_content(&found.blobs).map_err(failed)?);
+        faults.sort();
+        Ok(faults)
+    }
+
+    /// The lock that writers respect. Where no writer of this library has ever been there is none, and
+    /// none is made.
+    fn lock_if_written(&self) -> io::Result<Option<Lock>> {
+        if !self.has_writers()? {
+            return Ok(None);
+        }
+        match Lock::exclusive(self.files()) {
+            // Who may not lock may still look.
+            Err(error) if is_refused(&error) => Ok(None),
+            locked => locked.map(Some),
+        }
+    }
+
+    fn has_writers(&self) -> io::Result<bool> {
+        let names = self.files().list(".")?;
+        Ok(names.iter().any(|entry| entry.name == WORK && entry.kind == Kind::Directory))
+    }
+
+    /// What the index does not reach. All that it reaches is known to be there and readable.
+    fn unneeded_blobs(&self) -> Result<Vec<Fault>, Error> {
+        if self.shares_blobs() {
+            return Ok(Vec::new());
+        }
+        let pinned = match self.has_writers() {
+            Ok(true) => sessions::survey(self.files()).map(|sessions| sessions.pinned),
+            other => other.map(|_| Vec::new()),
+        };
+        let pinned = pinned.map_err(|error| Error::io(self.about("cannot check"), error))?;
+        match self.unneeded(pinned) {
+            Ok(blobs) => Ok(blobs
+                .into_iter()
+                .map(|digest| Fault::unreachable(self.blobs().path(&digest), digest))
+                .collect()),
+            // What is wrong with a document is said where its content is looked at.
+            Err(error) if error.kind() == ErrorKind::Invalid => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What writers left unfinished when they died.
+    pub(crate) fn leftovers(&self) -> io::Result<Vec<Fault>> {
+        if !self.has_writers()? {
+            return Ok(Vec::new());
+        }
+        Ok(sessions::survey(self.files())?.dead.into_iter().map(Fault::leftover).collect())
+    }
+}
+
+fn is_refused(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}

@@ -1,0 +1,98 @@
+use std::fmt;
+
+use oci_image::{Digest, Level};
+
+/// Something that is wrong with a layout.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Fault {
+    /// What kind of fault it is.
+    pub kind: FaultKind,
+    /// The path of what is wrong, in the layout.
+    pub path: String,
+    /// The blob, where it is one.
+    pub digest: Option<Digest>,
+    /// What is wrong, in plain words.
+    pub message: String,
+}
+
+/// The kinds of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// The index, or a manifest or index that it reaches, is no such document.
+    Document,
+    /// Something that is needed is not there.
+    Missing,
+    /// A descriptor says another size.
+    Size,
+    /// The content of a blob is not what its name says, or cannot be read.
+    Content,
+    /// No algorithm that is known here says whether the content is right.
+    Unverifiable,
+    /// Nothing that the index reaches needs the blob.
+    Unreachable,
+    /// A writer that died left it unfinished.
+    Leftover,
+    /// It is no blob and stands among blobs: a link, a device, a file of another name.
+    Odd,
+}
+
+impl FaultKind {
+    /// The kind in one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Document => "document",
+            Self::Missing => "missing",
+            Self::Size => "size",
+            Self::Content => "content",
+            Self::Unverifiable => "unverifiable",
+            Self::Unreachable => "unreachable",
+            Self::Leftover => "leftover",
+            Self::Odd => "odd",
+        }
+    }
+
+    /// Whether some image is broken by it, or the layout only holds what it should not.
+    pub fn level(self) -> Level {
+        match self {
+            Self::Document | Self::Missing | Self::Size | Self::Content => Level::Error,
+            Self::Unverifiable | Self::Unreachable | Self::Leftover | Self::Odd => Level::Warning,
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Fault {
+    pub(super) fn of(
+        kind: FaultKind,
+        path: String,
+        digest: Option<Digest>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { kind, path, digest, message: message.into() }
+    }
+
+    pub(super) fn odd(path: String) -> Self {
+        Self::of(FaultKind::Odd, path, None, "is no blob")
+    }
+
+    pub(super) fn leftover(path: String) -> Self {
+        Self::of(FaultKind::Leftover, path, None, "was left unfinished")
+    }
+
+    pub(super) fn unreachable(path: String, digest: Digest) -> Self {
+        Self::of(FaultKind::Unreachable, path, Some(digest), "is needed by nothing in the index")
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: `{}` {}", self.kind, self.path, self.message)
+    }
+}
