@@ -307,6 +307,9 @@ impl Download {
 
     /// Waits before another attempt, if there is to be one.
     async fn pause(&mut self, failure: Option<Failure>, error: Error) -> Result<(), Error> {
+        if self.offset == 0 && self.repository.is_mirror() {
+            return Err(error);
+        }
         if self.offset - self.failed_at >= FORGIVEN_AFTER {
             self.attempt = 1;
         }

@@ -28,6 +28,8 @@ pub(crate) struct Call<'a> {
     patience: Duration,
     /// Whether credentials go along where they may.
     is_known: bool,
+    /// Whether it is sent again after a passing failure.
+    is_patient: bool,
 }
 
 /// How often one request answers a challenge. The first answer may be a token that another request
@@ -79,6 +81,7 @@ impl<'a> Call<'a> {
             body: Payload::Bytes(Bytes::new()),
             patience: shared.wire.limits.response,
             is_known: true,
+            is_patient: true,
         }
     }
 
@@ -110,6 +113,12 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Sends it no second time after a failure.
+    pub(crate) fn once(mut self) -> Self {
+        self.is_patient = false;
+        self
+    }
+
     /// Sends it, and gives the answer if that is a success.
     pub(crate) async fn send(self) -> Result<Answer, Error> {
         let (answer, _) = self.retried(None).await?;
@@ -135,6 +144,7 @@ impl<'a> Call<'a> {
             };
             let wait = failed
                 .failure
+                .filter(|_| self.is_patient)
                 .and_then(|failure| self.shared.wire.retry.wait(attempt, &self.method, failure));
             match wait {
                 Some(wait) => tokio::time::sleep(wait).await,

@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use http::HeaderValue;
 use oci_image::Reference;
@@ -8,6 +9,7 @@ use url::Url;
 use crate::auth::{Authority, Helpers, Keyring};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
+use crate::mirror::Mirror;
 use crate::origin::Origin;
 use crate::repository::Repository;
 use crate::wire::Wire;
@@ -26,6 +28,7 @@ pub(crate) struct Shared {
     /// Servers that may be asked by http though they are not this machine.
     danger_plain_http: Vec<String>,
     token_servers: Vec<(String, Origin)>,
+    mirrors: Vec<Mirror>,
     registries: Mutex<Vec<Arc<Registry>>>,
     warnings: Mutex<HashSet<Warning>>,
 }
@@ -38,6 +41,21 @@ pub(crate) struct Registry {
     pub(crate) base: Url,
     pub(crate) origin: Origin,
     pub(crate) authority: Authority,
+    /// When it may be asked again, if it is a mirror that was out of reach.
+    rests_until: Mutex<Option<Instant>>,
+}
+
+impl Registry {
+    pub(crate) fn is_in_reach(&self, now: Instant) -> bool {
+        self.rests_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none_or(|until| until <= now)
+    }
+
+    pub(crate) fn rest_until(&self, until: Instant) {
+        *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
 }
 
 /// What a registry wants its users to know. Show it to a human, and do not act on it.
@@ -83,6 +101,8 @@ impl Client {
             Ok((registry, origin))
         });
         let token_servers = token_servers.collect::<Result<_, Error>>()?;
+        let mirrors = config.mirrors.into_iter().map(|(of, place)| Mirror::parse(of, &place));
+        let mirrors = mirrors.collect::<Result<_, Error>>()?;
         let helpers = Helpers { path: config.helper_path, patience: limits.helper };
         let keyring = Keyring::new(config.credentials, config.docker, helpers);
         Ok(Self {
@@ -92,6 +112,7 @@ impl Client {
                 plain_http: config.plain_http,
                 danger_plain_http: config.danger_plain_http,
                 token_servers,
+                mirrors,
                 registries: Mutex::default(),
                 warnings: Mutex::default(),
             }),
@@ -116,8 +137,16 @@ impl Client {
     /// # Errors
     /// If its registry is no host.
     pub fn repository_of(&self, reference: &Reference) -> Result<Repository, Error> {
-        let registry = self.registry(reference.registry())?;
-        Ok(Repository::new(self.shared.clone(), registry, reference.repository().to_owned()))
+        let (registry, name) = (reference.registry(), reference.repository());
+        let mirrors = self.shared.mirrors.iter().filter(|mirror| mirror.of == registry);
+        let mirrors = mirrors.map(|mirror| {
+            let name = format!("{}{name}", mirror.prefix);
+            let host = self.registry(&mirror.host)?;
+            Ok(Repository::new(self.shared.clone(), host, name).mirror_of(registry))
+        });
+        let mirrors = mirrors.collect::<Result<_, Error>>()?;
+        let shared = self.shared.clone();
+        Ok(Repository::new(shared, self.registry(registry)?, name.to_owned()).with_mirrors(mirrors))
     }
 
     /// What registries wanted their users to know so far, each once, and no more than 100.
@@ -152,7 +181,8 @@ impl Shared {
         let allowed = self.token_servers.iter().filter(|(registry, _)| registry == name);
         let allowed = allowed.map(|(_, origin)| origin.clone()).collect();
         let authority = Authority::new(name.to_owned(), origin.clone(), allowed);
-        Ok(Registry { name: name.to_owned(), base, origin, authority })
+        let rests_until = Mutex::default();
+        Ok(Registry { name: name.to_owned(), base, origin, authority, rests_until })
     }
 
     /// Whether a request may go on from `from` to the URL `to` that a server gave.
@@ -186,7 +216,7 @@ impl Shared {
 }
 
 /// The base URL and the origin of a host with an optional port.
-fn origin_of(scheme: &str, host: &str) -> Option<(Url, Origin)> {
+pub(crate) fn origin_of(scheme: &str, host: &str) -> Option<(Url, Origin)> {
     let is_host = !host.is_empty() && !host.contains(['/', '\\', '@', '?', '#', ' ']);
     let base = is_host.then(|| Url::parse(&format!("{scheme}://{host}/")))?.ok()?;
     let origin = Origin::of(&base)?;

@@ -44,6 +44,7 @@ pub struct Config {
     /// Where credential helpers are looked for, if not where this process looks for programs.
     pub(crate) helper_path: Option<OsString>,
     pub(crate) token_servers: Vec<(String, String)>,
+    pub(crate) mirrors: Vec<(String, String)>,
     pub(crate) tls: Tls,
     pub(crate) proxies: Proxies,
     pub(crate) transport: Option<Arc<dyn Transport>>,
@@ -136,6 +137,18 @@ impl Config {
         self
     }
 
+    /// Asks `mirror`, a host with an optional port and path (`mirror.example/hub`), before `registry`
+    /// for what is resolved, pulled, and read as a manifest. Of several mirrors the first is asked first.
+    ///
+    /// What a mirror lacks or fails to give, and what comes from it and is not what was asked for,
+    /// comes from the registry, as do errors. All else goes to the registry alone. A mirror is trusted
+    /// with what tags mean. It gets the credentials of its own name, never those of the registry, and
+    /// is told by the query `ns` which registry is meant.
+    pub fn mirror(mut self, registry: impl Into<String>, mirror: impl Into<String>) -> Self {
+        self.mirrors.push((registry.into(), mirror.into()));
+        self
+    }
+
     /// Trusts the certificates in `pem` beside those of the operating system.
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls.roots.push(pem.into());
@@ -223,6 +236,7 @@ impl Default for Config {
             docker: Vec::new(),
             helper_path: None,
             token_servers: Vec::new(),
+            mirrors: Vec::new(),
             tls: Tls::default(),
             proxies: Proxies::default(),
             transport: None,
@@ -240,6 +254,7 @@ impl fmt::Debug for Config {
             .field("danger_plain_http", &self.danger_plain_http)
             .field("credentials", &self.credentials)
             .field("token_servers", &self.token_servers)
+            .field("mirrors", &self.mirrors)
             .field("transport", &self.transport)
             .finish_non_exhaustive()
     }

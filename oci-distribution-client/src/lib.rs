@@ -18,6 +18,7 @@ mod jobs;
 mod limits;
 mod list;
 mod manifest;
+mod mirror;
 mod origin;
 mod progress;
 mod pull;

@@ -36,6 +36,8 @@ pub struct Limits {
     pub min_rate: u64,
     /// How long a credential helper may take. Default: 60 s.
     pub helper: Duration,
+    /// How long a mirror that was out of reach is not asked again. Default: 60 s.
+    pub mirror_rest: Duration,
 }
 
 impl Default for Limits {
@@ -57,6 +59,7 @@ impl Default for Limits {
             stall: Duration::from_secs(30),
             min_rate: 256,
             helper: Duration::from_secs(60),
+            mirror_rest: Duration::from_secs(60),
         }
     }
 }

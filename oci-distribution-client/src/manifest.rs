@@ -118,11 +118,21 @@ impl Repository {
     pub async fn resolve(&self, name: &str) -> Result<Resolved, Error> {
         let action = format!("resolve `{}` in `{self}`", crate::text::printable(name, 200));
         let name = Name::parse(name, &action)?;
-        let descriptor = match self.head(&name, &action).await? {
-            Some(descriptor) => descriptor,
-            None => self.get(&name, &action).await?.0,
-        };
-        Ok(Resolved { repository: self.clone(), descriptor })
+        let resolved = |descriptor| Resolved { repository: self.clone(), descriptor };
+        for mirror in self.mirrors() {
+            match mirror.resolve_here(&name, &action).await {
+                Ok(descriptor) => return Ok(resolved(descriptor)),
+                Err(error) => mirror.mirror_failed(&error),
+            }
+        }
+        self.resolve_here(&name, &action).await.map(resolved)
+    }
+
+    async fn resolve_here(&self, name: &Name, action: &str) -> Result<Descriptor, Error> {
+        match self.head(name, action).await? {
+            Some(descriptor) => Ok(descriptor),
+            None => Ok(self.get(name, action).await?.0),
+        }
     }
 
     /// The manifest or index that `descriptor` names: size, digest and type are verified.
@@ -132,6 +142,16 @@ impl Repository {
     /// [`Verification`](ErrorKind::Verification) if other content came,
     /// [`Document`](ErrorKind::Document) if the content is no valid manifest.
     pub async fn manifest(&self, descriptor: &Descriptor) -> Result<AnyDocument, Error> {
+        for mirror in self.mirrors() {
+            match mirror.manifest_here(descriptor).await {
+                Ok(document) => return Ok(document),
+                Err(error) => mirror.mirror_failed(&error),
+            }
+        }
+        self.manifest_here(descriptor).await
+    }
+
+    async fn manifest_here(&self, descriptor: &Descriptor) -> Result<AnyDocument, Error> {
         let action = format!("pull manifest `{}` of `{self}`", descriptor.digest);
         let bytes = self.manifest_bytes(descriptor, &action).await?;
         parse(bytes, descriptor, self.shared.wire.limits.manifest, &action)

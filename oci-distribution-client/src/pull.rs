@@ -98,6 +98,13 @@ where
     }
 
     async fn pull_blob(&self, blob: &Descriptor) -> Result<(), Error> {
+        for mirror in self.repository.mirrors() {
+            let download = Download::new(mirror.clone(), blob.clone());
+            match self.transfer(blob, download).await {
+                Err(error) if error.kind() != ErrorKind::Sink => mirror.mirror_failed(&error),
+                result => return result,
+            }
+        }
         let download = Download::new(self.repository.clone(), blob.clone());
         let error = match self.transfer(blob, download).await {
             Err(error) if error.kind() == ErrorKind::NotFound && !blob.urls.is_empty() => error,

@@ -18,11 +18,28 @@ pub struct Repository {
     pub(crate) shared: Arc<Shared>,
     pub(crate) registry: Arc<Registry>,
     name: String,
+    pub(crate) mirrors: Arc<[Self]>,
+    /// If this is a repository of a mirror: of which registry.
+    upstream: Option<Arc<str>>,
 }
 
 impl Repository {
     pub(crate) fn new(shared: Arc<Shared>, registry: Arc<Registry>, name: String) -> Self {
-        Self { shared, registry, name }
+        Self { shared, registry, name, mirrors: Arc::new([]), upstream: None }
+    }
+
+    pub(crate) fn with_mirrors(mut self, mirrors: Vec<Self>) -> Self {
+        self.mirrors = mirrors.into();
+        self
+    }
+
+    pub(crate) fn mirror_of(mut self, registry: &str) -> Self {
+        self.upstream = Some(registry.into());
+        self
+    }
+
+    pub(crate) fn is_mirror(&self) -> bool {
+        self.upstream.is_some()
     }
 
     /// The registry's name, a host with an optional port.
@@ -39,6 +56,9 @@ impl Repository {
     pub(crate) fn url(&self, path: fmt::Arguments<'_>) -> Url {
         let mut url = self.registry.base.clone();
         url.set_path(&format!("/v2/{}/{path}", self.name));
+        if let Some(upstream) = &self.upstream {
+            url.query_pairs_mut().append_pair("ns", upstream);
+        }
         url
     }
 
@@ -59,7 +79,9 @@ impl Repository {
         scopes: Scopes,
         action: &'a str,
     ) -> Call<'a> {
-        Call::new(&self.shared, &self.registry, &self.name, scopes, method, url, action)
+        let call = Call::new(&self.shared, &self.registry, &self.name, scopes, method, url, action);
+        // Instead of being asked again it is passed over.
+        if self.is_mirror() { call.once() } else { call }
     }
 }
 

@@ -10,6 +10,7 @@ mod fixture;
 mod headers;
 mod labels;
 mod leaks;
+mod mirror;
 mod moves;
 mod peers;
 mod round_trip;
