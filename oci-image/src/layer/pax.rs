@@ -74,7 +74,8 @@ impl Records {
                             return Err(duplicate(key).into());
                         }
                     } else if is_windows(key) {
-                        records.windows.insert(shown(key), value.to_vec());
+                        let key = str::from_utf8(key).map_err(|_| unusable(key))?;
+                        records.windows.insert(key.to_owned(), value.to_vec());
                     }
                 }
             }

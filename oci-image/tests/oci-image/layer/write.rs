@@ -257,6 +257,7 @@ fn windows_records_are_kept() {
         ("MSWINDOWS.rawsd", "AQAEgBQAAAAkAAAAAAAAADQAAAAB"),
         ("MSWINDOWS.mountpoint", "XFw/XEM6XA=="),
         ("LIBARCHIVE.creationtime", "1700000000.5"),
+        (r"MSWINDOWS.a\b\xbf ä", "as it is"),
     ] {
         metadata.windows.insert(key.to_owned(), value.into());
     }
