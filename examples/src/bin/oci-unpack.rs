@@ -3,28 +3,35 @@
 use std::error::Error;
 use std::ffi::CString;
 use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
 use oci_examples::image_name::ImageName;
 use oci_examples::local;
-use oci_examples::report::{Bytes, Step, Steps, one_line, tell};
+use oci_examples::report::{Bytes, Content, Step, Steps, one_line, tell};
 use oci_image::json;
-use oci_image::layer::Overlay;
+use oci_image::layer::{Compression, EntryPath, Limits, Overlay};
 use oci_layout::unpack::{self, Devices, OverlayStore, Owners, Progress};
 use oci_layout::{Layout, Root, UnpackOptions};
 use oci_runtime::Spec;
 use rustix::mount::MountFlags;
+use tempfile::NamedTempFile;
 
 const USAGE: &str = "\
 usage: oci-unpack [OPTION...] --image oci:DIRECTORY[:TAG] BUNDLE
        oci-unpack [OPTION...] --overlay STORE --image oci:DIRECTORY[:TAG] BUNDLE
        oci-unpack [OPTION...] --layer FILE ROOT
+       oci-unpack --image oci:DIRECTORY[:TAG] --export FILE
+       oci-unpack --image oci:DIRECTORY[:TAG] --cat PATH
 
   --image NAME     unpack the image: BUNDLE gets rootfs/ and config.json
   --overlay STORE  keep the layers in the directory STORE, which images share, and mount them on
                    rootfs/; changes go to BUNDLE/upper
+  --export FILE    write all files of the image as one tar archive, without unpacking them
+  --cat PATH       print one file of the image
   --layer FILE     apply the layer (plain, gzip or zstd) to the directory ROOT
   --rootless       without privileges: all files become the caller's, and devices are left out
   --devices WHAT   make them, skip them, or leave a placeholder for each: an empty file";
@@ -46,19 +53,23 @@ enum Command {
     Help,
     Image { image: ImageName, bundle: PathBuf, options: UnpackOptions },
     Overlay { image: ImageName, store: PathBuf, bundle: PathBuf, options: UnpackOptions },
+    Export { image: ImageName, file: PathBuf },
+    Cat { image: ImageName, path: EntryPath },
     Layer { file: PathBuf, root: PathBuf, options: UnpackOptions },
 }
 
 impl Command {
     fn parse() -> Result<Self> {
         let (mut image, mut layer, mut store, mut target) = (None, None, None, None);
-        let (mut rootless, mut devices) = (false, None);
+        let (mut rootless, mut devices, mut export, mut cat) = (false, None, None, None);
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("image") => image = Some(arguments.value()?.parse()?),
                 Long("layer") => layer = Some(PathBuf::from(arguments.value()?)),
                 Long("overlay") => store = Some(PathBuf::from(arguments.value()?)),
+                Long("export") => export = Some(PathBuf::from(arguments.value()?)),
+                Long("cat") => cat = Some(EntryPath::parse(arguments.value()?.as_bytes())?),
                 Long("rootless") => rootless = true,
                 Long("devices") => devices = Some(arguments.value()?.parse_with(devices_of)?),
                 Short('h') | Long("help") => return Ok(Self::Help),
@@ -71,6 +82,18 @@ impl Command {
             false => UnpackOptions::default(),
         };
         options.devices = devices.unwrap_or(options.devices);
+        match (export, cat) {
+            (None, None) => {}
+            (Some(file), None) => {
+                let image = image.ok_or("there is no --image to export")?;
+                return Ok(Self::Export { image, file });
+            }
+            (None, Some(path)) => {
+                let image = image.ok_or("there is no --image to read from")?;
+                return Ok(Self::Cat { image, path });
+            }
+            _ => return Err(USAGE.into()),
+        }
         match (image, layer, store, target) {
             (Some(image), None, None, Some(bundle)) => Ok(Self::Image { image, bundle, options }),
             (Some(image), None, Some(store), Some(bundle)) if !rootless => {
@@ -88,6 +111,8 @@ impl Command {
             Self::Overlay { image, store, bundle, options } => {
                 mount_image(&image, &store, &bundle, options)?;
             }
+            Self::Export { image, file } => export(&image, &file)?,
+            Self::Cat { image, path } => cat(&image, &path)?,
             Self::Layer { file, root, options } => layer(file, root, options)?,
         }
         Ok(())
@@ -154,6 +179,33 @@ fn mount_image(
     fs::write(bundle.join("config.json"), json::to_vec(&spec)?)?;
     step.end(format_args!("{} layers on {}", stack.layers().len(), rootfs.display()));
     Ok(())
+}
+
+/// Writes an archive that is there once all of it was right.
+fn export(name: &ImageName, path: &Path) -> Result<()> {
+    let (layout, tag) = local::place(name)?;
+    let layout = Layout::open(layout)?;
+    let image = local::image(&layout, tag)?;
+    let step = Steps::new().begin("export");
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let file = NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))
+        .map_err(|error| format!("cannot write beside `{}`: {error}", path.display()))?;
+    let files = image.files(&Limits::default())?;
+    let (file, layer) = files.export(file, &Compression::none())?;
+    file.persist(path)?;
+    step.end(Content(&layer.diff_id, layer.descriptor.size));
+    Ok(())
+}
+
+/// How large a file is that is printed: 256 MiB.
+const CAT_LIMIT: u64 = 256 << 20;
+
+fn cat(name: &ImageName, path: &EntryPath) -> Result<()> {
+    let (layout, tag) = local::place(name)?;
+    let layout = Layout::open(layout)?;
+    let image = local::image(&layout, tag)?;
+    let content = image.files(&Limits::default())?.read(path, CAT_LIMIT)?;
+    Ok(std::io::stdout().write_all(&content)?)
 }
 
 fn layer(file: PathBuf, root: PathBuf, mut options: UnpackOptions) -> Result<()> {

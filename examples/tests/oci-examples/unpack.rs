@@ -165,6 +165,37 @@ fn makes_a_bundle_of_an_image() {
     assert!(line.contains("not in a layout"), "{line}");
 }
 
+#[test]
+fn exports_an_image_and_prints_a_file_of_it() {
+    let field = Field::new().store();
+    let (image, archive) = (field.image(), field.text("all.tar"));
+    run(UNPACK, &["--image", &image, "--export", &archive]).good();
+    run(UNPACK, &["--layer", &archive, &field.text("again")]).good();
+    assert_eq!(different(&field.path("tree"), &field.path("again")), [""; 0]);
+
+    let cat = |path: &str| run(UNPACK, &["--image", &image, "--cat", path]);
+    assert_eq!(cat("/moved").good(), "tool");
+    assert!(cat("/link").bad(1).contains("cannot reach `/link`: there is no such file"));
+    assert!(cat("../etc").bad(1).contains(".."));
+    run(UNPACK, &["--image", &image, "--export", "/nowhere/file"]).bad(1);
+    run(UNPACK, &["--image", &image, "--export", &archive, "--cat", "x"]).bad(1);
+}
+
+#[test]
+#[ignore = "needs root, umoci and GNU tar"]
+fn an_export_holds_what_umoci_unpacks() {
+    let field = Field::with_everything().store();
+    let (image, archive) = (field.image(), field.text("all.tar"));
+    run(UNPACK, &["--image", &image, "--export", &archive]).good();
+    field.umoci("theirs");
+    fs::create_dir(field.path("tar")).unwrap();
+    let options = ["--xattrs", "--xattrs-include=*", "--numeric-owner"];
+    // Files of one directory stand apart if they come from different layers.
+    let extract = ["--delay-directory-restore", "-xpf", &archive, "-C", &field.text("tar")];
+    run("tar", &[&options[..], &extract[..]].concat()).good();
+    assert_eq!(different(&field.path("theirs/rootfs"), &field.path("tar")), [""; 0]);
+}
+
 /// A layer with one file, in some compression.
 fn layer(compression: &Compression) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new(), compression).unwrap();

@@ -22,7 +22,8 @@ impl<S: BlobSource + ?Sized> Files<'_, S> {
     /// ([`Image::flatten`](crate::build::Image::flatten)). Gives back where it was written to.
     ///
     /// Files stand in the order of the layers that they come from, behind their directories. The same
-    /// layers make the same archive. It is good only if this succeeds: layers are checked as they are
+    /// layers make the same archive. To give directories their times too, GNU tar has to be told
+    /// `--delay-directory-restore`. It is good only if this succeeds: layers are checked as they are
     /// read.
     ///
     /// # Errors
