@@ -60,6 +60,20 @@ impl PackError {
         }
     }
 
+    /// What the operating system said, if it was that which refused.
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        match &*self.0 {
+            Reason::Root { source, .. }
+            | Reason::File { source, .. }
+            | Reason::Spool { source }
+            | Reason::Store { source, .. }
+            | Reason::Write(WriteError::Write(source) | WriteError::Content { source, .. }) => {
+                Some(source.kind())
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn file(action: &'static str, path: &EntryPath, error: Errno) -> Self {
         Reason::File { action, path: path.clone(), source: error.into() }.into()
     }

@@ -38,6 +38,8 @@ mod processes;
 #[cfg(target_os = "linux")]
 mod tar;
 #[cfg(target_os = "linux")]
+mod tight;
+#[cfg(target_os = "linux")]
 mod tree;
 #[cfg(target_os = "linux")]
 mod unpack;
