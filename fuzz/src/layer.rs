@@ -71,7 +71,7 @@ pub fn layer_compression(data: &[u8]) {
 }
 
 /// Repairs the checksums, which no mutation would get right.
-fn seal(data: &[u8]) -> Vec<u8> {
+pub(crate) fn seal(data: &[u8]) -> Vec<u8> {
     let mut archive = data.to_vec();
     for block in archive.chunks_exact_mut(512) {
         if block[257..].starts_with(b"ustar") {

@@ -5,6 +5,7 @@
 
 pub mod documents;
 pub mod layer;
+pub mod layouts;
 pub mod texts;
 
 /// A name and what holds for any bytes.
@@ -26,6 +27,9 @@ pub const TARGETS: &[Target] = &[
     ("layer_archive", layer::layer_archive),
     ("layer_blob", layer::layer_blob),
     ("layer_compression", layer::layer_compression),
+    ("layout_index", layouts::layout_index),
+    ("layout_file", layouts::layout_file),
+    ("layout_archive", layouts::layout_archive),
     ("runtime_config", documents::runtime_config),
     ("runtime_state", documents::runtime_state),
     ("runtime_features", documents::runtime_features),

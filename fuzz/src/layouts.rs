@@ -1,0 +1,117 @@
+//! Layouts: any bytes as one of the files of a layout, and as an archive of one.
+
+use std::fs;
+
+use oci_image::blob::{BlobSinkExt, BlobSource, BlobSourceExt};
+use oci_image::{Descriptor, Digest, LayoutFile, json};
+use oci_layout::{
+    Archive, ArchiveWriter, Durability, Entry, ErrorKind, Layout, LayoutOptions, Walk,
+};
+use tempfile::TempDir;
+
+/// The largest blob that is looked at, in bytes.
+const LIMIT: usize = 1 << 20;
+
+thread_local! {
+    /// Where the bytes are written, in memory where there is such a place.
+    static DIRECTORY: TempDir =
+        tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+}
+
+/// What is no index is never overwritten; of one that is, an edit changes what it says it changes.
+pub fn layout_index(data: &[u8]) {
+    let layout = layout();
+    let file = layout.path().join("index.json");
+    fs::write(&file, data).unwrap();
+    let blob = Descriptor::empty_json();
+    let Ok(before) = layout.list() else {
+        assert_eq!(layout.tag("tagged", &blob).unwrap_err().kind(), ErrorKind::Invalid);
+        assert!(layout.resolve("tagged").is_err() && layout.garbage().is_err());
+        assert_eq!(fs::read(&file).unwrap(), data);
+        return;
+    };
+    before.iter().for_each(|entry| names(&layout, &before, entry));
+    layout.put(&blob, b"{}").unwrap();
+    layout.tag("tagged", &blob).unwrap();
+    assert_eq!(layout.resolve("tagged").unwrap().digest, blob.digest);
+    let unchanged = |entry: &Entry| match &entry.name {
+        Some(name) => name != "tagged",
+        None => entry.descriptor.digest != blob.digest,
+    };
+    let kept: Vec<_> = before.into_iter().filter(unchanged).collect();
+    layout.untag("tagged").unwrap();
+    assert_eq!(layout.list().unwrap(), kept);
+}
+
+/// What has a name is found by it, if nothing else has it.
+fn names(layout: &Layout, entries: &[Entry], entry: &Entry) {
+    let Some(name) = entry.name.as_ref().filter(|name| name.parse::<Digest>().is_err()) else {
+        return;
+    };
+    let same = || entries.iter().filter(|it| it.name.as_ref() == Some(name));
+    match layout.resolve(name) {
+        Ok(found) => {
+            assert_eq!(Some(&found), same().next().map(|it| &it.descriptor));
+            assert!(same().all(|it| it.descriptor.digest == found.digest));
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Ambiguous);
+            assert!(same().any(|it| it.descriptor.digest != entry.descriptor.digest));
+        }
+    }
+}
+
+/// A layout is opened if the file says the version, and not touched.
+pub fn layout_file(data: &[u8]) {
+    let layout = layout();
+    let file = layout.path().join("oci-layout");
+    fs::write(&file, data).unwrap();
+    let version = json::from_slice::<LayoutFile>(data).map(|file| file.image_layout_version);
+    let opened = Layout::open(layout.path()).map(drop).map_err(|error| error.kind());
+    let created = Layout::create(layout.path()).map(drop).map_err(|error| error.kind());
+    assert_eq!(opened, created);
+    match version {
+        Ok(version) if version == LayoutFile::VERSION => assert_eq!(opened, Ok(())),
+        Ok(_) => assert_eq!(opened, Err(ErrorKind::Version)),
+        Err(_) => assert_eq!(opened, Err(ErrorKind::Invalid)),
+    }
+    assert_eq!(fs::read(&file).unwrap(), data);
+}
+
+/// What an archive gives out has the digest that was asked for, and is the same in an archive of it.
+pub fn layout_archive(data: &[u8]) {
+    let path = DIRECTORY.with(|directory| directory.path().join("archive"));
+    fs::write(&path, crate::layer::seal(data)).unwrap();
+    let Ok(archive) = Archive::open(&path) else { return };
+    let roots = &archive.index().manifests;
+    let Some(blobs) = whole(&archive, roots) else { return };
+    let writer = ArchiveWriter::new(Vec::new()).unwrap();
+    writer.append(&archive, roots).unwrap();
+    fs::write(&path, writer.finish().unwrap()).unwrap();
+    let again = Archive::open(&path).unwrap();
+    assert_eq!(again.index().manifests, *roots);
+    assert_eq!(whole(&again, roots), Some(blobs));
+}
+
+/// All blobs below `roots`, if each is there and right.
+fn whole(archive: &Archive, roots: &[Descriptor]) -> Option<Vec<(Digest, Vec<u8>)>> {
+    let mut blobs = Vec::new();
+    for node in Walk::new(archive, roots.iter().cloned()) {
+        let blob = node.ok()?.descriptor;
+        archive.open(&blob).ok()??;
+        let bytes = archive.read(&blob, LIMIT).ok()?;
+        assert_eq!(bytes.len() as u64, blob.size);
+        blobs.push((blob.digest, bytes));
+    }
+    Some(blobs)
+}
+
+fn layout() -> Layout {
+    let path = DIRECTORY.with(|directory| directory.path().join("layout"));
+    let options = LayoutOptions::new().durability(Durability::Relaxed);
+    if path.exists() {
+        // The bytes of the run before may stand there.
+        fs::write(path.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    }
+    options.create(path).unwrap()
+}
