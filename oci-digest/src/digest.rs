@@ -91,19 +91,21 @@ impl Digest {
         if text.len() > Self::MAX_LENGTH {
             return Err(ParseError::TooLong { length: text.len() });
         }
-        let colon = text.find(':').ok_or_else(|| ParseError::NoColon { text: text.into() })?;
+        let colon = text.bytes().position(|byte| byte == b':');
+        let colon = colon.ok_or_else(|| ParseError::NoColon { text: text.into() })?;
         let (algorithm, encoded) = (&text[..colon], &text[colon + 1..]);
+        let length = registered_length(algorithm);
+        if length == Some(encoded.len()) && is_hexadecimal(encoded) {
+            return Ok(colon);
+        }
         if !is_algorithm(algorithm) {
             return Err(ParseError::Algorithm { text: text.into() });
         }
         if encoded.is_empty() || !encoded.bytes().all(is_encoded) {
             return Err(ParseError::Encoded { text: text.into() });
         }
-        if let Some(length) = registered_length(algorithm) {
-            let hexadecimal = encoded.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-            if encoded.len() != length || !hexadecimal {
-                return Err(ParseError::Registered { text: text.into(), length });
-            }
+        if let Some(length) = length {
+            return Err(ParseError::Registered { text: text.into(), length });
         }
         Ok(colon)
     }
@@ -115,6 +117,11 @@ fn is_algorithm(text: &str) -> bool {
         !component.is_empty()
             && component.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     })
+}
+
+/// Without an early end, so that it is compiled to a few wide comparisons.
+fn is_hexadecimal(text: &str) -> bool {
+    text.bytes().fold(true, |so_far, byte| so_far & matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_encoded(byte: u8) -> bool {

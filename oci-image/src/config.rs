@@ -1,6 +1,4 @@
-use std::collections::BTreeMap;
-
-use crate::json::{Members, UniqueMap, Value, model};
+use crate::json::{Map, Members, Value, model};
 use crate::{Digest, MediaType, Model};
 
 model! {
@@ -55,7 +53,7 @@ model! {
         /// Whether standard error is attached (Docker).
         optional attach_stderr: bool = "AttachStderr";
         /// Ports to expose: `80/tcp`, each with `{}`.
-        list exposed_ports: BTreeMap<String, Value> as UniqueMap<Value> = "ExposedPorts";
+        list exposed_ports: Map<Value> = "ExposedPorts";
         /// Whether there is a terminal (Docker).
         optional tty: bool = "Tty";
         /// Whether standard input stays open (Docker).
@@ -73,7 +71,7 @@ model! {
         /// The image from which the container was made (Docker).
         optional image: String = "Image";
         /// Directories that hold data of the container's own, each with `{}`.
-        list volumes: BTreeMap<String, Value> as UniqueMap<Value> = "Volumes";
+        list volumes: Map<Value> = "Volumes";
         /// The working directory.
         optional working_dir: String = "WorkingDir";
         /// The first words of the command.
@@ -85,7 +83,7 @@ model! {
         /// What a build from this image does first (Docker).
         list on_build: Vec<String> = "OnBuild";
         /// Labels, by the rules of annotations.
-        list labels: BTreeMap<String, String> as UniqueMap<String> = "Labels";
+        list labels: Map<String> = "Labels";
         /// The signal that asks the container to end: `SIGTERM`, `SIGRTMIN+3`.
         optional stop_signal: String = "StopSignal";
         /// How long it has to end, in seconds (Docker).

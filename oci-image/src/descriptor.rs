@@ -1,10 +1,8 @@
-use std::collections::BTreeMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oci_digest::{Unverifiable, Verifier, VerifyError};
 
-use crate::json::{Int63, UniqueMap, model};
+use crate::json::{Int63, Map, model};
 use crate::{Digest, MediaType, Platform};
 
 model! {
@@ -21,7 +19,7 @@ model! {
         /// Places from which the content may be fetched.
         list urls: Vec<String> = "urls";
         /// Annotations.
-        list annotations: BTreeMap<String, String> as UniqueMap<String> = "annotations";
+        list annotations: Map<String> = "annotations";
         /// The content itself, in base64; [`embedded`](Self::embedded) reads it.
         optional data: String = "data";
         /// What the image that is named needs to run.

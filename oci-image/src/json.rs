@@ -7,6 +7,7 @@
 
 mod error;
 mod field;
+mod map;
 mod members;
 mod model;
 mod open_enum;
@@ -16,9 +17,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use error::Error;
+pub use field::Int63;
 #[doc(hidden)]
 pub use field::{Collection, fold};
-pub use field::{Int63, UniqueMap};
+pub use map::Map;
 pub use members::Members;
 pub use value::{Number, Value};
 

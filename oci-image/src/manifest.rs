@@ -1,6 +1,4 @@
-use std::collections::BTreeMap;
-
-use crate::json::{Members, UniqueMap, model};
+use crate::json::{Map, Members, model};
 use crate::{Descriptor, MediaType, Model};
 
 model! {
@@ -21,7 +19,7 @@ model! {
         /// The manifest that this one refers to.
         optional subject: Descriptor = "subject";
         /// Annotations.
-        list annotations: BTreeMap<String, String> as UniqueMap<String> = "annotations";
+        list annotations: Map<String> = "annotations";
     }
 }
 

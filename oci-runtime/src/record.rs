@@ -25,7 +25,7 @@ pub(crate) struct Record {
     pub(crate) id: String,
     pub(crate) oci_version: String,
     pub(crate) bundle: PathBuf,
-    pub(crate) annotations: std::collections::BTreeMap<String, String>,
+    pub(crate) annotations: oci_image::json::Map<String>,
     pub(crate) phase: Phase,
     pub(crate) pid: Option<i32>,
     /// When the process began, in the kernel's ticks: tells it from a later one of the same number.

@@ -1,12 +1,9 @@
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::fmt;
-use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _};
 
-use super::Value;
+use super::{Map, Value};
 
 /// A list or map that may be absent, `null` or empty in a document.
 #[doc(hidden)]
@@ -25,7 +22,7 @@ impl<T> Collection for Vec<T> {
     }
 }
 
-impl<K, V> Collection for BTreeMap<K, V> {
+impl<V> Collection for Map<V> {
     const EMPTY: Value = Value::Object(BTreeMap::new());
 
     fn is_empty(&self) -> bool {
@@ -65,50 +62,5 @@ impl<'de> Deserialize<'de> for Int63 {
             return Err(D::Error::custom(format_args!("`{number}` is over 2^63-1")));
         }
         Ok(Self(number))
-    }
-}
-
-/// A map whose names stand once each.
-#[derive(Clone, Debug)]
-pub struct UniqueMap<V>(BTreeMap<String, V>);
-
-impl<V> From<UniqueMap<V>> for BTreeMap<String, V> {
-    fn from(map: UniqueMap<V>) -> Self {
-        map.0
-    }
-}
-
-impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Unique<V>(PhantomData<V>);
-
-        impl<'de, V: Deserialize<'de>> Visitor<'de> for Unique<V> {
-            type Value = UniqueMap<V>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut members: A,
-            ) -> Result<UniqueMap<V>, A::Error> {
-                let mut map = BTreeMap::new();
-                while let Some(name) = members.next_key::<String>()? {
-                    match map.entry(name) {
-                        Entry::Vacant(entry) => _ = entry.insert(members.next_value()?),
-                        Entry::Occupied(entry) => {
-                            let name = entry.key();
-                            return Err(A::Error::custom(format_args!(
-                                "duplicate member `{name}`"
-                            )));
-                        }
-                    }
-                }
-                Ok(UniqueMap(map))
-            }
-        }
-
-        deserializer.deserialize_map(Unique(PhantomData))
     }
 }

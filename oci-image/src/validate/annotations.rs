@@ -1,11 +1,10 @@
-use std::collections::BTreeMap;
-
 use super::{Findings, is_date_time};
 use crate::annotations as keys;
+use crate::json::Map;
 use crate::{Digest, Reference};
 
 /// The rules that annotations and labels share.
-pub(super) fn lint(findings: &mut Findings, annotations: &BTreeMap<String, String>) {
+pub(super) fn lint(findings: &mut Findings, annotations: &Map<String>) {
     for (key, value) in annotations {
         findings.at(key, |findings| {
             lint_key(findings, key);
@@ -15,7 +14,7 @@ pub(super) fn lint(findings: &mut Findings, annotations: &BTreeMap<String, Strin
 }
 
 /// `ref.name` has a meaning in the entries of an index alone.
-pub(super) fn lint_no_name(findings: &mut Findings, annotations: &BTreeMap<String, String>) {
+pub(super) fn lint_no_name(findings: &mut Findings, annotations: &Map<String>) {
     if annotations.contains_key(keys::REF_NAME) {
         findings.at(keys::REF_NAME, |findings| {
             findings.warning("IMG-ANN-08", "the name counts only in the entries of an index.json");

@@ -1,8 +1,6 @@
-use std::collections::BTreeMap;
-
 use super::{Findings, Lint, annotations};
 use crate::ExecutionConfig;
-use crate::json::Value;
+use crate::json::{Map, Value};
 
 impl Lint for ExecutionConfig {
     fn lint_into(&self, findings: &mut Findings) {
@@ -55,7 +53,7 @@ fn environment(findings: &mut Findings, variable: &str) {
     }
 }
 
-fn empty_objects(findings: &mut Findings, id: &'static str, map: &BTreeMap<String, Value>) {
+fn empty_objects(findings: &mut Findings, id: &'static str, map: &Map<Value>) {
     for (name, value) in map {
         findings.at(name, |findings| match value {
             Value::Object(members) if members.is_empty() => {}

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use oci_image::Config;
-use oci_image::json::{self, Value};
+use oci_image::json::{self, Map, Value};
 
 /// What Docker writes, with its many empty values.
 const DOCKER: &str = r#"{"architecture":"amd64","os":"linux","config":{"Hostname":"","Domainname":"","User":"0:0","AttachStdin":false,"AttachStdout":false,"AttachStderr":false,"ExposedPorts":{"80/tcp":{}},"Tty":false,"OpenStdin":false,"StdinOnce":false,"Env":["PATH=/bin"],"Cmd":["nginx","-g"],"Healthcheck":{"Test":["CMD-SHELL","true"],"Interval":30000000000,"StartInterval":5,"Retries":3},"ArgsEscaped":true,"Image":"sha256:1","Volumes":null,"WorkingDir":"","Entrypoint":null,"OnBuild":[],"Labels":{"maintainer":"x"},"StopSignal":"SIGQUIT","StopTimeout":10,"Shell":["/bin/bash","-c"],"Memory":1,"MemorySwap":-1,"CpuShares":512},"rootfs":{"type":"layers","diff_ids":[]},"history":[{"created_by":"x","empty_layer":true}],"container":"c0ffee","container_config":{"Hostname":"c0ffee","Cmd":["/bin/sh"],"com.example":1.0},"docker_version":"20.10.7","moby.buildkit.buildinfo.v1":"e30="}"#;
@@ -48,8 +48,8 @@ fn optional_members_are_read_by_their_names() {
     assert_eq!(config.os_features, ["win32k"]);
     let run = config.config.unwrap();
     let empty = || Value::Object(BTreeMap::new());
-    assert_eq!(run.exposed_ports, BTreeMap::from([("1/udp".into(), empty())]));
-    assert_eq!(run.volumes, BTreeMap::from([("/v".into(), empty())]));
+    assert_eq!(run.exposed_ports, Map::from([("1/udp".into(), empty())]));
+    assert_eq!(run.volumes, Map::from([("/v".into(), empty())]));
     assert_eq!((run.entrypoint, run.cmd), (vec!["e".into()], vec!["c".into()]));
     assert_eq!(config.history[0].empty_layer, Some(false));
     for member in ["created", "author", "variant", "config", "history", "os.features", "os.version"]

@@ -1,6 +1,4 @@
-use std::collections::BTreeMap;
-
-use oci_image::json::{UniqueMap, model};
+use oci_image::json::{Map, model};
 
 use super::vm::OneHwConfig;
 use super::{FreeBsd, Hooks, Linux, Mount, Process, Root, Solaris, Vm, Windows, Zos};
@@ -25,7 +23,7 @@ model! {
         /// Programs to run at points of the container's life.
         optional hooks: Hooks = "hooks";
         /// Annotations.
-        list annotations: BTreeMap<String, String> as UniqueMap<String> = "annotations";
+        list annotations: Map<String> = "annotations";
         /// What only Linux has.
         optional linux: Linux = "linux";
         /// What only Solaris has.

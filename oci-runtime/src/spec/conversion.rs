@@ -1,6 +1,5 @@
-use std::collections::BTreeMap;
-
 use oci_image::Config;
+use oci_image::json::Map;
 
 use super::{
     ImageUser, ImageUserError, Mount, Process, Root, Spec, User, Users, UsersError, Windows,
@@ -133,12 +132,10 @@ impl<'a> Conversion<'a> {
         execution.flat_map(|execution| execution.volumes.keys()).map(|path| volume(path)).collect()
     }
 
-    fn annotations(&self) -> BTreeMap<String, String> {
+    fn annotations(&self) -> Map<String> {
         let ports = self.exposed_ports.then(|| annotations::exposed_ports(self.config)).flatten();
-        let mut all: BTreeMap<_, _> = ports.into_iter().collect();
-        all.extend(annotations::implicit(self.config));
-        all.extend(annotations::labels(self.config));
-        all
+        let implicit = annotations::implicit(self.config).into_iter();
+        ports.into_iter().chain(implicit).chain(annotations::labels(self.config)).collect()
     }
 }
 

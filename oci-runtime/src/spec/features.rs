@@ -5,9 +5,7 @@
 //!
 //! [features.md]: https://github.com/opencontainers/runtime-spec/blob/v1.3.0/features.md
 
-use std::collections::BTreeMap;
-
-use oci_image::json::{UniqueMap, model};
+use oci_image::json::{Map, model};
 
 use super::Capability;
 use super::linux::{
@@ -29,7 +27,7 @@ model! {
         /// What only Linux has.
         optional linux: Linux = "linux";
         /// Annotations.
-        optional annotations: BTreeMap<String, String> as UniqueMap<String> = "annotations";
+        optional annotations: Map<String> = "annotations";
         /// Annotations of a configuration that may change what the runtime does to the host; one that
         /// ends with `.` is a prefix.
         optional potentially_unsafe_config_annotations: Vec<String> =

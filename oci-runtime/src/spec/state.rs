@@ -1,6 +1,4 @@
-use std::collections::BTreeMap;
-
-use oci_image::json::{UniqueMap, model};
+use oci_image::json::{Map, model};
 
 model! {
     /// What a runtime says of a container ([runtime.md]).
@@ -18,7 +16,7 @@ model! {
         /// The absolute path of its bundle.
         required bundle: String = "bundle";
         /// The annotations of its configuration.
-        list annotations: BTreeMap<String, String> as UniqueMap<String> = "annotations";
+        list annotations: Map<String> = "annotations";
     }
 }
 

@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use oci_image::json::Map;
 
 use oci_image::annotations::{self, DEFINED};
 use oci_image::validate::Findings;
 
 /// The annotations of a configuration.
-pub(super) fn check(findings: &mut Findings, all: &BTreeMap<String, String>) {
+pub(super) fn check(findings: &mut Findings, all: &Map<String>) {
     keys(findings, "RT-ANN-01", all);
     for (key, value) in all.iter().filter(|(key, _)| !key.is_empty()) {
         findings.at(key, |findings| {
@@ -19,7 +19,7 @@ pub(super) fn check(findings: &mut Findings, all: &BTreeMap<String, String>) {
 }
 
 /// Says so if a key is empty.
-pub(super) fn keys(findings: &mut Findings, id: &'static str, all: &BTreeMap<String, String>) {
+pub(super) fn keys(findings: &mut Findings, id: &'static str, all: &Map<String>) {
     if all.contains_key("") {
         findings.at("", |findings| findings.error(id, "key is empty"));
     }

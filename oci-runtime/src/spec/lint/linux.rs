@@ -1,5 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use oci_image::json::Map;
 use oci_image::validate::Findings;
 
 use super::mounts::ranges;
@@ -56,7 +57,7 @@ pub(super) fn check(findings: &mut Findings, linux: &Linux) {
     time_offsets(findings, &linux.time_offsets);
 }
 
-fn sysctl(findings: &mut Findings, sysctl: &BTreeMap<String, String>) {
+fn sysctl(findings: &mut Findings, sysctl: &Map<String>) {
     findings.at("sysctl", |findings| {
         for name in sysctl.keys() {
             let steps = || name.split(['.', '/']);
@@ -103,7 +104,7 @@ fn devices(findings: &mut Findings, devices: &[Device]) {
     });
 }
 
-fn net_devices(findings: &mut Findings, devices: &BTreeMap<String, NetDevice>) {
+fn net_devices(findings: &mut Findings, devices: &Map<NetDevice>) {
     let mut seen = BTreeSet::new();
     findings.at("netDevices", |findings| {
         for (host_name, device) in devices {
@@ -183,7 +184,7 @@ fn memory_policy(findings: &mut Findings, policy: &MemoryPolicy) {
     }
 }
 
-fn time_offsets(findings: &mut Findings, offsets: &BTreeMap<String, TimeOffset>) {
+fn time_offsets(findings: &mut Findings, offsets: &Map<TimeOffset>) {
     findings.at("timeOffsets", |findings| {
         for (clock, offset) in offsets {
             findings.at(clock, |findings| {

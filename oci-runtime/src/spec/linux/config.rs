@@ -1,6 +1,4 @@
-use std::collections::BTreeMap;
-
-use oci_image::json::{UniqueMap, model};
+use oci_image::json::{Map, model};
 
 use super::{
     Device, IntelRdt, MemoryPolicy, Namespace, NetDevice, Personality, Resources, Seccomp,
@@ -16,7 +14,7 @@ model! {
         /// How the container's group IDs lie on the host.
         list gid_mappings: Vec<IdMapping> = "gidMappings";
         /// Kernel parameters to set in the container.
-        list sysctl: BTreeMap<String, String> as UniqueMap<String> = "sysctl";
+        list sysctl: Map<String> = "sysctl";
         /// Limits that the container's cgroup sets.
         optional resources: Resources = "resources";
         /// The container's cgroup: absolute (from the cgroup mount) or as the runtime likes.
@@ -26,7 +24,7 @@ model! {
         /// Device nodes to make.
         list devices: Vec<Device> = "devices";
         /// Network devices of the host to move in, by their names on the host.
-        list net_devices: BTreeMap<String, NetDevice> as UniqueMap<NetDevice> = "netDevices";
+        list net_devices: Map<NetDevice> = "netDevices";
         /// The system call filter.
         optional seccomp: Seccomp = "seccomp";
         /// How mounts spread between the root filesystem and the host.
@@ -44,7 +42,7 @@ model! {
         /// The execution domain.
         optional personality: Personality = "personality";
         /// Offsets of the clocks `monotonic` and `boottime`.
-        list time_offsets: BTreeMap<String, TimeOffset> as UniqueMap<TimeOffset> = "timeOffsets";
+        list time_offsets: Map<TimeOffset> = "timeOffsets";
     }
 }
 

@@ -1,6 +1,4 @@
-use std::collections::BTreeMap;
-
-use oci_image::json::{UniqueMap, model};
+use oci_image::json::{Map, model};
 
 use super::{BlockIo, Cpu, DeviceRule, HugepageLimit, Memory, Network};
 
@@ -22,9 +20,9 @@ model! {
         /// Marks of its packets.
         optional network: Network = "network";
         /// Limits of RDMA devices, by device.
-        list rdma: BTreeMap<String, Rdma> as UniqueMap<Rdma> = "rdma";
+        list rdma: Map<Rdma> = "rdma";
         /// Files of cgroup v2 and what to write to them.
-        list unified: BTreeMap<String, String> as UniqueMap<String> = "unified";
+        list unified: Map<String> = "unified";
     }
 
     /// Limits of tasks.
