@@ -1,5 +1,5 @@
 use crate::json::{Map, Members, Value, model};
-use crate::{Digest, MediaType, Model};
+use crate::{Architecture, Digest, MediaType, Model, Os};
 
 model! {
     /// The config of an image: how it was made and how to run it ([config.md]).
@@ -10,10 +10,10 @@ model! {
         optional created: String = "created";
         /// Who made the image.
         optional author: String = "author";
-        /// The CPU architecture, by Go's names (`amd64`, `arm64`).
-        required architecture: String = "architecture";
-        /// The operating system, by Go's names (`linux`).
-        required os: String = "os";
+        /// The CPU architecture.
+        required architecture: Architecture = "architecture";
+        /// The operating system.
+        required os: Os = "os";
         /// The version of the operating system.
         optional os_version: String = "os.version";
         /// Features that the operating system must have.

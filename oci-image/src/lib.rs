@@ -30,6 +30,6 @@ pub use layout_file::LayoutFile;
 pub use manifest::Manifest;
 pub use media_type::MediaType;
 pub use oci_digest::{self, Algorithm, Digest};
-pub use platform::{Platform, PlatformError};
+pub use platform::{Architecture, Os, Platform, PlatformError};
 pub use reference::{Reference, ReferenceError};
 pub use validate::{Finding, Findings, Level, Lint};

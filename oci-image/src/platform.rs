@@ -1,11 +1,12 @@
 mod matching;
+mod names;
 mod normal;
 mod specifier;
 
 use crate::json::model;
 
+pub use names::{Architecture, Os};
 pub use specifier::PlatformError;
-pub(crate) use specifier::{ARCHITECTURES, SYSTEMS};
 
 model! {
     /// What an image needs to run ([image-index.md]).
@@ -23,10 +24,10 @@ model! {
     ///
     /// [image-index.md]: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
     pub struct Platform {
-        /// The CPU architecture, by Go's names (`amd64`, `arm64`).
-        required architecture: String = "architecture";
-        /// The operating system, by Go's names (`linux`).
-        required os: String = "os";
+        /// The CPU architecture.
+        required architecture: Architecture = "architecture";
+        /// The operating system.
+        required os: Os = "os";
         /// The version of the operating system.
         optional os_version: String = "os.version";
         /// Features that the operating system must have.

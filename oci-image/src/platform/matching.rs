@@ -1,5 +1,5 @@
-use super::Platform;
 use super::normal::normal_architecture;
+use super::{Architecture, Os, Platform};
 
 impl Platform {
     /// Whether `image` is for exactly this platform, whatever the spelling of its names.
@@ -23,38 +23,38 @@ impl Platform {
         if !machine.runs_os_of(&image) {
             return None;
         }
-        let wanted = (image.architecture.as_str(), image.variant.as_deref().unwrap_or_default());
+        let wanted = (&image.architecture, image.variant.as_deref().unwrap_or_default());
         let mut offers =
             compatible(&machine.architecture, machine.variant.as_deref().unwrap_or_default());
         offers.dedup();
-        offers.iter().position(|(name, variant)| (name.as_str(), variant.as_str()) == wanted)
+        offers.iter().position(|(name, variant)| (name, variant.as_str()) == wanted)
     }
 
     fn runs_os_of(&self, image: &Self) -> bool {
         self.os == image.os
             && image.os_features.iter().all(|feature| self.os_features.contains(feature))
-            && (self.os != "windows" || windows_runs(self, image))
+            && (self.os != Os::Windows || windows_runs(self, image))
     }
 }
 
 /// Architectures and variants that run on a machine, the best first, by their normal names.
-fn compatible(architecture: &str, variant: &str) -> Vec<(String, String)> {
-    let mut names = vec![(architecture.to_owned(), variant.to_owned())];
+fn compatible(architecture: &Architecture, variant: &str) -> Vec<(Architecture, String)> {
+    let mut names = vec![(architecture.clone(), variant.to_owned())];
     let version = variant.trim_start_matches('v');
     let mut add = |architecture: &str, variant: String| {
         names.push(normal_architecture(architecture, &variant));
     };
     match architecture {
-        "amd64" => {
+        Architecture::Amd64 => {
             let level = version.parse().unwrap_or(1_u8);
             (1..level).rev().for_each(|level| add("amd64", format!("v{level}")));
             add("386", String::new());
         }
-        "arm" => {
+        Architecture::Arm => {
             let level = version.parse().unwrap_or(0_u8);
             (5..level).rev().for_each(|level| add("arm", format!("v{level}")));
         }
-        "arm64" => {
+        Architecture::Arm64 => {
             let version = if version.is_empty() { "8" } else { version };
             let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
             let (major, minor) = (major.parse().unwrap_or(0_u8), minor.parse().unwrap_or(0_u8));

@@ -1,4 +1,4 @@
-use super::Platform;
+use super::{Architecture, Os, Platform};
 
 impl Platform {
     /// The platform that this program was built for.
@@ -29,13 +29,13 @@ impl Platform {
     /// features in order.
     pub fn normalized(&self) -> Self {
         let variant = self.variant.as_deref().unwrap_or_default();
-        let (architecture, variant) = normal_architecture(&self.architecture, variant);
+        let (architecture, variant) = normal_architecture(self.architecture.as_str(), variant);
         let mut features = self.os_features.clone();
         features.sort();
         features.dedup();
         Self {
             architecture,
-            os: normal_os(&self.os),
+            os: normal_os(self.os.as_str()),
             variant: (!variant.is_empty()).then_some(variant),
             os_features: features,
             ..self.clone()
@@ -43,14 +43,14 @@ impl Platform {
     }
 }
 
-pub(super) fn normal_os(os: &str) -> String {
-    match os.to_lowercase() {
-        os if os == "macos" => "darwin".into(),
-        os => os,
+pub(super) fn normal_os(os: &str) -> Os {
+    match os.to_lowercase().as_str() {
+        "macos" => Os::Darwin,
+        os => os.into(),
     }
 }
 
-pub(super) fn normal_architecture(architecture: &str, variant: &str) -> (String, String) {
+pub(super) fn normal_architecture(architecture: &str, variant: &str) -> (Architecture, String) {
     let (architecture, variant) = (architecture.to_lowercase(), variant.to_lowercase());
     let (architecture, variant) = match (architecture.as_str(), variant.as_str()) {
         ("i386", _) => ("386", ""),

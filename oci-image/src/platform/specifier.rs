@@ -4,60 +4,10 @@ use std::str::FromStr;
 use super::Platform;
 use super::normal::{normal_architecture, normal_os};
 
-/// Operating systems by Go's names.
-pub(crate) const SYSTEMS: &[&str] = &[
-    "aix",
-    "android",
-    "darwin",
-    "dragonfly",
-    "freebsd",
-    "hurd",
-    "illumos",
-    "ios",
-    "js",
-    "linux",
-    "nacl",
-    "netbsd",
-    "openbsd",
-    "plan9",
-    "solaris",
-    "wasip1",
-    "windows",
-    "zos",
-];
-
-/// CPU architectures by Go's names.
-pub(crate) const ARCHITECTURES: &[&str] = &[
-    "386",
-    "amd64",
-    "amd64p32",
-    "arm",
-    "arm64",
-    "arm64be",
-    "armbe",
-    "loong64",
-    "mips",
-    "mips64",
-    "mips64le",
-    "mips64p32",
-    "mips64p32le",
-    "mipsle",
-    "ppc",
-    "ppc64",
-    "ppc64le",
-    "riscv",
-    "riscv64",
-    "s390",
-    "s390x",
-    "sparc",
-    "sparc64",
-    "wasm",
-];
-
 /// `os(version+feature)/architecture/variant`, all but `os/architecture` where there is more.
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.os)?;
+        f.write_str(self.os.as_str())?;
         let version = self.os_version.as_deref().unwrap_or_default();
         if !version.is_empty() || !self.os_features.is_empty() {
             write!(f, "({}", escape(version))?;
@@ -110,11 +60,11 @@ impl FromStr for Platform {
 fn alone(name: &str, options: &str) -> Option<Platform> {
     let host = Platform::host();
     let os = normal_os(name);
-    if SYSTEMS.contains(&os.as_str()) {
+    if os.is_listed() {
         return Some(Platform { os, ..host });
     }
-    let platform = named(&host.os, name, "");
-    let known = ARCHITECTURES.contains(&platform.architecture.as_str());
+    let platform = named(host.os.as_str(), name, "");
+    let known = platform.architecture.is_listed();
     (known && options.is_empty()).then_some(platform)
 }
 

@@ -1,6 +1,6 @@
 use super::{Findings, Lint};
-use crate::Platform;
-use crate::platform::{ARCHITECTURES, SYSTEMS};
+
+use crate::{Architecture, Os, Platform};
 
 /// The ids of the rules, which stand in the index and in the config alike.
 pub(super) struct Rules {
@@ -28,16 +28,16 @@ impl Lint for Platform {
 }
 
 pub(super) fn lint(findings: &mut Findings, platform: &Platform, rules: &Rules) {
-    let (architecture, os) = (platform.architecture.as_str(), platform.os.as_str());
-    if !ARCHITECTURES.contains(&architecture) {
+    let (architecture, os) = (&platform.architecture, &platform.os);
+    if !architecture.is_listed() {
         let message = format!("`{architecture}` is not an architecture by Go's names");
         findings.at("architecture", |findings| findings.warning(rules.architecture, message));
     }
-    if !SYSTEMS.contains(&os) {
+    if !os.is_listed() {
         let message = format!("`{os}` is not an operating system by Go's names");
         findings.at("os", |findings| findings.warning(rules.os, message));
     }
-    if os == "windows" {
+    if *os == Os::Windows {
         findings.each("os.features", &platform.os_features, |findings, feature| {
             if feature != "win32k" {
                 let message = format!("`{feature}` is not a feature that the spec names");
@@ -46,8 +46,8 @@ pub(super) fn lint(findings: &mut Findings, platform: &Platform, rules: &Rules) 
         });
     }
     let listed: &[&str] = match architecture {
-        "arm" => &["v6", "v7", "v8"],
-        "arm64" => &["v8"],
+        Architecture::Arm => &["v6", "v7", "v8"],
+        Architecture::Arm64 => &["v8"],
         _ => return,
     };
     if let Some(variant) = platform.variant.as_deref()

@@ -59,7 +59,8 @@ pub enum ConversionError {
 impl<'a> Conversion<'a> {
     /// Begins with [`Spec::linux_default`] for an image for Linux, else with a process and a root.
     pub fn new(config: &'a Config) -> Self {
-        let base = if config.os == "linux" { Spec::linux_default() } else { plain(&config.os) };
+        let base =
+            if config.os == "linux" { Spec::linux_default() } else { plain(config.os.as_str()) };
         Self { config, base, users: Users::default(), exposed_ports: false, volumes: false }
     }
 

@@ -40,10 +40,10 @@ pub(super) fn implicit(config: &Config) -> impl Iterator<Item = (String, String)
     let features = (!config.os_features.is_empty()).then(|| config.os_features.join(","));
     let stop_signal = config.config.as_ref().and_then(|execution| execution.stop_signal.clone());
     [
-        ("os", Some(config.os.clone())),
+        ("os", Some(config.os.to_string())),
         ("os.version", config.os_version.clone()),
         ("os.features", features),
-        ("architecture", Some(config.architecture.clone())),
+        ("architecture", Some(config.architecture.to_string())),
         ("variant", config.variant.clone()),
         ("author", config.author.clone()),
         ("created", config.created.clone()),
