@@ -11,5 +11,6 @@ mod pack;
 mod process_state;
 mod program;
 mod quickstart;
+mod store;
 mod tree;
 mod unpack;

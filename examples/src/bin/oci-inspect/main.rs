@@ -1,4 +1,6 @@
-//! Reads a document of the OCI specs, writes it again, or says all that is wrong with it.
+//! Reads a document of the OCI specs, writes it again, or says all that is wrong with it; and looks after layouts.
+
+mod store;
 
 use std::error::Error;
 use std::fs::File;
@@ -15,10 +17,22 @@ const USAGE: &str = "\
 usage: oci-inspect parse KIND [FILE]
        oci-inspect lint KIND [FILE]
        oci-inspect --batch
+       oci-inspect ls [--json] oci:DIRECTORY[:TAG]
+       oci-inspect tree [--json] oci:DIRECTORY[:TAG]
+       oci-inspect tag [--json] oci:DIRECTORY:TAG NEWTAG
+       oci-inspect untag [--json] oci:DIRECTORY:TAG
+       oci-inspect gc [--dry-run] [--json] oci:DIRECTORY
+       oci-inspect fsck [--repair] [--json] oci:DIRECTORY
 
   parse    writes the document again, or says in one line why it is none
   lint     writes one finding a line, as JSON; exit status 1 if one is an error
   --batch  answers lines of {\"kind\":KIND,\"text\":DOCUMENT}, one line each
+  ls       lists the images of a layout; tree also what they are made of
+  tag      gives an image another name; untag takes one away
+  gc       removes what no image needs
+  fsck     finds all that is wrong with a layout; exit status 1 if something is
+
+--json prints a line of JSON for each thing.
 
 FILE - or none is standard input. KIND is one of";
 
@@ -50,6 +64,9 @@ fn run() -> Result<ExitCode> {
         }
         Some(other) => return Err(other.unexpected().into()),
     };
+    if store::COMMANDS.contains(&command.as_str()) {
+        return store::run(&command, arguments);
+    }
     let kind: Kind = arguments.value()?.string()?.parse()?;
     let file = match arguments.next()? {
         Some(Value(file)) => Some(PathBuf::from(file)),

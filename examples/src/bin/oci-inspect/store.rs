@@ -1,0 +1,93 @@
+//! The commands that look after a layout: ls, tree, tag, untag, gc, fsck.
+
+mod fsck;
+mod gc;
+mod names;
+mod tree;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+use oci_examples::image_name::ImageName;
+use oci_image::json;
+use oci_layout::Layout;
+use serde::Serialize;
+
+use crate::Result;
+
+pub(crate) const COMMANDS: [&str; 6] = ["ls", "tree", "tag", "untag", "gc", "fsck"];
+
+/// What is asked of which layout.
+#[derive(Default)]
+struct Request {
+    image: Option<ImageName>,
+    new_name: Option<String>,
+    json: bool,
+    dry_run: bool,
+    repair: bool,
+}
+
+/// Runs one of [`COMMANDS`].
+pub(crate) fn run(command: &str, arguments: lexopt::Parser) -> Result<ExitCode> {
+    let request = Request::parse(command, arguments)?;
+    match command {
+        "ls" => names::list(&request),
+        "tag" => names::tag(&request),
+        "untag" => names::untag(&request),
+        "gc" => gc::collect(&request),
+        "fsck" => return fsck::check(&request),
+        _ => tree::draw(&request),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Request {
+    fn parse(command: &str, mut arguments: lexopt::Parser) -> Result<Self> {
+        let mut request = Self::default();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("json") => request.json = true,
+                Long("dry-run") if command == "gc" => request.dry_run = true,
+                Long("repair") if command == "fsck" => request.repair = true,
+                Value(image) if request.image.is_none() => {
+                    request.image = Some(image.parse_with(str::parse)?);
+                }
+                Value(name) if command == "tag" && request.new_name.is_none() => {
+                    request.new_name = Some(name.string()?);
+                }
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        Ok(request)
+    }
+
+    /// The layout and, if one is said, the name in it.
+    fn layout(&self) -> Result<(Layout, Option<&str>)> {
+        match &self.image {
+            Some(ImageName::Layout { path, tag }) => Ok((Layout::open(path)?, tag.as_deref())),
+            Some(other) => Err(format!("`{other}` is not in a layout").into()),
+            None => Err("which layout? name it as oci:DIRECTORY".into()),
+        }
+    }
+
+    /// The layout and the name in it, which must be said.
+    fn named(&self) -> Result<(Layout, &str)> {
+        match self.layout()? {
+            (layout, Some(name)) => Ok((layout, name)),
+            _ => Err("which image? name it as oci:DIRECTORY:TAG".into()),
+        }
+    }
+
+    /// Prints one thing: a line of JSON, or of text.
+    fn print(&self, value: &impl Serialize, text: impl std::fmt::Display) -> Result<()> {
+        let mut out = io::stdout().lock();
+        if self.json {
+            out.write_all(&json::to_vec(value)?)?;
+            writeln!(out)?;
+        } else {
+            writeln!(out, "{text}")?;
+        }
+        Ok(())
+    }
+}

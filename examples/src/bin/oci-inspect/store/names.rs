@@ -1,0 +1,42 @@
+use oci_examples::report::Bytes;
+use oci_image::Descriptor;
+use oci_layout::Entry;
+use serde::Serialize;
+
+use super::Request;
+use crate::Result;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    name: Option<&'a str>,
+    descriptor: &'a Descriptor,
+}
+
+pub(super) fn list(request: &Request) -> Result<()> {
+    let (layout, name) = request.layout()?;
+    for Entry { name: found, descriptor, .. } in layout.list()? {
+        if name.is_none_or(|name| found.as_deref() == Some(name)) {
+            show(request, found.as_deref(), &descriptor)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn tag(request: &Request) -> Result<()> {
+    let (layout, name) = request.named()?;
+    let new_name = request.new_name.as_deref().ok_or("which name is the new one?")?;
+    let image = layout.resolve(name)?;
+    layout.tag(new_name, &image)?;
+    show(request, Some(new_name), &image)
+}
+
+pub(super) fn untag(request: &Request) -> Result<()> {
+    let (layout, name) = request.named()?;
+    layout.untag(name)?.iter().try_for_each(|image| show(request, Some(name), image))
+}
+
+fn show(request: &Request, name: Option<&str>, descriptor: &Descriptor) -> Result<()> {
+    let (digest, size) = (&descriptor.digest, Bytes(descriptor.size));
+    let shown = name.unwrap_or("-");
+    request.print(&Line { name, descriptor }, format_args!("{shown}\t{digest}\t{size}"))
+}

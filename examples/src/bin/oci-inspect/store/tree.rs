@@ -1,0 +1,55 @@
+use std::fmt::Write;
+
+use oci_examples::report::Bytes;
+use oci_image::Descriptor;
+use oci_layout::{Entry, Node};
+use serde::Serialize;
+
+use super::Request;
+use crate::Result;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    name: Option<&'a str>,
+    depth: usize,
+    descriptor: &'a Descriptor,
+    missing: bool,
+}
+
+/// One line each for what an image, or every image, is made of.
+pub(super) fn draw(request: &Request) -> Result<()> {
+    let (layout, name) = request.layout()?;
+    let roots = match name {
+        Some(name) => vec![(Some(name.to_owned()), layout.resolve(name)?)],
+        None => layout
+            .list()?
+            .into_iter()
+            .map(|Entry { name, descriptor, .. }| (name, descriptor))
+            .collect(),
+    };
+    for (name, root) in roots {
+        for node in layout.walk(&root) {
+            let node = node?;
+            let name = name.as_deref().filter(|_| node.depth == 0);
+            show(request, name, &node)?;
+        }
+    }
+    Ok(())
+}
+
+fn show(request: &Request, name: Option<&str>, node: &Node) -> Result<()> {
+    let Node { descriptor, depth, missing, .. } = node;
+    let mut text = "  ".repeat(*depth);
+    if let Some(name) = name {
+        write!(text, "{name} ")?;
+    }
+    write!(text, "{} {} {}", descriptor.digest, Bytes(descriptor.size), descriptor.media_type)?;
+    if let Some(platform) = &descriptor.platform {
+        write!(text, " {}/{}", platform.os, platform.architecture)?;
+        platform.variant.iter().try_for_each(|variant| write!(text, "/{variant}"))?;
+    }
+    if *missing {
+        text.push_str(" (missing)");
+    }
+    request.print(&Line { name, depth: *depth, descriptor, missing: *missing }, text)
+}

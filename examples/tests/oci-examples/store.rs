@@ -1,0 +1,125 @@
+//! `oci-inspect` looks after layouts.
+
+use std::fs;
+use std::process::Command;
+
+use oci_image::blob::BlobSinkExt;
+use oci_image::build::Builder;
+use oci_image::{Descriptor, MediaType, Platform};
+use oci_layout::Layout;
+use serde_json::Value;
+
+/// A layout with an image `v1`, and a blob that nothing needs.
+fn layout() -> (tempfile::TempDir, Layout, Descriptor, Descriptor) {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::create(directory.path().join("images")).unwrap();
+    let image = Builder::new(&Platform::host()).cmd(["/bin/true"]).build().unwrap();
+    let image = layout.put_image(&image).unwrap().tag("v1").unwrap();
+    let lost = Descriptor::of(MediaType::LAYER_TAR, "lost");
+    layout.put(&lost, b"lost").unwrap();
+    let path = layout.path().to_owned();
+    drop(layout);
+    (directory, Layout::open(path).unwrap(), image, lost)
+}
+
+/// Runs a command on the layout. Gives its exit status, and what it printed.
+fn inspect(layout: &Layout, command: &str, name: &str, more: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_oci-inspect"))
+        .arg(command)
+        .arg(format!("oci:{}{name}", layout.path().display()))
+        .args(more)
+        .output()
+        .unwrap();
+    let mut text = String::from_utf8(output.stdout).unwrap();
+    text.push_str(&String::from_utf8(output.stderr).unwrap());
+    (output.status.code(), text)
+}
+
+fn lines_of_json(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn lists_names() {
+    let (_directory, layout, image, _) = layout();
+    let (status, text) = inspect(&layout, "ls", "", &[]);
+    assert_eq!(status, Some(0));
+    assert_eq!(text.lines().count(), 1);
+    assert!(text.starts_with(&format!("v1\t{}\t", image.digest)), "{text}");
+    let [line] = &lines_of_json(&inspect(&layout, "ls", "", &["--json"]).1)[..] else { panic!() };
+    assert_eq!(line["name"], "v1");
+    assert_eq!(line["descriptor"]["digest"], image.digest.as_str());
+}
+
+#[test]
+fn gives_names_and_takes_them_away() {
+    let (_directory, layout, image, _) = layout();
+    assert_eq!(inspect(&layout, "tag", ":v1", &["v2"]).0, Some(0));
+    assert_eq!(layout.resolve("v2").unwrap().digest, image.digest);
+    assert_eq!(inspect(&layout, "untag", ":v1", &[]).0, Some(0));
+    assert_eq!(layout.list().unwrap().len(), 1);
+    for (command, name, more) in [
+        ("untag", ":v1", &[][..]),
+        ("tag", ":v1", &["v3"]),
+        ("tag", ":v2", &[]),
+        ("tag", ":v2", &["-"]),
+        ("untag", "", &[]),
+        ("ls", "", &["--repair"]),
+        ("fsck", ":v2", &["more"]),
+    ] {
+        let (status, text) = inspect(&layout, command, name, more);
+        assert_eq!(status, Some(1), "{command} {name}: {text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+    assert_eq!(layout.list().unwrap().len(), 1);
+}
+
+#[test]
+fn draws_what_images_are_made_of() {
+    let (_directory, layout, image, _) = layout();
+    let (status, text) = inspect(&layout, "tree", ":v1", &[]);
+    assert_eq!(status, Some(0));
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].starts_with(&format!("v1 {}", image.digest)), "{text}");
+    assert!(lines[1].starts_with("  sha256:"), "{text}");
+    let lines = lines_of_json(&inspect(&layout, "tree", "", &["--json"]).1);
+    let depths: Vec<_> = lines.iter().map(|line| line["depth"].as_u64().unwrap()).collect();
+    assert_eq!(depths, [0, 1]);
+}
+
+#[test]
+fn collects_garbage_and_says_first_what_it_would() {
+    let (_directory, layout, _, lost) = layout();
+    for command in [&["--dry-run", "--json"][..], &["--json"]] {
+        let (status, text) = inspect(&layout, "gc", "", command);
+        assert_eq!(status, Some(0));
+        assert_eq!(lines_of_json(&text)[0]["blobs"][0], lost.digest.as_str());
+    }
+    let (_, text) = inspect(&layout, "gc", "", &[]);
+    assert_eq!(text, "0 files, 0 B removed\n");
+    assert_eq!(inspect(&layout, "fsck", "", &[]), (Some(0), String::new()));
+}
+
+#[test]
+fn finds_faults_and_repairs_them() {
+    let (_directory, layout, image, lost) = layout();
+    let (status, text) = inspect(&layout, "fsck", "", &["--json"]);
+    assert_eq!(status, Some(1));
+    let [line] = &lines_of_json(&text)[..] else { panic!("{text}") };
+    assert_eq!((&line["kind"], &line["level"]), (&"unreachable".into(), &"warning".into()));
+    assert_eq!(line["digest"], lost.digest.as_str());
+
+    inspect(&layout, "gc", "", &[]);
+    let blob = layout.path().join("blobs/sha256").join(image.digest.encoded());
+    let wrong = fs::read_to_string(&blob).unwrap().replace("schemaVersion", "schemaversion");
+    fs::write(&blob, wrong).unwrap();
+    let (status, text) = inspect(&layout, "fsck", "", &[]);
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.starts_with("content: `blobs/sha256/"), "{text}");
+    let (status, text) = inspect(&layout, "fsck", "", &["--repair"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.ends_with(" (removed)\n"), "{text}");
+    let (status, text) = inspect(&layout, "fsck", "", &[]);
+    assert_eq!(status, Some(1));
+    assert!(text.starts_with("missing: `blobs/sha256/"), "{text}");
+}
