@@ -1,0 +1,52 @@
+//! What was measured.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What one run took, in seconds.
+#[derive(Clone, Copy)]
+pub(crate) struct Sample {
+    /// By the clock.
+    pub(crate) wall: f64,
+    /// Of the processors.
+    pub(crate) cpu: f64,
+}
+
+/// Samples by what was done and by whom.
+#[derive(Default)]
+pub(crate) struct Table(BTreeMap<&'static str, BTreeMap<&'static str, Vec<Sample>>>);
+
+impl Table {
+    pub(crate) fn note(&mut self, what: &'static str, who: &'static str, sample: Sample) {
+        self.0.entry(what).or_default().entry(who).or_default().push(sample);
+    }
+}
+
+/// Medians with the least, and the ratios of the medians to skopeo's.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "| | | wall s (min) | of skopeo's | cpu s | of skopeo's |")?;
+        writeln!(f, "|---|---|---|---|---|---|")?;
+        for (what, sides) in &self.0 {
+            let skopeo = sides.get("skopeo").map(Vec::as_slice).unwrap_or_default();
+            for (who, samples) in sides {
+                let (wall, least) = median_and_least(samples, |sample| sample.wall);
+                let (cpu, _) = median_and_least(samples, |sample| sample.cpu);
+                let slower = wall / median_and_least(skopeo, |sample| sample.wall).0;
+                let busier = cpu / median_and_least(skopeo, |sample| sample.cpu).0;
+                writeln!(
+                    f,
+                    "| {what} | {who} | {wall:.2} ({least:.2}) | {slower:.2} | {cpu:.2} | {busier:.2} |"
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn median_and_least(samples: &[Sample], value: impl Fn(&Sample) -> f64) -> (f64, f64) {
+    let mut values: Vec<f64> = samples.iter().map(value).collect();
+    values.sort_by(f64::total_cmp);
+    let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+    (at(values.len() / 2), at(0))
+}
