@@ -10,7 +10,7 @@ use oci_image::build::{Builder, Image, Layer};
 use oci_image::{Descriptor, Digest, MediaType, Platform};
 use oci_layout::{ErrorKind, Layout, LayoutOptions};
 
-use crate::fixture::{names, read_whole};
+use crate::fixture::{names, sound};
 
 /// The image of a number, and the content of its layer.
 fn image(number: usize) -> (Image, String) {
@@ -59,9 +59,7 @@ pub(crate) fn committed(path: &Path) -> usize {
     let expected: BTreeMap<String, Digest> =
         (0..names.len()).map(|number| (format!("v{number}"), meant(number))).collect();
     assert_eq!(names, expected);
-    for entry in layout.list().unwrap() {
-        read_whole(&layout, &entry.descriptor);
-    }
+    sound(&layout);
     names.len()
 }
 
@@ -73,6 +71,7 @@ pub(crate) fn go_on(path: &Path) {
     drop(layout);
     let layout = Layout::open(path).unwrap();
     layout.collect_garbage().unwrap();
+    assert_eq!(layout.fsck().unwrap(), []);
     assert_eq!(committed(path), next + 1);
     assert_eq!(fs::read_dir(path.join("blobs/sha256")).unwrap().count(), (next + 1) * 3);
     let left = fs::read_dir(path.join(".in-flight")).unwrap().map(|it| it.unwrap().file_name());

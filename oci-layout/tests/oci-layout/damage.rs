@@ -88,7 +88,7 @@ fn every_reader_refuses_a_blob_with_one_wrong_byte() {
 }
 
 #[test]
-fn one_wrong_byte_is_never_passed_on() {
+fn one_wrong_byte_is_found_and_never_passed_on() {
     let (_directory, layout) = store();
     let all = blobs(&layout);
     let image = layout.image("v1").unwrap();
@@ -97,6 +97,9 @@ fn one_wrong_byte_is_never_passed_on() {
         let refused = copy(&layout, &all, &memory).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::InvalidData, "{what}");
         assert!(!memory.digests().contains(&blob.digest), "{what}");
+
+        let faults = layout.fsck().unwrap();
+        assert!(faults.iter().any(|it| it.digest.as_ref() == Some(&blob.digest)), "{what}");
 
         let writer = ArchiveWriter::new(Vec::new()).unwrap();
         let refused = writer.append(&layout, &all[..1]).unwrap_err();
@@ -109,6 +112,7 @@ fn one_wrong_byte_is_never_passed_on() {
         }
     });
     copy(&layout, &all, &Memory::new()).unwrap();
+    assert_eq!(layout.fsck().unwrap(), []);
 }
 
 #[test]

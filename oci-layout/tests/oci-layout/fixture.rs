@@ -5,9 +5,9 @@ use std::io;
 
 use oci_image::blob::{BlobSinkExt, BlobSource};
 use oci_image::{
-    Config, Descriptor, Digest, Document, Index, Manifest, MediaType, Platform, RootFs,
+    Config, Descriptor, Digest, Document, Index, Level, Manifest, MediaType, Platform, RootFs,
 };
-use oci_layout::Layout;
+use oci_layout::{Fault, Layout};
 use tempfile::TempDir;
 
 /// A directory to test in, in memory where there is such a place: syncing it costs nothing there.
@@ -88,4 +88,11 @@ pub(crate) fn read_whole(layout: &Layout, image: &Descriptor) {
         let mut reader = layout.open(&blob).unwrap().expect("a blob of a named image is there");
         io::copy(&mut reader, &mut io::sink()).unwrap();
     }
+}
+
+/// Checks that nothing of the layout is broken, whatever it may hold besides.
+pub(crate) fn sound(layout: &Layout) {
+    let faults = layout.fsck().unwrap();
+    let broken = |fault: &Fault| fault.kind.level() == Level::Error;
+    assert!(!faults.iter().any(broken), "{faults:?}");
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource, BlobSourceExt};
 use oci_image::build::{Builder, Image, Layer};
-use oci_image::{Descriptor, Digest, MediaType, Platform};
-use oci_layout::{ErrorKind, Layout};
+use oci_image::{Descriptor, Digest, Level, MediaType, Platform};
+use oci_layout::{ErrorKind, Fault, FaultKind, Layout};
 use proptest::prelude::*;
 
 use crate::fixture::directory;
@@ -106,16 +106,27 @@ impl Model {
         self.entries.len() < before
     }
 
-    /// Removes garbage; says which.
-    fn collect(&mut self) -> BTreeSet<Digest> {
-        let mut todo: Vec<_> = self.entries.iter().map(|entry| entry.1.clone()).collect();
-        todo.extend(self.pins.iter().flatten().cloned());
+    /// Whether the index reaches what is not there.
+    fn lacks_something(&self) -> bool {
+        let roots = self.entries.iter().map(|entry| entry.1.clone());
+        self.reached(roots.collect()).iter().any(|it| !self.blobs.contains_key(it))
+    }
+
+    /// What these digests are and mention.
+    fn reached(&self, mut todo: Vec<Digest>) -> BTreeSet<Digest> {
         let mut needed = BTreeSet::new();
         while let Some(digest) = todo.pop() {
             if needed.insert(digest.clone()) && self.blobs.contains_key(&digest) {
                 todo.extend(self.mentions.get(&digest).into_iter().flatten().cloned());
             }
         }
+        needed
+    }
+
+    /// Removes garbage; says which.
+    fn collect(&mut self) -> BTreeSet<Digest> {
+        let roots = self.entries.iter().map(|entry| entry.1.clone());
+        let needed = self.reached(roots.chain(self.pins.iter().flatten().cloned()).collect());
         let garbage: BTreeSet<_> =
             self.blobs.keys().filter(|it| !needed.contains(*it)).cloned().collect();
         self.blobs.retain(|digest, _| needed.contains(digest));
@@ -241,6 +252,10 @@ fn check<T: std::fmt::Debug>(outcome: Result<T, oci_layout::Error>, was_there: b
 /// Every handle sees what the model says.
 fn compare(system: &System, model: &Model) {
     for layout in &system.handles {
+        let faults = layout.fsck().unwrap();
+        let missing = |it: &Fault| it.kind == FaultKind::Missing;
+        assert!(faults.iter().all(|it| missing(it) || it.kind.level() == Level::Warning));
+        assert_eq!(faults.iter().any(missing), model.lacks_something(), "{faults:?}");
         let entries = layout.list().unwrap().into_iter();
         let entries: Vec<_> = entries.map(|it| (it.name, it.descriptor.digest)).collect();
         let expected = model.entries.iter().map(|(name, it)| (name.map(Into::into), it.clone()));
