@@ -17,14 +17,14 @@ use crate::plan::HookKind;
 use crate::record::{Entry, Phase, Record, start_socket};
 use crate::spec::{Spec, State, Status};
 use crate::wire::{self, Report};
-use crate::{Error, ErrorKind, hooks, sys};
+use crate::{Error, ErrorKind, Launcher, Runtime, hooks, sys};
 
 /// A container: a handle that threads share, and that can be found again by its id.
 ///
 /// Dropping the handle leaves the container as it is.
 #[derive(Debug)]
 pub struct Container {
-    runtime: PathBuf,
+    runtime: Runtime,
     id: String,
     handle: OwnedFd,
     warnings: Mutex<Vec<String>>,
@@ -32,7 +32,7 @@ pub struct Container {
 
 impl Container {
     pub(crate) fn new(
-        runtime: PathBuf,
+        runtime: Runtime,
         id: &str,
         pidfd: Option<OwnedFd>,
         warnings: &[String],
@@ -51,12 +51,16 @@ impl Container {
         &self.id
     }
 
+    pub(crate) fn launcher(&self) -> &Launcher {
+        &self.runtime.launcher
+    }
+
     pub(crate) fn dir(&self) -> PathBuf {
-        self.runtime.join(&self.id)
+        self.runtime.dir.join(&self.id)
     }
 
     pub(crate) fn entry(&self) -> Result<Entry, Error> {
-        Entry::open(&self.runtime, &self.id)
+        Entry::open(&self.runtime.dir, &self.id)
     }
 
     pub(crate) fn record(&self) -> Result<Record, Error> {
@@ -300,7 +304,12 @@ impl Container {
         Ok(())
     }
 
-    fn demand(&self, record: &Record, doing: &str, permitted: &[Status]) -> Result<(), Error> {
+    pub(crate) fn demand(
+        &self,
+        record: &Record,
+        doing: &str,
+        permitted: &[Status],
+    ) -> Result<(), Error> {
         let status = record.status();
         if permitted.contains(&status) {
             return Ok(());

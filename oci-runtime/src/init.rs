@@ -1,5 +1,6 @@
 //! The init: a fresh, single-threaded process that carries a plan out and decides nothing.
 
+mod attendant;
 mod carry;
 mod devices;
 mod fault;

@@ -97,6 +97,8 @@ fn seal(program: &mut File) -> io::Result<OwnedFd> {
 pub(crate) struct Born {
     pub(crate) pid: i32,
     pub(crate) pidfd: OwnedFd,
+    /// The process between that waits for the end of this one, if there is one.
+    pub(crate) attendant: Option<Child>,
 }
 
 /// What an init is told.
@@ -114,23 +116,32 @@ pub(crate) trait Errands {
     fn born(&mut self, born: &Born) -> Result<(), Error>;
 }
 
-/// Has an init carry steps out up to the point where its process waits. If anything fails, no process is left.
+/// Has an init carry steps out up to the point where its process waits, or to the end if it is to wait nowhere. If anything fails, no process is left.
 pub(crate) fn launch(
     launcher: &Launcher,
     launch: Launch<'_>,
     errands: &mut dyn Errands,
 ) -> Result<Born, Error> {
+    let attended = launch.steps.contains(&Step::Attend);
     let (mut child, socket) = launcher.spawn()?;
     let mut born = None;
     let result = converse(&socket, &mut child, launch, errands, &mut born);
     drop(socket);
     match (result, born) {
-        (Ok(()), Some(born)) => {
-            let _ = child.wait();
+        (Ok(()), Some(mut born)) => {
+            if attended {
+                born.attendant = Some(child);
+            } else {
+                let _ = child.wait();
+            }
             Ok(born)
         }
         (result, born) => {
-            let _ = child.kill();
+            // An attendant buries the process, and ends with it.
+            born.iter().for_each(kill);
+            if !attended || born.is_none() {
+                let _ = child.kill();
+            }
             let _ = child.wait();
             born.iter().for_each(end);
             Err(result
@@ -142,8 +153,12 @@ pub(crate) fn launch(
 
 /// Kills a process and waits until it is gone.
 pub(crate) fn end(born: &Born) {
-    let _ = pidfd_send_signal(&born.pidfd, Signal::KILL);
+    kill(born);
     let _ = waitid(WaitId::PidFd(born.pidfd.as_fd()), WaitIdOptions::EXITED);
+}
+
+fn kill(born: &Born) {
+    let _ = pidfd_send_signal(&born.pidfd, Signal::KILL);
 }
 
 fn converse(
@@ -161,10 +176,15 @@ fn converse(
     wire::send(socket, &order, &handles).map_err(Error::system(failed()))?;
     drop(handles);
     drop(launch.descriptors);
+    let waits = launch.steps.contains(&Step::AwaitStart);
     let mut pid = i32::try_from(child.id()).unwrap_or_default();
     loop {
         let message = wire::receive(socket).map_err(Error::system(failed()))?;
         let Some((report, mut descriptors)) = message else {
+            if !waits && born.is_some() {
+                // Its exec closed the socket.
+                return Ok(());
+            }
             return Err(Error::new(ErrorKind::System, "the init ended without a word"));
         };
         match report {
@@ -175,7 +195,7 @@ fn converse(
                     .pop()
                     .ok_or_else(|| Error::new(ErrorKind::System, "the init sent no pidfd"))?;
                 pid = new;
-                errands.born(born.insert(Born { pid, pidfd }))?;
+                errands.born(born.insert(Born { pid, pidfd, attendant: None }))?;
             }
             Report::Do { step } => {
                 let Some(step) = launch.steps.get(step) else {

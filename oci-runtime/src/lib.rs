@@ -23,6 +23,8 @@ mod init;
 #[cfg(target_os = "linux")]
 mod launch;
 #[cfg(target_os = "linux")]
+mod process;
+#[cfg(target_os = "linux")]
 mod record;
 #[cfg(target_os = "linux")]
 mod runtime;
@@ -46,6 +48,7 @@ pub use {
     container::Container,
     init::init,
     launch::Launcher,
+    process::Process,
     runtime::{MAX_ID, Runtime},
     stdio::Stdio,
 };

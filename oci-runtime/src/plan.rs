@@ -4,6 +4,8 @@ mod cgroup;
 mod check;
 mod devices;
 mod display;
+#[cfg(target_os = "linux")]
+mod exec;
 mod features;
 mod filesystem;
 mod hooks;

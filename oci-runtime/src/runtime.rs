@@ -21,8 +21,8 @@ pub const MAX_ID: usize = 255;
 /// Any process that opens the same directory finds the same containers.
 #[derive(Clone, Debug)]
 pub struct Runtime {
-    dir: PathBuf,
-    launcher: Launcher,
+    pub(crate) dir: PathBuf,
+    pub(crate) launcher: Launcher,
 }
 
 impl Runtime {
@@ -68,18 +68,10 @@ impl Runtime {
         let bundle = Bundle::new(bundle_dir, bundle.spec().clone());
         let plan = Plan::new(bundle.spec(), &bundle, &host)
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
-        let terminal =
-            plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Terminal { .. }));
-        if terminal != stdio.is_terminal() {
-            let asked = if terminal { "asks for" } else { "does not ask for" };
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("{}: the specification {asked} a terminal", doing()),
-            ));
-        }
+        stdio.demand(&plan, &doing())?;
         let mut entry = Entry::create(&self.dir, record(id, &bundle, &plan))?;
         match self.make(&mut entry, &bundle, &plan, stdio) {
-            Ok(pidfd) => Container::new(self.dir.clone(), id, Some(pidfd), plan.warnings()),
+            Ok(pidfd) => Container::new(self.clone(), id, Some(pidfd), plan.warnings()),
             Err(error) => {
                 undo(&entry, &bundle);
                 Err(error)
@@ -132,7 +124,7 @@ impl Runtime {
                 return Err(Error::system(format!("read the state of container `{id}`"))(error));
             }
         };
-        Container::new(self.dir.clone(), id, pidfd, &[])
+        Container::new(self.clone(), id, pidfd, &[])
     }
 
     /// All containers, by their ids.

@@ -5,7 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+use crate::plan::Step;
 use crate::wire::Role;
+use crate::{Error, ErrorKind, Plan};
 
 /// Standard input, output and error of the process of a container.
 #[derive(Debug)]
@@ -47,8 +49,19 @@ impl Stdio {
     }
 
     /// Whether the process gets a terminal.
-    pub(crate) fn is_terminal(&self) -> bool {
+    fn is_terminal(&self) -> bool {
         matches!(self.0, Choice::Terminal(_))
+    }
+
+    /// A plan with a terminal goes with a terminal, and any other with none.
+    pub(crate) fn demand(&self, plan: &Plan, doing: &str) -> Result<(), Error> {
+        let terminal = plan.steps.iter().any(|step| matches!(step, Step::Terminal { .. }));
+        if terminal == self.is_terminal() {
+            return Ok(());
+        }
+        let asked = if terminal { "asks for" } else { "does not ask for" };
+        let reason = format!("{doing}: the specification {asked} a terminal");
+        Err(Error::new(ErrorKind::Refused, reason))
     }
 
     /// The descriptors for the init, and what each is for.

@@ -132,6 +132,7 @@ impl Carrier {
             Step::BecomeRoot => identity::become_root()?,
             Step::TimeNamespace(offsets) => namespaces::new_time(offsets)?,
             Step::Clone(kinds) => self.clone_into(kinds)?,
+            Step::Attend => self.attend()?,
             Step::CgroupNamespace => namespaces::new_cgroup()?,
             Step::Session => drop(rustix::process::setsid()?),
             Step::Hostname(name) => rustix::system::sethostname(name.as_bytes())?,
@@ -197,17 +198,32 @@ impl Carrier {
         match namespaces::clone(kinds)? {
             sys::clone::Cloned::Child => self.answer(),
             sys::clone::Cloned::Parent { pid } => {
-                let pidfd = rustix::process::Pid::from_raw(pid)
-                    .ok_or(rustix::io::Errno::SRCH)
-                    .and_then(|pid| {
-                        rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
-                    });
-                let sent = pidfd.map_err(std::io::Error::from).and_then(|pidfd| {
-                    wire::send(&self.socket, &Report::Born { pid }, &[pidfd.as_fd()])
-                });
-                sys::clone::leave(i32::from(sent.is_err()));
+                sys::clone::leave(i32::from(self.report(pid).is_err()));
             }
         }
+    }
+
+    /// The child goes on as the process; this process reports it, buries it, and ends as it did.
+    ///
+    /// A process of a process namespace that nobody buries keeps the namespace's first process from ending. So this is
+    /// done here at once, and not left to whoever asked for the process.
+    fn attend(&mut self) -> Result<(), Ended> {
+        match sys::clone::clone(0)? {
+            sys::clone::Cloned::Child => self.answer(),
+            sys::clone::Cloned::Parent { pid } => match self.report(pid) {
+                Ok(()) => super::attendant::attend(pid),
+                // The other reads that nobody answers, and ends.
+                Err(_) => sys::clone::leave(1),
+            },
+        }
+    }
+
+    /// Tells that a process exists.
+    fn report(&self, pid: i32) -> std::io::Result<()> {
+        use rustix::process::{Pid, PidfdFlags, pidfd_open};
+        let pid_of = Pid::from_raw(pid).ok_or(rustix::io::Errno::SRCH)?;
+        let pidfd = pidfd_open(pid_of, PidfdFlags::empty())?;
+        wire::send(&self.socket, &Report::Born { pid }, &[pidfd.as_fd()])
     }
 
     /// Runs hooks of the container's namespaces.

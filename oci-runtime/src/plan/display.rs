@@ -73,6 +73,7 @@ impl Display for Step {
                     )
                 })
             }
+            Self::Attend => f.write_str("make the process and wait for its end"),
             Self::Clone(kinds) if kinds.is_empty() => f.write_str("make the process"),
             Self::Clone(kinds) => write!(f, "make the process in new {}", spaces(kinds)),
             Self::EnterCgroup => f.write_str("enter the control group"),

@@ -44,6 +44,8 @@ pub(crate) enum Step {
     TimeNamespace(Vec<TimeOffset>),
     /// Make the process of the container in new namespaces.
     Clone(Vec<Namespace>),
+    /// Make the process in the namespaces that were joined, and stay until it has ended.
+    Attend,
     /// Put the process into its control group.
     EnterCgroup,
     /// Make a control group namespace, with the process's own group as its root.

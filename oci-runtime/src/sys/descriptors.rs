@@ -7,7 +7,8 @@ use super::checked;
 
 /// Closes every descriptor from `first` on.
 pub(crate) fn close_from(first: RawFd) -> io::Result<()> {
-    // SAFETY: the init owns no descriptor yet when it calls this; nothing can be closed under an owner.
+    // SAFETY: the init owns no descriptor yet when it calls this, or ends without using or dropping one again: nothing
+    // is closed under an owner that would notice.
     checked(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) }).map(drop)
 }
 

@@ -4,6 +4,7 @@ mod attack;
 mod caller;
 mod cgroup;
 mod devices;
+mod exec;
 mod fixture;
 mod hooks;
 mod life;

@@ -325,14 +325,28 @@ fn bind_mounts_get_their_attributes_and_mapped_ids() {
     assert!(text.contains(" ro,nosuid,noatime,idmapped "), "{text}");
 }
 
+/// The terminal that arrives on a socket.
+pub(crate) fn master(socket: &std::os::unix::net::UnixStream) -> std::os::fd::OwnedFd {
+    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut name = [0; 16];
+    let mut buffers = [std::io::IoSliceMut::new(&mut name)];
+    recvmsg(socket, &mut buffers, &mut control, RecvFlags::empty()).unwrap();
+    let received = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut handles) => handles.next(),
+        _ => None,
+    });
+    received.unwrap()
+}
+
 // covers: RT-PROC-02
 #[test]
 #[ignore = "needs user namespaces and busybox"]
 fn a_terminal_is_handed_over() {
     use oci_runtime::Stdio;
     use oci_runtime::spec::ConsoleSize;
-    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-    use std::io::{IoSliceMut, Read};
+    use std::io::Read;
     let mut fixture =
         Fixture::new().shell("busybox stty size; busybox tty; [ -c /dev/console ] && echo console");
     let process = fixture.spec.process.as_mut().unwrap();
@@ -340,19 +354,12 @@ fn a_terminal_is_handed_over() {
     process.console_size = Some(ConsoleSize::new(30, 100));
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     let container = fixture.create(Stdio::terminal(theirs)).map_err(|error| chain(&error)).unwrap();
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut name = [0; 16];
-    recvmsg(&ours, &mut [IoSliceMut::new(&mut name)], &mut control, RecvFlags::empty()).unwrap();
-    let master = control.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut handles) => handles.next(),
-        _ => None,
-    });
+    let master = master(&ours);
     container.start().map_err(|error| chain(&error)).unwrap();
     container.wait().unwrap();
     let mut text = Vec::new();
     // The end of a terminal is an error.
-    let _ = std::fs::File::from(master.unwrap()).read_to_end(&mut text);
+    let _ = std::fs::File::from(master).read_to_end(&mut text);
     container.delete().unwrap();
     assert_eq!(String::from_utf8_lossy(&text), "30 100\r\n/dev/pts/0\r\nconsole\r\n");
 }

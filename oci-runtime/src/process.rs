@@ -1,0 +1,130 @@
+//! Processes that are added to a container.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::ExitStatus;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::cgroup::Cgroup;
+use crate::launch::{Born, Errands, Launch, launch};
+use crate::plan::Step;
+use crate::spec::{self, Status};
+use crate::wire::Role;
+use crate::{Bundle, Container, Error, ErrorKind, Host, Plan, Stdio};
+
+/// A process that was added to a running container.
+///
+/// Dropping the handle leaves it as it is; when the container ends, it ends too.
+#[derive(Debug)]
+pub struct Process {
+    pid: i32,
+    /// To send signals to.
+    process: OwnedFd,
+    /// Its parent, a child of this process that ends when it ends and in the same way.
+    attendant: OwnedFd,
+    container: String,
+}
+
+impl Container {
+    /// Runs one more program in the container: in its namespaces, its control group and its system call filter, and
+    /// with the rights, limits and user that `process` has. Returns when the program runs.
+    ///
+    /// # Errors
+    /// If the container is neither created nor running, if the process cannot be had here, or if a step fails. Then
+    /// nothing is left in the container.
+    pub fn exec(&self, process: spec::Process, stdio: Stdio) -> Result<Process, Error> {
+        let doing = || format!("run a process in container `{}`", self.id());
+        let record = self.record()?;
+        self.demand(&record, &doing(), &[Status::Created, Status::Running])?;
+        let target = record
+            .pidfd()
+            .ok_or_else(|| Error::new(ErrorKind::State, format!("{}: it has ended", doing())))?;
+        let host =
+            Host::probe().map_err(Error::system(format!("{}: look at the host", doing())))?;
+        let bundle = Bundle::new(record.bundle.clone(), self.spec()?);
+        let plan = Plan::exec(bundle.spec(), process, &bundle, &host)
+            .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
+        stdio.demand(&plan, &doing())?;
+        let mut descriptors =
+            stdio.into_descriptors().map_err(Error::system("open standard input and output"))?;
+        descriptors.push((Role::Target, target));
+        let launched = Launch { steps: &plan.steps, descriptors, state: serde_json::Value::Null };
+        let born = launch(self.launcher(), launched, &mut Joining(&record.cgroup))?;
+        let attendant = born.attendant.map(|child| pidfd(&child)).transpose();
+        let attendant = attendant.map_err(Error::system(doing()))?.ok_or_else(|| {
+            Error::new(ErrorKind::System, format!("{}: nobody attends it", doing()))
+        })?;
+        Ok(Process { pid: born.pid, process: born.pidfd, attendant, container: self.id().into() })
+    }
+}
+
+impl Process {
+    /// Its number, as this process sees it.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Waits until it has ended, and returns how.
+    ///
+    /// # Errors
+    /// If it was waited for before.
+    pub fn wait(&self) -> Result<ExitStatus, Error> {
+        let doing = || format!("wait for process {} of container `{}`", self.pid, self.container);
+        crate::container::wait(self.as_fd()).map_err(Error::system(doing()))?.ok_or_else(|| {
+            Error::new(ErrorKind::State, format!("{}: nobody knows how it ended", doing()))
+        })
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// If it has ended, or there is no such signal.
+    pub fn kill(&self, signal: i32) -> Result<(), Error> {
+        let doing = || {
+            format!(
+                "send signal {signal} to process {} of container `{}`",
+                self.pid, self.container
+            )
+        };
+        let signal = Signal::from_named_raw(signal).ok_or_else(|| {
+            Error::new(ErrorKind::State, format!("{}: there is no such signal", doing()))
+        })?;
+        pidfd_send_signal(&self.process, signal).map_err(Error::system(doing()))
+    }
+}
+
+/// Readable when the process has ended.
+impl AsFd for Process {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.attendant.as_fd()
+    }
+}
+
+/// A handle of a child that was not waited for, so that its number is its own.
+fn pidfd(child: &std::process::Child) -> std::io::Result<OwnedFd> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    Ok(pidfd_open(pid.ok_or(Errno::SRCH)?, PidfdFlags::empty())?)
+}
+
+/// What the launching process does for a process that joins a container.
+struct Joining<'a>(&'a Cgroup);
+
+impl Errands for Joining<'_> {
+    fn run(&mut self, step: &Step, pid: i32) -> Result<(), Error> {
+        match step {
+            Step::EnterCgroup => self
+                .0
+                .enter(pid)
+                .map_err(|error| Error::because(ErrorKind::Step, step.to_string(), error)),
+            _ => {
+                let reason = format!("{step}: not a step of the launching process");
+                Err(Error::new(ErrorKind::Step, reason))
+            }
+        }
+    }
+
+    fn born(&mut self, _: &Born) -> Result<(), Error> {
+        Ok(())
+    }
+}
