@@ -207,12 +207,14 @@ fn apply(
         let media_type = blob.media_type.clone();
         return Err(Reason::NotALayer { digest: digest(), media_type }.into());
     }
+    let algorithm = diff_id.algorithm();
+    let algorithm = algorithm.ok_or_else(|| Reason::Unverifiable { diff_id: diff_id.clone() })?;
     let reader = source
         .open(blob)
         .map_err(|source| Reason::Open { digest: digest(), source })?
         .ok_or_else(|| Reason::NoBlob { digest: digest() })?;
     let reader = Watched { reader, progress: options.progress.clone() };
-    let decoder = Decoder::new(reader, &blob.media_type, &options.limits)?;
+    let decoder = Decoder::new(reader, &blob.media_type, &options.limits)?.diff_id_by(algorithm);
     let actual = drain(decoder, applier, options)?;
     match actual == *diff_id {
         true => Ok(()),

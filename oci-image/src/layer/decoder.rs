@@ -2,6 +2,7 @@ use std::fmt;
 use std::io::{self, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
+use oci_digest::Algorithm;
 
 use super::{Codec, LimitExceeded, Limits, ReadError};
 use crate::MediaType;
@@ -19,6 +20,7 @@ pub struct Decoder<R> {
     stream: Stream<R>,
     codec: Codec,
     meter: Meter,
+    diff_id: Algorithm,
 }
 
 impl<R: Read> Decoder<R> {
@@ -49,6 +51,16 @@ impl<R: Read> Decoder<R> {
         Self::open(source, found, limits)
     }
 
+    /// Has the diff ID computed by another algorithm than SHA-256, as an image may ask for.
+    pub fn diff_id_by(self, algorithm: Algorithm) -> Self {
+        Self { diff_id: algorithm, ..self }
+    }
+
+    /// The algorithm of the diff ID.
+    pub(super) fn diff_id_algorithm(&self) -> Algorithm {
+        self.diff_id
+    }
+
     /// The compression.
     pub fn codec(&self) -> Codec {
         self.codec
@@ -69,7 +81,8 @@ impl<R: Read> Decoder<R> {
             #[cfg(not(feature = "zstd"))]
             Codec::Zstd => return Err(ReadError::Unsupported(codec)),
         };
-        Ok(Self { stream, codec, meter: Meter { limits: limits.clone(), written: 0 } })
+        let meter = Meter { limits: limits.clone(), written: 0 };
+        Ok(Self { stream, codec, meter, diff_id: Algorithm::Sha256 })
     }
 
     /// Reads until `buffer` is full or the stream ends, and returns how much it read.

@@ -119,11 +119,15 @@ impl<'a, S: BlobSource + ?Sized> Files<'a, S> {
             let media_type = blob.media_type.clone();
             return Err(failed(FilesError::NotALayer { media_type }));
         }
+        let algorithm = diff_id.algorithm();
+        let algorithm = algorithm
+            .ok_or_else(|| failed(FilesError::Unverifiable { diff_id: diff_id.clone() }))?;
         let reader =
             self.source.open(blob).map_err(|source| failed(FilesError::Open { source }))?;
         let reader = reader.ok_or_else(|| failed(FilesError::NoBlob))?;
         let decoder = Decoder::new(reader, &blob.media_type, &self.limits)
-            .map_err(|error| failed(error.into()))?;
+            .map_err(|error| failed(error.into()))?
+            .diff_id_by(algorithm);
         let actual = std::thread::scope(|scope| {
             let mut reader = Reader::spawn(scope, decoder, self.limits.clone());
             while let Some(change) = reader.next_change()? {

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use oci_digest::{Algorithm, Digest, Hasher};
+use oci_digest::{Digest, Hasher};
 
 use super::pipeline::Pipeline;
 use super::{Decoder, ReadError};
@@ -46,7 +46,8 @@ pub(super) enum Feed<R> {
 
 impl<R: Read> Input<R> {
     pub(super) fn here(decoder: Decoder<R>) -> Self {
-        Self::new(Feed::Here(Box::new((decoder, Hasher::new(Algorithm::Sha256)))))
+        let hasher = Hasher::new(decoder.diff_id_algorithm());
+        Self::new(Feed::Here(Box::new((decoder, hasher))))
     }
 
     pub(super) fn elsewhere(pipeline: Pipeline) -> Self {

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
-use oci_digest::{Algorithm, Digest, Hasher};
+use oci_digest::{Digest, Hasher};
 
 use super::input::Piece;
 use super::{Decoder, ReadError};
@@ -34,8 +34,9 @@ impl Pipeline {
         let (to_reader, pieces) = sync_channel(DEPTH);
         // Room for all pieces there can be: handing one back never waits.
         let (used, free) = sync_channel(2 * DEPTH + 4);
+        let hasher = Hasher::new(decoder.diff_id_algorithm());
         scope.spawn(move || decode(decoder, &free, &to_hash));
-        scope.spawn(move || hash(&decoded, &to_reader));
+        scope.spawn(move || hash(hasher, &decoded, &to_reader));
         Self { pieces, used }
     }
 
@@ -74,8 +75,7 @@ fn decode<R: Read>(mut decoder: Decoder<R>, free: &Receiver<Piece>, out: &SyncSe
     }
 }
 
-fn hash(decoded: &Receiver<Step<()>>, out: &SyncSender<Step<Digest>>) {
-    let mut hasher = Hasher::new(Algorithm::Sha256);
+fn hash(mut hasher: Hasher, decoded: &Receiver<Step<()>>, out: &SyncSender<Step<Digest>>) {
     for step in decoded {
         let step = match step {
             Step::Piece(piece) => {

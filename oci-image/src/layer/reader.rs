@@ -144,7 +144,8 @@ impl<R: Read> Reader<R> {
     }
 
     /// Reads all that is left, checks it like [`next_change`](Self::next_change), and gives the
-    /// layer's diff ID: the SHA-256 digest of the uncompressed stream to its very end.
+    /// layer's diff ID: the digest of the uncompressed stream to its very end, by SHA-256 unless
+    /// [`Decoder::diff_id_by`] says otherwise.
     ///
     /// # Errors
     /// As of [`next_change`](Self::next_change).

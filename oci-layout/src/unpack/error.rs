@@ -52,6 +52,8 @@ pub(crate) enum Reason {
     Open { digest: Digest, source: io::Error },
     #[error("the uncompressed layer has digest `{actual}`, not `{expected}`")]
     DiffId { expected: Digest, actual: Digest },
+    #[error("the diff ID `{diff_id}` cannot be verified, as its algorithm is not known")]
+    Unverifiable { diff_id: Digest },
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("cannot apply layer {number} of {count}, `{digest}`")]
@@ -82,7 +84,7 @@ impl UnpackError {
                 Kind::Image
             }
             Reason::Config { .. } | Reason::NoBlob { .. } | Reason::Open { .. } => Kind::Source,
-            Reason::DiffId { .. } => Kind::Digest,
+            Reason::DiffId { .. } | Reason::Unverifiable { .. } => Kind::Digest,
             Reason::Read(ReadError::Source { source, .. }) if is_mismatch(source) => Kind::Digest,
             Reason::Read(ReadError::Source { .. }) => Kind::Source,
             Reason::Read(_) => Kind::Layer,

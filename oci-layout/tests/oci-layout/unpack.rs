@@ -3,9 +3,11 @@
 use std::io;
 use std::path::Path;
 
-use oci_image::blob::{BlobSinkExt, Memory};
-use oci_image::layer::{Change, Compression, Limits, Reader};
-use oci_image::{Config, Descriptor, Digest, Document, Manifest, MediaType, Platform, RootFs};
+use oci_image::blob::{BlobSinkExt, BlobSourceExt, Memory};
+use oci_image::layer::{Change, Compression, Files, Limits, Reader};
+use oci_image::{
+    Algorithm, Config, Descriptor, Digest, Document, Manifest, MediaType, Platform, RootFs,
+};
 use oci_layout::pack::{Pack, PackOptions};
 use oci_layout::unpack::{IdRange, Owners, apply_stream, unpack};
 use oci_layout::{Root, UnpackError, UnpackErrorKind, UnpackOptions};
@@ -174,6 +176,30 @@ fn refuses_content_that_is_not_what_its_digests_say() {
     let (blobs, manifest) = image_of(&[layer], vec![]);
     let error = unpack(&blobs, &manifest, &root, &UnpackOptions::default()).unwrap_err();
     assert_eq!(error.kind(), UnpackErrorKind::Image);
+}
+
+// covers: IMG-DIG-03, IMG-DIG-09
+#[test]
+fn a_diff_id_is_verified_by_its_own_algorithm_or_refused() {
+    let layer = Tar::new().file("f", "1").end();
+    let directory = tempfile::tempdir().unwrap();
+    let unpack = |name: &str, diff_id: Digest| {
+        let (blobs, manifest) = image_of(std::slice::from_ref(&layer), vec![diff_id]);
+        let root = directory.path().join(name);
+        let rootfs = &blobs.document::<Config>(&manifest.config).unwrap().rootfs;
+        let files = Files::new(&blobs, &manifest.layers, rootfs, &Limits::default());
+        let unpacked = unpack(&blobs, &manifest, root, &UnpackOptions::default());
+        assert_eq!(files.is_ok(), unpacked.is_ok());
+        unpacked.map(drop).map_err(|error| error.kind())
+    };
+    for name in ["sha256", "sha384", "sha512", "blake3"] {
+        let Some(algorithm) = Algorithm::from_name(name) else { continue };
+        assert!(unpack(name, Digest::of(algorithm, &layer)).is_ok(), "{name}");
+        let wrong = unpack(&format!("{name}-wrong"), Digest::of(algorithm, b"other"));
+        assert_eq!(wrong, Err(UnpackErrorKind::Digest), "{name}");
+    }
+    let unknown: Digest = "unknown:0123456789abcdef".parse().unwrap();
+    assert_eq!(unpack("unknown", unknown), Err(UnpackErrorKind::Digest));
 }
 
 #[test]

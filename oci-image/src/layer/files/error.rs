@@ -44,6 +44,12 @@ pub enum FilesError {
     /// There is no such blob.
     #[error("there is no such blob")]
     NoBlob,
+    /// The diff ID is of an algorithm that is not known here, so nothing could be verified.
+    #[error("the diff ID `{diff_id}` cannot be verified")]
+    Unverifiable {
+        /// The diff ID.
+        diff_id: Digest,
+    },
     /// The content is not that of the diff ID.
     #[error("the uncompressed layer has digest `{actual}`, not `{expected}`")]
     DiffId {
