@@ -2,9 +2,9 @@ use std::sync::{Arc, Mutex};
 
 use oci_distribution_client::Step;
 use oci_image::blob::{BlobSourceExt, Memory};
-use oci_image::{AnyDocument, Platform};
+use oci_image::{AnyDocument, Document, Manifest, MediaType, Platform};
 
-use crate::fixture::{Fixture, chain, registry, repository};
+use crate::fixture::{Fixture, blob, chain, registry, repository};
 
 // covers: DIST-PULL-01, DIST-PULL-02, DIST-PULL-09, DIST-PUSH-01, DIST-MAN-03, DIST-MAN-04, DIST-GEN-08
 #[tokio::test]
@@ -65,6 +65,34 @@ async fn one_platform_of_an_index_is_pulled_alone() {
     let error = repository.resolve("v1").await.unwrap().platform(&other).await.unwrap_err();
     let text = chain(&error);
     assert!(text.contains("linux/riscv64") && text.contains("linux/amd64, linux/arm64"), "{text}");
+}
+
+// covers: IMG-LAYER-17, IMG-LAYER-18
+#[tokio::test]
+async fn a_layer_stays_here_by_its_type_and_not_by_its_urls() {
+    let (registry, blobs) = (registry().await, Arc::new(Memory::new()));
+    let repository = repository(&registry, "team/app");
+    let mut layers = [
+        blob(&blobs, MediaType::LAYER_TAR, b"free"),
+        blob(&blobs, MediaType::LAYER_NONDISTRIBUTABLE_TAR, b"kept"),
+    ];
+    for layer in &mut layers {
+        layer.urls.push("https://example.org/layer".into());
+    }
+    let mut manifest = Manifest::new(blob(&blobs, MediaType::IMAGE_CONFIG, b"{}"));
+    manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
+    manifest.layers = layers.to_vec();
+    let manifest = Document::new(manifest).unwrap();
+    blob(&blobs, MediaType::IMAGE_MANIFEST, manifest.bytes());
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&kept);
+    let push = repository.push(&blobs, manifest.descriptor()).progress(move |event| {
+        if let Step::Foreign = event.step {
+            listener.lock().unwrap().push(event.blob.digest.clone());
+        }
+    });
+    assert_eq!(push.await.unwrap().moved, 3);
+    assert_eq!(*kept.lock().unwrap(), [layers[1].digest.clone()]);
 }
 
 #[tokio::test]
