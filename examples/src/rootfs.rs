@@ -1,5 +1,6 @@
 //! A root filesystem made from what the host has.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io;
@@ -23,6 +24,7 @@ pub struct Command {
 /// # Errors
 /// If a file cannot be read or written.
 pub fn make(root: &Path, fallback: &Path) -> io::Result<Command> {
+    let command = command(fallback)?;
     for directory in ["bin", "dev", "etc", "proc", "root", "sys", "tmp"] {
         fs::create_dir(root.join(directory))?;
     }
@@ -30,9 +32,33 @@ pub fn make(root: &Path, fallback: &Path) -> io::Result<Command> {
     fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")?;
     fs::write(root.join("etc/group"), "root:x:0:\n")?;
     match static_busybox() {
-        Some(busybox) => install_busybox(root, &busybox),
-        None => install_program(root, fallback),
+        Some(busybox) => install_busybox(root, &busybox)?,
+        None => install_program(root, fallback)?,
     }
+    Ok(command)
+}
+
+/// The command of the root filesystem that [`make`] would make.
+///
+/// # Errors
+/// If the program cannot be read.
+pub fn command(fallback: &Path) -> io::Result<Command> {
+    if static_busybox().is_some() {
+        let script =
+            "echo pid $$; echo hostname $(hostname); echo uid $(id -u); cat /proc/self/mounts";
+        let args = ["/bin/sh", "-c", script].map(String::from).to_vec();
+        return Ok(Command { args, env: vec!["PATH=/bin".into()] });
+    }
+    let needed = needed_files(fallback)?;
+    let directories: BTreeSet<_> =
+        needed.iter().filter_map(|file| file.parent()).map(Path::to_string_lossy).collect();
+    let directories: Vec<_> = directories.iter().map(|directory| &**directory).collect();
+    let args = vec![format!("/bin/{}", name(fallback).to_string_lossy()), "--report".into()];
+    Ok(Command { args, env: vec![format!("LD_LIBRARY_PATH={}", directories.join(":"))] })
+}
+
+fn name(program: &Path) -> &OsStr {
+    program.file_name().unwrap_or(OsStr::new("program"))
 }
 
 fn static_busybox() -> Option<PathBuf> {
@@ -42,33 +68,24 @@ fn static_busybox() -> Option<PathBuf> {
         .find(|file| file.is_file() && needed_files(file).is_ok_and(|needed| needed.is_empty()))
 }
 
-fn install_busybox(root: &Path, busybox: &Path) -> io::Result<Command> {
+fn install_busybox(root: &Path, busybox: &Path) -> io::Result<()> {
     fs::copy(busybox, root.join("bin/busybox"))?;
     for applet in
         ["cat", "echo", "false", "hostname", "id", "ls", "mount", "ps", "sh", "sleep", "true"]
     {
         symlink("busybox", root.join("bin").join(applet))?;
     }
-    let script = "echo pid $$; echo hostname $(hostname); echo uid $(id -u); cat /proc/self/mounts";
-    let args = ["/bin/sh", "-c", script].map(String::from).to_vec();
-    Ok(Command { args, env: vec!["PATH=/bin".into()] })
+    Ok(())
 }
 
-fn install_program(root: &Path, program: &Path) -> io::Result<Command> {
-    let name = program.file_name().unwrap_or(OsStr::new("program"));
-    fs::copy(program, root.join("bin").join(name))?;
-    let mut directories = Vec::new();
+fn install_program(root: &Path, program: &Path) -> io::Result<()> {
+    fs::copy(program, root.join("bin").join(name(program)))?;
     for file in needed_files(program)? {
         let copy = root.join(file.strip_prefix("/").unwrap_or(&file));
-        let directory = file.parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
         fs::create_dir_all(copy.parent().unwrap_or(root))?;
         fs::copy(&file, copy)?;
-        if !directories.contains(&directory) {
-            directories.push(directory);
-        }
     }
-    let args = vec![format!("/bin/{}", name.to_string_lossy()), "--report".into()];
-    Ok(Command { args, env: vec![format!("LD_LIBRARY_PATH={}", directories.join(":"))] })
+    Ok(())
 }
 
 /// Prints what a process sees of itself: its pid, hostname, uid and mounts. Run in the container.

@@ -34,7 +34,8 @@ pub(crate) async fn unpack(
     step.end(format_args!("{} changes, {}", unpacked.changes, Bytes(unpacked.bytes)));
 
     let step = steps.begin("config");
-    let spec = spec(bundle.config(), args, &bundle.rootfs())?;
+    let config = with_command(bundle.config(), args);
+    let spec = apart(Spec::from_image(&config, bundle.rootfs())?);
     bundle.write_config(oci_image::json::to_vec(&spec)?)?;
     let bundle = Bundle::open(bundle.path())?;
     let process = bundle.spec().process.as_ref();
@@ -42,18 +43,22 @@ pub(crate) async fn unpack(
     Ok(bundle)
 }
 
-/// What the image asks for, in namespaces of its own: one for users too, without privileges.
-fn spec(config: &Config, args: &[String], rootfs: &std::path::Path) -> Result<Spec> {
+/// What the image asks for, but for the command if the caller has one.
+pub(crate) fn with_command(config: &Config, args: &[String]) -> Config {
     let mut config = config.clone();
     if !args.is_empty() {
         config.config.get_or_insert_default().cmd = args.to_vec();
     }
-    let mut spec = Spec::from_image(&config, rootfs)?;
+    config
+}
+
+/// The same in namespaces of its own: one for users too, without privileges.
+pub(crate) fn apart(mut spec: Spec) -> Spec {
     if !geteuid().is_root() {
         spec = spec.rootless(geteuid().as_raw(), getegid().as_raw());
         let linux = spec.linux.get_or_insert_default();
         linux.namespaces.push(Namespace::new(NamespaceType::Network));
     }
     spec.hostname = Some("quickstart".into());
-    Ok(spec)
+    spec
 }

@@ -5,19 +5,11 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 
 use oci_examples::report::{Steps, tell};
-use oci_runtime::{Bundle, Container, Host, Plan, Runtime, Stdio};
+use oci_runtime::{Bundle, Container, Runtime, Stdio};
 use tokio::task::spawn_blocking;
 
 use crate::Result;
 use crate::workspace::Workspace;
-
-/// Prints what would be done.
-#[allow(clippy::print_stdout)]
-pub(crate) fn explain(bundle: &Bundle) -> Result<()> {
-    let plan = Plan::new(bundle.spec(), bundle, &Host::probe()?)?;
-    print!("{plan}");
-    Ok(())
-}
 
 pub(crate) async fn run(bundle: Bundle, workspace: &Workspace, steps: &mut Steps) -> Result<u8> {
     let step = steps.begin("create");

@@ -5,7 +5,7 @@ use oci_examples::report::{Bytes, Content, Steps};
 use oci_examples::rootfs;
 use oci_image::build::{self, Builder};
 use oci_image::layer::Compression;
-use oci_image::{Descriptor, Platform};
+use oci_image::{Config as ImageConfig, Descriptor, Document, Platform};
 use oci_layout::Layout;
 use oci_registry::Store;
 
@@ -47,18 +47,28 @@ fn build(workspace: &Workspace, steps: &mut Steps) -> Result<Descriptor> {
     let step = steps.begin("layer");
     let layout = Layout::create(workspace.place("built"))?;
     let layer = layout.pack(&root, Compression::gzip())?;
-    let mut builder = Builder::new(&Platform::host());
     step.end(Content(&layer.descriptor.digest, layer.descriptor.size));
 
     let step = steps.begin("image");
+    let image = builder(command).layer(layer).build()?;
+    let manifest = layout.put_image(&image)?.descriptor().clone();
+    let index = layout.put_document(&build::assemble([manifest])?.into())?.tag(TAG)?;
+    step.end(Content(&index.digest, index.size));
+    Ok(index)
+}
+
+/// The image's config, without an image.
+pub(crate) fn config() -> Result<Document<ImageConfig>> {
+    let command = rootfs::command(&std::env::current_exe()?)?;
+    Ok(builder(command).build()?.config().clone())
+}
+
+fn builder(command: rootfs::Command) -> Builder {
+    let mut builder = Builder::new(&Platform::host()).cmd(command.args);
     for variable in &command.env {
         if let Some((name, value)) = variable.split_once('=') {
             builder = builder.env(name, value);
         }
     }
-    let image = builder.layer(layer).cmd(command.args).build()?;
-    let manifest = layout.put_image(&image)?.descriptor().clone();
-    let index = layout.put_document(&build::assemble([manifest])?.into())?.tag(TAG)?;
-    step.end(Content(&index.digest, index.size));
-    Ok(index)
+    builder
 }

@@ -1,10 +1,12 @@
 //! An image that is somewhere else.
 
-use oci_distribution_client::{Client, Config, Repository};
+use oci_distribution_client::{Client, Config, Repository, Resolved};
 use oci_examples::image_name::ImageName;
 use oci_examples::report::{Bytes, Content, Steps};
 use oci_image::blob::BlobSource;
-use oci_image::{Descriptor, Platform, Reference};
+use oci_image::{
+    AnyDocument, Config as ImageConfig, Descriptor, Document, Platform, Reference, json,
+};
 use oci_layout::{Archive, Image, Layout};
 
 use crate::workspace::Workspace;
@@ -33,9 +35,43 @@ pub(crate) async fn image(
     workspace: &Workspace,
     steps: &mut Steps,
 ) -> Result<Fetched> {
+    let step = steps.begin("find");
+    match find(name, plain_http).await? {
+        Found::Here(image) => {
+            step.end(Content(&image.image.digest, image.image.size));
+            Ok(image)
+        }
+        Found::InRegistry(image) => {
+            step.end(Content(&image.digest, image.size));
+            pull(image.repository(), image.descriptor(), workspace, steps).await
+        }
+    }
+}
+
+/// The config of an image, of which nothing is kept.
+pub(crate) async fn config(name: &ImageName, plain_http: bool) -> Result<Document<ImageConfig>> {
+    let image = match find(name, plain_http).await? {
+        Found::Here(image) => return Ok(image.image()?.config()?),
+        Found::InRegistry(image) => image,
+    };
+    let AnyDocument::Manifest(manifest) = image.manifest().await? else {
+        return Err(format!("`{name}` is an index of indexes").into());
+    };
+    let blob = image.repository().blob(&manifest.config)?;
+    let bytes = blob.read_to_end(json::DOCUMENT_LIMIT as u64).await?;
+    Document::parse(bytes, &manifest.config)
+        .map_err(|error| format!("cannot read config `{}`: {error}", manifest.config.digest).into())
+}
+
+enum Found {
+    Here(Fetched),
+    InRegistry(Resolved),
+}
+
+async fn find(name: &ImageName, plain_http: bool) -> Result<Found> {
     match name {
         ImageName::Registry(reference) => {
-            from_registry(reference, plain_http, workspace, steps).await
+            Ok(Found::InRegistry(resolve(reference, plain_http).await?))
         }
         ImageName::Layout { path, tag } => {
             let layout = Layout::open(path)?;
@@ -43,7 +79,7 @@ pub(crate) async fn image(
                 Some(tag) => layout.resolve(tag)?,
                 None => only(layout.list()?, name)?,
             };
-            Ok(Fetched::new(layout, image))
+            Ok(Found::Here(Fetched::new(layout, image)))
         }
         ImageName::Archive { path, tag } => {
             let archive = Archive::open(path)?;
@@ -51,7 +87,7 @@ pub(crate) async fn image(
                 Some(tag) => archive.resolve(tag)?,
                 None => only(archive.list(), name)?,
             };
-            Ok(Fetched::new(archive, image))
+            Ok(Found::Here(Fetched::new(archive, image)))
         }
     }
 }
@@ -65,25 +101,18 @@ fn only(entries: Vec<oci_layout::Entry>, name: &ImageName) -> Result<Descriptor>
     }
 }
 
-async fn from_registry(
-    reference: &Reference,
-    plain_http: bool,
-    workspace: &Workspace,
-    steps: &mut Steps,
-) -> Result<Fetched> {
+/// The image for this machine in a registry.
+async fn resolve(reference: &Reference, plain_http: bool) -> Result<Resolved> {
     let mut config = Config::from_environment()?;
     if plain_http {
         config = config.plain_http(reference.registry());
     }
     let repository = Client::new(config)?.repository_of(reference)?;
-    let step = steps.begin("resolve");
     let asked = match (reference.digest(), reference.tag()) {
         (Some(digest), _) => digest.to_string(),
         (None, tag) => tag.unwrap_or("latest").to_owned(),
     };
-    let image = repository.resolve(&asked).await?.platform(&Platform::host()).await?;
-    step.end(Content(&image.digest, image.size));
-    pull(&repository, image.descriptor(), workspace, steps).await
+    Ok(repository.resolve(&asked).await?.platform(&Platform::host()).await?)
 }
 
 /// Pulls into a fresh layout. Every blob is verified on its way.

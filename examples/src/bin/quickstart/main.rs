@@ -4,16 +4,19 @@ mod arguments;
 mod bundle;
 mod container;
 mod demonstration;
+mod explain;
 mod fetch;
 mod progress;
 mod workspace;
 
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 
 use arguments::{Arguments, USAGE};
 use oci_examples::report::{Steps, one_line, tell};
 use oci_examples::rootfs;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use workspace::Workspace;
 
@@ -23,7 +26,7 @@ fn main() -> ExitCode {
     oci_runtime::init();
     let result = Arguments::parse().and_then(|arguments| match arguments {
         Arguments::Help => {
-            tell(USAGE);
+            print(USAGE);
             Ok(0)
         }
         Arguments::Report => Ok(rootfs::report(&mut std::io::stdout()).map(|()| 0)?),
@@ -38,22 +41,43 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does everything in a directory of its own, which is removed when nothing uses it any more.
 fn run(what: &arguments::Run) -> Result<u8> {
-    let workspace = Workspace::new()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if what.explain {
+        print(runtime.block_on(explain::plan(what))?);
+        return Ok(0);
+    }
+    run_in_workspace(what, runtime)
+}
+
+/// Does everything in a directory of its own, which is removed when nothing uses it any more.
+fn run_in_workspace(what: &arguments::Run, runtime: Runtime) -> Result<u8> {
+    let stop = {
+        let _entered = runtime.enter();
+        stop()?
+    };
+    let workspace = Workspace::new()?;
     let result = runtime.block_on(async {
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         tokio::select! {
             result = steps(what, &workspace) => result,
-            _ = interrupt.recv() => Ok(130),
-            _ = terminate.recv() => Ok(143),
+            code = stop => Ok(code),
         }
     });
     drop(runtime); // Waits for what is still being written.
     workspace.remove()?;
     result
+}
+
+/// Waits for a signal that asks to stop, and gives the exit status of who obeys it.
+fn stop() -> io::Result<impl Future<Output = u8>> {
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => 130,
+            _ = terminate.recv() => 143,
+        }
+    })
 }
 
 async fn steps(what: &arguments::Run, workspace: &Workspace) -> Result<u8> {
@@ -63,8 +87,10 @@ async fn steps(what: &arguments::Run, workspace: &Workspace) -> Result<u8> {
         None => demonstration::image(workspace, &mut steps).await?,
     };
     let bundle = bundle::unpack(fetched, &what.args, workspace, &mut steps).await?;
-    if what.explain {
-        return container::explain(&bundle).map(|()| 0);
-    }
     container::run(bundle, workspace, &mut steps).await
+}
+
+#[allow(clippy::print_stdout)]
+fn print(text: impl std::fmt::Display) {
+    println!("{}", text.to_string().trim_end());
 }

@@ -133,6 +133,12 @@ fn processes_of(temporary: &Path) -> Vec<u32> {
         .collect()
 }
 
+/// Whether another program can make a user namespace here.
+pub(crate) fn user_namespaces_work() -> bool {
+    let made = Command::new("unshare").args(["--user", "--map-root-user", "true"]).output();
+    made.is_ok_and(|output| output.status.success())
+}
+
 /// The one line that an unsuccessful run ends with.
 pub(crate) fn complaint(output: &Output, code: i32) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
