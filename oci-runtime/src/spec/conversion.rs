@@ -135,7 +135,7 @@ impl<'a> Conversion<'a> {
 
     fn annotations(&self) -> Map<String> {
         let ports = self.exposed_ports.then(|| annotations::exposed_ports(self.config)).flatten();
-        let implicit = annotations::implicit(self.config).into_iter();
+        let implicit = annotations::implicit(self.config);
         ports.into_iter().chain(implicit).chain(annotations::labels(self.config)).collect()
     }
 }
