@@ -18,6 +18,7 @@ struct Parts {
     status: Option<StatusCode>,
     codes: Vec<RegistryError>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    mirror: Option<Error>,
 }
 
 /// The kinds of [`Error`].
@@ -101,7 +102,14 @@ impl Error {
             status: None,
             codes: Vec::new(),
             source: None,
+            mirror: None,
         }))
+    }
+
+    /// With what went wrong before at a mirror.
+    pub(crate) fn after_mirror(mut self, mirror: Option<Self>) -> Self {
+        self.0.mirror = mirror;
+        self
     }
 
     pub(crate) fn because(mut self, reason: impl Into<String>) -> Self {
@@ -145,7 +153,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts { action, reason, status, codes, .. } = &*self.0;
+        let Parts { action, reason, status, codes, mirror, .. } = &*self.0;
         write!(f, "cannot {action}")?;
         if let Some(reason) = reason {
             write!(f, ": {reason}")?;
@@ -162,13 +170,16 @@ impl fmt::Display for Error {
                 write!(f, ": {message}")?;
             }
         }
+        if let Some(mirror) = mirror {
+            write!(f, "; before that a mirror failed: {mirror}")?;
+        }
         Ok(())
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts { kind, action, reason, status, codes, source } = &*self.0;
+        let Parts { kind, action, reason, status, codes, source, mirror } = &*self.0;
         f.debug_struct("Error")
             .field("kind", kind)
             .field("action", action)
@@ -176,6 +187,7 @@ impl fmt::Debug for Error {
             .field("status", status)
             .field("codes", codes)
             .field("source", source)
+            .field("mirror", mirror)
             .finish()
     }
 }

@@ -119,13 +119,16 @@ impl Repository {
         let action = format!("resolve `{}` in `{self}`", crate::text::printable(name, 200));
         let name = Name::parse(name, &action)?;
         let resolved = |descriptor| Resolved { repository: self.clone(), descriptor };
+        let mut failed = None;
         for mirror in self.mirrors() {
+            let action = format!("resolve `{name}` in `{mirror}`");
             match mirror.resolve_here(&name, &action).await {
                 Ok(descriptor) => return Ok(resolved(descriptor)),
-                Err(error) => mirror.mirror_failed(&error),
+                Err(error) => failed = mirror.mirror_failed(error),
             }
         }
-        self.resolve_here(&name, &action).await.map(resolved)
+        let here = self.resolve_here(&name, &action).await.map(resolved);
+        here.map_err(|error| error.after_mirror(failed))
     }
 
     async fn resolve_here(&self, name: &Name, action: &str) -> Result<Descriptor, Error> {
@@ -142,13 +145,14 @@ impl Repository {
     /// [`Verification`](ErrorKind::Verification) if other content came,
     /// [`Document`](ErrorKind::Document) if the content is no valid manifest.
     pub async fn manifest(&self, descriptor: &Descriptor) -> Result<AnyDocument, Error> {
+        let mut failed = None;
         for mirror in self.mirrors() {
             match mirror.manifest_here(descriptor).await {
                 Ok(document) => return Ok(document),
-                Err(error) => mirror.mirror_failed(&error),
+                Err(error) => failed = mirror.mirror_failed(error),
             }
         }
-        self.manifest_here(descriptor).await
+        self.manifest_here(descriptor).await.map_err(|error| error.after_mirror(failed))
     }
 
     async fn manifest_here(&self, descriptor: &Descriptor) -> Result<AnyDocument, Error> {

@@ -43,8 +43,8 @@ impl Repository {
         self.mirrors.iter().filter(move |mirror| mirror.registry.is_in_reach(now))
     }
 
-    /// Notes that a mirror failed: one that is out of reach is left alone for a while.
-    pub(crate) fn mirror_failed(&self, error: &Error) {
+    /// Notes that a mirror failed, and gives the error on: one that is out of reach is left alone for a while.
+    pub(crate) fn mirror_failed(&self, error: Error) -> Option<Error> {
         let is_out_of_reach = matches!(
             error.kind(),
             ErrorKind::Unreachable
@@ -56,5 +56,6 @@ impl Repository {
         if is_out_of_reach {
             self.registry.rest_until(Instant::now() + self.shared.wire.limits.mirror_rest);
         }
+        Some(error)
     }
 }

@@ -98,17 +98,20 @@ where
     }
 
     async fn pull_blob(&self, blob: &Descriptor) -> Result<(), Error> {
+        let mut failed = None;
         for mirror in self.repository.mirrors() {
             let download = Download::new(mirror.clone(), blob.clone());
             match self.transfer(blob, download).await {
-                Err(error) if error.kind() != ErrorKind::Sink => mirror.mirror_failed(&error),
+                Err(error) if error.kind() != ErrorKind::Sink => {
+                    failed = mirror.mirror_failed(error)
+                }
                 result => return result,
             }
         }
         let download = Download::new(self.repository.clone(), blob.clone());
         let error = match self.transfer(blob, download).await {
             Err(error) if error.kind() == ErrorKind::NotFound && !blob.urls.is_empty() => error,
-            result => return result,
+            result => return result.map_err(|error| error.after_mirror(failed)),
         };
         if !self.fetches_foreign {
             return Err(error.because("it is kept elsewhere, and foreign layers are not fetched"));

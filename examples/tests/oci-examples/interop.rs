@@ -7,6 +7,7 @@ mod bundle;
 mod containerd;
 mod debian;
 mod docker_registry;
+mod mirror;
 mod ours;
 mod passage;
 mod token_server;

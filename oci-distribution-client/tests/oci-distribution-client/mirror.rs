@@ -112,10 +112,12 @@ async fn a_mirror_out_of_reach_is_left_alone_for_a_while() {
         let config = Config::default().transport(fake.clone()).limits(limits).retry(quick());
         let client = Client::new(config.mirror("registry.example", "mirror.example")).unwrap();
         let app = client.repository("registry.example/app").unwrap();
-        for _ in 0..5 {
-            let error = app.resolve("v1").await.unwrap_err();
-            // The error is that of the registry.
-            assert!(error.to_string().contains("registry.example/app"), "{error}");
+        for number in 0..5 {
+            let error = app.resolve("v1").await.unwrap_err().to_string();
+            assert!(error.starts_with("cannot resolve `v1` in `registry.example/app`"), "{error}");
+            let tells =
+                error.contains("; before that a mirror failed: cannot resolve `v1` in `mirror.");
+            assert_eq!(tells, number < asked, "{error}");
         }
         let seen = fake.seen();
         let seen = seen.iter().filter(|seen| seen.host() == "mirror.example");
