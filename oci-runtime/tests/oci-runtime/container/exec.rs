@@ -209,21 +209,3 @@ fn a_container_that_does_not_run_gets_no_process_and_takes_all_with_it() {
     assert_eq!((stopped.kind(), deleted.kind()), (ErrorKind::State, ErrorKind::NotFound));
     assert_eq!(fixture.residue(), Vec::<String>::new());
 }
-
-/// Until it is the program, an added process has more rights than those inside: none of them may look into it.
-#[test]
-#[ignore = "needs root and busybox"]
-fn nobody_inside_reaches_an_init_that_joins() {
-    // Who may read this link may open what is behind it, and trace the process.
-    let hunt = "while :; do for p in /proc/[0-9]*; do \
-                grep -qs '^oci-runtime: init' $p/cmdline && echo seen >> /tmp/log; \
-                busybox readlink $p/exe 2>/dev/null | grep memfd >> /tmp/log; done; done";
-    let fixture = Fixture::new().shell(hunt);
-    within(&fixture, |container| {
-        for _ in 0..20 {
-            run(container, shell("true")).map_err(|error| chain(&error)).unwrap();
-        }
-    });
-    let log = std::fs::read_to_string(fixture.rootfs().join("tmp/log")).unwrap_or_default();
-    assert!(!log.contains("memfd"), "{log}");
-}
