@@ -29,6 +29,8 @@ mod session;
 #[cfg(target_os = "linux")]
 pub mod unpack;
 mod walk;
+#[cfg(target_os = "linux")]
+mod xattr_filter;
 
 pub use archive::{Archive, ArchiveWriter};
 #[cfg(target_os = "linux")]
@@ -46,3 +48,5 @@ pub use root::Root;
 #[cfg(target_os = "linux")]
 pub use unpack::{UnpackError, UnpackErrorKind, UnpackOptions, Unpacked, unpack};
 pub use walk::{DEPTH_LIMIT, DOCUMENT_COUNT_LIMIT, Node, Walk};
+#[cfg(target_os = "linux")]
+pub use xattr_filter::XattrFilter;

@@ -12,7 +12,7 @@ use super::error::{PackError, Reason};
 use super::node::Node;
 use super::snapshot::Snapshot;
 use super::walk::{Held, names, visit};
-use super::xattr::all_xattrs;
+use super::xattr::kept_xattrs;
 use super::{Compare, PackOptions};
 use crate::root::{Id, Root};
 
@@ -138,7 +138,9 @@ fn is_same(
         FileType::CharacterDevice | FileType::BlockDevice => old.stat.st_rdev == new.stat.st_rdev,
         _ => true,
     };
-    if !is_alike || all_xattrs(old)? != all_xattrs(new)? {
+    if !is_alike
+        || kept_xattrs(old, &options.xattr_filter)? != kept_xattrs(new, &options.xattr_filter)?
+    {
         return Ok(false);
     }
     if new.file_type() != FileType::RegularFile || options.compare == Compare::Metadata {

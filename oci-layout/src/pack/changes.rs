@@ -61,7 +61,7 @@ impl<'a, W: Write> Changes<'a, W> {
         if !has_root {
             self.upsert(&top, Kind::Directory)?;
         }
-        let xattrs = all_xattrs(&top)?;
+        let xattrs = all_xattrs(&top, &self.options.xattr_filter)?;
         self.enter(top, &xattrs, None, lower)?;
         while let Some(frame) = self.stack.last_mut() {
             let Some(name) = frame.rest.next() else {
@@ -90,7 +90,7 @@ impl<'a, W: Write> Changes<'a, W> {
             return Ok(());
         }
         let lower = self.below.enter(&node.path)?;
-        let xattrs = all_xattrs(&node)?;
+        let xattrs = all_xattrs(&node, &self.options.xattr_filter)?;
         let unwritten = match is_changed {
             true => None,
             false => Some(self.entry(&node, Kind::Directory, xattrs.clone())?),
@@ -168,7 +168,7 @@ impl<'a, W: Write> Changes<'a, W> {
             self.written.entry(node.id()).or_insert_with(|| node.path.clone());
         }
         let is_file = matches!(kind, Kind::File { .. });
-        let entry = self.entry(node, kind, all_xattrs(node)?)?;
+        let entry = self.entry(node, kind, all_xattrs(node, &self.options.xattr_filter)?)?;
         match is_file {
             true => {
                 let reader = File::from(node.read(self.root)?);
@@ -179,11 +179,17 @@ impl<'a, W: Write> Changes<'a, W> {
         }
     }
 
-    fn entry(&self, node: &Node, kind: Kind, xattrs: Xattrs) -> Result<Entry, PackError> {
+    fn entry(&self, node: &Node, kind: Kind, mut xattrs: Xattrs) -> Result<Entry, PackError> {
         let mut metadata = Metadata::new(node.stat.st_mode & 0o7777);
         (metadata.uid, metadata.gid) = self.owner(node, &xattrs)?;
         metadata.mtime = node.mtime();
-        metadata.xattrs = without_overlay(xattrs);
+        metadata.xattrs = match self.below {
+            Below::Overlay => without_overlay(xattrs),
+            _ => {
+                xattrs.retain(|name, _| !self.options.xattr_filter.leaves_out(name));
+                xattrs
+            }
+        };
         if self.options.owners == Owners::Caller {
             metadata.xattrs.remove(ROOTLESS_XATTR);
         }

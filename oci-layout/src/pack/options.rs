@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use oci_image::layer::{Compression, Timestamp};
 
+use crate::XattrFilter;
 use crate::unpack::{Owners, Progress};
 
 /// How to pack.
@@ -12,6 +13,8 @@ pub struct PackOptions {
     pub compression: Compression,
     /// Whose the files are: the inverse of what they were unpacked with.
     pub owners: Owners,
+    /// Which extended attributes are left out, as they are the host's.
+    pub xattr_filter: XattrFilter,
     /// Times after this one are written as this one, as `SOURCE_DATE_EPOCH` asks for.
     pub latest: Option<Timestamp>,
     /// How files of two trees are compared that look the same.
@@ -29,6 +32,7 @@ impl PackOptions {
         Self {
             compression,
             owners: Owners::Recorded,
+            xattr_filter: XattrFilter::default(),
             latest: None,
             compare: Compare::Content,
             temporary: None,

@@ -7,12 +7,13 @@ use rustix::io::Errno;
 
 use super::error::{PackError, Reason};
 use super::node::Node;
-use crate::root::{Target, is_hosts_own, split_overlay};
+use crate::XattrFilter;
+use crate::root::{Target, split_overlay};
 
 pub(super) type Xattrs = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// All attributes that can be read, but those that are the host's own.
-pub(super) fn all_xattrs(node: &Node) -> Result<Xattrs, PackError> {
+/// All attributes that can be read and are not left out, and those of overlays.
+pub(super) fn all_xattrs(node: &Node, filter: &XattrFilter) -> Result<Xattrs, PackError> {
     let failed = |error| PackError::file("read the extended attributes of", &node.path, error);
     let target = Target::path(&node.fd);
     let names = match target.xattrs() {
@@ -20,7 +21,8 @@ pub(super) fn all_xattrs(node: &Node) -> Result<Xattrs, PackError> {
         result => result.map_err(failed)?,
     };
     let mut xattrs = Xattrs::new();
-    for name in names.into_iter().filter(|name| !is_hosts_own(name)) {
+    let is_read = |name: &[u8]| !filter.leaves_out(name) || split_overlay(name).is_some();
+    for name in names.into_iter().filter(|name| is_read(name)) {
         match target.xattr(&name) {
             Ok(value) => _ = xattrs.insert(name, value),
             // It was taken away meanwhile.
@@ -28,6 +30,13 @@ pub(super) fn all_xattrs(node: &Node) -> Result<Xattrs, PackError> {
             Err(error) => return Err(failed(error)),
         }
     }
+    Ok(xattrs)
+}
+
+/// All attributes that can be read and are not left out.
+pub(super) fn kept_xattrs(node: &Node, filter: &XattrFilter) -> Result<Xattrs, PackError> {
+    let mut xattrs = all_xattrs(node, filter)?;
+    xattrs.retain(|name, _| !filter.leaves_out(name));
     Ok(xattrs)
 }
 
@@ -70,7 +79,8 @@ pub(super) fn is_whiteout(node: &Node) -> Result<bool, PackError> {
         FileType::RegularFile if node.stat.st_size == 0 => {
             let is_mark =
                 |name: &Vec<u8>| split_overlay(name).is_some_and(|(_, rest)| rest == b"whiteout");
-            Ok(all_xattrs(node)?.keys().any(is_mark))
+            let target = Target::path(&node.fd);
+            Ok(target.xattrs().is_ok_and(|names| names.iter().any(is_mark)))
         }
         _ => Ok(false),
     }

@@ -126,11 +126,12 @@ impl Attributes {
 }
 
 /// What begins the names of the attributes by which overlay filesystems speak to themselves.
-const OVERLAY: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
+pub(crate) const OVERLAY: [&str; 2] = ["trusted.overlay.", "user.overlay."];
 
 /// The two parts of the name of an attribute that means something to an overlay filesystem.
 pub(crate) fn split_overlay(xattr: &[u8]) -> Option<(&'static [u8], &[u8])> {
-    OVERLAY.iter().find_map(|prefix| Some((*prefix, xattr.strip_prefix(*prefix)?)))
+    let prefixes = OVERLAY.iter().map(|prefix| prefix.as_bytes());
+    prefixes.into_iter().find_map(|prefix| Some((prefix, xattr.strip_prefix(prefix)?)))
 }
 
 /// Whether the host keeps the attribute in its own way.

@@ -19,7 +19,7 @@ use super::owner::{IdRange, ROOTLESS_XATTR, encode_rootless};
 use super::parents::{Missing, Parent, Parents};
 use super::upper::Upper;
 use super::{Devices, Owners, UnpackOptions, Unpacked, Xattrs};
-use crate::root::{Attributes, DIRECTORY, Id, Kept, Root, Target, is_hosts_own, split_overlay};
+use crate::root::{Attributes, DIRECTORY, Id, Kept, Root, Target};
 
 /// How often something is tried again that someone else undoes.
 const ATTEMPTS: usize = 16;
@@ -399,12 +399,9 @@ impl<'a> Applier<'a> {
             Xattrs::Skip => Default::default(),
             _ => metadata.xattrs.clone(),
         };
-        if let Some(form) = &self.form {
-            xattrs = form.escape(xattrs);
-        } else {
-            xattrs.retain(|name, _| split_overlay(name).is_none());
-        }
-        xattrs.retain(|name, _| !is_hosts_own(name));
+        let own = self.form.as_ref().map(|form| form.take_own(&mut xattrs)).unwrap_or_default();
+        xattrs.retain(|name, _| !self.options.xattr_filter.leaves_out(name));
+        xattrs.extend(own);
         if self.options.owners == Owners::Caller {
             xattrs.remove(ROOTLESS_XATTR);
             if (metadata.uid, metadata.gid) != (0, 0) {

@@ -11,7 +11,9 @@ use super::directories::Directories;
 use super::error::UnpackError;
 use super::lower::{Lower, opaque_name};
 use super::parents::{Missing, Parents};
-use crate::root::{Id, Root, Target, split_overlay};
+use crate::root::{Id, Root, Target};
+
+type Xattrs = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// The form of the layer that is unpacked.
 pub(super) struct Form {
@@ -32,17 +34,18 @@ impl Form {
         }
     }
 
-    /// Escapes what the overlay would take for its own; what another one would is left out.
-    pub(super) fn escape(&self, xattrs: BTreeMap<Vec<u8>, Vec<u8>>) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let own = self.lower.overlay.prefix().as_bytes();
-        let escaped = |(name, value): (Vec<u8>, Vec<u8>)| match split_overlay(&name) {
-            Some((prefix, rest)) if prefix == own => {
-                Some(([own, b"overlay.", rest].concat(), value))
+    /// Takes out what the overlay would take for its own, and gives it escaped.
+    pub(super) fn take_own(&self, xattrs: &mut Xattrs) -> Xattrs {
+        let prefix = self.lower.overlay.prefix().as_bytes();
+        let mut own = Xattrs::new();
+        xattrs.retain(|name, value| match name.strip_prefix(prefix) {
+            Some(rest) => {
+                own.insert([prefix, b"overlay.", rest].concat(), std::mem::take(value));
+                false
             }
-            Some(_) => None,
-            None => Some((name, value)),
-        };
-        xattrs.into_iter().filter_map(escaped).collect()
+            None => true,
+        });
+        own
     }
 
     /// Puts down what the layer hides.

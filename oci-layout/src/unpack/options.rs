@@ -1,6 +1,7 @@
 use oci_image::layer::Limits;
 
 use super::{Owners, Progress};
+use crate::XattrFilter;
 
 /// How to unpack. The defaults suit root: everything as it is recorded, or an error.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,8 @@ pub struct UnpackOptions {
     pub devices: Devices,
     /// What becomes of extended attributes.
     pub xattrs: Xattrs,
+    /// Which extended attributes are left out without a word, as they are the host's.
+    pub xattr_filter: XattrFilter,
     /// Who is told how far it is.
     pub progress: Option<Progress>,
 }
@@ -44,10 +47,7 @@ pub enum Devices {
     Placeholder,
 }
 
-/// What becomes of extended attributes.
-///
-/// `security.selinux` and `system.nfs4_acl` are the host's and always left out. So are those that
-/// mean something to the kernel's overlay filesystem; trees in the form of an overlay keep them, escaped.
+/// What becomes of extended attributes that [`XattrFilter`] lets through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Xattrs {

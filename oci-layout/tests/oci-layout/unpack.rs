@@ -10,7 +10,7 @@ use oci_image::{
 };
 use oci_layout::pack::{Pack, PackOptions};
 use oci_layout::unpack::{IdRange, Owners, apply_stream, unpack};
-use oci_layout::{Root, UnpackError, UnpackErrorKind, UnpackOptions};
+use oci_layout::{Root, UnpackError, UnpackErrorKind, UnpackOptions, XattrFilter};
 use tempfile::TempDir;
 
 use crate::tar::{MTIME, Tar, diff_id, header, options};
@@ -254,6 +254,35 @@ fn gives_files_owners_devices_and_extended_attributes() {
     assert_eq!((&tree["c"].what, tree["c"].mode), (&What::CharDevice(0x103), 0o666));
     assert!(matches!(tree["b"].what, What::BlockDevice(_)));
     assert!(tree["o"].xattrs.is_empty());
+}
+
+#[test]
+#[ignore = "needs root"]
+fn attributes_of_the_host_are_left_out_unless_asked_for() {
+    let names = ["security.selinux", "trusted.overlay.opaque", "user.overlay.x", "user.own"];
+    let file = names.iter().fold(header(b'0', "f"), |file, name| file.xattr(name, "v"));
+    let layer = Tar::new().add(file).end();
+    let directory = tempfile::tempdir().unwrap();
+    let attributes = |root: &str, filter: &XattrFilter| {
+        let root = Root::create(directory.path().join(root)).unwrap();
+        let mut options = UnpackOptions::default();
+        options.xattr_filter = filter.clone();
+        apply_stream(&layer[..], &root, &options).unwrap();
+        let there: Vec<_> = tree(root.path())["f"].xattrs.keys().cloned().collect();
+
+        let mut options = PackOptions::new(Compression::none());
+        options.xattr_filter = filter.clone();
+        let (blob, _) = Pack::all(&root).write(Vec::new(), &options).unwrap();
+        let mut reader = Reader::detect(&blob[..], Limits::default()).unwrap();
+        let Some(Change::Upsert(entry)) = reader.next_change().unwrap() else { panic!("a file") };
+        let packed: Vec<_> = entry.metadata.xattrs.into_keys().collect();
+        assert_eq!(packed, there.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
+        there
+    };
+    assert_eq!(attributes("default", &XattrFilter::default()), ["user.own"]);
+    assert_eq!(attributes("all", &XattrFilter::none()), names);
+    let filter = XattrFilter::default().let_through("user.overlay.*").leave_out("user.own");
+    assert_eq!(attributes("some", &filter), ["user.overlay.x"]);
 }
 
 #[test]
