@@ -8,10 +8,8 @@ use super::Value;
 /// It also remembers which known lists and maps stood in the document as `null` or empty, so that
 /// they are written as they were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Members(
-    // Most objects have none: one pointer, and nothing behind it.
-    Option<Box<BTreeMap<String, Value>>>,
-);
+#[allow(clippy::box_collection)] // most objects have none: one pointer, and nothing behind it
+pub struct Members(Option<Box<BTreeMap<String, Value>>>);
 
 impl Members {
     /// No members.

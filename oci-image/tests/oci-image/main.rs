@@ -1,6 +1,7 @@
 //! What the crate promises.
 #![allow(clippy::unwrap_used)]
 
+mod artifacts;
 mod build;
 #[cfg(feature = "oci-spec")]
 mod compat;
