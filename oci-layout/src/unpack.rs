@@ -9,13 +9,14 @@ mod options;
 mod overlay;
 mod owner;
 mod parents;
+mod stream;
 mod upper;
 
 use std::io::{self, Read};
 use std::path::Path;
 
 use oci_image::blob::{BlobSource, BlobSourceExt};
-use oci_image::layer::{Codec, Decoder, Reader};
+use oci_image::layer::Decoder;
 use oci_image::{Config, Descriptor, Digest, Document, Manifest};
 
 pub use error::{UnpackError, UnpackErrorKind};
@@ -91,7 +92,7 @@ pub fn apply_layer(
     options: &UnpackOptions,
 ) -> Result<Unpacked, UnpackError> {
     let mut applier = begin_layer(root, &format!("applying `{}`", blob.digest), options)?;
-    apply(source, blob, diff_id, &mut applier, options)?;
+    stream::apply_one(source, (blob, diff_id), &mut applier, options)?;
     applier.finish()
 }
 
@@ -109,7 +110,7 @@ pub fn apply_stream(
     let mut applier = begin_layer(root, "applying a layer", options)?;
     let stream = Watched { reader: stream, progress: options.progress.clone() };
     let decoder = Decoder::detect(stream, &options.limits)?;
-    let diff_id = drain(decoder, &mut applier, options)?;
+    let diff_id = stream::drain(decoder, &mut applier, options)?;
     Ok((diff_id, applier.finish()?))
 }
 
@@ -149,22 +150,7 @@ pub(crate) fn unpack_layers(
     }
     let mut applier = Applier::new(&root, options)?;
     root.begin(&format!("unpacking `{}`", manifest.descriptor().digest)).map_err(&failed)?;
-    let count = layers.len();
-    for (index, (blob, diff_id)) in layers.into_iter().enumerate() {
-        if index > 0 {
-            applier.begin_above();
-        }
-        let number = index + 1;
-        if let Some(progress) = &options.progress {
-            progress.tell(Step::Layer { number, count, blob });
-        }
-        apply(source, blob, diff_id, &mut applier, options).map_err(|source| Reason::Layer {
-            number,
-            count,
-            digest: blob.digest.clone(),
-            source,
-        })?;
-    }
+    stream::apply_all(source, &layers, &mut applier, options)?;
     applier.finish()
 }
 
@@ -193,49 +179,6 @@ fn layers<'a>(
         return Err(Reason::DiffIdCount { layers, diff_ids }.into());
     }
     Ok(manifest.layers.iter().zip(&rootfs.diff_ids).collect())
-}
-
-fn apply(
-    source: &(impl BlobSource + ?Sized),
-    blob: &Descriptor,
-    diff_id: &Digest,
-    applier: &mut Applier<'_>,
-    options: &UnpackOptions,
-) -> Result<(), UnpackError> {
-    let digest = || blob.digest.clone();
-    if Codec::of(&blob.media_type).is_none() {
-        let media_type = blob.media_type.clone();
-        return Err(Reason::NotALayer { digest: digest(), media_type }.into());
-    }
-    let algorithm = diff_id.algorithm();
-    let algorithm = algorithm.ok_or_else(|| Reason::Unverifiable { diff_id: diff_id.clone() })?;
-    let reader = source
-        .open(blob)
-        .map_err(|source| Reason::Open { digest: digest(), source })?
-        .ok_or_else(|| Reason::NoBlob { digest: digest() })?;
-    let reader = Watched { reader, progress: options.progress.clone() };
-    let decoder = Decoder::new(reader, &blob.media_type, &options.limits)?.diff_id_by(algorithm);
-    let actual = drain(decoder, applier, options)?;
-    match actual == *diff_id {
-        true => Ok(()),
-        false => Err(Reason::DiffId { expected: diff_id.clone(), actual }.into()),
-    }
-}
-
-/// Applies all changes that a layer makes, and gives its diff ID. Reading, decompression and hashing
-/// go on in other threads meanwhile, with a few megabytes between them.
-fn drain<R: Read + Send>(
-    decoder: Decoder<R>,
-    applier: &mut Applier<'_>,
-    options: &UnpackOptions,
-) -> Result<Digest, UnpackError> {
-    std::thread::scope(|scope| {
-        let mut reader = Reader::spawn(scope, decoder, options.limits.clone());
-        while let Some(change) = reader.next_change()? {
-            applier.apply(&change, &mut reader)?;
-        }
-        Ok(reader.finish()?)
-    })
 }
 
 fn open(path: &Path) -> Result<Root, UnpackError> {

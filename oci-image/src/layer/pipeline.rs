@@ -10,7 +10,7 @@ use super::input::Piece;
 use super::{Decoder, ReadError};
 
 /// How many pieces are on their way from one thread to the next at most.
-const DEPTH: usize = 4;
+const DEPTH: usize = 8;
 
 /// The receiving end: decompression, then hashing, then here.
 pub(super) struct Pipeline {

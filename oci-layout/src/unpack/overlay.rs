@@ -152,7 +152,7 @@ impl OverlayStore {
         let mut applier = Applier::new(&root, options)?;
         applier.begin_overlay(Lower { layers: layers?, overlay: self.overlay })?;
         root.begin(&format!("unpacking `{}`", layer.0.digest)).map_err(&failed)?;
-        super::apply(source, layer.0, layer.1, &mut applier, options)?;
+        super::stream::apply_one(source, layer, &mut applier, options)?;
         let unpacked = applier.finish()?;
         if self.durability == Durability::Synced {
             rustix::fs::syncfs(&root).map_err(|error| failed(error.into()))?;

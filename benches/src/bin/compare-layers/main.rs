@@ -123,8 +123,8 @@ fn contests(inputs: &Inputs) -> Vec<Contest> {
         contest(
             "pack, gzip",
             &[
-                ("ours, default", pack("gzip", 3)),
-                ("ours, level 6", pack("gzip", 6)),
+                ("ours, default (level 4)", pack("gzip", 4)),
+                ("ours, level 7", pack("gzip", 7)),
                 ("tar, pigz -6 -p2", tar("pigz -6 -p2")),
                 ("tar, pigz -3 -p2", tar("pigz -3 -p2")),
                 ("umoci insert", insert),
