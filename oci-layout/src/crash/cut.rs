@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::recorder::Op;
@@ -43,14 +44,17 @@ impl<'a> Cuts<'a> {
         Self { operations, power: true }
     }
 
-    /// Calls `check` with the number of promises made and each state that is possible then.
-    pub(super) fn each(&self, mut check: impl FnMut(usize, &State)) {
+    /// Calls `check` with the number of promises made and each state that is possible then, until it
+    /// has seen enough.
+    pub(super) fn each(&self, mut check: impl FnMut(usize, State) -> ControlFlow<()>) {
         for end in 0..=self.operations.len() {
             let (done, _) = self.operations.split_at(end);
             let acknowledged = done.iter().filter(|it| **it == Op::Acknowledge).count();
             let states = if self.power { power(done) } else { process(done) };
             for state in states {
-                check(acknowledged, &state);
+                if check(acknowledged, state).is_break() {
+                    return;
+                }
             }
         }
     }
