@@ -1,6 +1,7 @@
 //! Layouts in tar archives.
 
 mod contents;
+mod docker;
 mod header;
 mod spool;
 mod write;
@@ -20,6 +21,7 @@ use crate::resolve::{referrers, resolve};
 use crate::{Error, ErrorKind, Image, Walk};
 
 pub(crate) use contents::{Contents, Span};
+pub use docker::{DockerArchive, DockerArchiveWriter};
 pub use write::ArchiveWriter;
 
 /// An image layout in a tar archive, read in place: nothing is extracted.

@@ -21,6 +21,7 @@ pub mod pack;
 #[cfg(target_os = "linux")]
 mod progress;
 mod put;
+mod recompress;
 mod resolve;
 #[cfg(target_os = "linux")]
 mod root;
@@ -32,7 +33,7 @@ mod walk;
 #[cfg(target_os = "linux")]
 mod xattr_filter;
 
-pub use archive::{Archive, ArchiveWriter};
+pub use archive::{Archive, ArchiveWriter, DockerArchive, DockerArchiveWriter};
 #[cfg(target_os = "linux")]
 pub use bundle::UnpackedBundle;
 pub use error::{Error, ErrorKind};

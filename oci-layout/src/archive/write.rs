@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Read, Seek, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -40,7 +40,8 @@ pub struct ArchiveWriter<W: Write> {
 
 struct State<W: Write> {
     tar: tar::Builder<W>,
-    written: HashSet<Digest>,
+    /// The blobs, and how large they are.
+    written: HashMap<Digest, u64>,
     index: Index,
     /// Whether a file was begun and not ended: nothing can follow it.
     broken: bool,
@@ -55,7 +56,7 @@ impl<W: Write> ArchiveWriter<W> {
         let mut index = Index::new();
         index.media_type = Some(MediaType::IMAGE_INDEX);
         let mut state =
-            State { tar: tar::Builder::new(out), written: HashSet::new(), index, broken: false };
+            State { tar: tar::Builder::new(out), written: HashMap::new(), index, broken: false };
         let layout = json::to_vec(&LayoutFile::new())
             .map_err(|error| Error::invalid("cannot write the layout file", error))?;
         state.file("oci-layout", layout.len() as u64, layout.as_slice()).map_err(failed)?;
@@ -74,7 +75,7 @@ impl<W: Write> ArchiveWriter<W> {
             let blob = node?.descriptor;
             let about = || format!("cannot write blob `{}` to the archive", blob.digest);
             let mut state = self.state();
-            if state.written.contains(&blob.digest) {
+            if state.written.contains_key(&blob.digest) {
                 continue;
             }
             match source.open(&blob).map_err(|error| Error::io(about(), error))? {
@@ -118,6 +119,30 @@ impl<W: Write> ArchiveWriter<W> {
         state.tar.into_inner().map_err(failed)
     }
 
+    /// The size of a blob that was written.
+    pub(super) fn size(&self, digest: &Digest) -> Option<u64> {
+        self.state().written.get(digest).copied()
+    }
+
+    /// Writes a blob that is verified, if it was not written before.
+    pub(super) fn store(&self, blob: &Descriptor, content: impl Read) -> io::Result<()> {
+        let mut state = self.state();
+        match state.written.contains_key(&blob.digest) {
+            true => Ok(()),
+            false => state.blob(blob, content),
+        }
+    }
+
+    /// Writes a file that is no blob.
+    pub(super) fn file(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        self.state().file(name, content.len() as u64, content).map_err(failed)
+    }
+
+    /// Lists what is written, as it is named.
+    pub(super) fn list(&self, images: impl IntoIterator<Item = Descriptor>) {
+        self.state().index.manifests.extend(images);
+    }
+
     /// A panic elsewhere may have cut a file short; `broken` says so.
     fn state(&self) -> MutexGuard<'_, State<W>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -132,7 +157,7 @@ impl<W: Write> State<W> {
     fn blob(&mut self, blob: &Descriptor, content: impl Read) -> io::Result<()> {
         let name = format!("blobs/{}/{}", blob.digest.algorithm_name(), blob.digest.encoded());
         self.file(&name, blob.size, content)?;
-        self.written.insert(blob.digest.clone());
+        self.written.insert(blob.digest.clone(), blob.size);
         Ok(())
     }
 
@@ -167,7 +192,7 @@ fn header(kind: tar::EntryType, mode: u32) -> tar::Header {
 
 impl<W: Write + Send> BlobSink for ArchiveWriter<W> {
     fn create(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
-        if self.state().written.contains(&blob.digest) {
+        if self.state().written.contains_key(&blob.digest) {
             return Ok(None);
         }
         let verifier = blob.verifier().map_err(unverifiable)?;
@@ -203,7 +228,7 @@ impl<W: Write + Send> BlobWriter for Spooled<'_, W> {
         self.verifier.finish().map_err(invalid)?;
         self.spool.rewind()?;
         let mut state = self.archive.state();
-        if state.written.contains(&self.blob.digest) {
+        if state.written.contains_key(&self.blob.digest) {
             return Ok(());
         }
         state.blob(&self.blob, self.spool)

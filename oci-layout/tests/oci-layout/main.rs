@@ -10,6 +10,8 @@ mod commits;
 #[cfg(target_os = "linux")]
 mod damage;
 #[cfg(target_os = "linux")]
+mod docker_archives;
+#[cfg(target_os = "linux")]
 mod files;
 mod fixture;
 mod fsck;
@@ -35,6 +37,8 @@ mod peers;
 #[cfg(target_os = "linux")]
 mod power;
 mod processes;
+#[cfg(target_os = "linux")]
+mod recompress;
 #[cfg(target_os = "linux")]
 mod tar;
 #[cfg(target_os = "linux")]

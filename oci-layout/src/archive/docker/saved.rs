@@ -1,0 +1,28 @@
+use oci_image::Digest;
+use oci_image::json::model;
+
+use crate::index::as_digest;
+
+model! {
+    /// An image in `manifest.json`: the names of files of the archive.
+    pub(super) struct Saved {
+        /// The file of the config.
+        required config: String = "Config";
+        /// What the image was called.
+        list tags: Vec<String> = "RepoTags";
+        /// The files of the layers, the base first.
+        list layers: Vec<String> = "Layers";
+    }
+}
+
+/// The digest that the path of a file in an image layout says.
+pub(super) fn claimed_by_path(name: &str) -> Option<Digest> {
+    let (algorithm, encoded) = name.strip_prefix("blobs/")?.split_once('/')?;
+    as_digest(&format!("{algorithm}:{encoded}"))
+}
+
+/// The digest that the name of a config says, as Docker (`HEX.json`) and others (`sha256:HEX`) write it.
+pub(super) fn claimed_by_stem(name: &str) -> Option<Digest> {
+    let stem = name.strip_suffix(".json").unwrap_or(name);
+    as_digest(stem).or_else(|| as_digest(&format!("sha256:{stem}")))
+}

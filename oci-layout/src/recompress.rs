@@ -1,0 +1,112 @@
+//! Layers, compressed anew.
+
+use std::io::{self, Seek};
+
+use oci_image::blob::{BlobSink, BlobSource};
+use oci_image::build::{self, Layer};
+use oci_image::layer::{Compression, Decoder, Encoder, Limits};
+use oci_image::oci_digest::HashWriter;
+use oci_image::{Algorithm, Descriptor, MediaType, docker};
+use tempfile::SpooledTempFile;
+
+use crate::{Error, ErrorKind, Image};
+
+/// How much of a layer waits in memory, in bytes, before it waits in a temporary file.
+const MEMORY: usize = 1 << 20;
+
+impl Image<'_> {
+    /// The same image with its layers in another compression, all of them stored in `sink`.
+    ///
+    /// Config, diff IDs and history stay as they are; an image in Docker's format becomes one in OCI's.
+    /// Each layer is verified against its digest and its diff ID on the way. Layers that are compressed
+    /// so already are stored as they are. Config and manifest are not stored:
+    /// [`Layout::put_image`](crate::Layout::put_image) does that.
+    ///
+    /// # Errors
+    /// If a layer is missing or wrong, if its content is not what its diff ID says, or if it cannot be
+    /// stored.
+    pub fn recompress(
+        &self,
+        compression: &Compression,
+        sink: &dyn BlobSink,
+    ) -> Result<build::Image, Error> {
+        self.replace_layers(|layer| {
+            if layer.descriptor.media_type == compression.codec().media_type() {
+                copy(self.source(), &layer.descriptor, sink)?;
+                return Ok(layer.descriptor.clone());
+            }
+            let (blob, mut content) = recompressed(self.source(), layer, compression)?;
+            if let Some(mut writer) = sink.create(&blob)? {
+                io::copy(&mut content, &mut writer)?;
+                writer.commit()?;
+            }
+            Ok(blob)
+        })
+    }
+
+    /// The image with what `replace` makes of each layer.
+    pub(crate) fn replace_layers(
+        &self,
+        mut replace: impl FnMut(&Layer) -> io::Result<Descriptor>,
+    ) -> Result<build::Image, Error> {
+        let image = in_oci_format(self.documents()?)?;
+        let mut replacements = Vec::new();
+        for layer in image.layers() {
+            let about = || format!("cannot compress layer `{}` anew", layer.descriptor.digest);
+            replacements.push(replace(&layer).map_err(|error| Error::io(about(), error))?);
+        }
+        let mut replacements = replacements.into_iter();
+        image
+            .with_blobs(|_| replacements.next())
+            .map_err(|error| Error::invalid("cannot write the manifest of other layers", error))
+    }
+}
+
+fn in_oci_format(image: build::Image) -> Result<build::Image, Error> {
+    if image.manifest().descriptor().media_type != MediaType::DOCKER_MANIFEST {
+        return Ok(image);
+    }
+    let name = image.manifest().descriptor().digest.clone();
+    let failed = |error| Error::invalid(format!("cannot convert image `{name}` to OCI's"), error);
+    let converted = docker::manifest_to_oci(image.manifest())
+        .map_err(|error| failed(Box::<dyn std::error::Error + Send + Sync>::from(error)))?;
+    build::Image::new(converted.document, image.config().clone())
+        .map_err(|error| failed(error.into()))
+}
+
+/// The content of a layer in another compression, at its beginning, and what names it.
+pub(crate) fn recompressed(
+    source: &dyn BlobSource,
+    layer: &Layer,
+    compression: &Compression,
+) -> io::Result<(Descriptor, SpooledTempFile)> {
+    let Layer { descriptor, diff_id, .. } = layer;
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    let algorithm = diff_id.algorithm().ok_or(io::ErrorKind::Unsupported)?;
+    let blob = source.open(descriptor)?.ok_or(io::ErrorKind::NotFound)?;
+    let mut content =
+        Decoder::new(blob, &descriptor.media_type, &Limits::default()).map_err(invalid)?;
+    let spool = HashWriter::new(SpooledTempFile::new(MEMORY), Algorithm::Sha256);
+    let mut encoder = HashWriter::new(Encoder::new(spool, compression)?, algorithm);
+    io::copy(&mut content, &mut encoder)?;
+    let (encoder, actual, _) = encoder.finish();
+    if actual != *diff_id {
+        let error = Error::new(
+            ErrorKind::Invalid,
+            format!("the content is `{actual}`, the diff ID says `{diff_id}`"),
+        );
+        return Err(error.into());
+    }
+    let (mut spool, digest, size) = encoder.finish()?.finish();
+    spool.rewind()?;
+    let mut blob = Descriptor::new(compression.codec().media_type(), digest, size);
+    blob.annotations.clone_from(&descriptor.annotations);
+    Ok((blob, spool))
+}
+
+fn copy(source: &dyn BlobSource, blob: &Descriptor, sink: &dyn BlobSink) -> io::Result<()> {
+    let Some(mut writer) = sink.create(blob)? else { return Ok(()) };
+    let mut reader = source.open(blob)?.ok_or(io::ErrorKind::NotFound)?;
+    io::copy(&mut reader, &mut writer)?;
+    writer.commit()
+}

@@ -1,0 +1,78 @@
+//! Layers, compressed anew.
+
+use oci_image::blob::{BlobSource, Memory};
+use oci_image::layer::{Codec, Compression};
+use oci_image::{Document, MediaType, docker};
+use oci_layout::{ErrorKind, Image};
+
+use crate::damage::store;
+use crate::fixture::read_whole;
+
+#[test]
+fn layers_are_compressed_anew_and_all_else_stays() {
+    let (_directory, layout) = store();
+    let gzip = layout.image("v1").unwrap();
+    let zstd = gzip.recompress(&Compression::zstd(), &layout).unwrap();
+    layout.put_image(&zstd).unwrap().tag("v1-zstd").unwrap();
+    assert_eq!(zstd.config(), &gzip.config().unwrap());
+    let types = zstd.manifest().layers.iter().map(|layer| Codec::of(&layer.media_type));
+    assert_eq!(types.collect::<Vec<_>>(), [Some(Codec::Zstd); 2]);
+    read_whole(&layout, &layout.resolve("v1-zstd").unwrap());
+
+    let limits = oci_image::layer::Limits::default();
+    let export = |name: &str| {
+        let image = layout.image(name).unwrap();
+        let files = image.files(&limits).unwrap();
+        files.export(Vec::new(), &Compression::none()).unwrap().0
+    };
+    assert_eq!(export("v1"), export("v1-zstd"));
+
+    // The way there and back is the same for the same compression.
+    let back = layout.image("v1-zstd").unwrap();
+    let back = back.recompress(&Compression::gzip(), &layout).unwrap();
+    layout.put_image(&back).unwrap().tag("back").unwrap();
+    assert_eq!(export("back"), export("v1"));
+    assert_eq!(layout.fsck().unwrap(), []);
+}
+
+#[test]
+fn layers_that_are_so_already_are_stored_as_they_are() {
+    let (_directory, layout) = store();
+    let image = layout.image("v1").unwrap();
+    let sink = Memory::new();
+    let same = image.recompress(&Compression::gzip(), &sink).unwrap();
+    assert_eq!(same.manifest().bytes(), image.manifest().bytes());
+    for layer in &same.manifest().layers {
+        assert!(sink.open(layer).unwrap().is_some());
+    }
+}
+
+#[test]
+fn an_image_in_dockers_format_becomes_one_in_ocis() {
+    let (_directory, layout) = store();
+    let image = layout.image("v1").unwrap();
+    let docker = docker::manifest_to_docker(image.manifest()).unwrap().document;
+    let stored = layout.put_document(&oci_image::AnyDocument::Manifest(docker)).unwrap();
+    let docker = stored.tag("docker").unwrap();
+    let docker = Image::select(&layout, &docker, &oci_image::Platform::host()).unwrap();
+    let zstd = docker.recompress(&Compression::zstd(), &layout).unwrap();
+    assert_eq!(zstd.manifest().descriptor().media_type, MediaType::IMAGE_MANIFEST);
+    assert_eq!(zstd.manifest().layers[0].media_type, MediaType::LAYER_TAR_ZSTD);
+}
+
+#[test]
+fn what_is_not_what_its_diff_id_says_is_refused_and_nothing_is_stored() {
+    let (_directory, layout) = store();
+    let image = layout.image("v1").unwrap();
+    let config = image.config().unwrap();
+    let swapped = config.edit(|config| config.rootfs.diff_ids.swap(0, 1)).unwrap();
+    let manifest = image.manifest().edit(|manifest| {
+        manifest.config.digest = swapped.descriptor().digest.clone();
+    });
+    let lying = oci_image::build::Image::new(Document::clone(&manifest.unwrap()), swapped).unwrap();
+    layout.put_image(&lying).unwrap().tag("lying").unwrap();
+    let sink = Memory::new();
+    let error = layout.image("lying").unwrap().recompress(&Compression::zstd(), &sink).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(sink.digests(), []);
+}
