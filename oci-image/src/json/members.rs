@@ -7,7 +7,6 @@ use super::Value;
 ///
 /// It also remembers which known lists and maps stood in the document as `null` or empty, so that
 /// they are written as they were read.
-#[allow(clippy::box_collection)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::box_collection)] // most objects have none: one pointer, and nothing behind it
 pub struct Members(Option<Box<BTreeMap<String, Value>>>);
