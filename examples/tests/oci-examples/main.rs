@@ -7,6 +7,7 @@ mod embed;
 mod image_name;
 mod inspect;
 mod interop;
+mod oracles;
 mod pack;
 mod process_state;
 mod program;
