@@ -20,6 +20,8 @@ mod full;
 mod garbage;
 #[cfg(target_os = "linux")]
 mod grow;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod images;
 mod index;
 #[cfg(target_os = "linux")]

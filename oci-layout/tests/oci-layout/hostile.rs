@@ -1,0 +1,230 @@
+//! Layers that ask for too much, and machines that have too little.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use oci_image::Descriptor;
+use oci_image::blob::{BlobSinkExt, BlobSource, Memory};
+use oci_image::layer::{Codec, Compression, Encoder};
+use oci_layout::unpack::{apply_layer, apply_stream};
+use oci_layout::{Root, UnpackErrorKind};
+
+use crate::mount::Mount;
+use crate::tar::{Tar, diff_id, header, options};
+use crate::tree::outline;
+
+/// Names the test and the file that it is about, in a process of its own.
+const INNER: &str = "OCI_LAYOUT_INNER_TEST";
+
+/// Runs one test of this program, by way of a shell that makes something ready.
+fn again(test: &str, prepare: &str, value: &Path) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{prepare}; exec \"$0\" --exact {test} --include-ignored")]);
+    shell.arg(std::env::current_exe().unwrap()).env(INNER, value);
+    let output = shell.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{test}: {}\n{text}", output.status);
+}
+
+/// A layer of one file: 10 GiB of zeros.
+fn bomb(path: &Path, compression: &Compression) {
+    let encode = |bytes: &[u8]| {
+        let mut encoder = Encoder::new(Vec::new(), compression).unwrap();
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let mut block = Tar::new().file("zeros", "").end();
+    block.truncate(512);
+    // The largest size that the plain header can hold; what follows is an end of many blocks.
+    block[124..135].copy_from_slice(b"77777777777");
+    block[148..156].fill(b' ');
+    let sum: u32 = block.iter().copied().map(u32::from).sum();
+    block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    let mut file = File::create(path).unwrap();
+    file.write_all(&encode(&block)).unwrap();
+    let zeros = encode(&vec![0; 64 << 20]);
+    (0..160).for_each(|_| file.write_all(&zeros).unwrap());
+}
+
+/// In a process that may have no more than 64 MiB.
+#[test]
+fn bombs_stop_at_the_limit_with_little_memory() {
+    let Some(path) = std::env::var_os(INNER) else {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bomb");
+        let one = NonZeroUsize::MIN;
+        for compression in [Compression::gzip().level(9), Compression::zstd()] {
+            bomb(&path, &compression.threads(one));
+            assert!(path.metadata().unwrap().len() < 11 << 20);
+            let test = "hostile::bombs_stop_at_the_limit_with_little_memory";
+            again(test, "ulimit -d 65536", &path);
+        }
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::create(directory.path().join("root")).unwrap();
+    let mut options = options();
+    options.limits.ratio_from = 16 << 20;
+    let error = apply_stream(File::open(path).unwrap(), &root, &options).unwrap_err();
+    assert_eq!(error.kind(), UnpackErrorKind::Layer, "{error:?}");
+    let written = directory.path().join("root/zeros").metadata().unwrap().len();
+    // The ratio is that to what was read, which is up to a buffer more than was used.
+    assert!(written <= 64 << 20, "{written} bytes were written");
+}
+
+/// Where `PATH` leads to programs that tell on whoever runs them.
+#[test]
+fn no_program_is_run_to_decompress() {
+    let layer = |codec: &Compression| {
+        let mut encoder = Encoder::new(Vec::new(), codec).unwrap();
+        encoder.write_all(&Tar::new().file("f", "x").end()).unwrap();
+        encoder.finish().unwrap()
+    };
+    if let Some(path) = std::env::var_os(INNER) {
+        for compression in [Compression::gzip(), Compression::zstd()] {
+            let root = Root::create(Path::new(&path).join("root")).unwrap();
+            apply_stream(&layer(&compression)[..], &root, &options()).unwrap();
+        }
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let told = directory.path().join("told");
+    let trap = directory.path().join("trap");
+    fs::create_dir(&trap).unwrap();
+    for name in ["gzip", "unpigz", "pigz", "igzip", "zstd", "xz", "newuidmap", "newgidmap"] {
+        let script = format!("#!/bin/sh\n: > '{}'\n", told.display());
+        fs::write(trap.join(name), script).unwrap();
+        fs::set_permissions(trap.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let prepare = format!("PATH='{}':$PATH", trap.display());
+    let test = "hostile::no_program_is_run_to_decompress";
+    again(test, &prepare, directory.path());
+    assert!(!told.exists());
+    // The trap works: others step into it.
+    fs::write(directory.path().join("layer.gz"), layer(&Compression::gzip())).unwrap();
+    let tar = format!("{prepare}; cd '{}'; tar -xzf layer.gz", directory.path().display());
+    let _ = Command::new("sh").args(["-c", &tar]).stderr(Stdio::null()).status().unwrap();
+    assert!(told.exists());
+}
+
+/// A source that does something while a blob of it is opened.
+struct Meanwhile<'a, F>(&'a Memory, F);
+
+impl<F: Fn()> BlobSource for Meanwhile<'_, F> {
+    fn open(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn Read + Send + '_>>> {
+        self.1();
+        self.0.open(blob)
+    }
+}
+
+#[test]
+fn no_second_layer_is_applied_to_a_tree_at_the_same_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::create(directory.path().join("root")).unwrap();
+    let layers = ["1", "2"].map(|content| Tar::new().file("f", content).end());
+    let memory = Memory::new();
+    let [one, other] = layers.each_ref().map(|layer| {
+        let blob = Descriptor::of(Codec::None.media_type(), layer);
+        memory.put(&blob, &layer[..]).unwrap();
+        (blob, diff_id(layer))
+    });
+    let second = || {
+        let error = apply_layer(&memory, &other.0, &other.1, &root, &options()).unwrap_err();
+        assert_eq!(error.kind(), UnpackErrorKind::Target, "{error:?}");
+    };
+    apply_layer(&Meanwhile(&memory, second), &one.0, &one.1, &root, &options()).unwrap();
+    assert_eq!(outline(root.path()), ["f: 1"]);
+    apply_layer(&memory, &other.0, &other.1, &root, &options()).unwrap();
+    assert_eq!(outline(root.path()), ["f: 2"]);
+}
+
+#[test]
+fn names_are_bytes_of_which_255_fit() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::create(directory.path().join("root")).unwrap();
+    let longest = "x".repeat(255);
+    let names: [&[u8]; 7] =
+        [b"A", b"a", "\u{e9}".as_bytes(), "e\u{301}".as_bytes(), b"\xff\xfe", b"a\nb", b"..."];
+    let tar = names.iter().fold(Tar::new(), |tar, name| tar.file(name, name));
+    apply_stream(&tar.file(&longest, "").end()[..], &root, &options()).unwrap();
+    let mut expected: Vec<_> = names
+        .iter()
+        .map(|name| format!("{}: {}", name.escape_ascii(), name.escape_ascii()))
+        .collect();
+    expected.push(format!("{longest}: "));
+    expected.sort();
+    let mut found = outline(root.path());
+    found.sort();
+    assert_eq!(found, expected);
+
+    let error = apply_stream(&Tar::new().file("x".repeat(256), "").end()[..], &root, &options())
+        .unwrap_err();
+    assert_eq!(error.kind(), UnpackErrorKind::Filesystem, "{error:?}");
+}
+
+// covers: IMG-LAYER-05
+#[test]
+fn links_are_not_relative_to_where_the_process_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::create(directory.path().join("root")).unwrap();
+    let here = std::env::current_dir().unwrap();
+    assert!(here.join("Cargo.toml").exists());
+    for target in ["Cargo.toml", "./Cargo.toml"] {
+        let layer = Tar::new().hardlink("h", target).end();
+        apply_stream(&layer[..], &root, &options()).unwrap_err();
+    }
+}
+
+/// The attack on a directory's mode that our own code withstands, on a program that does not.
+#[test]
+#[ignore = "needs a Python of before 3.12"]
+fn a_mode_set_through_a_link_changes_what_is_outside_for_a_trusting_program() {
+    let directory = tempfile::tempdir().unwrap();
+    let outside = directory.path().join("outside");
+    let attack = |root: &Path| {
+        let _ = fs::remove_dir_all(&outside);
+        fs::create_dir(&outside).unwrap();
+        fs::set_permissions(&outside, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::create_dir(root).unwrap();
+        symlink(&outside, root.join("l")).unwrap();
+        Tar::new().add(header(b'5', "l/").mode(0o777)).end()
+    };
+    let mode = || outside.metadata().unwrap().permissions().mode() & 0o777;
+
+    let trusting = directory.path().join("trusting");
+    let layer = attack(&trusting);
+    let script = "import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])";
+    fs::write(directory.path().join("tar"), &layer).unwrap();
+    let mut python = Command::new("python3");
+    python.args(["-c", script]).arg(directory.path().join("tar")).arg(&trusting);
+    assert!(python.stderr(Stdio::null()).status().unwrap().success());
+    assert_eq!(mode(), 0o777, "this Python follows no links any more");
+
+    let ours = directory.path().join("ours");
+    let layer = attack(&ours);
+    apply_stream(&layer[..], &Root::open(&ours).unwrap(), &options()).unwrap();
+    assert_eq!(mode(), 0o700);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_full_filesystem_leaves_a_tree_that_can_be_applied_again() {
+    let layer = (0..64)
+        .fold(Tar::new(), |tar, number| tar.file(format!("d/{number}"), vec![b'x'; 40_000]))
+        .end();
+    for (size, inodes) in [(1 << 20, 0), (0, 20)] {
+        let mount = Mount::tmpfs(size, inodes);
+        let root = Root::create(mount.path().join("root")).unwrap();
+        let error = apply_stream(&layer[..], &root, &options()).unwrap_err();
+        assert_eq!(error.kind(), UnpackErrorKind::Filesystem, "{error:?}");
+        assert!(root.incomplete().unwrap().is_some());
+        mount.lift_limits();
+        apply_stream(&layer[..], &root, &options()).unwrap();
+        assert!(root.incomplete().unwrap().is_none());
+        assert_eq!(outline(root.path()).len(), 65);
+    }
+}
