@@ -13,5 +13,6 @@ mod json;
 mod layer;
 mod media_type;
 mod platform;
+mod properties;
 mod reference;
 mod validate;
