@@ -45,7 +45,7 @@ fn build(workspace: &Workspace, steps: &mut Steps) -> Result<Descriptor> {
     step.end(command.args.join(" "));
 
     let step = steps.begin("layer");
-    let layout = Layout::create(workspace.place("built"))?;
+    let layout = workspace.layout("built")?;
     let layer = layout.pack(&root, Compression::gzip())?;
     step.end(Content(&layer.descriptor.digest, layer.descriptor.size));
 

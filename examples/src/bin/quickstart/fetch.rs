@@ -123,7 +123,7 @@ pub(crate) async fn pull(
     steps: &mut Steps,
 ) -> Result<Fetched> {
     let mut step = steps.begin("pull");
-    let layout = Layout::create(workspace.place("pulled"))?;
+    let layout = workspace.layout("pulled")?;
     let done = repository.pull(image, &layout).progress(progress::transfer(&mut step)).await?;
     layout.tag("latest", image)?;
     step.end(format_args!(

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use oci_layout::{Durability, Layout, LayoutOptions};
 use tempfile::TempDir;
 
 use crate::Result;
@@ -30,6 +31,11 @@ impl Workspace {
     /// A place in it.
     pub(crate) fn place(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
+    }
+
+    /// A new layout in it. It is not to outlive this process, still less a power cut.
+    pub(crate) fn layout(&self, name: &str) -> Result<Layout> {
+        Ok(LayoutOptions::new().durability(Durability::Relaxed).create(self.place(name))?)
     }
 
     /// Removes it, with directories that not even their owner may change.
