@@ -3,6 +3,8 @@
 // A property that does not hold is reported by a panic: that is what a fuzz target is for.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(target_os = "linux")]
+pub mod apply;
 pub mod documents;
 pub mod layer;
 pub mod layouts;
@@ -24,6 +26,8 @@ pub const TARGETS: &[Target] = &[
     ("image_layout", documents::image_layout),
     ("dist_error", documents::dist_error),
     ("dist_tags", documents::dist_tags),
+    #[cfg(target_os = "linux")]
+    ("layer_apply", apply::layer_apply),
     ("layer_archive", layer::layer_archive),
     ("layer_blob", layer::layer_blob),
     ("layer_compression", layer::layer_compression),
