@@ -17,6 +17,8 @@ pub(crate) struct Step {
     mode: u32,
     mtime: (i64, i64),
     xattr: Option<u8>,
+    /// For root alone.
+    owner: Option<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ enum What {
     Symlink(PathBuf),
     Hardlink(PathBuf),
     Fifo,
+    /// For root alone.
+    Device(u32),
 }
 
 /// Few names, so that two plans meet.
@@ -41,16 +45,14 @@ fn step() -> impl Strategy<Value = Step> {
         1 => path().prop_map(What::Symlink),
         2 => path().prop_map(What::Hardlink),
         1 => Just(What::Fifo),
+        1 => (1..3u32).prop_map(What::Device),
     ];
     let mode = prop::sample::select(vec![0o700, 0o755, 0o1777, 0o6755]);
     let mtime = prop::sample::select(vec![(1, 0), (2, 5), (-1, 999_999_999)]);
     let xattr = prop::option::weighted(0.2, 0..3u8);
-    (path(), what, mode, mtime, xattr).prop_map(|(path, what, mode, mtime, xattr)| Step {
-        path,
-        what,
-        mode,
-        mtime,
-        xattr,
+    let owner = prop::option::weighted(0.2, 1..3u32);
+    (path(), what, mode, mtime, xattr, owner).prop_map(|(path, what, mode, mtime, xattr, owner)| {
+        Step { path, what, mode, mtime, xattr, owner }
     })
 }
 
@@ -82,6 +84,11 @@ fn make(root: &Path, path: &Path, what: &What) -> std::io::Result<()> {
         What::Directory => fs::create_dir(path),
         What::Symlink(target) => symlink(target, path),
         What::Hardlink(target) => fs::hard_link(root.join(target), path),
+        What::Device(minor) => {
+            let device = rustix::fs::makedev(1, *minor);
+            let mode = Mode::RUSR | Mode::WUSR;
+            Ok(rustix::fs::mknodat(CWD, path, FileType::CharacterDevice, mode, device)?)
+        }
         What::Fifo => {
             Ok(rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?)
         }
@@ -89,6 +96,7 @@ fn make(root: &Path, path: &Path, what: &What) -> std::io::Result<()> {
 }
 
 fn dress(path: &Path, step: &Step) {
+    let _ = std::os::unix::fs::lchown(path, step.owner, step.owner);
     if path.is_symlink() {
         return;
     }
