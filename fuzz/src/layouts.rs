@@ -5,7 +5,8 @@ use std::fs;
 use oci_image::blob::{BlobSinkExt, BlobSource, BlobSourceExt};
 use oci_image::{Descriptor, Digest, LayoutFile, json};
 use oci_layout::{
-    Archive, ArchiveWriter, Durability, Entry, ErrorKind, Layout, LayoutOptions, Walk,
+    Archive, ArchiveWriter, DockerArchive, Durability, Entry, ErrorKind, Layout, LayoutOptions,
+    Walk,
 };
 use tempfile::TempDir;
 
@@ -93,8 +94,48 @@ pub fn layout_archive(data: &[u8]) {
     assert_eq!(whole(&again, roots), Some(blobs));
 }
 
+/// Any bytes as `manifest.json`: of an archive that is taken, each image is whole and goes into a
+/// layout.
+pub fn docker_manifest(data: &[u8]) {
+    let layer = [0; 1024];
+    let diff_id = Digest::sha256(layer);
+    let config = format!(
+        r#"{{"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":["{diff_id}"]}}}}"#
+    );
+    let mut tar = Vec::new();
+    let files =
+        [("config.json", config.as_bytes()), ("layer.tar", &layer), ("manifest.json", data)];
+    for (name, content) in files {
+        tar.extend(header(name, content.len()));
+        tar.extend_from_slice(content);
+        tar.resize(tar.len().next_multiple_of(512), 0);
+    }
+    tar.resize(tar.len() + 1024, 0);
+    let path = DIRECTORY.with(|directory| directory.path().join("docker"));
+    fs::write(&path, tar).unwrap();
+    let Ok(archive) = DockerArchive::open(&path) else { return };
+    let roots = &archive.index().manifests;
+    let blobs = whole(&archive, roots).unwrap();
+    assert_eq!(blobs.is_empty(), roots.is_empty());
+    let writer = ArchiveWriter::new(Vec::new()).unwrap();
+    writer.append(&archive, roots).unwrap();
+    writer.finish().unwrap();
+}
+
+fn header(name: &str, size: usize) -> Vec<u8> {
+    let mut header = vec![0; 512];
+    header[..name.len()].copy_from_slice(name.as_bytes());
+    header[124..135].copy_from_slice(format!("{size:011o}").as_bytes());
+    header[156] = b'0';
+    header[257..265].copy_from_slice(b"ustar\x0000");
+    crate::layer::seal(&header)
+}
+
 /// All blobs below `roots`, if each is there and right.
-fn whole(archive: &Archive, roots: &[Descriptor]) -> Option<Vec<(Digest, Vec<u8>)>> {
+fn whole(
+    archive: &(impl BlobSource + Sync),
+    roots: &[Descriptor],
+) -> Option<Vec<(Digest, Vec<u8>)>> {
     let mut blobs = Vec::new();
     for node in Walk::new(archive, roots.iter().cloned()) {
         let blob = node.ok()?.descriptor;

@@ -34,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("layout_index", layouts::layout_index),
     ("layout_file", layouts::layout_file),
     ("layout_archive", layouts::layout_archive),
+    ("docker_manifest", layouts::docker_manifest),
     ("runtime_config", documents::runtime_config),
     ("runtime_state", documents::runtime_state),
     ("runtime_features", documents::runtime_features),
