@@ -31,8 +31,11 @@ pub fn layer_apply(data: &[u8]) {
     }
 }
 
+/// A path, its mode, and the content of a file.
+type Outside = (String, u32, Option<Vec<u8>>);
+
 /// What is outside: names, modes, and the canary's content.
-fn look(directory: &Path) -> (usize, Vec<(String, u32, Option<Vec<u8>>)>) {
+fn look(directory: &Path) -> (usize, Vec<Outside>) {
     let outside = directory.join("outside");
     let mut paths = vec![outside.clone()];
     paths.extend(fs::read_dir(outside).unwrap().map(|entry| entry.unwrap().path()));
