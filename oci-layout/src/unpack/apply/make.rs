@@ -1,0 +1,233 @@
+//! Files of every kind, made in the place of whatever was there.
+
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+
+use oci_image::layer::{Change, Device, EntryPath, OverlayError, Reader};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, Stat, fstat, linkat, makedev, mkdirat, mknodat, openat,
+    statat, symlinkat,
+};
+use rustix::io::Errno;
+
+use super::{Applier, Place, split};
+use crate::root::{Attributes, Id, Target};
+use crate::unpack::Devices;
+use crate::unpack::error::{Reason, UnpackError};
+use crate::unpack::form::is_whiteout;
+use crate::unpack::parents::Missing;
+
+/// How often something is tried again that someone else undoes.
+const ATTEMPTS: usize = 16;
+
+impl Applier<'_> {
+    pub(super) fn file<R: Read>(
+        &mut self,
+        place: &Place<'_>,
+        attributes: &Attributes,
+        reader: &mut Reader<R>,
+    ) -> Result<(), UnpackError> {
+        let mut file = std::fs::File::from(self.new_file(place, attributes)?);
+        while let Some(bytes) = reader.chunk()? {
+            file.write_all(bytes).map_err(|source| Reason::File {
+                action: "write".into(),
+                path: place.path.clone(),
+                source,
+            })?;
+            self.done.bytes += bytes.len() as u64;
+        }
+        self.finish_new(place, Target::open(&file), attributes, |_| true)
+    }
+
+    fn new_file(
+        &mut self,
+        place: &Place<'_>,
+        attributes: &Attributes,
+    ) -> Result<OwnedFd, UnpackError> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // Where the final mode can be there from the start, that saves setting it.
+        let is_plain = (attributes.uid, attributes.gid) == self.own && attributes.xattrs.is_empty();
+        let mode = if is_plain { attributes.mode & 0o777 } else { 0o600 };
+        let mode = Mode::from_raw_mode(mode);
+        self.make(place, "create the file", |place| openat(&place.parent, place.name, flags, mode))
+    }
+
+    pub(super) fn directory(
+        &mut self,
+        place: &Place<'_>,
+        attributes: Attributes,
+    ) -> Result<(), UnpackError> {
+        for _ in 0..ATTEMPTS {
+            match mkdirat(&place.parent, place.name, Mode::RWXU) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(place.failed("create the directory", error)),
+            }
+            match self.root.unlocked(place.parent.as_fd(), place.name) {
+                Ok((fd, _)) => {
+                    let stat = fstat(&fd).map_err(|error| place.failed("look at", error))?;
+                    // The way by which it was found may lead elsewhere in the end.
+                    let physical = place.parent.physical.join(place.name);
+                    let physical = physical.map_err(|_| place.failed("look at", Errno::INVAL))?;
+                    self.directories.set(Id::from(&stat), &physical, attributes);
+                    self.parents.add(place.path.as_bytes(), physical, fd, &stat);
+                    return Ok(());
+                }
+                Err(Errno::NOENT) => {}
+                Err(Errno::NOTDIR | Errno::LOOP) => self.clear(place)?,
+                Err(error) => return Err(place.failed("open the directory", error)),
+            }
+        }
+        Err(place.failed("create the directory", Errno::EXIST))
+    }
+
+    pub(super) fn symlink(
+        &mut self,
+        place: &Place<'_>,
+        target: &[u8],
+        attributes: &Attributes,
+    ) -> Result<(), UnpackError> {
+        self.make(place, "create the symbolic link", |place| {
+            symlinkat(target, &place.parent, place.name)
+        })?;
+        let is_link = |stat: &Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+        self.finish_node(place, attributes, is_link)
+    }
+
+    pub(super) fn hardlink(
+        &mut self,
+        place: &Place<'_>,
+        target: &EntryPath,
+    ) -> Result<(), UnpackError> {
+        let action = format!("link `{target}` to");
+        let failed = |error| place.failed(&action, error);
+        let (directory, name) = split(target).ok_or_else(|| failed(Errno::ISDIR))?;
+        let holder = self
+            .parents
+            .find(self.root, &mut self.directories, directory, Missing::Fail)
+            .map_err(failed)?;
+        let is_done = || {
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            let old = statat(&holder, name, flags).map_err(failed)?;
+            let new = statat(&place.parent, place.name, flags).map_err(failed)?;
+            Ok::<_, UnpackError>(Id::from(&old) == Id::from(&new))
+        };
+        for _ in 0..ATTEMPTS {
+            match linkat(&holder, name, &place.parent, place.name, AtFlags::empty()) {
+                Ok(()) => return Ok(()),
+                Err(Errno::EXIST) if is_done()? => return Ok(()),
+                Err(Errno::EXIST) => self.clear(place)?,
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(failed(Errno::EXIST))
+    }
+
+    pub(super) fn device(
+        &mut self,
+        place: &Place<'_>,
+        kind: FileType,
+        device: Device,
+        attributes: &Attributes,
+    ) -> Result<(), UnpackError> {
+        if device.major > 0xfff || device.minor > 0xf_ffff {
+            let device = device.to_string();
+            return Err(Reason::DeviceNumber { path: place.path.clone(), device }.into());
+        }
+        if self.form.is_some() && kind == FileType::CharacterDevice && is_whiteout(device) {
+            return Err(Reason::Overlay(OverlayError::Device(place.path.clone())).into());
+        }
+        match self.options.devices {
+            Devices::Make => {
+                self.node(place, kind, makedev(device.major, device.minor), attributes)
+            }
+            Devices::Placeholder => {
+                self.done.devices_left_out += 1;
+                let file = self.new_file(place, attributes)?;
+                self.finish_new(place, Target::open(&file), attributes, |_| true)
+            }
+            Devices::Skip => {
+                self.done.devices_left_out += 1;
+                if let Some(form) = &mut self.form {
+                    form.later(Change::Whiteout(place.path.clone()));
+                }
+                self.clear(place)
+            }
+        }
+    }
+
+    pub(super) fn node(
+        &mut self,
+        place: &Place<'_>,
+        kind: FileType,
+        device: u64,
+        attributes: &Attributes,
+    ) -> Result<(), UnpackError> {
+        let mode = Mode::from_raw_mode(0o600);
+        self.make(place, "create the device or pipe", |place| {
+            mknodat(&place.parent, place.name, kind, mode, device)
+        })?;
+        self.finish_node(place, attributes, |stat| {
+            FileType::from_raw_mode(stat.st_mode) == kind && stat.st_rdev == device
+        })
+    }
+
+    /// Gives a link, device or pipe its attributes.
+    fn finish_node(
+        &self,
+        place: &Place<'_>,
+        attributes: &Attributes,
+        is_ours: impl Fn(&Stat) -> bool,
+    ) -> Result<(), UnpackError> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = openat(&place.parent, place.name, flags, Mode::empty())
+            .map_err(|error| place.failed("find", error))?;
+        self.finish_new(place, Target::path(&fd), attributes, is_ours)
+    }
+
+    fn finish_new(
+        &self,
+        place: &Place<'_>,
+        target: Target<'_>,
+        attributes: &Attributes,
+        is_ours: impl Fn(&Stat) -> bool,
+    ) -> Result<(), UnpackError> {
+        let stat = target.stat().map_err(|error| place.failed("look at", error))?;
+        if !is_ours(&stat) {
+            // Someone put something else in its place.
+            return Err(place.failed("find", Errno::STALE));
+        }
+        attributes
+            .apply(self.root, target, &stat, place.parent.has_default_acl)
+            .map_err(|(step, error)| place.failed(&step.to_string(), error))
+    }
+
+    /// Makes something, in the place of what was there.
+    fn make<T>(
+        &mut self,
+        place: &Place<'_>,
+        action: &str,
+        make: impl Fn(&Place<'_>) -> Result<T, Errno>,
+    ) -> Result<T, UnpackError> {
+        for _ in 0..ATTEMPTS {
+            match make(place) {
+                Err(Errno::EXIST) => self.clear(place)?,
+                result => return result.map_err(|error| place.failed(action, error)),
+            }
+        }
+        Err(place.failed(action, Errno::EXIST))
+    }
+
+    /// Removes whatever is there.
+    fn clear(&mut self, place: &Place<'_>) -> Result<(), UnpackError> {
+        let stat = statat(&place.parent, place.name, AtFlags::SYMLINK_NOFOLLOW);
+        let is_file = |stat: &Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        if !stat.as_ref().is_ok_and(is_file) {
+            // Ways may lead through it.
+            self.parents.forget();
+        }
+        self.root
+            .remove(place.parent.as_fd(), place.name, &())
+            .map_err(|error| place.failed("remove", error))
+    }
+}
