@@ -15,4 +15,5 @@ mod media_type;
 mod platform;
 mod properties;
 mod reference;
+mod skopeo;
 mod validate;
