@@ -29,6 +29,11 @@ pub enum ErrorKind {
     Changed,
     /// This store cannot do it.
     Unsupported,
+    /// It is done and every reader sees it, but the disk did not confirm that it outlives a power cut.
+    ///
+    /// To do it again asks the disk again, which proves little: a disk that failed may forget that it
+    /// did. Writing to a [`BlobSink`](oci_image::blob::BlobSink) gives an [`io::Error`] around it.
+    NotDurable,
     /// The operating system refused a file operation.
     Io,
 }
@@ -48,13 +53,21 @@ impl Error {
 
     /// Of the kind that `source` has.
     pub(crate) fn io(message: impl Into<String>, source: io::Error) -> Self {
-        let kind = match source.kind() {
-            io::ErrorKind::NotFound => ErrorKind::NotFound,
-            io::ErrorKind::InvalidData => ErrorKind::Invalid,
-            io::ErrorKind::Unsupported => ErrorKind::Unsupported,
-            _ => ErrorKind::Io,
+        let inner = source.get_ref().and_then(|inner| inner.downcast_ref::<Self>());
+        let kind = match (inner, source.kind()) {
+            (Some(inner), _) => inner.kind,
+            (None, io::ErrorKind::NotFound) => ErrorKind::NotFound,
+            (None, io::ErrorKind::InvalidData) => ErrorKind::Invalid,
+            (None, io::ErrorKind::Unsupported) => ErrorKind::Unsupported,
+            (None, _) => ErrorKind::Io,
         };
         Self { kind, message: message.into(), source: Some(source.into()) }
+    }
+
+    /// `path` has its new content, and the sync of its name failed.
+    pub(crate) fn not_durable(path: &str, source: io::Error) -> Self {
+        let message = format!("`{path}` is in its place, but may not outlive a power cut");
+        Self { kind: ErrorKind::NotDurable, message, source: Some(source.into()) }
     }
 
     /// What kind of failure it is.
@@ -83,7 +96,7 @@ impl From<Error> for io::Error {
             ErrorKind::Version | ErrorKind::Unsupported => io::ErrorKind::Unsupported,
             ErrorKind::Ambiguous | ErrorKind::Invalid => io::ErrorKind::InvalidData,
             ErrorKind::Changed => io::ErrorKind::ResourceBusy,
-            ErrorKind::Io => io::ErrorKind::Other,
+            ErrorKind::NotDurable | ErrorKind::Io => io::ErrorKind::Other,
         };
         Self::new(kind, error)
     }

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use oci_image::Digest;
 
-use crate::Durability;
 use crate::files::{Files, split};
 use crate::lock::{Lock, WORK};
+use crate::{Durability, Error};
 
 /// The session of a handle, begun by its first write.
 #[derive(Debug)]
@@ -141,11 +141,13 @@ impl Temporary {
         }
     }
 
-    /// Gives the file its name, over whatever has it. If that fails the file is removed.
+    /// Gives the file its name, over whatever has it. If that fails the file is removed; if it cannot be
+    /// made durable the error says so, by [`ErrorKind::NotDurable`](crate::ErrorKind::NotDurable).
     pub(crate) fn keep(mut self, name: &str, durability: Durability) -> io::Result<()> {
         self.files.rename(&self.path, name)?;
         self.kept = true;
         sync_parent(&*self.files, name, durability)
+            .map_err(|error| Error::not_durable(name, error).into())
     }
 }
 

@@ -29,6 +29,10 @@ struct Faulty {
 }
 
 impl Faulty {
+    fn was_sync_dir(&self) -> bool {
+        self.was_sync_dir.load(Ordering::Relaxed)
+    }
+
     fn attempt<T>(&self, operation: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         if self.done.fetch_add(1, Ordering::Relaxed) != self.fails {
             return operation();
@@ -104,15 +108,15 @@ fn run(path: &Path, fails: usize, errno: Errno, late: bool) -> (usize, bool) {
             let unfinished = std::mem::replace(&mut promise, before.clone());
             if before.exists {
                 let names = whole_names(path);
-                let unsure = late || files.was_sync_dir.load(Ordering::Relaxed);
+                let done = error.kind() == crate::ErrorKind::NotDurable;
                 assert!(
-                    names == before.names || (unsure && names == unfinished.names),
+                    names == before.names || ((done || late) && names == unfinished.names),
                     "fault {fails} changed the names and said `{error}`"
                 );
             }
             if let Err(again) = attempt(&mut promise) {
                 // The first attempt had done it and could not say so.
-                let unsure = late || files.was_sync_dir.load(Ordering::Relaxed);
+                let unsure = late || files.was_sync_dir();
                 let gone = again.kind() == crate::ErrorKind::NotFound;
                 assert!(unsure && gone, "fault {fails}: {again}");
                 promise = unfinished;
@@ -149,6 +153,35 @@ fn an_operation_that_fails_changes_nothing_and_can_be_tried_again() {
         // Only what cleans up may fail unseen.
         assert!(failures > 150, "only {failures} failures were reported");
     }
+}
+
+#[test]
+fn what_is_visible_and_may_not_be_durable_is_said_to_be() {
+    let directory = super::directory();
+    let blob = Descriptor::empty_json();
+    let mut seen = 0;
+    for fails in 0.. {
+        let path = directory.path().join(fails.to_string());
+        Layout::create(&path).unwrap();
+        let disk = Disk::open(&path).unwrap();
+        let (done, was_sync_dir) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let files = Faulty { disk, done, fails, errno: Errno::IO, late: false, was_sync_dir };
+        let layout = LayoutOptions::new().open_in(&path, Arc::new(files));
+        let put = layout.as_ref().ok().map(|layout| layout.put(&blob, b"{}"));
+        let visible = || Layout::open(&path).unwrap().blobs().check(&blob.digest).is_ok();
+        if let Some(Err(error)) = put {
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<crate::Error>());
+            let done = inner.is_some_and(|it| it.kind() == crate::ErrorKind::NotDurable);
+            assert_eq!(done, visible(), "fault {fails}: {error}");
+            seen += usize::from(done);
+        } else if let (Ok(layout), Some(Ok(()))) = (layout, put) {
+            let Err(error) = layout.tag("v1", &blob) else { break };
+            let named = Layout::open(&path).unwrap().resolve("v1").is_ok();
+            assert_eq!(error.kind() == crate::ErrorKind::NotDurable, named, "fault {fails}");
+            seen += usize::from(named);
+        }
+    }
+    assert_eq!(seen, 2, "one blob, one index");
 }
 
 #[test]

@@ -219,3 +219,37 @@ fn nested_indexes_are_archived_whole() {
     assert_eq!(archive.resolve(inner.digest.as_str()).unwrap().digest, inner.digest);
     archive.image("outer").unwrap().config().unwrap();
 }
+
+/// How much this thread has read, in bytes.
+#[cfg(target_os = "linux")]
+fn read_so_far() -> u64 {
+    let text = fs::read_to_string("/proc/thread-self/io").unwrap();
+    text.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn opening_reads_headers_alone_however_large_the_blobs_are() {
+    let (directory, _layout, mut tar) = archive();
+    let size: u64 = 2 << 30;
+    let mut header = tar::Header::new_gnu();
+    header.set_path(format!("blobs/sha256/{}", "0".repeat(64))).unwrap();
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_cksum();
+    tar.truncate(tar.len() - 1024);
+    tar.extend(header.as_bytes());
+    let path = write(&directory, &tar);
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(tar.len() as u64 + size)
+        .unwrap();
+
+    let before = read_so_far();
+    let archive = Archive::open(&path).unwrap();
+    let read = read_so_far() - before;
+    assert!(read < 64 << 10, "{read} bytes were read");
+    archive.image("v1").unwrap();
+}
