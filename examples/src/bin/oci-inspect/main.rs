@@ -30,7 +30,7 @@ usage: oci-inspect parse KIND [FILE]
   ls       lists the images of a layout; tree also what they are made of
   tag      gives an image another name; untag takes one away
   gc       removes what no image needs
-  fsck     finds all that is wrong with a layout; exit status 1 if something is
+  fsck     finds all that is wrong with a layout; exit status 1 if something is, or stays after --repair
 
 --json prints a line of JSON for each thing.
 

@@ -86,8 +86,20 @@ impl Request {
             out.write_all(&json::to_vec(value)?)?;
             writeln!(out)?;
         } else {
-            writeln!(out, "{text}")?;
+            writeln!(out, "{}", plain(&text.to_string()))?;
         }
         Ok(())
     }
+}
+
+/// What a layout says cannot move the cursor of the terminal that it is shown on.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char.is_control() && char != '\n' && char != '\t' {
+            true => plain.extend(char.escape_default()),
+            false => plain.push(char),
+        }
+    }
+    plain
 }
