@@ -97,7 +97,7 @@ impl Container {
         self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    fn warn(&self, warning: String) {
+    pub(crate) fn warn(&self, warning: String) {
         self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(warning);
     }
 

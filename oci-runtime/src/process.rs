@@ -28,7 +28,8 @@ pub struct Process {
 
 impl Container {
     /// Runs one more program in the container: in its namespaces, its control group and its system call filter, and
-    /// with the rights, limits and user that `process` has. Returns when the program runs.
+    /// with the rights, limits and user that `process` has. Returns when the program runs; what was asked for and not
+    /// given is among the [`warnings`](Self::warnings).
     ///
     /// # Errors
     /// If the container is neither created nor running, if the process cannot be had here, or if a step fails. Then
@@ -55,6 +56,7 @@ impl Container {
         let attendant = attendant.map_err(Error::system(doing()))?.ok_or_else(|| {
             Error::new(ErrorKind::System, format!("{}: nobody attends it", doing()))
         })?;
+        plan.warnings().iter().for_each(|warning| self.warn(warning.clone()));
         Ok(Process { pid: born.pid, process: born.pidfd, attendant, container: self.id().into() })
     }
 }

@@ -30,9 +30,7 @@ impl Plan {
                 _ => Vec::new(),
             })
             .collect();
-        let mut plan = planner.finish()?;
-        plan.later.clear();
-        Ok(plan)
+        planner.finish()
     }
 }
 

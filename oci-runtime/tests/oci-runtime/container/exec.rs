@@ -83,6 +83,7 @@ fn a_process_gets_the_descriptors_and_rights_that_it_is_given_and_no_more() {
         let mut sets = Capabilities::new();
         sets.bounding = vec![Capability::Kill];
         sets.permitted = vec![Capability::Kill];
+        sets.effective = vec![Capability::Other("CAP_NEWER_THAN_US".into())];
         process.capabilities = Some(sets);
         let (text, _) = run(container, process).unwrap();
         // 3 is the directory that ls reads.
@@ -92,6 +93,8 @@ fn a_process_gets_the_descriptors_and_rights_that_it_is_given_and_no_more() {
              CapEff:\t0000000000000020\nCapBnd:\t0000000000000020\nCapAmb:\t0000000000000000\n\
              NoNewPrivs:\t1\n0077\n/etc\nhere\n50\n500\n"
         );
+        let warnings = container.warnings();
+        assert!(warnings.iter().any(|text| text.contains("CAP_NEWER_THAN_US")), "{warnings:?}");
     });
 }
 
