@@ -42,4 +42,7 @@ model! {
 impl Spec {
     /// The version of the runtime spec that these models follow.
     pub const VERSION: &'static str = "1.3.0";
+
+    /// The version of what is made here: the oldest that has all of it, which old runtimes accept too.
+    pub(crate) const MADE: &'static str = "1.0.2";
 }

@@ -176,7 +176,7 @@ fn volume(path: &str) -> Result<Mount, ConversionError> {
 
 /// What a container for another system than Linux has at least.
 fn plain(os: &str) -> Spec {
-    let mut spec = Spec::new(Spec::VERSION.into());
+    let mut spec = Spec::new(Spec::MADE.into());
     if os == "windows" {
         spec.process = Some(Process::new("C:\\".into()));
         spec.windows = Some(Windows::new());

@@ -74,7 +74,7 @@ impl Spec {
     /// host in `/proc` and `/sys`. It has no limit of resources, no system call filter and no host
     /// name of its own.
     pub fn linux_default() -> Self {
-        let mut spec = Self::new(Self::VERSION.into());
+        let mut spec = Self::new(Self::MADE.into());
         spec.process = Some(process());
         spec.root = Some(Root::new("rootfs".into()));
         spec.mounts = MOUNTS.iter().map(mount).collect();
