@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderValue, header};
 use oci_digest::Digest;
+use oci_image::distribution::ErrorCode;
 
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::{Limits, RepositoryName};
 
 mod grant;
@@ -189,7 +190,7 @@ impl Auth {
         limits: &Limits,
     ) -> Result<serde_json::Value, Refusal> {
         if self.scheme != Scheme::Bearer {
-            return Err(Refusal::new(Code::Unsupported, "there are no tokens here")
+            return Err(Refusal::new(ErrorCode::Unsupported, "there are no tokens here")
                 .status(http::StatusCode::NOT_FOUND));
         }
         self.tokens.answer(self, request, limits)
@@ -225,7 +226,7 @@ impl Identity {
             Some(challenge) if challenge.scheme == Scheme::Bearer => {
                 Err(challenge.refusal(Some(need), Some("insufficient_scope")))
             }
-            _ => Err(Refusal::new(Code::Denied, "you may not do this here")),
+            _ => Err(Refusal::new(ErrorCode::Denied, "you may not do this here")),
         }
     }
 }
@@ -246,7 +247,7 @@ impl Challenge {
                 text.push_str(&format!(",error=\"{error}\""));
             }
         }
-        let refusal = Refusal::new(Code::Unauthorized, "authentication is required");
+        let refusal = Refusal::new(ErrorCode::Unauthorized, "authentication is required");
         match HeaderValue::try_from(text) {
             Ok(value) => refusal.header(header::WWW_AUTHENTICATE, value),
             Err(_) => refusal,

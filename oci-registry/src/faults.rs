@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use oci_image::distribution::{ErrorCode, ErrorResponse};
+use oci_image::json;
 
 mod apply;
 
@@ -64,14 +66,15 @@ impl Fault {
     pub fn status(path: impl Into<String>, status: StatusCode) -> Self {
         let body = if status.is_client_error() {
             let code = match status {
-                StatusCode::UNAUTHORIZED => "UNAUTHORIZED",
-                StatusCode::FORBIDDEN => "DENIED",
-                StatusCode::TOO_MANY_REQUESTS => "TOOMANYREQUESTS",
-                _ => "UNSUPPORTED",
+                StatusCode::UNAUTHORIZED => ErrorCode::Unauthorized,
+                StatusCode::FORBIDDEN => ErrorCode::Denied,
+                StatusCode::TOO_MANY_REQUESTS => ErrorCode::TooManyRequests,
+                _ => ErrorCode::Unsupported,
             };
-            format!(r#"{{"errors":[{{"code":"{code}","message":"this fault was asked for"}}]}}"#)
+            let response = ErrorResponse::of(code, "this fault was asked for");
+            json::to_vec(&response).expect("an error response is JSON")
         } else {
-            String::new()
+            Vec::new()
         };
         let fault = Self::answer(path, status, body);
         if status.is_client_error() {

@@ -7,9 +7,10 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
+use oci_image::distribution::ErrorCode;
 
 use crate::Limits;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 
 /// A request's body, read within limits of size and time.
 pub(crate) struct Incoming {
@@ -39,7 +40,7 @@ impl Incoming {
         loop {
             let frame = tokio::time::timeout(self.idle, self.body.frame());
             let frame = frame.await.map_err(|_| {
-                Refusal::new(Code::SizeInvalid, "the body did not come in time")
+                Refusal::new(ErrorCode::SizeInvalid, "the body did not come in time")
                     .status(StatusCode::REQUEST_TIMEOUT)
             })?;
             match frame.transpose() {
@@ -50,7 +51,7 @@ impl Incoming {
                     Err(_trailers) => {}
                 },
                 Err(_) => {
-                    return Err(Refusal::new(Code::SizeInvalid, "the body ended early"));
+                    return Err(Refusal::new(ErrorCode::SizeInvalid, "the body ended early"));
                 }
             }
         }
@@ -107,6 +108,6 @@ impl Incoming {
 }
 
 pub(crate) fn too_large(limit: u64) -> Refusal {
-    Refusal::new(Code::SizeInvalid, format!("the content has more than {limit} bytes"))
+    Refusal::new(ErrorCode::SizeInvalid, format!("the content has more than {limit} bytes"))
         .status(StatusCode::PAYLOAD_TOO_LARGE)
 }

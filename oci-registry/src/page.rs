@@ -1,10 +1,11 @@
 //! Long lists in pages.
 
 use http::StatusCode;
+use oci_image::distribution::ErrorCode;
 
 use crate::percent;
 use crate::query::Query;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 
 /// Which part of a list is asked for: at most `n` entries, all after `last`.
 #[derive(Clone, Debug)]
@@ -65,7 +66,7 @@ fn order(entry: &str) -> (String, &str) {
 fn parse_number(text: &str) -> Result<usize, Refusal> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         let message = format!("`n` is `{}` where it must be a number", text.escape_debug());
-        return Err(Refusal::new(Code::Unsupported, message).status(StatusCode::BAD_REQUEST));
+        return Err(Refusal::new(ErrorCode::Unsupported, message).status(StatusCode::BAD_REQUEST));
     }
     Ok(text.parse().unwrap_or(usize::MAX))
 }

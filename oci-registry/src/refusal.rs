@@ -1,68 +1,11 @@
 //! The answers that say no.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use oci_digest::Digest;
+use oci_image::distribution::{ErrorCode, ErrorResponse, RegistryError};
+use oci_image::json::Value;
 
 use crate::reply::Reply;
-
-/// The codes of the specification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Code {
-    BlobUnknown,
-    BlobUploadInvalid,
-    BlobUploadUnknown,
-    DigestInvalid,
-    ManifestBlobUnknown,
-    ManifestInvalid,
-    ManifestUnknown,
-    NameInvalid,
-    NameUnknown,
-    SizeInvalid,
-    Unauthorized,
-    Denied,
-    Unsupported,
-    TooManyRequests,
-}
-
-impl Code {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::BlobUnknown => "BLOB_UNKNOWN",
-            Self::BlobUploadInvalid => "BLOB_UPLOAD_INVALID",
-            Self::BlobUploadUnknown => "BLOB_UPLOAD_UNKNOWN",
-            Self::DigestInvalid => "DIGEST_INVALID",
-            Self::ManifestBlobUnknown => "MANIFEST_BLOB_UNKNOWN",
-            Self::ManifestInvalid => "MANIFEST_INVALID",
-            Self::ManifestUnknown => "MANIFEST_UNKNOWN",
-            Self::NameInvalid => "NAME_INVALID",
-            Self::NameUnknown => "NAME_UNKNOWN",
-            Self::SizeInvalid => "SIZE_INVALID",
-            Self::Unauthorized => "UNAUTHORIZED",
-            Self::Denied => "DENIED",
-            Self::Unsupported => "UNSUPPORTED",
-            Self::TooManyRequests => "TOOMANYREQUESTS",
-        }
-    }
-
-    /// The status that goes with it, unless the place knows better.
-    fn status(self) -> StatusCode {
-        match self {
-            Self::BlobUnknown
-            | Self::BlobUploadUnknown
-            | Self::ManifestBlobUnknown
-            | Self::ManifestUnknown
-            | Self::NameUnknown => StatusCode::NOT_FOUND,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Denied => StatusCode::FORBIDDEN,
-            Self::Unsupported => StatusCode::METHOD_NOT_ALLOWED,
-            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-            Self::BlobUploadInvalid
-            | Self::DigestInvalid
-            | Self::ManifestInvalid
-            | Self::NameInvalid
-            | Self::SizeInvalid => StatusCode::BAD_REQUEST,
-        }
-    }
-}
 
 /// A request that is not carried out, and why.
 #[derive(Debug)]
@@ -77,20 +20,15 @@ pub(crate) enum Refusal {
 pub(crate) struct ClientError {
     status: StatusCode,
     headers: HeaderMap,
-    code: Code,
-    message: String,
-    detail: serde_json::Value,
+    error: RegistryError,
 }
 
 impl Refusal {
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self::Client(Box::new(ClientError {
-            status: code.status(),
-            headers: HeaderMap::new(),
-            code,
-            message: message.into(),
-            detail: serde_json::Value::Null,
-        }))
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        let status = status_of(&code);
+        let mut error = RegistryError::new(code);
+        error.message = Some(message.into());
+        Self::Client(Box::new(ClientError { status, headers: HeaderMap::new(), error }))
     }
 
     pub(crate) fn status(mut self, status: StatusCode) -> Self {
@@ -107,9 +45,11 @@ impl Refusal {
         self
     }
 
-    pub(crate) fn detail(mut self, detail: serde_json::Value) -> Self {
+    /// Says in the detail which content is meant.
+    pub(crate) fn about(mut self, digest: &Digest) -> Self {
         if let Self::Client(error) = &mut self {
-            error.detail = detail;
+            let member = ("digest".to_owned(), Value::from(digest.as_str()));
+            error.error.detail = Some(Value::Object([member].into()));
         }
         self
     }
@@ -126,14 +66,9 @@ impl Refusal {
 
 impl ClientError {
     fn into_reply(self) -> Reply {
-        let mut error = serde_json::json!({
-            "code": self.code.as_str(),
-            "message": self.message,
-        });
-        if let (Some(members), false) = (error.as_object_mut(), self.detail.is_null()) {
-            members.insert("detail".into(), self.detail);
-        }
-        let mut reply = Reply::new(self.status).json(&serde_json::json!({ "errors": [error] }));
+        let mut response = ErrorResponse::new();
+        response.errors.push(self.error);
+        let mut reply = Reply::new(self.status).json(&response);
         reply.headers.extend(self.headers);
         reply
     }
@@ -142,5 +77,21 @@ impl ClientError {
 impl From<std::io::Error> for Refusal {
     fn from(error: std::io::Error) -> Self {
         Self::Store(error)
+    }
+}
+
+/// The status that goes with a code, unless the place knows better.
+fn status_of(code: &ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::BlobUnknown
+        | ErrorCode::BlobUploadUnknown
+        | ErrorCode::ManifestBlobUnknown
+        | ErrorCode::ManifestUnknown
+        | ErrorCode::NameUnknown => StatusCode::NOT_FOUND,
+        ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
+        ErrorCode::Denied => StatusCode::FORBIDDEN,
+        ErrorCode::Unsupported => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::BAD_REQUEST,
     }
 }

@@ -4,6 +4,8 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use oci_image::json;
+use serde::Serialize;
 
 use crate::Body;
 
@@ -49,8 +51,9 @@ impl Reply {
         self.body(Body::full(bytes), length)
     }
 
-    pub(crate) fn json(self, value: &serde_json::Value) -> Self {
-        self.header(header::CONTENT_TYPE, "application/json").bytes(value.to_string())
+    pub(crate) fn json(self, value: &impl Serialize) -> Self {
+        let text = json::to_vec(value).expect("the values of answers are JSON");
+        self.header(header::CONTENT_TYPE, "application/json").bytes(text)
     }
 
     pub(crate) fn body(mut self, body: Body, length: u64) -> Self {

@@ -1,8 +1,9 @@
 //! The endpoints.
 
 use http::{HeaderName, Method, StatusCode};
+use oci_image::distribution::ErrorCode;
 
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::route::Route;
 use crate::service::{Call, Shared};
@@ -29,7 +30,7 @@ pub(crate) fn stored(shared: &Shared, route: Route, call: &Call) -> Result<Reply
         Route::Tags(name) => tags::get(shared, name, call),
         Route::Referrers(name, digest) => referrers::get(shared, name, digest, call),
         Route::Base | Route::Token | Route::Uploads(_) | Route::Upload(..) => {
-            Err(Refusal::new(Code::Unsupported, "there is no such endpoint")
+            Err(Refusal::new(ErrorCode::Unsupported, "there is no such endpoint")
                 .status(StatusCode::NOT_FOUND))
         }
     }
@@ -40,7 +41,7 @@ fn unknown(store: &Store, name: &RepositoryName, otherwise: Refusal) -> Refusal 
     match store.backend().knows(name) {
         Ok(true) => otherwise,
         Ok(false) => {
-            Refusal::new(Code::NameUnknown, format!("there is no repository `{name}` here"))
+            Refusal::new(ErrorCode::NameUnknown, format!("there is no repository `{name}` here"))
         }
         Err(error) => error.into(),
     }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
 use hyper::service::Service;
+use oci_image::distribution::ErrorCode;
 
 use crate::auth::{Identity, Need, TokenRequest};
 use crate::faults::{Disconnect, Faults};
 use crate::incoming::Incoming;
 use crate::query::Query;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::route::{Route, RouteError};
 use crate::sessions::Sessions;
@@ -89,7 +90,7 @@ impl Registry {
     async fn answer(&self, head: &request::Parts, body: &mut Incoming) -> Reply {
         let work = tokio::time::timeout(self.0.limits.request_time, self.handle(head, body));
         let result = work.await.unwrap_or_else(|_| {
-            Err(Refusal::new(Code::SizeInvalid, "the request took too long")
+            Err(Refusal::new(ErrorCode::SizeInvalid, "the request took too long")
                 .status(StatusCode::REQUEST_TIMEOUT))
         });
         let reply = result.unwrap_or_else(|refusal| self.refuse(refusal));
@@ -119,7 +120,7 @@ impl Registry {
             return Err(not_allowed(&route));
         }
         let query = Query::parse(head.uri.query().unwrap_or_default()).ok_or_else(|| {
-            Refusal::new(Code::Unsupported, "the query has a broken escape")
+            Refusal::new(ErrorCode::Unsupported, "the query has a broken escape")
                 .status(StatusCode::BAD_REQUEST)
         })?;
         if route == Route::Token {
@@ -244,25 +245,23 @@ fn unroutable(error: RouteError, method: &Method) -> Refusal {
     let status = if reads { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
     let (code, what, text) = match error {
         RouteError::Unknown => {
-            return Refusal::new(Code::Unsupported, "there is no such endpoint")
+            return Refusal::new(ErrorCode::Unsupported, "there is no such endpoint")
                 .status(StatusCode::NOT_FOUND);
         }
-        RouteError::Session(text) => (Code::BlobUploadUnknown, "an upload session", text),
-        RouteError::Digest(text) => (Code::DigestInvalid, "a digest", text),
-        RouteError::Repository(text) => (Code::NameInvalid, "a repository name", text),
-        RouteError::Reference(text) if reads => (Code::ManifestUnknown, "a tag", text),
-        RouteError::Reference(text) => (Code::ManifestInvalid, "a tag", text),
+        RouteError::Session(text) => (ErrorCode::BlobUploadUnknown, "an upload session", text),
+        RouteError::Digest(text) => (ErrorCode::DigestInvalid, "a digest", text),
+        RouteError::Repository(text) => (ErrorCode::NameInvalid, "a repository name", text),
+        RouteError::Reference(text) if reads => (ErrorCode::ManifestUnknown, "a tag", text),
+        RouteError::Reference(text) => (ErrorCode::ManifestInvalid, "a tag", text),
     };
+    let keeps = matches!(code, ErrorCode::DigestInvalid | ErrorCode::BlobUploadUnknown);
     let refusal = Refusal::new(code, format!("`{}` is not {what}", text.escape_debug()));
-    match code {
-        Code::DigestInvalid | Code::BlobUploadUnknown => refusal,
-        _ => refusal.status(status),
-    }
+    if keeps { refusal } else { refusal.status(status) }
 }
 
 fn not_allowed(route: &Route) -> Refusal {
     let methods: Vec<&str> = route.methods().iter().map(Method::as_str).collect();
-    let refusal = Refusal::new(Code::Unsupported, "this endpoint does not have this method");
+    let refusal = Refusal::new(ErrorCode::Unsupported, "this endpoint does not have this method");
     match HeaderValue::try_from(methods.join(", ")) {
         Ok(methods) => refusal.header(header::ALLOW, methods),
         Err(_) => refusal,

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use http::{HeaderValue, header};
 use oci_digest::{Algorithm, Digest, Hasher};
+use oci_image::distribution::ErrorCode;
 use uuid::Uuid;
 
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::store::{Stage, Store};
 use crate::{Limits, RepositoryName};
 
@@ -46,7 +47,7 @@ impl Sessions {
         let mut sessions = self.lock();
         sessions.retain(|_, session| !session.is_over(limits));
         if sessions.len() >= limits.uploads {
-            return Err(Refusal::new(Code::TooManyRequests, "too many uploads are open")
+            return Err(Refusal::new(ErrorCode::TooManyRequests, "too many uploads are open")
                 .header(header::RETRY_AFTER, HeaderValue::from_static("10")));
         }
         let upload = Upload::new(store, algorithm)?;
@@ -104,7 +105,7 @@ impl Session {
 }
 
 pub(crate) fn unknown(id: Uuid) -> Refusal {
-    Refusal::new(Code::BlobUploadUnknown, format!("no upload `{id}` is open here"))
+    Refusal::new(ErrorCode::BlobUploadUnknown, format!("no upload `{id}` is open here"))
 }
 
 impl Upload {
@@ -130,7 +131,7 @@ impl Upload {
         let actual = self.digest(algorithm)?;
         if actual != *digest {
             let message = format!("the content has digest `{actual}`, not `{digest}`");
-            return Err(Refusal::new(Code::DigestInvalid, message));
+            return Err(Refusal::new(ErrorCode::DigestInvalid, message));
         }
         Ok(self.stage.commit(repository, digest)?)
     }

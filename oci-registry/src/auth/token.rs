@@ -3,12 +3,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, header};
+use oci_image::distribution::ErrorCode;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{Action, Auth, Grant, User, split_basic};
 use crate::query::Query;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::{Limits, RepositoryName};
 
 /// The tokens that were given.
@@ -137,7 +138,7 @@ impl Tokens {
                 auth.users.iter().find(|user| Some(&user.name) == name.as_ref())
             }
         };
-        let wrong = || Refusal::new(Code::Unauthorized, "these credentials are not right");
+        let wrong = || Refusal::new(ErrorCode::Unauthorized, "these credentials are not right");
         user.map(Some).ok_or_else(wrong)
     }
 
@@ -175,7 +176,7 @@ impl Access {
 }
 
 fn too_many() -> Refusal {
-    Refusal::new(Code::TooManyRequests, "too many tokens are valid")
+    Refusal::new(ErrorCode::TooManyRequests, "too many tokens are valid")
         .header(header::RETRY_AFTER, HeaderValue::from_static("10"))
 }
 

@@ -1,9 +1,10 @@
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use oci_digest::Digest;
+use oci_image::distribution::ErrorCode;
 
 use super::{CONTENT_DIGEST, unknown};
 use crate::range::Selection;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::service::{Call, Shared};
 use crate::{Body, RepositoryName};
@@ -40,8 +41,9 @@ pub(super) fn read(
                 .body(Body::blob(blob, first, length), length))
         }
         Selection::Unsatisfiable => {
-            let refusal = Refusal::new(Code::SizeInvalid, format!("the blob has {size} bytes"))
-                .status(StatusCode::RANGE_NOT_SATISFIABLE);
+            let refusal =
+                Refusal::new(ErrorCode::SizeInvalid, format!("the blob has {size} bytes"))
+                    .status(StatusCode::RANGE_NOT_SATISFIABLE);
             Ok(refusal.into_reply().header(header::CONTENT_RANGE, format_args!("bytes */{size}")))
         }
     }
@@ -70,7 +72,7 @@ pub(super) fn delete(
     digest: &Digest,
 ) -> Result<Reply, Refusal> {
     if !shared.switches.delete_blobs {
-        return Err(Refusal::new(Code::Unsupported, "blobs cannot be deleted here"));
+        return Err(Refusal::new(ErrorCode::Unsupported, "blobs cannot be deleted here"));
     }
     if shared.store.unlink_blob(name, digest)? {
         Ok(Reply::new(StatusCode::ACCEPTED))
@@ -80,6 +82,5 @@ pub(super) fn delete(
 }
 
 fn no_blob(digest: &Digest) -> Refusal {
-    Refusal::new(Code::BlobUnknown, format!("there is no blob `{digest}` here"))
-        .detail(serde_json::json!({ "digest": digest.as_str() }))
+    Refusal::new(ErrorCode::BlobUnknown, format!("there is no blob `{digest}` here")).about(digest)
 }

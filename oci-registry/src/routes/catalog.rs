@@ -1,5 +1,5 @@
 use http::{StatusCode, header};
-use serde_json::json;
+use oci_image::distribution::Catalog;
 
 use crate::Action;
 use crate::page::Page;
@@ -14,6 +14,8 @@ pub(super) fn get(shared: &Shared, call: &Call) -> Result<Reply, Refusal> {
     names.retain(|name| call.identity.may(Action::Pull, name));
     let names = names.iter().map(ToString::to_string).collect();
     let (names, link) = page.cut(&call.path, names);
-    let reply = Reply::new(StatusCode::OK).json(&json!({ "repositories": names }));
+    let mut catalog = Catalog::new();
+    catalog.repositories = names;
+    let reply = Reply::new(StatusCode::OK).json(&catalog);
     Ok(link.into_iter().fold(reply, |reply, link| reply.header(header::LINK, link)))
 }

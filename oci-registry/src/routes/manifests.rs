@@ -2,9 +2,10 @@ use bytes::Bytes;
 use http::{HeaderName, StatusCode, header};
 use oci_digest::Digest;
 use oci_image::AnyDocument;
+use oci_image::distribution::ErrorCode;
 
 use super::{CONTENT_DIGEST, unknown};
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::route::Reference;
 use crate::service::{Call, Shared};
@@ -58,8 +59,7 @@ pub(crate) fn put(
     let stored = shared.store.put_manifest(name, &manifest, document.as_ref(), &tags)?;
     stored.map_err(|missing| {
         let message = format!("the repository has no content `{}`", missing.0);
-        Refusal::new(Code::ManifestBlobUnknown, message)
-            .detail(serde_json::json!({ "digest": missing.0.as_str() }))
+        Refusal::new(ErrorCode::ManifestBlobUnknown, message).about(&missing.0)
     })?;
     let digest = &manifest.digest;
     let mut reply = Reply::new(StatusCode::CREATED)
@@ -87,12 +87,16 @@ fn names(
         Reference::Tag(tag) => return Ok((Digest::sha256(bytes), vec![tag.clone()])),
         Reference::Digest(digest) => digest,
     };
-    digest.verify(bytes).map_err(|error| Refusal::new(Code::DigestInvalid, error.to_string()))?;
+    digest
+        .verify(bytes)
+        .map_err(|error| Refusal::new(ErrorCode::DigestInvalid, error.to_string()))?;
     let tags: Result<Vec<Tag>, _> = call.query.all("tag").map(str::parse).collect();
-    let tags = tags.map_err(|error| Refusal::new(Code::ManifestInvalid, error.to_string()))?;
+    let tags = tags.map_err(|error| Refusal::new(ErrorCode::ManifestInvalid, error.to_string()))?;
     if tags.len() > shared.limits.tags {
         let message = format!("one push can set {} tags", shared.limits.tags);
-        return Err(Refusal::new(Code::ManifestInvalid, message).status(StatusCode::URI_TOO_LONG));
+        return Err(
+            Refusal::new(ErrorCode::ManifestInvalid, message).status(StatusCode::URI_TOO_LONG)
+        );
     }
     Ok((digest.clone(), tags))
 }
@@ -111,7 +115,7 @@ fn media_type(call: &Call, bytes: &[u8]) -> Result<String, Refusal> {
     let visible =
         |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
     stated.filter(visible).map(str::to_owned).ok_or_else(|| {
-        Refusal::new(Code::ManifestInvalid, "neither header nor manifest says its media type")
+        Refusal::new(ErrorCode::ManifestInvalid, "neither header nor manifest says its media type")
     })
 }
 
@@ -121,7 +125,7 @@ fn unreadable(error: oci_image::DocumentError) -> Refusal {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     };
-    Refusal::new(Code::ManifestInvalid, message)
+    Refusal::new(ErrorCode::ManifestInvalid, message)
 }
 
 /// `DELETE /v2/<name>/manifests/<reference>`: a tag alone, or a manifest with its tags.
@@ -135,7 +139,7 @@ pub(super) fn delete(
         Reference::Digest(_) => (shared.switches.delete_manifests, "manifests"),
     };
     if !enabled {
-        return Err(Refusal::new(Code::Unsupported, format!("{what} cannot be deleted here")));
+        return Err(Refusal::new(ErrorCode::Unsupported, format!("{what} cannot be deleted here")));
     }
     let deleted = match reference {
         Reference::Tag(tag) => shared.store.delete_tag(name, tag)?,
@@ -153,5 +157,5 @@ fn no_manifest(reference: &Reference) -> Refusal {
         Reference::Tag(tag) => tag.as_str(),
         Reference::Digest(digest) => digest.as_str(),
     };
-    Refusal::new(Code::ManifestUnknown, format!("there is no manifest `{reference}` here"))
+    Refusal::new(ErrorCode::ManifestUnknown, format!("there is no manifest `{reference}` here"))
 }

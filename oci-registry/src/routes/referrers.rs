@@ -1,11 +1,12 @@
 use http::{HeaderName, StatusCode, header};
 use oci_digest::Digest;
 use oci_image::MediaType;
+use oci_image::distribution::ErrorCode;
 use serde_json::{Value, json};
 
 use crate::RepositoryName;
 use crate::page::Page;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::service::{Call, Shared};
 
@@ -19,7 +20,7 @@ pub(super) fn get(
     call: &Call,
 ) -> Result<Reply, Refusal> {
     if !shared.switches.referrers {
-        return Err(Refusal::new(Code::Unsupported, "referrers are not listed here")
+        return Err(Refusal::new(ErrorCode::Unsupported, "referrers are not listed here")
             .status(StatusCode::NOT_FOUND));
     }
     let page = Page::parse(&call.query, shared.limits.page)?;

@@ -1,9 +1,9 @@
 use http::{StatusCode, header};
-use serde_json::json;
+use oci_image::distribution::{ErrorCode, TagList};
 
 use crate::RepositoryName;
 use crate::page::Page;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::service::{Call, Shared};
 
@@ -11,11 +11,13 @@ use crate::service::{Call, Shared};
 pub(super) fn get(shared: &Shared, name: &RepositoryName, call: &Call) -> Result<Reply, Refusal> {
     if !shared.store.backend().knows(name)? {
         let message = format!("there is no repository `{name}` here");
-        return Err(Refusal::new(Code::NameUnknown, message));
+        return Err(Refusal::new(ErrorCode::NameUnknown, message));
     }
     let page = Page::parse(&call.query, shared.limits.page)?;
     let tags = shared.store.tags(name)?.iter().map(ToString::to_string).collect();
     let (tags, link) = page.cut(&call.path, tags);
-    let reply = Reply::new(StatusCode::OK).json(&json!({ "name": name.as_str(), "tags": tags }));
+    let mut list = TagList::new(name.to_string());
+    list.tags = tags;
+    let reply = Reply::new(StatusCode::OK).json(&list);
     Ok(link.into_iter().fold(reply, |reply, link| reply.header(header::LINK, link)))
 }

@@ -3,13 +3,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, Method, StatusCode, header};
 use oci_digest::{Algorithm, Digest};
+use oci_image::distribution::ErrorCode;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::CONTENT_DIGEST;
 use crate::incoming::{Incoming, too_large};
 use crate::range::ChunkRange;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::service::{Call, Registry, Shared};
 use crate::sessions::{Session, Upload, unknown};
@@ -40,7 +41,7 @@ pub(crate) async fn post(
     let algorithm = match call.query.first("digest-algorithm") {
         Some(name) => Algorithm::from_name(name).ok_or_else(|| {
             let message = format!("digests by `{}` are not supported", name.escape_debug());
-            Refusal::new(Code::DigestInvalid, message)
+            Refusal::new(ErrorCode::DigestInvalid, message)
         })?,
         None => Algorithm::Sha256,
     };
@@ -124,7 +125,7 @@ async fn patch(
     let length = expected_length(call, range)?;
     if writer.has_ended()? {
         let message = "the chunk before this one was under the minimum length";
-        return Err(Refusal::new(Code::BlobUploadInvalid, message));
+        return Err(Refusal::new(ErrorCode::BlobUploadInvalid, message));
     }
     let (mut writer, received) = writer.receive(body, length).await?;
     if range.is_some() && received < writer.registry.0.limits.chunk_minimum {
@@ -142,7 +143,7 @@ async fn put(
     body: &mut Incoming,
 ) -> Result<Reply, Refusal> {
     let digest = call.query.first("digest").ok_or_else(|| {
-        Refusal::new(Code::DigestInvalid, "an upload is completed with its `digest`")
+        Refusal::new(ErrorCode::DigestInvalid, "an upload is completed with its `digest`")
     })?;
     let (digest, algorithm) = parse_digest(digest)?;
     let range = writer.expect_range(call, &name, id)?;
@@ -189,7 +190,7 @@ impl Writer {
             Some(range) => Ok(Some(range)),
             None => {
                 let message = format!("the next chunk must begin at {size}");
-                let refusal = Refusal::new(Code::BlobUploadInvalid, message)
+                let refusal = Refusal::new(ErrorCode::BlobUploadInvalid, message)
                     .status(StatusCode::RANGE_NOT_SATISFIABLE);
                 let state = progress(StatusCode::ACCEPTED, name, id, size).headers;
                 let told = [header::LOCATION, header::RANGE, UPLOAD_UUID];
@@ -218,7 +219,7 @@ impl Writer {
             received += piece.len() as u64;
             if received > allowed {
                 return Err(Refusal::new(
-                    Code::SizeInvalid,
+                    ErrorCode::SizeInvalid,
                     format!("more than {allowed} bytes came"),
                 ));
             }
@@ -230,7 +231,7 @@ impl Writer {
         match length {
             Some(length) if received < length => {
                 let message = format!("{received} bytes came where {length} were announced");
-                Err(Refusal::new(Code::SizeInvalid, message))
+                Err(Refusal::new(ErrorCode::SizeInvalid, message))
             }
             _ => Ok((self, received)),
         }
@@ -272,7 +273,7 @@ impl Writer {
 }
 
 fn parse_digest(text: &str) -> Result<(Digest, Algorithm), Refusal> {
-    let refuse = |message| Refusal::new(Code::DigestInvalid, message);
+    let refuse = |message| Refusal::new(ErrorCode::DigestInvalid, message);
     let digest: Digest =
         text.parse().map_err(|_| refuse(format!("`{}` is not a digest", text.escape_debug())))?;
     match digest.algorithm() {
@@ -284,7 +285,7 @@ fn parse_digest(text: &str) -> Result<(Digest, Algorithm), Refusal> {
 fn content_length(call: &Call) -> Result<Option<u64>, Refusal> {
     let Some(header) = call.headers.get(header::CONTENT_LENGTH) else { return Ok(None) };
     let length = header.to_str().ok().and_then(|text| text.parse().ok());
-    length.map(Some).ok_or_else(|| Refusal::new(Code::SizeInvalid, "the length is no number"))
+    length.map(Some).ok_or_else(|| Refusal::new(ErrorCode::SizeInvalid, "the length is no number"))
 }
 
 /// How long the body is to be, by both headers that tell.
@@ -293,7 +294,7 @@ fn expected_length(call: &Call, range: Option<ChunkRange>) -> Result<Option<u64>
     match (length, range) {
         (Some(length), Some(range)) if length != range => {
             let message = format!("the length is {length} and the range has {range} bytes");
-            Err(Refusal::new(Code::SizeInvalid, message))
+            Err(Refusal::new(ErrorCode::SizeInvalid, message))
         }
         (length, range) => Ok(length.or(range)),
     }
