@@ -1,5 +1,6 @@
 //! The files below `blobs/`.
 
+mod copy;
 mod found;
 
 use std::fs::File;
@@ -134,12 +135,20 @@ fn is_content(file: &mut File, blob: &Descriptor) -> io::Result<bool> {
     }
 }
 
-fn read_through(mut reader: impl Read) -> io::Result<()> {
+fn read_through(reader: impl Read) -> io::Result<()> {
+    each_chunk(reader, |_| Ok(()))
+}
+
+/// Reads to the end, and calls `each` with what is read at once.
+fn each_chunk(
+    mut reader: impl Read,
+    mut each: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     loop {
         match reader.read(&mut buffer) {
             Ok(0) => return Ok(()),
-            Ok(_) => {}
+            Ok(length) => each(buffer.get(..length).unwrap_or(&buffer))?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

@@ -5,9 +5,12 @@
 
 mod cut;
 mod faults;
+mod poor;
 mod promise;
 mod recorder;
 mod scenario;
+#[cfg(target_os = "linux")]
+mod share;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

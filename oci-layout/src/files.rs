@@ -5,12 +5,20 @@
 //! made of names that the store chose or took from a parsed digest.
 
 mod disk;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(not(target_os = "linux"))]
+mod unix;
 
 use std::fmt;
 use std::fs::File;
 use std::io;
 
 pub(crate) use disk::Disk;
+#[cfg(target_os = "linux")]
+use linux as share;
+#[cfg(not(target_os = "linux"))]
+use unix as share;
 
 /// What the store asks of a directory. One implementation is the disk; the others are in tests.
 pub(crate) trait Files: fmt::Debug + Send + Sync {
@@ -25,6 +33,13 @@ pub(crate) trait Files: fmt::Debug + Send + Sync {
 
     /// Makes a file that is not there yet.
     fn create(&self, path: &str) -> io::Result<File>;
+
+    /// Gives the empty file that [`create`](Self::create) made at `path` the content of `source`, of this
+    /// directory or another, by sharing its blocks until one of them is written to.
+    fn reflink(&self, path: &str, file: &File, source: &File) -> io::Result<()>;
+
+    /// Gives an open file, of this directory or another, one more name, which is not there yet.
+    fn link(&self, source: &File, path: &str) -> io::Result<()>;
 
     /// Appends to a file that [`create`](Self::create) made at `path`.
     fn write(&self, path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize>;

@@ -5,6 +5,7 @@ mod archive;
 mod blob;
 #[cfg(target_os = "linux")]
 mod bundle;
+mod copy;
 #[cfg(test)]
 mod crash;
 mod error;

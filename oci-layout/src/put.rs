@@ -26,7 +26,7 @@ impl Layout {
         }
         self.put_bytes(image.config().descriptor(), image.config().bytes())?;
         self.put_bytes(image.manifest().descriptor(), image.manifest().bytes())?;
-        Ok(Stored { layout: self, descriptor: image.descriptor() })
+        Ok(Stored::new(self, image.descriptor()))
     }
 
     /// Stores a manifest or index as it is. What it points to need not be there.
@@ -35,7 +35,7 @@ impl Layout {
     /// If it cannot be stored.
     pub fn put_document(&self, document: &AnyDocument) -> Result<Stored<'_>, Error> {
         self.put_bytes(document.descriptor(), document.bytes())?;
-        Ok(Stored { layout: self, descriptor: document.descriptor().clone() })
+        Ok(Stored::new(self, document.descriptor().clone()))
     }
 
     fn put_bytes(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), Error> {
@@ -52,7 +52,11 @@ impl Layout {
     }
 }
 
-impl Stored<'_> {
+impl<'a> Stored<'a> {
+    pub(crate) fn new(layout: &'a Layout, descriptor: Descriptor) -> Self {
+        Self { layout, descriptor }
+    }
+
     /// What names it.
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor

@@ -76,10 +76,22 @@ impl Session {
 
     /// Makes a file that is to be given its real name when it is whole.
     pub(crate) fn temporary(&self) -> io::Result<Temporary> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = format!("{}.{number}", self.path);
+        let path = self.temporary_path();
         let file = self.files.create(&path)?;
-        Ok(Temporary { files: Arc::clone(&self.files), path, file, kept: false })
+        Ok(Temporary { files: Arc::clone(&self.files), path, file, kept: false, linked: false })
+    }
+
+    /// Makes a temporary of a file that is there, by one more name for it.
+    pub(crate) fn link(&self, source: &File) -> io::Result<Temporary> {
+        let (files, path) = (Arc::clone(&self.files), self.temporary_path());
+        let file = source.try_clone()?;
+        let link = Temporary { files, path, file, kept: false, linked: true };
+        self.files.link(source, &link.path)?;
+        Ok(link)
+    }
+
+    fn temporary_path(&self) -> String {
+        format!("{}.{}", self.path, self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -119,9 +131,20 @@ pub(crate) struct Temporary {
     path: String,
     file: File,
     kept: bool,
+    /// Whether it is a file that has other names.
+    linked: bool,
 }
 
 impl Temporary {
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Takes the content of `source` without copying it. Before anything is written.
+    pub(crate) fn reflink(&self, source: &File) -> io::Result<()> {
+        self.files.reflink(&self.path, &self.file, source)
+    }
+
     /// Appends as many bytes as the system takes at once.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.files.write(&self.path, &mut self.file, bytes)
@@ -145,7 +168,8 @@ impl Temporary {
     /// made durable the error says so, by [`ErrorKind::NotDurable`](crate::ErrorKind::NotDurable).
     pub(crate) fn keep(mut self, name: &str, durability: Durability) -> io::Result<()> {
         self.files.rename(&self.path, name)?;
-        self.kept = true;
+        // Over another name of the same file a rename does nothing: the first one is removed then.
+        self.kept = !self.linked;
         sync_parent(&*self.files, name, durability)
             .map_err(|error| Error::not_durable(name, error).into())
     }

@@ -114,7 +114,9 @@ fn durable(done: &[Op]) -> BTreeSet<usize> {
 /// The directories whose names the operation changes.
 fn directories(operation: &Op) -> Vec<&str> {
     match operation {
-        Op::CreateDir(path) | Op::Create(path) | Op::Remove(path) => vec![split(path).0],
+        Op::CreateDir(path) | Op::Create(path) | Op::Link(path, _) | Op::Remove(path) => {
+            vec![split(path).0]
+        }
         Op::Rename(from, to) => vec![split(from).0, split(to).0],
         Op::Write(..) | Op::Sync(_) | Op::SyncDir(_) | Op::Acknowledge => vec![],
     }
@@ -145,12 +147,16 @@ impl Disk {
                 Op::CreateDir(path) if is_there(at) => {
                     disk.directories.insert(path.clone());
                 }
-                Op::Create(path) => {
+                Op::Create(path) | Op::Link(path, _) => {
                     seen.insert(path, disk.files.len());
                     if is_there(at) {
                         disk.names.insert(path.clone(), disk.files.len());
                     }
-                    disk.files.push(Content::default());
+                    let mut file = Content::default();
+                    if let Op::Link(_, bytes) = operation {
+                        file.bytes.clone_from(bytes);
+                    }
+                    disk.files.push(file);
                 }
                 Op::Write(path, bytes) => disk.files[seen[&**path]].bytes.extend(bytes),
                 Op::Sync(path) => {

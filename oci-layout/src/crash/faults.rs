@@ -10,6 +10,7 @@ use oci_image::Descriptor;
 use oci_image::blob::{BlobSink, BlobSinkExt};
 use rustix::io::Errno;
 
+use super::poor::Poor;
 use super::promise::{Promise, whole};
 use super::scenario::STEPS;
 use crate::files::{Disk, Entry, Files};
@@ -59,6 +60,14 @@ impl Files for Faulty {
 
     fn create(&self, path: &str) -> io::Result<File> {
         self.attempt(|| self.disk.create(path))
+    }
+
+    fn reflink(&self, path: &str, file: &File, source: &File) -> io::Result<()> {
+        self.attempt(|| self.disk.reflink(path, file, source))
+    }
+
+    fn link(&self, source: &File, path: &str) -> io::Result<()> {
+        self.attempt(|| self.disk.link(source, path))
     }
 
     fn write(&self, path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize> {
@@ -191,8 +200,7 @@ fn what_could_not_be_synced_is_not_kept() {
     for fails in 0.. {
         let path = directory.path().join(fails.to_string());
         std::fs::create_dir(&path).unwrap();
-        let disk = Disk::open(&path).unwrap();
-        let files = SyncFails { disk, left: AtomicUsize::new(fails) };
+        let files = Poor::new(&path).syncs(fails);
         let attempt = LayoutOptions::new().create_in(&path, Arc::new(files));
         let Err(error) = attempt else { break };
         reported += 1;
@@ -210,64 +218,10 @@ fn a_blob_that_cannot_be_synced_is_written_anew() {
     let (path, blob) = (directory.path(), Descriptor::empty_json());
     let relaxed = LayoutOptions::new().durability(crate::Durability::Relaxed);
     relaxed.create(path).unwrap().put(&blob, b"{}").unwrap();
-    let files = SyncFails { disk: Disk::open(path).unwrap(), left: AtomicUsize::new(0) };
+    let files = Poor::new(path).syncs(0);
     let layout = LayoutOptions::new().open_in(path, Arc::new(files)).unwrap();
     let mut writer = layout.create(&blob).unwrap().expect("what is not on the disk is not there");
     writer.write_all(b"{}").unwrap();
     writer.commit().unwrap_err();
     assert!(Layout::open(path).unwrap().create(&blob).unwrap().is_none());
-}
-
-/// A directory whose files cannot be synced from some time on.
-#[derive(Debug)]
-struct SyncFails {
-    disk: Disk,
-    left: AtomicUsize,
-}
-
-impl Files for SyncFails {
-    fn open(&self, path: &str) -> io::Result<File> {
-        self.disk.open(path)
-    }
-
-    fn list(&self, path: &str) -> io::Result<Vec<Entry>> {
-        self.disk.list(path)
-    }
-
-    fn lock_file(&self, path: &str) -> io::Result<File> {
-        self.disk.lock_file(path)
-    }
-
-    fn create(&self, path: &str) -> io::Result<File> {
-        self.disk.create(path)
-    }
-
-    fn write(&self, path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize> {
-        self.disk.write(path, file, bytes)
-    }
-
-    fn sync(&self, path: &str, file: &File) -> io::Result<()> {
-        let left = self.left.load(Ordering::Relaxed);
-        if left == 0 {
-            return Err(Errno::IO.into());
-        }
-        self.left.store(left - 1, Ordering::Relaxed);
-        self.disk.sync(path, file)
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-
-    fn remove(&self, path: &str) -> io::Result<()> {
-        self.disk.remove(path)
-    }
-
-    fn create_dir(&self, path: &str) -> io::Result<()> {
-        self.disk.create_dir(path)
-    }
-
-    fn sync_dir(&self, path: &str) -> io::Result<()> {
-        self.disk.sync_dir(path)
-    }
 }

@@ -1,7 +1,11 @@
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
+
+use rustix::io::Errno;
 
 use crate::files::{Disk, Entry, Files};
 
@@ -10,6 +14,8 @@ use crate::files::{Disk, Entry, Files};
 pub(super) enum Op {
     CreateDir(String),
     Create(String),
+    /// One more name for a file of another layout, with its content, which need not be durable.
+    Link(String, Vec<u8>),
     Write(String, Vec<u8>),
     Sync(String),
     Rename(String, String),
@@ -23,11 +29,13 @@ pub(super) enum Op {
 pub(super) struct Recorder {
     disk: Disk,
     operations: Mutex<Vec<Op>>,
+    reflinks: AtomicUsize,
 }
 
 impl Recorder {
     pub(super) fn new(path: &Path) -> Self {
-        Self { disk: Disk::open(path).unwrap(), operations: Mutex::default() }
+        let disk = Disk::open(path).unwrap();
+        Self { disk, operations: Mutex::default(), reflinks: AtomicUsize::default() }
     }
 
     pub(super) fn acknowledge(&self) {
@@ -67,6 +75,21 @@ impl Files for Recorder {
         self.done(self.disk.create(path), Op::Create(path.into()))
     }
 
+    /// Every second time, whatever the filesystem can: the other way is to be seen too.
+    fn reflink(&self, path: &str, file: &File, source: &File) -> io::Result<()> {
+        if self.reflinks.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+            return Err(Errno::OPNOTSUPP.into());
+        }
+        let content = content(source)?;
+        file.write_all_at(&content, 0)?;
+        self.log().push(Op::Write(path.into(), content));
+        Ok(())
+    }
+
+    fn link(&self, source: &File, path: &str) -> io::Result<()> {
+        self.done(self.disk.link(source, path), Op::Link(path.into(), content(source)?))
+    }
+
     fn write(&self, path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize> {
         let length = self.disk.write(path, file, bytes)?;
         self.log().push(Op::Write(path.into(), bytes[..length].to_vec()));
@@ -92,4 +115,10 @@ impl Files for Recorder {
     fn sync_dir(&self, path: &str) -> io::Result<()> {
         self.done(self.disk.sync_dir(path), Op::SyncDir(path.into()))
     }
+}
+
+fn content(file: &File) -> io::Result<Vec<u8>> {
+    let mut content = vec![0; file.metadata()?.len() as usize];
+    file.read_exact_at(&mut content, 0)?;
+    Ok(content)
 }

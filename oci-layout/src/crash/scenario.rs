@@ -28,6 +28,7 @@ pub(super) const STEPS: &[Step] = &[
     move_tag,
     other_algorithm,
     untag,
+    copy,
     collect,
 ];
 
@@ -79,6 +80,13 @@ fn index_of_images(layout: &Layout, promise: &mut Promise) -> Result<(), Error> 
     let index = oci_image::build::assemble(entries).unwrap();
     promise.names.insert("all".into(), index.descriptor().digest.clone());
     layout.put_document(&index.into())?.tag("all").map(drop)
+}
+
+fn copy(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    let directory = super::directory();
+    let source = Layout::create(directory.path().join("source"))?;
+    tag(&source, promise, "copied", "fifth", Algorithm::Sha256)?;
+    layout.copy_from(&source, &source.resolve("copied")?)?.tag("copied").map(drop)
 }
 
 fn remove(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {

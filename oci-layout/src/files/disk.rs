@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags};
 
-use super::{Entry, Files, Kind, split};
+use super::{Entry, Files, Kind, share, split};
 
 /// A directory of this machine, held open: renaming it does not lose it.
 #[derive(Debug)]
@@ -97,6 +97,14 @@ impl Files for Disk {
     fn create(&self, path: &str) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         self.at(path, |parent, name| fs::openat(parent, name, flags, FILE_MODE)).map(File::from)
+    }
+
+    fn reflink(&self, _path: &str, file: &File, source: &File) -> io::Result<()> {
+        Ok(share::reflink(file, source)?)
+    }
+
+    fn link(&self, source: &File, path: &str) -> io::Result<()> {
+        self.at(path, |parent, name| share::link(source, parent, name))
     }
 
     fn write(&self, _path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize> {

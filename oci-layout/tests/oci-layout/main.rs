@@ -7,6 +7,7 @@ mod attacks;
 mod blobs;
 #[cfg(target_os = "linux")]
 mod commits;
+mod copy;
 #[cfg(target_os = "linux")]
 mod damage;
 #[cfg(target_os = "linux")]

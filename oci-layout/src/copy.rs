@@ -1,0 +1,42 @@
+use std::collections::HashSet;
+use std::io;
+
+use oci_image::Descriptor;
+
+use crate::{Error, Layout, Stored};
+
+impl Layout {
+    /// Copies a blob, or an image with all that it reaches, from another layout.
+    ///
+    /// Every blob is read and verified. Where the filesystem can, it is not written again: the new file
+    /// is a reflink, or else a hard link of a file that is owned and may be used as one made here. With
+    /// a hard link what damages a file in place damages both layouts; removing it from one, as the
+    /// collection of garbage does, leaves the other as it is. Across filesystems it is copied.
+    ///
+    /// What is there already is not copied. What has URLs need not be in the source, nor subjects of
+    /// referrers.
+    ///
+    /// # Errors
+    /// If a blob is missing or wrong, or cannot be stored. What came before it is there, without a
+    /// name.
+    pub fn copy_from(&self, source: &Self, root: &Descriptor) -> Result<Stored<'_>, Error> {
+        let mut subjects = HashSet::new();
+        for node in source.walk(root) {
+            let node = node?;
+            let blob = &node.descriptor;
+            if let Some(subject) = node.document.as_ref().and_then(|document| document.subject()) {
+                subjects.insert(subject.digest.clone());
+            }
+            let failed = |error: io::Error| {
+                let text =
+                    format!("cannot copy `{}` from {}", blob.digest, source.path().display());
+                Error::io(text, error)
+            };
+            let is_here = self.blobs().copy(source.blobs(), blob).map_err(failed)?;
+            if !is_here && blob.urls.is_empty() && !subjects.contains(&blob.digest) {
+                return Err(source.no_such(blob.digest.as_str()));
+            }
+        }
+        Ok(Stored::new(self, root.clone()))
+    }
+}

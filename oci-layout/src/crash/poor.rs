@@ -1,0 +1,103 @@
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::io::Errno;
+
+use crate::files::{Disk, Entry, Files};
+
+/// A directory of a filesystem that cannot do all that others can.
+#[derive(Debug)]
+pub(super) struct Poor {
+    disk: Disk,
+    syncs: AtomicUsize,
+    reflink: Option<Errno>,
+    link: Option<Errno>,
+}
+
+impl Poor {
+    pub(super) fn new(path: &Path) -> Self {
+        let disk = Disk::open(path).unwrap();
+        Self { disk, syncs: AtomicUsize::new(usize::MAX), reflink: None, link: None }
+    }
+
+    /// Files cannot be synced after so many times.
+    pub(super) fn syncs(mut self, left: usize) -> Self {
+        self.syncs = AtomicUsize::new(left);
+        self
+    }
+
+    /// What reflinks fail with.
+    pub(super) fn reflink(mut self, errno: Errno) -> Self {
+        self.reflink = Some(errno);
+        self
+    }
+
+    /// What hard links fail with.
+    pub(super) fn link(mut self, errno: Errno) -> Self {
+        self.link = Some(errno);
+        self
+    }
+}
+
+impl Files for Poor {
+    fn open(&self, path: &str) -> io::Result<File> {
+        self.disk.open(path)
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<Entry>> {
+        self.disk.list(path)
+    }
+
+    fn lock_file(&self, path: &str) -> io::Result<File> {
+        self.disk.lock_file(path)
+    }
+
+    fn create(&self, path: &str) -> io::Result<File> {
+        self.disk.create(path)
+    }
+
+    fn reflink(&self, path: &str, file: &File, source: &File) -> io::Result<()> {
+        match self.reflink {
+            Some(errno) => Err(errno.into()),
+            None => self.disk.reflink(path, file, source),
+        }
+    }
+
+    fn link(&self, source: &File, path: &str) -> io::Result<()> {
+        match self.link {
+            Some(errno) => Err(errno.into()),
+            None => self.disk.link(source, path),
+        }
+    }
+
+    fn write(&self, path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize> {
+        self.disk.write(path, file, bytes)
+    }
+
+    fn sync(&self, path: &str, file: &File) -> io::Result<()> {
+        let left = self.syncs.load(Ordering::Relaxed);
+        if left == 0 {
+            return Err(Errno::IO.into());
+        }
+        self.syncs.store(left - 1, Ordering::Relaxed);
+        self.disk.sync(path, file)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+
+    fn create_dir(&self, path: &str) -> io::Result<()> {
+        self.disk.create_dir(path)
+    }
+
+    fn sync_dir(&self, path: &str) -> io::Result<()> {
+        self.disk.sync_dir(path)
+    }
+}
