@@ -61,6 +61,37 @@ fn files_are_shared_where_the_filesystem_can() {
     }
 }
 
+/// With reflinks the two are files of their own that share their blocks.
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "needs root, loop devices and xfsprogs"]
+fn on_xfs_a_copy_takes_no_space_and_outlives_damage_to_the_other() {
+    use crate::mount::{Mount, run};
+
+    let directory = directory();
+    let disk = directory.path().join("disk");
+    // mkfs.xfs makes none below 300 MiB. The file has holes.
+    fs::File::create(&disk).unwrap().set_len(320 << 20).unwrap();
+    run(std::process::Command::new("mkfs.xfs").arg("-q").arg(&disk));
+    let mount = Mount::new(&["-o", "loop", disk.to_str().unwrap()]);
+    let source = Layout::create(mount.path().join("layout")).unwrap();
+    let (root, target) = (image(&source, &"content".repeat(1 << 20)), beside(&source));
+    let free = || {
+        let system = rustix::fs::statvfs(mount.path()).unwrap();
+        system.f_bfree * system.f_frsize
+    };
+    let before = free();
+    target.copy_from(&source, &root).unwrap().tag("v1").unwrap();
+    let used = before.saturating_sub(free());
+    assert!(used < 1 << 20, "{used} bytes were written");
+    for blob in blobs(&source, &root) {
+        fs::write(path(&source, &blob), "damaged").unwrap();
+    }
+    read_whole(&target, &root);
+    drop((source, target));
+    mount.unmount();
+}
+
 #[test]
 fn the_garbage_of_the_source_is_no_loss_to_the_target() {
     let (_directory, source) = empty();
