@@ -14,4 +14,5 @@ mod program;
 mod quickstart;
 mod store;
 mod tree;
+mod umoci;
 mod unpack;
