@@ -81,9 +81,12 @@ fn inspect(arguments: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("oci-inspect");
-    // A child that refuses its arguments does not read.
-    _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
-    child.wait_with_output().expect("oci-inspect")
+    let mut stdin = child.stdin.take().expect("a pipe");
+    std::thread::scope(|scope| {
+        // A child that refuses its arguments does not read; one that answers meanwhile must be read.
+        scope.spawn(move || _ = stdin.write_all(input.as_bytes()));
+        child.wait_with_output().expect("oci-inspect")
+    })
 }
 
 #[test]
@@ -155,4 +158,29 @@ fn a_batch_answers_every_line() {
     assert!(lines[1].starts_with(r#"{"ok":false,"error":"missing field"#));
     assert!(lines[3].starts_with(r#"{"ok":false,"error":"request: not JSON"#));
     assert_eq!(lines.len(), 4);
+}
+
+#[test]
+fn a_batch_of_ten_thousand_lines_is_answered_in_order() {
+    let requests: String = (0..5_000)
+        .flat_map(|number| {
+            let text = format!(r#"{{ \"imageLayoutVersion\": \"{number}\" }}"#);
+            [("image.layout".to_owned(), text), (format!("x{number}"), String::new())]
+        })
+        .map(|(kind, text)| format!("{{\"kind\":\"{kind}\",\"text\":\"{text}\"}}\n"))
+        .collect();
+    let output = inspect(&["--batch"], &requests);
+    assert_eq!(output.status.code(), Some(0));
+    let answers = String::from_utf8(output.stdout).expect("UTF-8");
+    let answers: Vec<_> = answers.lines().collect();
+    assert_eq!(answers.len(), 10_000);
+    for (number, pair) in answers.chunks(2).enumerate() {
+        let good =
+            format!(r#"{{"ok":true,"text":"{{\"imageLayoutVersion\":\"{number}\"}}","findings":["#);
+        assert!(pair[0].starts_with(&good), "{}", pair[0]);
+        assert_eq!(
+            pair[1],
+            format!(r#"{{"ok":false,"error":"`x{number}` is no kind of document"}}"#)
+        );
+    }
 }
