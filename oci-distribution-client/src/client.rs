@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     mirrors: Vec<Mirror>,
     registries: Mutex<Vec<Arc<Registry>>>,
     warnings: Mutex<HashSet<Warning>>,
+    /// Held while an index of referrers is changed: registries have no way to change one at once.
+    pub(crate) referrers: tokio::sync::Mutex<()>,
 }
 
 /// One registry: where it is, and how it is logged in to.
@@ -115,6 +117,7 @@ impl Client {
                 mirrors,
                 registries: Mutex::default(),
                 warnings: Mutex::default(),
+                referrers: tokio::sync::Mutex::default(),
             }),
         })
     }

@@ -59,7 +59,8 @@ impl Repository {
     }
 
     /// Changes the index for `subject` until it is as wanted: `change` says whether it changed
-    /// anything. Registries have no way to change it at once, so it is looked at again afterwards.
+    /// anything. Registries have no way to change it at once, so this client makes one change at a time,
+    /// and looks at it again afterwards for what other clients did.
     async fn edit_referrers(
         &self,
         subject: &Digest,
@@ -67,6 +68,7 @@ impl Repository {
         change: impl Fn(&mut Vec<Descriptor>) -> bool,
     ) -> Result<(), Error> {
         let tag = referrers_tag(subject);
+        let _one = self.shared.referrers.lock().await;
         for _ in 0..ATTEMPTS {
             let index = self.referrers_index(&tag, action).await?;
             let mut list = index.manifests.clone();
