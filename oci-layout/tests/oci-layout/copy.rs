@@ -182,7 +182,7 @@ fn a_copy_may_leave_out_what_may_be_elsewhere() {
 
 #[test]
 fn a_layout_on_another_filesystem_is_copied_byte_by_byte() {
-    let (here, there) = (directory(), tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+    let (here, there) = (directory(), tempfile::tempdir().unwrap());
     let source = Layout::create(here.path().join("layout")).unwrap();
     let target = Layout::create(there.path().join("layout")).unwrap();
     let root = image(&source, "a");
