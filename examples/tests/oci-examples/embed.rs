@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::program::copy_program;
+
 /// 200 containers take a few seconds. What takes this long hangs.
 const HANGS: Duration = Duration::from_secs(240);
 
@@ -63,7 +65,7 @@ fn an_ordinary_user_runs_containers_too() {
     // Where the user may read it.
     let directory = tempfile::Builder::new().permissions(world_readable()).tempdir().unwrap();
     let program = directory.path().join("embed_in_tokio");
-    fs::copy(BIN, &program).unwrap();
+    copy_program(BIN, &program);
     assert_unchanged_by(40, Command::new(program).current_dir("/").uid(60_123).gid(60_123));
 }
 

@@ -23,6 +23,12 @@ pub(crate) fn run_with(command: &mut Command) -> Done {
     Done { code: output.status.code(), out: text(output.stdout), errors: text(output.stderr) }
 }
 
+/// Copies a program that is to be run. Another process writes the copy: a child that another
+/// thread forks meanwhile would inherit what is open here, and a file open for writing is not run.
+pub(crate) fn copy_program(from: &str, to: impl AsRef<OsStr>) {
+    run("cp", &[OsStr::new(from), to.as_ref()]).good();
+}
+
 impl Done {
     /// It must have succeeded: what it printed.
     #[track_caller]

@@ -16,7 +16,7 @@ use oci_runtime::spec::{Process, User};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 use tempfile::TempDir;
 
-use crate::program::{Done, run, run_with};
+use crate::program::{Done, copy_program, run, run_with};
 use crate::tree::differences;
 
 const UNPACK: &str = env!("CARGO_BIN_EXE_oci-unpack");
@@ -264,7 +264,7 @@ fn makes_the_same_tree_as_umoci_and_a_config_that_means_the_same() {
 fn makes_the_same_tree_as_umoci_for_a_user_without_privileges() {
     let field = Field::with_everything().store();
     // The program and the layout must be within reach of anyone.
-    fs::copy(UNPACK, field.path("oci-unpack")).unwrap();
+    copy_program(UNPACK, field.path("oci-unpack"));
     fs::set_permissions(field.0.path(), fs::Permissions::from_mode(0o777)).unwrap();
     run("chmod", &["-R", "a+rX", &field.text("layout")]).good();
     let as_user = |program: &str, arguments: &[&str]| {

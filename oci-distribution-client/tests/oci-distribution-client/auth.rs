@@ -257,13 +257,16 @@ fn a_login_file_that_cannot_be_read_is_an_error_without_its_text() {
 #[cfg(unix)]
 #[tokio::test]
 async fn credential_helpers_are_asked_and_never_quoted() {
-    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
 
     let home = tempfile::tempdir().unwrap();
     let helper = |name: &str, script: &str| {
         let path = home.path().join(format!("docker-credential-{name}"));
-        std::fs::write(&path, format!("#!/bin/sh\nread server\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let text = path.with_extension("text");
+        std::fs::write(&text, format!("#!/bin/sh\nread server\n{script}\n")).unwrap();
+        // What is open for writing here, a fork of another thread's inherits, and it is not run.
+        let copied = Command::new("install").args(["-m", "755"]).args([&text, &path]).status();
+        assert!(copied.unwrap().success());
     };
     helper(
         "good",

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use oci_image::blob::BlobSourceExt;
@@ -151,7 +152,9 @@ fn a_layout_that_may_not_be_written_is_read_and_not_changed() {
     // Root may write everywhere, so somebody else tries, who can run only what is public.
     let this = a_layout_that_may_not_be_written_is_read_and_not_changed;
     let program = directory.path().join("test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // Another process writes it: what is open for writing here, a fork of another thread's inherits.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status();
+    assert!(copied.unwrap().success());
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
     prepare(&directory.path().join("other"));
     for role in ["owner", "other"] {

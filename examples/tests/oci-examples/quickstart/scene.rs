@@ -14,6 +14,8 @@ use oci_image::{Descriptor, Platform};
 use oci_layout::Layout;
 use tempfile::TempDir;
 
+use crate::program::copy_program;
+
 /// A user that owns nothing.
 const NOBODY: u32 = 65534;
 
@@ -29,7 +31,7 @@ impl Scene {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(directory.path().join("tmp")).unwrap();
-        fs::copy(env!("CARGO_BIN_EXE_quickstart"), directory.path().join("quickstart")).unwrap();
+        copy_program(env!("CARGO_BIN_EXE_quickstart"), directory.path().join("quickstart"));
         Self { directory, user: None }
     }
 
