@@ -35,6 +35,11 @@ impl Inputs {
         format!("{} MiB of /usr in six layers, {} small files", self.mebibytes, self.files)
     }
 
+    /// What is in the mixed image: a line for each file.
+    pub(crate) fn files_list(&self) -> PathBuf {
+        self.directory.join("files")
+    }
+
     /// The paths of the blobs of an image's layers.
     pub(crate) fn blobs(&self, tag: &str) -> Vec<String> {
         let path = |layer: &Descriptor| {
@@ -49,7 +54,9 @@ impl Inputs {
         let (mut gzip, mut zstd) = (Vec::new(), Vec::new());
         let tree = self.directory.join("tree");
         fs::create_dir(&tree).unwrap();
+        let mut files = File::create(self.files_list()).unwrap();
         for (number, list) in lists(self.mebibytes << 20).iter().enumerate() {
+            list.iter().for_each(|path| writeln!(files, "{}", describe(path)).unwrap());
             let tar = self.tar(Path::new("/usr"), list);
             if number < 3 {
                 run("tar", &["-xf", &text(&tar), "-C", &text(&tree)]);
@@ -139,6 +146,17 @@ fn lists(bytes: u64) -> Vec<Vec<PathBuf>> {
         }
     }
     lists
+}
+
+/// The size of a file, or what else it is, and the path below `/usr`.
+fn describe(path: &Path) -> String {
+    let metadata = Path::new("/usr").join(path).symlink_metadata().unwrap();
+    let kind = match metadata.file_type() {
+        kind if kind.is_dir() => "directory".to_owned(),
+        kind if kind.is_file() => metadata.len().to_string(),
+        _ => "link".to_owned(),
+    };
+    format!("{kind} {}", path.display())
 }
 
 fn run(program: &str, arguments: &[&str]) {

@@ -78,6 +78,8 @@ fn contests(inputs: &Inputs) -> Vec<Contest> {
     let umoci = |image: &str| format!("umoci unpack --image '{here}/layouts:{image}' $OUT");
     let unpack = |image: &str| format!("{ours} unpack '{here}/layouts' {image} $OUT");
     let decode = |image: &str| format!("{ours} decode '{here}/layouts' {image}");
+    let digest = |image: &str| format!("{ours} digest '{here}/layouts' {image}");
+    let files = || format!("{ours} files '{}' $OUT", inputs.files_list().display());
     let pack = |codec: &str, level: u32| format!("{ours} pack '{here}/tree' {codec} {level} $OUT");
     let tar = |compress: &str| {
         format!("mkdir $OUT && tar -cf - -C '{here}/tree' . | {compress} > $OUT/blob")
@@ -94,6 +96,8 @@ fn contests(inputs: &Inputs) -> Vec<Contest> {
             &[
                 ("ours", unpack("mix")),
                 ("ours, decoding alone, one thread", decode("mix")),
+                ("decoding and both digests, one thread", digest("mix")),
+                ("as many bytes to such files, one thread", files()),
                 ("igzip -dc, tar x", pipe("igzip -dc", "mix")),
                 ("pigz -dc, tar x", pipe("pigz -dc", "mix")),
                 ("umoci unpack", umoci("mix")),
@@ -113,6 +117,8 @@ fn contests(inputs: &Inputs) -> Vec<Contest> {
             &[
                 ("ours", unpack("mix-zstd")),
                 ("ours, decoding alone, one thread", decode("mix-zstd")),
+                ("decoding and both digests, one thread", digest("mix-zstd")),
+                ("as many bytes to such files, one thread", files()),
                 ("zstd -dc, tar x", pipe("zstd -dcq", "mix-zstd")),
             ],
         ),
