@@ -7,6 +7,7 @@ use oci_image::{Descriptor, Digest};
 use url::Url;
 
 use crate::auth::Access;
+use crate::call::Answer;
 use crate::error::{Error, ErrorKind};
 use crate::header::ContentRange;
 use crate::repository::Repository;
@@ -22,29 +23,49 @@ use crate::wire::{Broken, Pace};
 #[derive(Debug)]
 pub struct BlobReader {
     download: Download,
-    verifier: Option<Verifier>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Reading(Box<Verifier>),
+    Verified,
+    Failed(ErrorKind),
 }
 
 impl BlobReader {
     /// The next piece; `None` means that the size and the digest of the whole were right.
     ///
     /// # Errors
-    /// If the registry fails, or if what came is not the blob. Nothing comes after an error.
+    /// If the registry fails, or if what came is not the blob. After an error there is no more, and
+    /// never `None`: each further call is an error of the same kind.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        let Some(verifier) = &mut self.verifier else { return Ok(None) };
-        let checked = match self.download.chunk().await? {
-            Some(chunk) => match verifier.update(&chunk) {
-                Ok(()) => return Ok(Some(chunk)),
-                Err(error) => Err(error),
+        let result = self.verified_chunk().await;
+        if let Err(error) = &result {
+            self.state = State::Failed(error.kind());
+        }
+        result
+    }
+
+    async fn verified_chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let verifier = match &mut self.state {
+            State::Reading(verifier) => verifier,
+            State::Verified => return Ok(None),
+            State::Failed(kind) => {
+                return Err(Error::new(*kind, self.download.action()).because("it failed before"));
+            }
+        };
+        let chunk = self.download.chunk().await?;
+        let checked = match &chunk {
+            Some(chunk) => verifier.update(chunk),
+            None => match std::mem::replace(&mut self.state, State::Verified) {
+                State::Reading(verifier) => verifier.finish(),
+                State::Verified | State::Failed(_) => Ok(()),
             },
-            None => self.verifier.take().map_or(Ok(()), Verifier::finish),
         };
         match checked {
-            Ok(()) => Ok(None),
-            Err(source) => {
-                self.verifier = None;
-                Err(self.download.other_content().with_source(source))
-            }
+            Ok(()) => Ok(chunk),
+            Err(source) => Err(self.download.other_content().with_source(source)),
         }
     }
 
@@ -75,7 +96,7 @@ impl Repository {
         let verifier = blob.verifier().map_err(|source| {
             Error::new(ErrorKind::Verification, download.action.as_str()).with_source(source)
         })?;
-        Ok(BlobReader { download, verifier: Some(verifier) })
+        Ok(BlobReader { download, state: State::Reading(Box::new(verifier)) })
     }
 
     /// The bytes `first..=last` of a blob. They are as the registry sent them: a part of a blob
@@ -97,19 +118,22 @@ impl Repository {
         let length = length.ok_or_else(|| {
             Error::new(ErrorKind::Configuration, action.as_str()).because("the range is empty")
         })?;
-        let (answer, bytes) = call.header(header::RANGE, &range).read(length).await?;
+        let call = call.header(header::RANGE, &range).only(StatusCode::PARTIAL_CONTENT);
+        let (answer, bytes) = call.read(length).await?;
+        let error = |kind, reason: &str| Err(Error::new(kind, action.as_str()).because(reason));
+        if answer.status() != StatusCode::PARTIAL_CONTENT {
+            return error(ErrorKind::Unsupported, "the registry sent the whole");
+        }
+        refuse_encoding(&answer, &action)?;
         let came = answer.header(&header::CONTENT_RANGE).and_then(ContentRange::parse);
-        let is_part = answer.status() == StatusCode::PARTIAL_CONTENT;
-        match came.filter(|_| is_part) {
-            Some(came) if came.first == first && came.last <= last => Ok(bytes),
-            Some(_) => {
-                Err(Error::new(ErrorKind::Protocol, action)
-                    .because("the registry sent another part"))
-            }
-            None => {
-                Err(Error::new(ErrorKind::Unsupported, action)
-                    .because("the registry sent the whole"))
-            }
+        let is_asked_for = |came: &ContentRange| {
+            came.first == first
+                && came.last <= last
+                && bytes.len() as u64 == came.last - came.first + 1
+        };
+        match came.filter(is_asked_for) {
+            Some(_) => Ok(bytes),
+            None => error(ErrorKind::Protocol, "the registry sent another part"),
         }
     }
 
@@ -138,6 +162,17 @@ impl Repository {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The bytes of a blob are its own: an encoding that was not asked for would be taken for them.
+fn refuse_encoding(answer: &Answer, action: &str) -> Result<(), Error> {
+    match answer.header(&header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {
+            Err(Error::new(ErrorKind::Protocol, action)
+                .because("the registry encoded it, which was not asked for"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -232,7 +267,8 @@ impl Download {
                     }
                     return Ok(Some(chunk));
                 }
-                Ok(None) if self.offset == self.blob.size => {
+                // All came that is to come; that the connection broke behind it does no harm.
+                Ok(None) | Err(_) if self.offset == self.blob.size => {
                     self.connection = Some((Body::empty(), pace));
                     return Ok(None);
                 }
@@ -275,10 +311,7 @@ impl Download {
             }
         };
         let error = |reason: &str| Error::new(ErrorKind::Protocol, &*self.action).because(reason);
-        let encoding = answer.header(&header::CONTENT_ENCODING);
-        if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-            return Err(error("the registry encoded it, which was not asked for"));
-        }
+        refuse_encoding(&answer, &self.action)?;
         let start = match answer.status() {
             StatusCode::PARTIAL_CONTENT if asks_for_part => {
                 let range = answer.header(&header::CONTENT_RANGE).and_then(ContentRange::parse);

@@ -30,6 +30,8 @@ pub(crate) struct Call<'a> {
     is_known: bool,
     /// Whether it is sent again after a passing failure.
     is_patient: bool,
+    /// The one success whose body is wanted, if not of any.
+    only: Option<StatusCode>,
 }
 
 /// How often one request answers a challenge. The first answer may be a token that another request
@@ -82,6 +84,7 @@ impl<'a> Call<'a> {
             patience: shared.wire.limits.response,
             is_known: true,
             is_patient: true,
+            only: None,
         }
     }
 
@@ -116,6 +119,12 @@ impl<'a> Call<'a> {
     /// Sends it no second time after a failure.
     pub(crate) fn once(mut self) -> Self {
         self.is_patient = false;
+        self
+    }
+
+    /// Reads no body but that of an answer with this status.
+    pub(crate) fn only(mut self, status: StatusCode) -> Self {
+        self.only = Some(status);
         self
     }
 
@@ -156,7 +165,8 @@ impl<'a> Call<'a> {
 
     async fn attempt_and_read(&self, limit: Option<u64>) -> Result<(Answer, Bytes), Failed> {
         let mut answer = self.attempt().await?;
-        let Some(limit) = limit else { return Ok((answer, Bytes::new())) };
+        let is_wanted = self.only.is_none_or(|status| status == answer.status());
+        let Some(limit) = limit.filter(|_| is_wanted) else { return Ok((answer, Bytes::new())) };
         let body = std::mem::replace(answer.response.body_mut(), Body::empty());
         match self.shared.wire.read(body, limit).await {
             Ok(bytes) => Ok((answer, bytes)),

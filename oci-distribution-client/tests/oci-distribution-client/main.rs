@@ -4,6 +4,7 @@
 
 mod auth;
 mod bad_input;
+mod blobs;
 mod fake;
 mod faults;
 mod fixture;

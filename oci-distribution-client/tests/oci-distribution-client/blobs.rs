@@ -1,0 +1,90 @@
+//! One blob, read whole or in part.
+
+use http::Response;
+use oci_distribution_client::transport::Body;
+use oci_distribution_client::{Client, Config, ErrorKind, Repository, Retry};
+use oci_image::{Descriptor, MediaType};
+use oci_registry::Fault;
+
+use crate::fake::{Fake, answer};
+use crate::fixture::{self, Fixture};
+
+async fn pushed(fault: Fault) -> (oci_registry::Server, Repository, Fixture) {
+    let (registry, fixture) = (fixture::registry().await, Fixture::new());
+    let repository = fixture::repository(&registry, "team/app");
+    repository.push(&fixture.blobs, fixture.amd64.descriptor()).await.unwrap();
+    registry.registry().add_faults([fault]);
+    (registry, repository, fixture)
+}
+
+/// A repository that answers each request so, and is asked once only.
+fn scripted(script: impl Fn() -> Response<Body> + Send + Sync + 'static) -> Repository {
+    let mut retry = Retry::default();
+    retry.attempts = 1;
+    let config = Config::default().retry(retry).transport(Fake::new(move |_| script()));
+    Client::new(config).unwrap().repository("registry.example/team/app").unwrap()
+}
+
+#[tokio::test]
+async fn a_blob_that_failed_never_ends_as_if_it_were_right() {
+    let fault = Fault::wrong_bytes("/blobs/");
+    let (_registry, repository, fixture) = pushed(fault).await;
+    let mut reader = repository.blob(&fixture.layers[2]).unwrap();
+    let first = loop {
+        match reader.chunk().await {
+            Ok(chunk) => assert!(chunk.is_some(), "wrong bytes were verified"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(first.kind(), ErrorKind::Verification);
+    for _ in 0..2 {
+        assert_eq!(reader.chunk().await.unwrap_err().kind(), ErrorKind::Verification);
+    }
+}
+
+#[tokio::test]
+async fn a_blob_whose_connection_breaks_behind_its_last_byte_is_whole() {
+    let bytes = b"all of it";
+    let repository = scripted(move || {
+        let broken = std::io::Error::other("reset");
+        let kind = oci_distribution_client::transport::TransportErrorKind::Exchange;
+        let broken = oci_distribution_client::transport::TransportError::new(kind, broken);
+        let pieces = [Ok(bytes.as_slice().into()), Err(broken)];
+        Response::new(Body::stream(futures_util::stream::iter(pieces), None))
+    });
+    let blob = Descriptor::of(MediaType::LAYER_TAR, bytes);
+    let read = repository.blob(&blob).unwrap().read_to_end(100).await.unwrap();
+    assert_eq!(read, bytes);
+}
+
+#[tokio::test]
+async fn a_registry_that_gives_no_parts_is_told_from_one_that_gives_others() {
+    for (fault, expected) in [
+        (Fault::ignore_range("/blobs/"), ErrorKind::Unsupported),
+        (Fault::wrong_range("/blobs/"), ErrorKind::Limit),
+    ] {
+        let (_registry, repository, fixture) = pushed(fault.clone()).await;
+        let layer = &fixture.layers[3];
+        let error = repository.danger_blob_range(&layer.digest, 100, 299).await.unwrap_err();
+        assert_eq!(error.kind(), expected, "{fault:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_has_as_many_bytes_as_its_range_says() {
+    let digest = Descriptor::of(MediaType::LAYER_TAR, b"").digest;
+    for (range, headers, expected) in [
+        ("bytes 2-5/9", None, Ok(())),
+        ("bytes 2-7/9", None, Err(ErrorKind::Protocol)),
+        ("bytes 2-4/9", None, Err(ErrorKind::Protocol)),
+        ("bytes 1-4/9", None, Err(ErrorKind::Protocol)),
+        ("bytes 2-5/9", Some(("content-encoding", "gzip")), Err(ErrorKind::Protocol)),
+    ] {
+        let repository = scripted(move || {
+            let headers: Vec<_> = headers.into_iter().chain([("content-range", range)]).collect();
+            answer(206, &headers, "2345")
+        });
+        let part = repository.danger_blob_range(&digest, 2, 7).await;
+        assert_eq!(part.map(drop).map_err(|error| error.kind()), expected, "{range} {headers:?}");
+    }
+}
