@@ -1,4 +1,5 @@
-use bytes::Bytes;
+mod chunks;
+
 use http::{Method, StatusCode, header};
 use oci_image::{Algorithm, Descriptor};
 use url::Url;
@@ -13,6 +14,8 @@ use crate::repository::Repository;
 use crate::retry::Failure;
 use crate::transport::{Body, TransportErrorKind};
 
+use chunks::Chunks;
+
 /// Gives the bytes of a blob from an offset on, as often as asked.
 pub(crate) type Open<'a> = &'a (dyn Fn(u64) -> Body + Send + Sync);
 
@@ -24,8 +27,12 @@ pub(crate) struct Upload<'a> {
     /// The size of the chunks, if it is not sent in one piece.
     pub(crate) chunk: Option<u64>,
     stop: &'a Stop,
+    chunks: Chunks,
     pub(crate) action: String,
 }
+
+/// Failed attempts are forgotten once the registry has this much more, in bytes.
+const FORGIVEN_AFTER: u64 = 1024 * 1024;
 
 /// An upload session of the registry.
 struct Session {
@@ -53,7 +60,7 @@ impl<'a> Upload<'a> {
         stop: &'a Stop,
     ) -> Self {
         let action = format!("push blob `{}` to `{repository}`", blob.digest);
-        Self { repository, blob, open, chunk, stop, action }
+        Self { repository, blob, open, chunk, stop, chunks: Chunks::default(), action }
     }
 
     /// Uploads it.
@@ -68,29 +75,28 @@ impl<'a> Upload<'a> {
 
     async fn try_until_done(&self, current: &mut Option<Session>) -> Result<(), Error> {
         let mut attempt = 1;
-        let mut failed_at = 0;
+        let mut furthest = 0;
         loop {
-            let session = match current.take() {
-                Some(session) => session,
-                None => self.begin().await?,
+            let failed = match self.begun(current).await {
+                Ok(session) => match self.stop.unless_stopped(self.send(session)).await {
+                    Some(Ok(())) => return Ok(()),
+                    Some(Err(failed)) => failed,
+                    None => return Err(self.stopped()),
+                },
+                Err(failed) => failed,
             };
-            let session = current.insert(session);
-            let failed = match self.stop.unless_stopped(self.send(session)).await {
-                Some(Ok(())) => return Ok(()),
-                Some(Err(failed)) => failed,
-                None => return Err(self.stopped()),
-            };
-            // The registry may have taken the blob though its answer was lost.
+            let was_begun = current.is_some();
             let offset = self.progress_of(current).await;
-            if current.is_none() && self.is_there().await {
+            // The registry may have taken the blob though its answer was lost.
+            if was_begun && current.is_none() && self.is_there().await {
                 return Ok(());
             }
-            if offset > failed_at {
-                attempt = 1;
+            if offset.saturating_sub(furthest) >= FORGIVEN_AFTER {
+                (attempt, furthest) = (1, offset);
             }
-            failed_at = offset;
             let retry = &self.repository.shared.wire.retry;
-            // The bytes are named by their digest, so sending them again does no harm.
+            // The bytes are named by their digest, so sending them again does no harm, and a session
+            // that nobody uses ends by itself.
             let wait =
                 failed.failure.and_then(|failure| retry.wait(attempt, &Method::PUT, failure));
             let Some(wait) = wait else { return Err(failed.error) };
@@ -100,8 +106,16 @@ impl<'a> Upload<'a> {
         }
     }
 
-    /// Begins a session.
-    async fn begin(&self) -> Result<Session, Error> {
+    /// The session, begun if there is none.
+    async fn begun<'s>(&self, current: &'s mut Option<Session>) -> Result<&'s mut Session, Failed> {
+        let session = match current.take() {
+            Some(session) => session,
+            None => self.begin().await?,
+        };
+        Ok(current.insert(session))
+    }
+
+    async fn begin(&self) -> Result<Session, Failed> {
         let mut url = self.repository.url(format_args!("blobs/uploads/"));
         let is_sha256 = self.blob.digest.algorithm() == Some(Algorithm::Sha256);
         if self.chunk.is_some() && !is_sha256 {
@@ -109,8 +123,8 @@ impl<'a> Upload<'a> {
                 .append_pair("digest-algorithm", self.blob.digest.algorithm_name());
         }
         let call = self.repository.call(Method::POST, url, Access::Push, &self.action);
-        let answer = call.send().await?;
-        self.session(&answer, StatusCode::ACCEPTED)
+        let answer = call.send_once().await?;
+        Ok(self.session(&answer, StatusCode::ACCEPTED)?)
     }
 
     /// Takes the blob from the repository `from` of the same registry, if that is possible.
@@ -165,7 +179,7 @@ impl<'a> Upload<'a> {
     /// Sends the bytes up to `end` as one chunk.
     async fn patch(&self, session: &mut Session, end: u64) -> Result<(), Failed> {
         let (start, length) = (session.offset, end - session.offset);
-        let open = || take((self.open)(start), length);
+        let open = || self.chunks.next(self.open, start, length);
         let range = format!("{start}-{}", end - 1);
         let call = self.call(Method::PATCH, session.url.clone()).stream(&open);
         let call = call.header(header::CONTENT_RANGE, &range);
@@ -280,24 +294,4 @@ impl<'a> Upload<'a> {
     fn error(&self, kind: ErrorKind, reason: String) -> Error {
         Error::new(kind, &*self.action).because(reason)
     }
-}
-
-/// The first `length` bytes of `body`.
-fn take(body: Body, length: u64) -> Body {
-    if body.length() == Some(length) {
-        return body;
-    }
-    let stream = futures_util::stream::unfold((body, length), |(mut body, left)| async move {
-        if left == 0 {
-            return None;
-        }
-        let mut chunk: Bytes = match body.chunk().await.transpose()? {
-            Ok(chunk) => chunk,
-            Err(error) => return Some((Err(error), (body, 0))),
-        };
-        chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        let left = left - chunk.len() as u64;
-        Some((Ok(chunk), (body, left)))
-    });
-    Body::stream(stream, Some(length))
 }

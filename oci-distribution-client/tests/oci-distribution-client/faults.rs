@@ -105,6 +105,16 @@ async fn a_push_survives_what_passes() {
             ],
         ),
         (
+            "502 to post",
+            None,
+            vec![Fault::status("/uploads/", StatusCode::BAD_GATEWAY).method(Method::POST).times(2)],
+        ),
+        (
+            "disconnected post",
+            None,
+            vec![Fault::disconnect("/uploads/").method(Method::POST).times(2)],
+        ),
+        (
             "502 to put",
             None,
             vec![put(Fault::status("/uploads/", StatusCode::BAD_GATEWAY)).times(2)],

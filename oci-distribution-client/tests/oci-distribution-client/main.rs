@@ -15,4 +15,5 @@ mod mirror;
 mod moves;
 mod peers;
 mod round_trip;
+mod uploads;
 mod wire;
