@@ -20,7 +20,9 @@ pub(crate) struct Walk<'a> {
     limits: &'a Limits,
     action: &'a str,
     graph: Graph,
-    seen: HashSet<Digest>,
+    /// What was visited, and whether as a manifest: who names a manifest as a layer must not hide what
+    /// stands below it.
+    seen: HashSet<(Digest, bool)>,
     bytes: u64,
     count: usize,
     stack: Vec<Level>,
@@ -59,7 +61,7 @@ impl<'a> Walk<'a> {
             limits.manifest_bytes,
         )?;
         self.limit(self.stack.len() >= limits.depth, "levels of indexes", limits.depth as u64)?;
-        self.seen.insert(manifest.descriptor().digest.clone());
+        self.seen.insert((manifest.descriptor().digest.clone(), true));
         let mut left: Vec<_> = manifest.children().into_iter().cloned().collect();
         left.reverse();
         self.stack.push(Level { manifest, left });
@@ -72,11 +74,13 @@ impl<'a> Walk<'a> {
             let is_index = matches!(level.manifest, AnyDocument::Index(_));
             match level.left.pop() {
                 Some(child) => {
-                    if !self.seen.insert(child.digest.clone()) {
+                    let media_type = &child.media_type;
+                    let is_manifest =
+                        is_index && (media_type.is_manifest() || media_type.is_index());
+                    if !self.seen.insert((child.digest.clone(), is_manifest)) {
                         continue;
                     }
-                    let media_type = &child.media_type;
-                    if is_index && (media_type.is_manifest() || media_type.is_index()) {
+                    if is_manifest {
                         return Some(child);
                     }
                     self.graph.blobs.push(child);

@@ -25,7 +25,8 @@ pub struct Node {
     pub missing: bool,
 }
 
-/// The graph below some descriptors, depth first, parents before children, each digest once.
+/// The graph below some descriptors, depth first, parents before children, each digest once; twice if
+/// it is named both as a manifest or index and as something else, such as a layer.
 ///
 /// Manifests and indexes are read and verified; configs, layers and content of unknown type are named
 /// and not opened. Subjects count as children. Documents that are missing are said to be, as a layout
@@ -35,7 +36,9 @@ pub struct Node {
 pub struct Walk<'a, S: ?Sized> {
     source: &'a S,
     todo: Vec<(Descriptor, usize)>,
-    seen: HashSet<Digest>,
+    /// What was visited, and whether as a document: who names a manifest as a layer must not hide what
+    /// stands below it.
+    seen: HashSet<(Digest, bool)>,
     documents: usize,
 }
 
@@ -80,7 +83,8 @@ impl<S: BlobSource + ?Sized> Iterator for Walk<'_, S> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let (descriptor, depth) = self.todo.pop()?;
-            if self.seen.insert(descriptor.digest.clone()) {
+            let place = (descriptor.digest.clone(), is_document(&descriptor));
+            if self.seen.insert(place) {
                 return Some(self.visit(descriptor, depth));
             }
         }

@@ -45,7 +45,7 @@ impl Graph<'_> {
         let found = self.layout.blobs().size(&descriptor.digest);
         let (kind, message) = match found {
             Ok(Some(size)) if size == descriptor.size => {
-                if self.seen.insert(descriptor.digest.clone()) && is_document(descriptor) {
+                if is_document(descriptor) && self.seen.insert(descriptor.digest.clone()) {
                     self.todo.push(descriptor.clone());
                 }
                 return;

@@ -40,6 +40,25 @@ fn what_the_index_does_not_reach_is_removed() {
     assert!(nodes.iter().all(|node| has(&layout, &node.descriptor)));
 }
 
+/// Whoever stores an image could otherwise have the layers of another one collected.
+#[test]
+fn a_manifest_that_another_image_has_as_a_layer_is_reached_all_the_same() {
+    let (_directory, layout) = empty();
+    let victim = image(&layout, "victim");
+    let hiding = Descriptor::new(MediaType::LAYER_TAR, victim.digest.clone(), victim.size);
+    let mut attacker = Manifest::new(put(&layout, "{}"));
+    attacker.media_type = Some(MediaType::IMAGE_MANIFEST);
+    attacker.layers.push(hiding);
+    layout.tag("attacker", &put_document(&layout, attacker)).unwrap();
+    layout.tag("victim", &victim).unwrap();
+    let (layout, garbage) = collect(layout);
+    assert_eq!(garbage, Garbage::default());
+    let layer = Descriptor::of(MediaType::LAYER_TAR, "victim");
+    fs::remove_file(layout.path().join("blobs/sha256").join(layer.digest.encoded())).unwrap();
+    let faults = layout.fsck().unwrap();
+    assert!(faults.iter().any(|fault| fault.digest.as_ref() == Some(&layer.digest)), "{faults:?}");
+}
+
 #[test]
 fn nested_indexes_subjects_and_unknown_types_are_kept() {
     let (_directory, layout) = empty();
