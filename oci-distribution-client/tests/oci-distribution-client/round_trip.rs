@@ -1,8 +1,8 @@
 use std::sync::{Arc, Mutex};
 
 use oci_distribution_client::Step;
-use oci_image::blob::{BlobSourceExt, Memory};
-use oci_image::{AnyDocument, Document, Manifest, MediaType, Platform};
+use oci_image::blob::{BlobSinkExt, BlobSourceExt, Memory};
+use oci_image::{AnyDocument, Descriptor, Document, Index, Manifest, MediaType, Platform};
 
 use crate::fixture::{Fixture, blob, chain, registry, repository};
 
@@ -65,6 +65,30 @@ async fn one_platform_of_an_index_is_pulled_alone() {
     let error = repository.resolve("v1").await.unwrap().platform(&other).await.unwrap_err();
     let text = chain(&error);
     assert!(text.contains("linux/riscv64") && text.contains("linux/amd64, linux/arm64"), "{text}");
+}
+
+#[tokio::test]
+async fn a_manifest_that_another_one_has_as_a_layer_is_followed_all_the_same() {
+    let (registry, fixture) = (registry().await, Fixture::new());
+    let repository = repository(&registry, "team/app");
+    let image = fixture.amd64.descriptor();
+    let layer = Descriptor::new(MediaType::LAYER_TAR, image.digest.clone(), image.size);
+    let mut hiding = Manifest::new(blob(&fixture.blobs, MediaType::EMPTY_JSON, b"{}"));
+    hiding.media_type = Some(MediaType::IMAGE_MANIFEST);
+    hiding.layers.push(layer);
+    let hiding = Document::new(hiding).unwrap();
+    fixture.blobs.put(hiding.descriptor(), hiding.bytes()).unwrap();
+    let mut index = Index::new();
+    index.manifests = vec![hiding.descriptor().clone(), image.clone()];
+    let index = Document::new(index).unwrap();
+    fixture.blobs.put(index.descriptor(), index.bytes()).unwrap();
+
+    repository.push(&fixture.blobs, index.descriptor()).await.unwrap();
+    let store = Arc::new(Memory::new());
+    repository.pull(index.descriptor(), &store).await.unwrap();
+    for child in fixture.amd64.layers.iter().chain([&fixture.amd64.config]) {
+        assert!(store.digests().contains(&child.digest), "{}", child.digest);
+    }
 }
 
 // covers: IMG-LAYER-17, IMG-LAYER-18
