@@ -11,10 +11,12 @@ mod map;
 mod members;
 mod model;
 mod open_enum;
+mod place;
 mod value;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Deserializer;
 
 pub use error::Error;
 pub use field::Int63;
@@ -23,6 +25,8 @@ pub use field::{Collection, fold};
 pub use map::Map;
 pub use members::Members;
 pub use value::{Number, Value};
+
+use place::{Placed, Trail};
 
 pub use crate::{model, open_enum};
 
@@ -53,7 +57,12 @@ pub fn from_slice_with_limit<T: DeserializeOwned>(bytes: &[u8], limit: usize) ->
     if bytes.len() > limit {
         return Err(Error::TooLarge { size: bytes.len() as u64, limit: limit as u64 });
     }
-    serde_json::from_slice(bytes).map_err(|error| locate::<T>(bytes, &error))
+    let trail = Trail::default();
+    let mut deserializer = Deserializer::from_slice(bytes);
+    let value = T::deserialize(Placed::new(&mut deserializer, &trail));
+    value
+        .and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|error| Error::from_serde(&error, trail.pointer(bytes)))
 }
 
 /// Writes a document as compact JSON: declared order, then unknown members by name.
@@ -62,14 +71,4 @@ pub fn from_slice_with_limit<T: DeserializeOwned>(bytes: &[u8], limit: usize) ->
 /// If `value` is no JSON document (the models of this crate always are).
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(value).map_err(|error| Error::Unwritable { message: error.to_string() })
-}
-
-/// Reads once more, slowly, to learn where the error is.
-fn locate<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> Error {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let pointer = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-        Err(located) => error::pointer(located.path()),
-        Ok(_) => String::new(),
-    };
-    Error::from_serde(error, pointer)
 }

@@ -9,6 +9,7 @@ pub mod compat;
 pub mod distribution;
 pub mod docker;
 pub mod json;
+#[cfg(feature = "layers")]
 pub mod layer;
 pub mod validate;
 

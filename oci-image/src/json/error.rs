@@ -1,5 +1,3 @@
-use serde_path_to_error::{Path, Segment};
-
 /// Why bytes are not the document they should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -60,19 +58,4 @@ fn place(pointer: &str) -> String {
         "" => "at the top".to_owned(),
         _ => format!("at `{pointer}`"),
     }
-}
-
-pub(super) fn pointer(path: &Path) -> String {
-    let mut pointer = String::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => {
-                pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-            }
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-    }
-    pointer
 }

@@ -1,11 +1,11 @@
 use std::fmt;
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 /// One thing that is wrong with a document.
 ///
 /// As JSON it is `{"id":…,"level":…,"pointer":…,"message":…}`; as text `ID at POINTER: MESSAGE`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
     /// The requirement that is not met; `docs/conformance.md` lists them.
@@ -19,8 +19,7 @@ pub struct Finding {
 }
 
 /// How bad a [`Finding`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Level {
     /// The spec says that this should not be.
@@ -51,5 +50,22 @@ impl fmt::Display for Finding {
             "" => write!(f, "{} in the document: {}", self.id, self.message),
             pointer => write!(f, "{} at {pointer}: {}", self.id, self.message),
         }
+    }
+}
+
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut finding = serializer.serialize_struct("Finding", 4)?;
+        finding.serialize_field("id", self.id)?;
+        finding.serialize_field("level", &self.level)?;
+        finding.serialize_field("pointer", &self.pointer)?;
+        finding.serialize_field("message", &self.message)?;
+        finding.end()
+    }
+}
+
+impl Serialize for Level {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }

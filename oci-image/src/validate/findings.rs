@@ -34,8 +34,7 @@ impl Findings {
     /// Goes one step deeper, to a member's name or the number of an element, and back.
     pub fn at<R>(&mut self, step: impl Display, look: impl FnOnce(&mut Self) -> R) -> R {
         let length = self.place.len();
-        self.place.push('/');
-        self.place.push_str(&step.to_string().replace('~', "~0").replace('/', "~1"));
+        self.enter(&step.to_string());
         let result = look(self);
         self.place.truncate(length);
         result
@@ -61,6 +60,11 @@ impl Findings {
         for (name, value) in members {
             self.at(name, |findings| findings.value(value));
         }
+    }
+
+    fn enter(&mut self, step: &str) {
+        self.place.push('/');
+        self.place.push_str(&step.replace('~', "~0").replace('/', "~1"));
     }
 
     fn value(&mut self, value: &Value) {

@@ -120,3 +120,29 @@ fn nesting_is_bounded_in_members_that_nobody_knows() {
     assert!(json::from_slice::<Manifest>(deep(json::DEPTH_LIMIT + 1).as_bytes()).is_err());
     assert!(json::from_slice::<Manifest>(deep(100_000).as_bytes()).is_err());
 }
+
+#[test]
+fn a_refused_value_is_named_with_its_place() {
+    let entry = |more: &str| format!(r#"{{"mediaType":"a/b","digest":"{DIGEST}","size":2{more}}}"#);
+    for (member, place) in [
+        (r#""layers":[]"#.to_owned(), ""),
+        (r#""subject":[]"#.to_owned(), "/subject"),
+        (format!(r#""subject":{}"#, entry(r#","platform":{"os":1}"#)), "/subject/platform/os"),
+        (format!(r#""subject":{}"#, entry(r#","urls":[" , \" ]",{}]"#)), "/subject/urls/1"),
+        (
+            format!(
+                r#" "x" : [ {{ "\\" : "}}" }} , 1 ] , "subject" : {} "#,
+                entry(r#", "annotations" : { "a" : "" , "\u0062/~c" : 1 } "#)
+            ),
+            "/subject/annotations/b~1~0c",
+        ),
+        (r#""x":{"y":[1,{"z":1,"z":1}]}"#.to_owned(), "/x"),
+        (r#""X":1,"Layers":[]"#.to_owned(), ""),
+        (r#""annotations":{"a":"","a":""}"#.to_owned(), "/annotations"),
+    ] {
+        let text = manifest(&format!(",{member}"));
+        let error = json::from_slice::<Manifest>(text.as_bytes()).unwrap_err();
+        let Error::Data { pointer, .. } = error else { panic!("{error}") };
+        assert_eq!(pointer, place, "{member}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What the crate promises.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "layers")]
 mod artifacts;
 mod build;
 #[cfg(feature = "oci-spec")]
@@ -10,6 +11,7 @@ mod distribution;
 mod docker;
 mod document;
 mod json;
+#[cfg(feature = "layers")]
 mod layer;
 mod media_type;
 mod platform;
