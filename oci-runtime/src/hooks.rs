@@ -100,13 +100,14 @@ fn spawn(
 
 /// Waits for the end. None: it was killed because its time was over.
 fn wait(child: &mut Child, timeout: Option<u64>) -> io::Result<Option<ExitStatus>> {
-    let Some(seconds) = timeout else { return child.wait().map(Some) };
+    // Who is given longer than the clock can tell is not hurried.
+    let end = timeout.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
+    let Some(end) = end else { return child.wait().map(Some) };
     let pid = i32::try_from(child.id())
         .ok()
         .and_then(Pid::from_raw)
         .ok_or(io::ErrorKind::InvalidInput)?;
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-    let end = Instant::now() + Duration::from_secs(seconds);
     loop {
         let left = end.saturating_duration_since(Instant::now());
         let left =
