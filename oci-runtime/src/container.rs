@@ -259,7 +259,7 @@ impl Container {
     /// A second call, and one for a container that another deleted, finds nothing to do.
     ///
     /// # Errors
-    /// If the kernel holds on to something.
+    /// If another is still making it, or if the kernel holds on to something.
     pub fn force_delete(&self) -> Result<(), Error> {
         match self.entry() {
             Ok(entry) => self.remove(&entry),

@@ -1,9 +1,9 @@
 //! What is kept about a container between calls and between processes.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -138,7 +138,7 @@ impl Entry {
         }
         let lock = lock(&dir, &record.id)?;
         let entry = Self { dir, _lock: lock, record };
-        entry.save()?;
+        entry.save().inspect_err(|_| drop(entry.remove()))?;
         Ok(entry)
     }
 
@@ -187,9 +187,16 @@ impl Entry {
         write().map_err(Error::system(format!("write `{}`", path.display())))
     }
 
-    /// Removes the directory.
+    /// Removes the directory, under another name: whoever looks for the lock meanwhile makes none in it.
     pub(crate) fn remove(&self) -> Result<(), Error> {
-        match fs::remove_dir_all(&self.dir) {
+        let remove = || {
+            // No id begins with a dot.
+            let name = format!(".{}", fs::metadata(&self.dir)?.ino());
+            let gone = self.dir.with_file_name(name);
+            fs::rename(&self.dir, &gone)?;
+            fs::remove_dir_all(gone)
+        };
+        match remove() {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(Error::system(format!("remove `{}`", self.dir.display()))(error))
             }
@@ -198,19 +205,49 @@ impl Entry {
     }
 }
 
-/// Takes the lock of a container.
+/// Takes the lock of a container. Nobody waits for one that is being made: it may be its own hook that asks.
 fn lock(dir: &Path, id: &str) -> Result<File, Error> {
-    let open = || {
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join(LOCK))
-    };
     let doing = || format!("lock container `{id}`");
-    let file = match open() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_found(id)),
-        file => file.map_err(Error::system(doing()))?,
-    };
-    file.lock().map_err(Error::system(doing()))?;
-    // While we waited, the container may have been deleted.
-    if dir.join(LOCK).exists() { Ok(file) } else { Err(not_found(id)) }
+    loop {
+        let file = match open_lock(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_found(id)),
+            file => file.map_err(Error::system(doing()))?,
+        };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) if is_being_made(dir) => {
+                return Err(Error::new(
+                    ErrorKind::State,
+                    format!("container `{id}` is `creating`"),
+                ));
+            }
+            Err(TryLockError::WouldBlock) => file.lock().map_err(Error::system(doing()))?,
+            Err(TryLockError::Error(error)) => return Err(Error::system(doing())(error)),
+        }
+        // While we waited, the container may have been deleted, and another of its id made.
+        if is_at(&file, &dir.join(LOCK)).map_err(Error::system(doing()))? {
+            return Ok(file);
+        }
+    }
+}
+
+fn open_lock(dir: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join(LOCK))
+}
+
+/// Whether the record says so. Without one its maker has just begun, or has just ended.
+fn is_being_made(dir: &Path) -> bool {
+    read(dir).is_ok_and(|record| record.phase == Phase::Creating)
+}
+
+/// Whether the file is the one at the path.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let own = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (own.dev(), own.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads a record without the lock: it is replaced whole.
@@ -237,4 +274,43 @@ pub(crate) fn start_socket(dir: &Path) -> io::Result<(OwnedFd, PathBuf)> {
     let handle = open(dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let path = format!("/proc/self/fd/{}/{START}", handle.as_raw_fd()).into();
     Ok((handle, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_of_a_container_that_was_made_anew_is_no_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = open_lock(dir.path()).unwrap();
+        let path = dir.path().join(LOCK);
+        assert!(is_at(&old, &path).unwrap());
+        fs::rename(&path, dir.path().join("deleted")).unwrap();
+        assert!(!is_at(&old, &path).unwrap());
+        let new = open_lock(dir.path()).unwrap();
+        assert!(!is_at(&old, &path).unwrap());
+        assert!(is_at(&new, &path).unwrap());
+    }
+
+    #[test]
+    fn nobody_who_looks_keeps_a_container_from_being_removed() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let dir = tempfile::tempdir().unwrap();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    drop(Entry::open(dir.path(), "one"));
+                }
+            });
+            let made = (0..300).try_for_each(|_| {
+                let record = Record { id: "one".into(), ..Record::default() };
+                Entry::create(dir.path(), record)?.remove()
+            });
+            stop.store(true, Ordering::Relaxed);
+            made.unwrap();
+        });
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use oci_runtime::Stdio;
 use oci_runtime::spec::{Hook, Hooks};
+use oci_runtime::{ErrorKind, Stdio};
 
 use super::fixture::{Fixture, chain};
 
@@ -123,19 +123,25 @@ fn a_poststop_hook_that_fails_is_a_warning() {
     assert_eq!(fixture.residue(), Vec::<String>::new());
 }
 
+/// A hook that waits until it is told to go on, and the pipe that tells it.
+fn waiting(fixture: &Fixture) -> (Hook, std::path::PathBuf) {
+    let (path, pipe) = (fixture.dir.path().join("waiting"), fixture.dir.path().join("pipe"));
+    let mode = rustix::fs::Mode::RWXU;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let line = format!("read line < {}", pipe.display());
+    let mut hook = script(&path, path.to_str().unwrap(), &line);
+    hook.timeout = Some(30);
+    (hook, pipe)
+}
+
 /// A hook that asks for what takes the container's lock, here through a file that this test waits on.
 #[test]
 #[ignore = "needs user namespaces and busybox"]
 fn a_poststart_hook_may_use_the_container() {
     let mut fixture = Fixture::new().shell("sleep 1000");
-    let path = fixture.dir.path().join("poststart");
-    let pipe = fixture.dir.path().join("pipe");
-    let mode = rustix::fs::Mode::RWXU;
-    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    let line = format!("read line < {}", pipe.display());
+    let (hook, pipe) = waiting(&fixture);
     let mut hooks = Hooks::new();
-    hooks.poststart = vec![script(&path, path.to_str().unwrap(), &line)];
-    hooks.poststart[0].timeout = Some(30);
+    hooks.poststart = vec![hook];
     fixture.spec.hooks = Some(hooks);
     let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
     let started = std::thread::scope(|scope| {
@@ -148,4 +154,52 @@ fn a_poststart_hook_may_use_the_container() {
     });
     started.map_err(|error| chain(&error)).unwrap();
     assert_eq!(fixture.residue(), Vec::<String>::new());
+}
+
+/// It would wait for the hook, and the hook for it.
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_hook_cannot_change_the_container_that_is_being_made() {
+    let mut fixture = Fixture::new();
+    let (hook, pipe) = waiting(&fixture);
+    let mut hooks = Hooks::new();
+    hooks.create_runtime = vec![hook];
+    fixture.spec.hooks = Some(hooks);
+    let created = std::thread::scope(|scope| {
+        let creating = scope.spawn(|| fixture.create(Stdio::null()));
+        let mut answer = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+        let found = fixture.runtime.container(&fixture.id).unwrap();
+        assert_eq!(found.state().unwrap().status, oci_runtime::spec::Status::Creating);
+        for (name, result) in [
+            ("start", found.start()),
+            ("pause", found.pause()),
+            ("resume", found.resume()),
+            ("delete", found.delete()),
+            ("force_delete", found.force_delete()),
+        ] {
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::State, "{name}");
+            assert!(error.to_string().contains("`creating`"), "{name}: {error}");
+        }
+        std::io::Write::write_all(&mut answer, b"go\n").unwrap();
+        creating.join().unwrap()
+    });
+    let container = created.map_err(|error| chain(&error)).unwrap();
+    container.start().map_err(|error| chain(&error)).unwrap();
+    container.force_delete().unwrap();
+    assert_eq!(fixture.residue(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_hook_may_have_more_time_than_the_clock_can_tell() {
+    let mut fixture = Fixture::new().shell("true");
+    let path = fixture.dir.path().join("hook");
+    let mut hook = script(&path, path.to_str().unwrap(), "true");
+    hook.timeout = Some(i64::MAX);
+    let mut hooks = Hooks::new();
+    hooks.create_runtime = vec![hook.clone()];
+    hooks.create_container = vec![hook];
+    fixture.spec.hooks = Some(hooks);
+    fixture.run().map_err(|error| chain(&error)).unwrap();
 }
