@@ -8,7 +8,7 @@ mod keyring;
 mod scope;
 mod token;
 
-pub(crate) use authority::{Authority, Rejected};
+pub(crate) use authority::{Asking, Authority, Rejected};
 pub use credentials::Credentials;
 pub(crate) use keyring::{Helpers, Keyring};
 pub(crate) use scope::{Access, Scopes};

@@ -4,7 +4,7 @@ use http::{Method, Response, StatusCode};
 use std::time::Duration;
 use url::Url;
 
-use crate::auth::{Rejected, Scopes};
+use crate::auth::{Asking, Rejected, Scopes};
 use crate::client::{Registry, Shared};
 use crate::error::{Error, ErrorKind};
 use crate::header::{Challenge, warnings};
@@ -23,6 +23,8 @@ pub(crate) struct Call<'a> {
     method: Method,
     url: Url,
     headers: HeaderMap,
+    /// A header whose value has characters that no header can have.
+    unsendable: Option<HeaderName>,
     scopes: Scopes,
     body: Payload<'a>,
     patience: Duration,
@@ -79,6 +81,7 @@ impl<'a> Call<'a> {
             method,
             url,
             headers: HeaderMap::new(),
+            unsendable: None,
             scopes,
             body: Payload::Bytes(Bytes::new()),
             patience: shared.wire.limits.response,
@@ -88,8 +91,13 @@ impl<'a> Call<'a> {
         }
     }
 
-    pub(crate) fn header(mut self, name: HeaderName, value: impl Into<HeaderText>) -> Self {
-        self.headers.extend(value.into().0.map(|value| (name, value)));
+    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
+        match HeaderValue::from_str(value) {
+            Ok(value) => {
+                self.headers.append(name, value);
+            }
+            Err(_) => self.unsendable = Some(name),
+        }
         self
     }
 
@@ -176,6 +184,10 @@ impl<'a> Call<'a> {
 
     /// Sends it once, following redirects and logging in.
     async fn attempt(&self) -> Result<Answer, Failed> {
+        if let Some(name) = &self.unsendable {
+            let reason = format!("the header `{name}` cannot hold what it should say");
+            return Err(self.error(ErrorKind::Configuration, reason).into());
+        }
         let wire = &self.shared.wire;
         let mut url = self.url.clone();
         let mut is_at_home = self.is_known && self.is_home(&url);
@@ -236,9 +248,7 @@ impl<'a> Call<'a> {
     }
 
     async fn known_header(&self) -> Result<Option<HeaderValue>, Failed> {
-        let Shared { wire, keyring, .. } = self.shared;
-        let authority = &self.registry.authority;
-        let header = authority.header(wire, keyring, self.repository, &self.scopes).await;
+        let header = self.registry.authority.header(self.asking()).await;
         header.map_err(|error| self.login_failed(error).into())
     }
 
@@ -247,22 +257,23 @@ impl<'a> Call<'a> {
         answer: Response<Body>,
         used: Option<&HeaderValue>,
     ) -> Result<HeaderValue, Failed> {
-        let Shared { wire, keyring, .. } = self.shared;
         let values = answer.headers().get_all(header::WWW_AUTHENTICATE).iter();
         let values = values.filter_map(|value| value.to_str().ok());
         let challenges: Vec<_> = values.flat_map(Challenge::parse).collect();
-        let authority = &self.registry.authority;
-        let header =
-            authority.answer(wire, keyring, self.repository, &self.scopes, &challenges, used).await;
-        match header {
+        match self.registry.authority.answer(self.asking(), &challenges, used).await {
             Ok(header) => Ok(header),
             Err(Rejected::Failed(error)) => Err(self.login_failed(error).into()),
             Err(Rejected::Because(reason)) => {
-                let error = wire.refusal(answer, self.action, used).await;
+                let error = self.shared.wire.refusal(answer, self.action, used).await;
                 let reason = format!("`{}` wants a login, but {reason}", self.registry.name);
                 Err(error.because(reason).into())
             }
         }
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        let Shared { wire, keyring, .. } = self.shared;
+        Asking { wire, keyring, repository: self.repository, scopes: &self.scopes }
     }
 
     fn login_failed(&self, error: Error) -> Error {
@@ -318,20 +329,5 @@ pub(crate) struct Failed {
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         Self { failure: None, error }
-    }
-}
-
-/// A header's value that is there or not.
-pub(crate) struct HeaderText(Option<HeaderValue>);
-
-impl From<&str> for HeaderText {
-    fn from(text: &str) -> Self {
-        Self(HeaderValue::from_str(text).ok())
-    }
-}
-
-impl From<&String> for HeaderText {
-    fn from(text: &String) -> Self {
-        Self(HeaderValue::from_str(text).ok())
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Authority {
 struct State {
     scheme: Scheme,
     tokens: HashMap<String, Token>,
+    /// The answers to basic challenges, by repository: helpers that know them take their time.
+    logins: HashMap<String, HeaderValue>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -39,6 +41,15 @@ enum Scheme {
     None,
     Basic,
     Bearer(Bearer),
+}
+
+/// What is asked for, and with what a login is found.
+#[derive(Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    pub(crate) wire: &'a Wire,
+    pub(crate) keyring: &'a Keyring,
+    pub(crate) repository: &'a str,
+    pub(crate) scopes: &'a Scopes,
 }
 
 /// Why a challenge has no answer.
@@ -56,7 +67,7 @@ impl From<Error> for Rejected {
     }
 }
 
-/// The most tokens that are kept for one registry.
+/// The most tokens, and the most logins, that are kept for one registry.
 const TOKENS: usize = 1_000;
 
 impl Authority {
@@ -64,33 +75,29 @@ impl Authority {
         Self { registry, origin, allowed, state: Mutex::default() }
     }
 
-    /// The value of `Authorization` for a request that needs `scopes`, by what was learned before.
-    pub(crate) async fn header(
-        &self,
-        wire: &Wire,
-        keyring: &Keyring,
-        repository: &str,
-        scopes: &Scopes,
-    ) -> Result<Option<HeaderValue>, Error> {
+    /// The value of `Authorization` for a request, by what was learned before.
+    pub(crate) async fn header(&self, asking: Asking<'_>) -> Result<Option<HeaderValue>, Error> {
         // Held while a token is fetched, so that many requests fetch one.
         let mut state = self.state.lock().await;
         match state.scheme.clone() {
             Scheme::None => Ok(None),
             Scheme::Basic => {
-                let credentials = keyring.find(&self.registry, repository).await?;
-                Ok(credentials.as_ref().and_then(token::basic))
+                if let Some(login) = state.logins.get(asking.repository) {
+                    return Ok(Some(login.clone()));
+                }
+                let login = self.credentials(asking).await?.as_ref().and_then(token::basic);
+                Ok(login.map(|login| state.keep_login(asking.repository, login)))
             }
             Scheme::Bearer(bearer) => {
-                let key = scopes.to_string();
-                if let Some(token) = state.tokens.get(&key)
-                    && token.is_fresh(Instant::now())
-                {
-                    return Ok(Some(token.authorization.clone()));
+                let key = asking.scopes.to_string();
+                if let Some(token) = state.fresh_token(&key) {
+                    return Ok(Some(token));
                 }
-                let credentials = keyring.find(&self.registry, repository).await?;
+                let credentials = self.credentials(asking).await?;
                 if let Some(token) = credentials.as_ref().and_then(Credentials::as_registry_token) {
                     return Ok(token::bearer(token.expose()));
                 }
+                let Asking { wire, scopes, .. } = asking;
                 let token = self.fetch(wire, &bearer, scopes, credentials.as_ref()).await?;
                 Ok(Some(state.keep(key, token)))
             }
@@ -100,52 +107,72 @@ impl Authority {
     /// The value of `Authorization` that answers `challenges`, where `used` was not good enough.
     pub(crate) async fn answer(
         &self,
-        wire: &Wire,
-        keyring: &Keyring,
-        repository: &str,
-        scopes: &Scopes,
+        asking: Asking<'_>,
         challenges: &[Challenge],
         used: Option<&HeaderValue>,
     ) -> Result<HeaderValue, Rejected> {
         let mut state = self.state.lock().await;
-        let credentials = keyring.find(&self.registry, repository).await?;
         if let Some(challenge) = challenges.iter().find(|challenge| challenge.scheme == "bearer") {
-            let direct = credentials.as_ref().and_then(Credentials::as_registry_token);
-            let bearer = self.bearer(challenge);
-            if let Some(token) = direct {
-                if let Ok(bearer) = bearer {
-                    state.scheme = Scheme::Bearer(bearer);
-                }
-                return unless_used(token::bearer(token.expose()), used);
-            }
-            let bearer = bearer.map_err(Rejected::Because)?;
-            let key = scopes.to_string();
-            if let Some(token) = state.tokens.get(&key)
-                && used != Some(&token.authorization)
-                && token.is_fresh(Instant::now())
-            {
-                // Another request was faster.
-                return Ok(token.authorization.clone());
-            }
-            let asked = challenge.parameter("scope").unwrap_or_default();
-            let scopes = scopes.clone().and_challenged(asked);
-            let token = self.fetch(wire, &bearer, &scopes, credentials.as_ref()).await?;
-            state.scheme = Scheme::Bearer(bearer);
-            return Ok(state.keep(key, token));
+            return self.answer_bearer(&mut state, asking, challenge, used).await;
         }
         if challenges.iter().any(|challenge| challenge.scheme == "basic") {
-            state.scheme = Scheme::Basic;
-            let Some(credentials) = credentials else {
-                return Err(Rejected::Because(
-                    "it wants a user name and a password, and none is configured".to_owned(),
-                ));
-            };
-            return unless_used(token::basic(&credentials), used);
+            return self.answer_basic(&mut state, asking, used).await;
         }
         Err(Rejected::Because(match challenges {
             [] => "it does not say how to log in".to_owned(),
             _ => "it knows no way to log in that is known here".to_owned(),
         }))
+    }
+
+    async fn answer_bearer(
+        &self,
+        state: &mut State,
+        asking: Asking<'_>,
+        challenge: &Challenge,
+        used: Option<&HeaderValue>,
+    ) -> Result<HeaderValue, Rejected> {
+        let key = asking.scopes.to_string();
+        // Another request was faster.
+        if let Some(token) = state.fresh_token(&key).filter(|token| used != Some(token)) {
+            return Ok(token);
+        }
+        let credentials = self.credentials(asking).await?;
+        let bearer = self.bearer(challenge);
+        if let Some(token) = credentials.as_ref().and_then(Credentials::as_registry_token) {
+            if let Ok(bearer) = bearer {
+                state.scheme = Scheme::Bearer(bearer);
+            }
+            return unless_used(token::bearer(token.expose()), used);
+        }
+        let bearer = bearer.map_err(Rejected::Because)?;
+        let asked = challenge.parameter("scope").unwrap_or_default();
+        let scopes = asking.scopes.clone().and_challenged(asked);
+        let token = self.fetch(asking.wire, &bearer, &scopes, credentials.as_ref()).await?;
+        state.scheme = Scheme::Bearer(bearer);
+        Ok(state.keep(key, token))
+    }
+
+    async fn answer_basic(
+        &self,
+        state: &mut State,
+        asking: Asking<'_>,
+        used: Option<&HeaderValue>,
+    ) -> Result<HeaderValue, Rejected> {
+        state.scheme = Scheme::Basic;
+        // Another request was faster.
+        if let Some(login) = state.logins.get(asking.repository).filter(|it| used != Some(it)) {
+            return Ok(login.clone());
+        }
+        let credentials = self.credentials(asking).await?.ok_or_else(|| {
+            let none = "it wants a user name and a password, and none is configured";
+            Rejected::Because(none.to_owned())
+        })?;
+        let login = unless_used(token::basic(&credentials), used)?;
+        Ok(state.keep_login(asking.repository, login))
+    }
+
+    async fn credentials(&self, asking: Asking<'_>) -> Result<Option<Credentials>, Error> {
+        asking.keyring.find(&self.registry, asking.repository).await
     }
 
     /// Reads a bearer challenge, and says why not if its realm is no place for credentials.
@@ -183,6 +210,11 @@ impl Authority {
 }
 
 impl State {
+    fn fresh_token(&self, key: &str) -> Option<HeaderValue> {
+        let token = self.tokens.get(key).filter(|token| token.is_fresh(Instant::now()))?;
+        Some(token.authorization.clone())
+    }
+
     fn keep(&mut self, key: String, token: Token) -> HeaderValue {
         if self.tokens.len() >= TOKENS {
             self.tokens.clear();
@@ -190,6 +222,14 @@ impl State {
         let authorization = token.authorization.clone();
         self.tokens.insert(key, token);
         authorization
+    }
+
+    fn keep_login(&mut self, repository: &str, login: HeaderValue) -> HeaderValue {
+        if self.logins.len() >= TOKENS {
+            self.logins.clear();
+        }
+        self.logins.insert(repository.to_owned(), login.clone());
+        login
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use oci_distribution_client::transport::{Body, BoxFuture, Transport, TransportError};
 use oci_distribution_client::{Client, Config, Credentials, ErrorKind};
@@ -254,20 +254,60 @@ fn a_login_file_that_cannot_be_read_is_an_error_without_its_text() {
     assert!(Config::from_variables(|_| None).is_ok());
 }
 
+/// Makes the credential helper `name` in `home`.
+#[cfg(unix)]
+fn make_helper(home: &Path, name: &str, script: &str) {
+    let path = home.join(format!("docker-credential-{name}"));
+    let text = path.with_extension("text");
+    std::fs::write(&text, format!("#!/bin/sh\nread server\n{script}\n")).unwrap();
+    // What is open for writing here, a fork of another thread's inherits, and it is not run.
+    let install =
+        std::process::Command::new("install").args(["-m", "755"]).args([text, path]).status();
+    assert!(install.unwrap().success());
+}
+
+/// The configuration with the login file and the helpers in `home`.
+#[cfg(unix)]
+fn at_home(home: &Path) -> Config {
+    let search = std::env::join_paths([home, Path::new("/bin"), Path::new("/usr/bin")]).unwrap();
+    environment(&[("DOCKER_CONFIG", home), ("PATH", Path::new(&search))])
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_credential_helper_is_asked_once_and_again_when_its_answer_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    // Each answer has another password: 1, 2, …
+    let script = r#"echo >> "$0.asked"
+        printf '{"Username":"u","Secret":"%s"}' "$(wc -l < "$0.asked" | tr -d ' ')""#;
+    make_helper(home.path(), "count", script);
+    let file = r#"{"credHelpers": {"registry.example": "count"}}"#;
+    std::fs::write(home.path().join("config.json"), file).unwrap();
+    // `u:1` is good at first, then `u:2`.
+    let good = Arc::new(Mutex::new("Basic dTox"));
+    let now = Arc::clone(&good);
+    let fake = Fake::new(move |seen| match seen.authorization() == Some(*now.lock().unwrap()) {
+        true => answer(404, &[], ""),
+        false => answer(401, &[("www-authenticate", "Basic realm=x")], ""),
+    });
+    let client = Client::new(at_home(home.path()).transport(fake.clone())).unwrap();
+    let repository = client.repository("registry.example/app").unwrap();
+    for password in ["Basic dTox", "Basic dToy"] {
+        *good.lock().unwrap() = password;
+        let (one, other) = tokio::join!(repository.resolve("v1"), repository.resolve("v2"));
+        for error in [one.unwrap_err(), other.unwrap_err()] {
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{}", chain(&error));
+        }
+    }
+    let asked = std::fs::read(home.path().join("docker-credential-count.asked")).unwrap();
+    assert_eq!(asked, b"\n\n");
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn credential_helpers_are_asked_and_never_quoted() {
-    use std::process::Command;
-
     let home = tempfile::tempdir().unwrap();
-    let helper = |name: &str, script: &str| {
-        let path = home.path().join(format!("docker-credential-{name}"));
-        let text = path.with_extension("text");
-        std::fs::write(&text, format!("#!/bin/sh\nread server\n{script}\n")).unwrap();
-        // What is open for writing here, a fork of another thread's inherits, and it is not run.
-        let copied = Command::new("install").args(["-m", "755"]).args([&text, &path]).status();
-        assert!(copied.unwrap().success());
-    };
+    let helper = |name: &str, script: &str| make_helper(home.path(), name, script);
     helper(
         "good",
         r#"printf '{"ServerURL":"%s","Username":"%s","Secret":"5"}' "$server" "$server""#,
@@ -280,11 +320,7 @@ async fn credential_helpers_are_asked_and_never_quoted() {
         "auths": {"file.example": {"auth": "Yjoy"}}}"#;
     let path = home.path().join("config.json");
     std::fs::write(&path, file).unwrap();
-    let config = || {
-        let search = std::env::join_paths([home.path(), Path::new("/bin"), Path::new("/usr/bin")]);
-        let search = search.unwrap();
-        environment(&[("DOCKER_CONFIG", home.path()), ("PATH", Path::new(&search))])
-    };
+    let config = || at_home(home.path());
     // `good.example:5`
     let good = authorization_for(config(), "good.example/a").await;
     assert_eq!(good.as_deref(), Some("Basic Z29vZC5leGFtcGxlOjU="));
