@@ -119,3 +119,13 @@ async fn a_digest_from_a_header_is_verified_where_it_is_used() {
         assert_eq!(result, expected, "{name}: {header}");
     }
 }
+
+#[tokio::test]
+async fn a_type_that_no_header_can_hold_is_told_and_not_left_out() {
+    let fake = Fake::new(|_| answer(404, &[], ""));
+    let odd = MediaType::from("application/vnd.example\u{7f}+json".to_owned());
+    let error = repository(&fake).manifest(&Descriptor::of(odd, b"{}")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+    assert!(error.to_string().contains("accept"), "{error}");
+    assert!(fake.seen().is_empty());
+}
