@@ -105,9 +105,7 @@ fn client_config(tls: &Tls) -> Result<rustls::ClientConfig, Box<dyn StdError + S
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut extra = Vec::new();
     for pem in &tls.roots {
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            extra.push(certificate?);
-        }
+        extra.extend(certificates(pem)?);
     }
     let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?;
@@ -125,14 +123,25 @@ fn client_config(tls: &Tls) -> Result<rustls::ClientConfig, Box<dyn StdError + S
     let mut config = match &tls.identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
-            let chain = CertificateDer::pem_slice_iter(&identity.chain);
-            let chain = chain.collect::<Result<Vec<_>, _>>()?;
+            let chain = certificates(&identity.chain)?;
             let key = PrivateKeyDer::from_pem_slice(&identity.key)?;
             builder.with_client_auth_cert(chain, key)?
         }
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// All certificates in `pem`, at least one: who gives one that is not read would not know why servers
+/// are not trusted.
+fn certificates(
+    pem: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, Box<dyn StdError + Send + Sync>> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>()?;
+    match certificates.is_empty() {
+        true => Err("there is no PEM certificate in what was given as one".into()),
+        false => Ok(certificates),
+    }
 }
 
 fn reqwest_proxies(proxies: &Proxies) -> Result<Vec<reqwest::Proxy>, reqwest::Error> {

@@ -107,3 +107,18 @@ fn names_that_are_none_are_refused_before_anything_is_asked() {
         assert!(client.repository(name).is_err(), "{name}");
     }
 }
+
+#[test]
+fn certificates_that_are_none_are_refused_before_anything_is_asked() {
+    const NO_PEM: &str = "0\u{82}\u{1}";
+    for config in [
+        Config::default().root_certificate(""),
+        Config::default().root_certificate(NO_PEM),
+        Config::default().client_certificate("", ""),
+        Config::default().client_certificate(NO_PEM, NO_PEM),
+    ] {
+        let error = Client::new(config).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(chain(&error).contains("PEM"), "{}", chain(&error));
+    }
+}
