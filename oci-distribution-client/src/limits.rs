@@ -22,6 +22,8 @@ pub struct Limits {
     pub depth: usize,
     /// The most pages of one list. Default: 1,000.
     pub pages: usize,
+    /// The most bytes of all pages of one list. Default: 64 MiB.
+    pub list: u64,
     /// The most redirects of one request. Default: 5.
     pub redirects: usize,
     /// How long a connection may take to be made. Default: 10 s.
@@ -52,6 +54,7 @@ impl Default for Limits {
             manifest_bytes: 256 * MIB,
             depth: 8,
             pages: 1_000,
+            list: 64 * MIB,
             redirects: 5,
             connect: Duration::from_secs(10),
             response: Duration::from_secs(60),

@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::fmt;
 
 use bytes::Bytes;
 use http::{Method, header};
@@ -18,8 +19,8 @@ impl Repository {
     ///
     /// # Errors
     /// Of kind [`NotFound`](ErrorKind::NotFound) if there is no such repository,
-    /// [`Limit`](ErrorKind::Limit) if there are more pages than
-    /// [`Limits::pages`](crate::Limits::pages).
+    /// [`Limit`](ErrorKind::Limit) if the list is longer than [`Limits::pages`](crate::Limits::pages)
+    /// and [`Limits::list`](crate::Limits::list) allow.
     pub async fn tags(&self) -> Result<Vec<String>, Error> {
         #[derive(Deserialize)]
         struct Page {
@@ -51,11 +52,12 @@ pub(crate) struct Pages<'a> {
     action: &'a str,
     next: Option<Url>,
     seen: HashSet<Url>,
+    bytes: u64,
 }
 
 impl<'a> Pages<'a> {
     pub(crate) fn new(repository: &'a Repository, first: Url, action: &'a str) -> Self {
-        Self { repository, action, next: Some(first), seen: HashSet::new() }
+        Self { repository, action, next: Some(first), seen: HashSet::new(), bytes: 0 }
     }
 
     /// The next page; `None` after the last.
@@ -63,14 +65,17 @@ impl<'a> Pages<'a> {
         let Some(url) = self.next.take() else { return Ok(None) };
         let limits = &self.repository.shared.wire.limits;
         if self.seen.len() >= limits.pages {
-            let reason = format!("there are more than {} pages", limits.pages);
-            return Err(Error::new(ErrorKind::Limit, self.action).because(reason));
+            return Err(self.too_long(format_args!("{} pages", limits.pages)));
         }
         if !self.seen.insert(url.clone()) {
             return Err(self.protocol("the pages go round in a circle"));
         }
         let call = self.repository.call(Method::GET, url.clone(), Access::Pull, self.action);
         let (answer, page) = call.header(header::ACCEPT, accept).read(limits.page).await?;
+        self.bytes = self.bytes.saturating_add(page.len() as u64);
+        if self.bytes > limits.list {
+            return Err(self.too_long(format_args!("{} bytes", limits.list)));
+        }
         let links = answer.response.headers().get_all(header::LINK).iter();
         let mut links = links.filter_map(|value| next_link(value.to_str().ok()?));
         if let Some(link) = links.next() {
@@ -88,6 +93,10 @@ impl<'a> Pages<'a> {
             return Err(self.protocol("the link to the next page points to another server"));
         }
         Ok(to)
+    }
+
+    fn too_long(&self, limit: fmt::Arguments<'_>) -> Error {
+        Error::new(ErrorKind::Limit, self.action).because(format!("there are more than {limit}"))
     }
 
     fn protocol(&self, reason: &str) -> Error {
