@@ -242,6 +242,10 @@ impl Download {
         &self.action
     }
 
+    pub(crate) fn blob(&self) -> &Descriptor {
+        &self.blob
+    }
+
     /// The next piece; `None` after exactly as many bytes as the descriptor says.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         loop {

@@ -86,9 +86,7 @@ where
             self.progress.tell(blob, Step::Planned);
         }
         let stop = Stop::new();
-        let pulls = blobs.iter().map(|blob| async {
-            stop.unless_stopped(self.pull_blob(blob)).await.unwrap_or(Ok(()))
-        });
+        let pulls = blobs.iter().map(|blob| self.pull_blob(blob, &stop));
         at_once(self.jobs, &stop, pulls).await?;
         for manifest in &manifests {
             self.pull_manifest(manifest).await?;
@@ -97,11 +95,11 @@ where
         Ok(summary)
     }
 
-    async fn pull_blob(&self, blob: &Descriptor) -> Result<(), Error> {
+    async fn pull_blob(&self, blob: &Descriptor, stop: &Stop) -> Result<(), Error> {
         let mut failed = None;
         for mirror in self.repository.mirrors() {
             let download = Download::new(mirror.clone(), blob.clone());
-            match self.transfer(blob, download).await {
+            match self.transfer(blob, download, stop).await {
                 Err(error) if error.kind() != ErrorKind::Sink => {
                     failed = mirror.mirror_failed(error)
                 }
@@ -109,7 +107,7 @@ where
             }
         }
         let download = Download::new(self.repository.clone(), blob.clone());
-        let error = match self.transfer(blob, download).await {
+        let error = match self.transfer(blob, download, stop).await {
             Err(error) if error.kind() == ErrorKind::NotFound && !blob.urls.is_empty() => error,
             result => return result.map_err(|error| error.after_mirror(failed)),
         };
@@ -120,7 +118,7 @@ where
         for url in &blob.urls {
             let foreign = Download::from_url(self.repository.clone(), blob.clone(), url);
             let result = match foreign {
-                Ok(download) => self.transfer(blob, download).await,
+                Ok(download) => self.transfer(blob, download, stop).await,
                 Err(error) => Err(error),
             };
             match result {
@@ -131,23 +129,39 @@ where
         Err(last)
     }
 
-    async fn transfer(&self, blob: &Descriptor, mut download: Download) -> Result<(), Error> {
+    async fn transfer(
+        &self,
+        blob: &Descriptor,
+        mut download: Download,
+        stop: &Stop,
+    ) -> Result<(), Error> {
         let begun = Writing::begin(&self.sink, blob).await;
         let Some(writing) = begun.map_err(|error| sink_error(download.action(), error))? else {
             self.progress.tell(blob, Step::Present);
             return Ok(());
         };
+        let came = stop.unless_stopped(self.receive(&mut download, &writing)).await;
+        if let Err(error) = came.unwrap_or_else(|| Err(stopped(download.action()))) {
+            // When the error is told, nothing of the blob is left.
+            let _ = writing.finish().await;
+            return Err(error);
+        }
+        let committed = writing.commit().await;
+        committed.map_err(|error| sink_error(download.action(), error))?;
+        self.progress.tell(blob, Step::Done);
+        Ok(())
+    }
+
+    /// Writes what comes. If the writer stops, the commit tells why.
+    async fn receive(&self, download: &mut Download, writing: &Writing) -> Result<(), Error> {
         let mut moved = 0;
         while let Some(chunk) = download.chunk().await? {
             moved += chunk.len() as u64;
             if writing.write(chunk).await.is_err() {
                 break;
             }
-            self.progress.tell(blob, Step::Moved(moved));
+            self.progress.tell(download.blob(), Step::Moved(moved));
         }
-        let committed = writing.commit().await;
-        committed.map_err(|error| sink_error(download.action(), error))?;
-        self.progress.tell(blob, Step::Done);
         Ok(())
     }
 
@@ -178,6 +192,11 @@ pub(crate) async fn graph(repository: &Repository, image: &Descriptor) -> Result
         next = walk.next();
     }
     Ok(walk.finish())
+}
+
+/// Of a kind that sends nobody to another place for the blob.
+fn stopped(action: &str) -> Error {
+    Error::new(ErrorKind::Sink, action).because("another blob could not be pulled")
 }
 
 /// A sink that finds other content than it was told blames the registry.

@@ -1,15 +1,18 @@
 //! What fails in passing is tried again, and what is broken off is taken up where it broke.
 
 use std::future::IntoFuture;
+use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use oci_distribution_client::{Client, Config, ErrorKind, Limits, Repository};
-use oci_image::blob::Memory;
+use oci_image::Descriptor;
+use oci_image::blob::{BlobSink, BlobWriter, Memory};
 use oci_registry::{Fault, Server, Store};
 
-use crate::fixture::{Fixture, chain, quick, registry, repository, start};
+use crate::fixture::{Fixture, chain, config, quick, registry, repository, start};
 
 async fn pushed() -> (Server, Repository, Fixture) {
     let (registry, fixture) = (registry().await, Fixture::new());
@@ -219,6 +222,12 @@ async fn pages_are_followed_and_bounded() {
     }
     expected.sort();
     assert_eq!(repository.tags().await.unwrap(), expected);
+    let mut limits = Limits::default();
+    limits.list = 100;
+    let client = Client::new(config(&registry).limits(limits)).unwrap();
+    let bounded = client.repository(&repository.to_string()).unwrap();
+    let error = bounded.tags().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit, "{}", chain(&error));
     registry.registry().add_faults([Fault::link_loop("/tags/")]);
     let error = repository.tags().await.unwrap_err();
     let kinds = [ErrorKind::Protocol, ErrorKind::Limit];
@@ -289,4 +298,60 @@ async fn a_pull_that_is_dropped_leaves_no_trace() {
     while Arc::strong_count(&store) > 1 {
         tokio::task::yield_now().await;
     }
+}
+
+/// A store whose writers take their time to go.
+#[derive(Clone, Default)]
+struct Slow {
+    open: Arc<AtomicUsize>,
+}
+
+struct SlowWriter {
+    open: Arc<AtomicUsize>,
+}
+
+impl BlobSink for Slow {
+    fn create(&self, _: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
+        self.open.fetch_add(1, Ordering::SeqCst);
+        Ok(Some(Box::new(SlowWriter { open: Arc::clone(&self.open) })))
+    }
+}
+
+impl BlobWriter for SlowWriter {
+    fn commit(self: Box<Self>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for SlowWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for SlowWriter {
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_millis(100));
+        self.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_pull_that_fails_leaves_no_trace_when_it_says_so() {
+    let (registry, repository, fixture) = pushed().await;
+    // One layer fails while the other is on its way.
+    let [.., failing, waiting] = &fixture.layers[..] else { panic!("there are four") };
+    registry.registry().add_faults([
+        Fault::cut_body(waiting.digest.as_str(), 1000).times(1),
+        Fault::delay(waiting.digest.as_str(), Duration::from_secs(600)).after(1),
+        Fault::cut_body(failing.digest.as_str(), 1000).times(1),
+        Fault::status(failing.digest.as_str(), StatusCode::GONE).after(1),
+    ]);
+    let store = Slow::default();
+    repository.pull(fixture.amd64.descriptor(), &store).await.unwrap_err();
+    assert_eq!(store.open.load(Ordering::SeqCst), 0);
 }
