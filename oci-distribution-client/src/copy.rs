@@ -33,7 +33,7 @@ impl Repository {
     /// [`push`](Self::push).
     ///
     /// # Errors
-    /// The first that happens; then no tag was set.
+    /// The first that happens. Tags are set one after the other when all else is there.
     pub fn copy_to<'a>(&'a self, target: &'a Self, image: &'a Descriptor) -> Copy<'a> {
         let mut settings = Settings::default();
         if self.registry.origin == target.registry.origin && self.name() != target.name() {

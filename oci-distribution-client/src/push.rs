@@ -63,7 +63,7 @@ impl Repository {
     /// the same store, as an [`Arc`] is.
     ///
     /// # Errors
-    /// The first that happens; then no tag was set.
+    /// The first that happens. Tags are set one after the other when all else is there.
     pub fn push<'a, S>(&'a self, source: &S, image: &'a Descriptor) -> Push<'a, S>
     where
         S: BlobSource + Clone + Send + Sync + 'static,
@@ -210,6 +210,7 @@ impl Target<'_> {
         let Some((root, children)) = manifests.split_last() else { return Ok(()) };
         for manifest in children {
             self.send_manifest(manifest.descriptor().digest.as_str(), manifest).await?;
+            self.progress.tell(manifest.descriptor(), Step::Done);
         }
         if tags.is_empty() {
             self.send_manifest(root.descriptor().digest.as_str(), root).await?;
@@ -217,9 +218,7 @@ impl Target<'_> {
         for tag in tags {
             self.send_manifest(tag, root).await?;
         }
-        for manifest in manifests {
-            self.progress.tell(manifest.descriptor(), Step::Done);
-        }
+        self.progress.tell(root.descriptor(), Step::Done);
         Ok(())
     }
 
