@@ -117,8 +117,8 @@ impl Auth {
         self
     }
 
-    /// The realm of challenges. By default `/token` of the host that the client asked (bearer), or
-    /// the name of the service (basic).
+    /// The realm of challenges. By default `/token` by http of the host that the client asked (bearer),
+    /// or the name of the service (basic). Behind TLS clients refuse that default: give them the URL.
     #[must_use]
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.realm = Some(realm.into());
