@@ -9,6 +9,7 @@ use url::Url;
 use crate::auth::{Authority, Helpers, Keyring};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
+use crate::manifest::Resolved;
 use crate::mirror::Mirror;
 use crate::origin::Origin;
 use crate::repository::Repository;
@@ -150,6 +151,18 @@ impl Client {
         let mirrors = mirrors.collect::<Result<_, Error>>()?;
         let shared = self.shared.clone();
         Ok(Repository::new(shared, self.registry(registry)?, name.to_owned()).with_mirrors(mirrors))
+    }
+
+    /// What `image` means now: what its digest names, or else its tag, or else `latest`.
+    ///
+    /// # Errors
+    /// As [`repository_of`](Self::repository_of) and [`Repository::resolve`].
+    pub async fn resolve(&self, image: &Reference) -> Result<Resolved, Error> {
+        let repository = self.repository_of(image)?;
+        match image.digest() {
+            Some(digest) => repository.resolve(digest.as_str()).await,
+            None => repository.resolve(image.tag().unwrap_or("latest")).await,
+        }
     }
 
     /// What registries wanted their users to know so far, each once, and no more than 100.

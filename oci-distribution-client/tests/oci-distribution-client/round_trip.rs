@@ -1,10 +1,10 @@
 use std::sync::{Arc, Mutex};
 
-use oci_distribution_client::Step;
+use oci_distribution_client::{Client, Step};
 use oci_image::blob::{BlobSinkExt, BlobSourceExt, Memory};
 use oci_image::{AnyDocument, Descriptor, Document, Index, Manifest, MediaType, Platform};
 
-use crate::fixture::{Fixture, blob, chain, registry, repository};
+use crate::fixture::{Fixture, blob, chain, config, registry, repository};
 
 // covers: DIST-PULL-01, DIST-PULL-02, DIST-PULL-09, DIST-PUSH-01, DIST-MAN-03, DIST-MAN-04, DIST-GEN-08
 #[tokio::test]
@@ -25,6 +25,28 @@ async fn what_is_pushed_is_pulled_byte_for_byte() {
     assert_eq!(pulled.moved_bytes, pushed.moved_bytes);
     assert_eq!(store.digests(), fixture.blobs.digests());
     assert_eq!(registry.registry().open_uploads(), 0);
+}
+
+#[tokio::test]
+async fn a_whole_name_means_its_digest_or_its_tag_or_the_latest() {
+    let (registry, fixture) = (registry().await, Fixture::new());
+    let repository = repository(&registry, "team/app");
+    let (index, image) = (fixture.index.descriptor(), fixture.amd64.descriptor());
+    repository.push(&fixture.blobs, index).tag("v1").await.unwrap();
+    repository.push(&fixture.blobs, image).tag("latest").await.unwrap();
+    let client = Client::new(config(&registry)).unwrap();
+    let digest = &image.digest;
+    for (ending, expected) in [
+        (String::new(), image),
+        (":v1".to_owned(), index),
+        (format!("@{digest}"), image),
+        (format!(":v1@{digest}"), image),
+    ] {
+        let name = format!("{repository}{ending}");
+        let resolved = client.resolve(&name.parse().unwrap()).await.unwrap();
+        assert_eq!(resolved.descriptor(), expected, "{name}");
+        assert_eq!(resolved.repository().to_string(), repository.to_string());
+    }
 }
 
 #[tokio::test]

@@ -107,12 +107,7 @@ async fn resolve(reference: &Reference, plain_http: bool) -> Result<Resolved> {
     if plain_http {
         config = config.plain_http(reference.registry());
     }
-    let repository = Client::new(config)?.repository_of(reference)?;
-    let asked = match (reference.digest(), reference.tag()) {
-        (Some(digest), _) => digest.to_string(),
-        (None, tag) => tag.unwrap_or("latest").to_owned(),
-    };
-    Ok(repository.resolve(&asked).await?.platform(&Platform::host()).await?)
+    Ok(Client::new(config)?.resolve(reference).await?.platform(&Platform::host()).await?)
 }
 
 /// Pulls into a fresh layout. Every blob is verified on its way.
