@@ -1,10 +1,9 @@
 //! Against Debian's `docker-registry`: plain, with a password file, with TLS.
 
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use oci_distribution_client::{Client, Config, Credentials, ErrorKind};
 use oci_image::blob::Memory;
@@ -40,28 +39,31 @@ impl DockerRegistry {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         prepare(path);
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let shown = path.display();
         let configuration = format!(
-            "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage:\n  filesystem: \
-             {{rootdirectory: {shown}/data}}\n  delete: {{enabled: true}}\nhttp:\n  addr: 127.0.0.1:{port}\n\
+            "version: 0.1\nlog: {{level: info, accesslog: {{disabled: true}}}}\nstorage:\n  filesystem: \
+             {{rootdirectory: {shown}/data}}\n  delete: {{enabled: true}}\nhttp:\n  addr: 127.0.0.1:0\n\
              {tls}\n{auth}\n"
         );
         std::fs::write(path.join("config.yml"), configuration.replace("DIR", &shown.to_string()))
             .unwrap();
-        let child = Command::new("docker-registry")
+        let mut child = Command::new("docker-registry")
             .arg("serve")
             .arg(path.join("config.yml"))
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let registry = Self { child, port, directory };
-        let patience = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < patience, "docker-registry did not start");
-            std::thread::yield_now();
-        }
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let mut registry = Self { child, port: 0, directory };
+        let mut log = log.lines().map(Result::unwrap);
+        let port = log.by_ref().find_map(|line| {
+            let (_, rest) = line.split_once("listening on 127.0.0.1:")?;
+            rest.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok()
+        });
+        registry.port = port.expect("docker-registry ended before it listened");
+        // It stops when nobody reads what it logs.
+        std::thread::spawn(move || log.for_each(drop));
         registry
     }
 
