@@ -1,55 +1,62 @@
-//! Debian's `docker-registry`.
+//! Debian's `docker-registry`, to compare with and to work with.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Debian's `docker-registry` on a free port of 127.0.0.1, stopped when dropped.
-pub(crate) struct DockerRegistry {
+/// `docker-registry` on a free port of 127.0.0.1, stopped when dropped.
+#[derive(Debug)]
+pub struct DockerRegistry {
     child: Child,
-    port: u16,
+    host: String,
 }
 
 impl DockerRegistry {
-    /// It keeps its files in `directory`.
-    pub(crate) fn start(directory: &Path) -> Self {
-        Self::start_with(directory, "")
-    }
-
-    /// `settings` are further lines of its configuration.
-    pub(crate) fn start_with(directory: &Path, settings: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    /// Starts one that keeps its files in `directory`. `settings` are further lines of its configuration.
+    ///
+    /// # Errors
+    /// If it cannot be run, or ends before it listens.
+    pub fn start(directory: &Path, settings: &str) -> io::Result<Self> {
         let config = directory.join("registry.yml");
         let storage = directory.join("registry");
         let text = format!(
-            "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n{settings}\n",
+            "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n{settings}\n",
             storage.display()
         );
-        fs::write(&config, text).unwrap();
+        fs::write(&config, text)?;
         let mut child = Command::new("docker-registry")
             .arg("serve")
             .arg(&config)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let listening = log.by_ref().any(|line| line.unwrap().contains("listening on"));
-        assert!(listening, "docker-registry did not start");
-        std::thread::spawn(move || log.for_each(drop));
-        Self { child, port }
+            .spawn()?;
+        let log = child.stderr.take();
+        // Stopped from here on, whatever happens.
+        let mut registry = Self { child, host: String::new() };
+        let mut log = BufReader::new(log.ok_or(io::ErrorKind::BrokenPipe)?).lines();
+        for line in log.by_ref() {
+            let line = line?;
+            let host = line.split_once("listening on ").map(|(_, rest)| rest);
+            if let Some(host) = host.and_then(|rest| rest.split(['"', ' ', ',']).next()) {
+                registry.host = host.to_owned();
+                // It stops when nobody reads what it logs.
+                std::thread::spawn(move || log.for_each(drop));
+                return Ok(registry);
+            }
+        }
+        Err(io::Error::other("docker-registry ended before it listened"))
     }
 
     /// Where it listens.
-    pub(crate) fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+    pub fn host(&self) -> &str {
+        &self.host
     }
 }
 
 impl Drop for DockerRegistry {
     fn drop(&mut self) {
+        // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

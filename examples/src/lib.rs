@@ -1,6 +1,8 @@
-//! What the programs share: naming images, making root filesystems, telling what happens.
+//! What the programs share: naming images, making root filesystems, telling what happens,
+//! and the registry that tests and benchmarks run beside ours.
 
 pub mod conformance;
+pub mod docker_registry;
 pub mod elf;
 pub mod image_name;
 pub mod inspect;

@@ -6,7 +6,6 @@ mod buildah;
 mod bundle;
 mod containerd;
 mod debian;
-mod docker_registry;
 mod mirror;
 mod ours;
 mod passage;

@@ -6,7 +6,6 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod ours;
-mod registry;
 mod table;
 
 use std::io::Read;
@@ -14,11 +13,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use oci_examples::docker_registry::DockerRegistry;
 use oci_image::build::Builder;
 use oci_image::layer::Compression;
 use oci_image::{Digest, Platform};
 use oci_layout::Layout;
-use registry::Registry;
 use table::{Sample, Table};
 
 const LAYERS: u64 = 6;
@@ -81,7 +80,7 @@ enum Side {
 /// Pushes to a registry that has nothing, and pulls from it.
 fn measure(side: Side, source: &Path, digest: &Digest, table: &mut Table) {
     let directory = tempfile::tempdir().unwrap();
-    let registry = Registry::start(directory.path());
+    let registry = DockerRegistry::start(directory.path(), "").unwrap();
     let pulled = |name: &str| directory.path().join(name);
     let name = format!("docker://{}/image:v1", registry.host());
     let check = |layout: &Path| {

@@ -5,9 +5,9 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use oci_distribution_client::{Config, Credentials, ErrorKind};
+use oci_examples::docker_registry::DockerRegistry;
 use oci_examples::report::one_line;
 
-use super::docker_registry::DockerRegistry;
 use super::ours::{self, block_on, pull, push, repository};
 use super::token_server::{Asked, PASSWORD, TokenServer, USER};
 use crate::program::{run, run_with};
@@ -26,8 +26,8 @@ fn tokens_are_asked_for_what_is_done_and_no_more() {
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     let tokens = TokenServer::start(directory.path());
-    let registry = DockerRegistry::start_with(directory.path(), &tokens.settings());
-    let host = registry.host();
+    let registry = DockerRegistry::start(directory.path(), &tokens.settings()).unwrap();
+    let host = registry.host().to_owned();
     let trusting = |config: Config| config.token_server(&host, tokens.origin());
     let app = |config: Config| repository(trusting(config), &host, "team/app");
     let layout = ours::image(&place("root"), &place("layout"));
@@ -82,8 +82,8 @@ fn quickstart_logs_in_as_the_login_file_says() {
     let users = place("users").to_str().unwrap().to_owned();
     run("htpasswd", &["-Bbc", &users, USER, PASSWORD]).good();
     let settings = format!("auth: {{htpasswd: {{realm: tests, path: '{users}'}}}}");
-    let registry = DockerRegistry::start_with(directory.path(), &settings);
-    let host = registry.host();
+    let registry = DockerRegistry::start(directory.path(), &settings).unwrap();
+    let host = registry.host().to_owned();
     let layout = ours::image(&place("root"), &place("layout"));
     push(&layout, "v1", &repository(alice(&host), &host, "team/app"));
 

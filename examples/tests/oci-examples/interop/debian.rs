@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use oci_examples::docker_registry::DockerRegistry;
+
 use super::bundle::{run_by_us, write_config};
-use super::docker_registry::DockerRegistry;
 use super::ours::{pull, repository};
 use crate::program::run;
 use crate::tree::differences;
@@ -49,13 +50,13 @@ fn a_debian_of_umoci_and_skopeo_is_pulled_unpacked_and_run_by_us() {
     let place = |name: &str| directory.path().join(name);
     let text = |name: &str| place(name).to_str().unwrap().to_owned();
     by_umoci(&text("theirs"));
-    let registry = DockerRegistry::start(directory.path());
+    let registry = DockerRegistry::start(directory.path(), "").unwrap();
     let name = format!("docker://{}/debian:latest", registry.host());
     let source = format!("oci:{}:latest", text("theirs"));
     run("skopeo", &["copy", "--quiet", "--dest-tls-verify=false", &source, &name]).good();
 
     let layout =
-        pull(&repository(Default::default(), &registry.host(), "debian"), "latest", &place("ours"));
+        pull(&repository(Default::default(), registry.host(), "debian"), "latest", &place("ours"));
     let image = layout.image("latest").unwrap();
     let bundle = image.unpack_bundle(place("bundle"), &Default::default()).unwrap();
     run("umoci", &["unpack", "--keep-dirlinks", "--image", &source[4..], &text("unpacked")]).good();

@@ -1,10 +1,10 @@
 //! A mirror that fetches what it lacks.
 
 use oci_distribution_client::{Client, Config};
+use oci_examples::docker_registry::DockerRegistry;
 use oci_layout::Layout;
 use oci_registry::Store;
 
-use super::docker_registry::DockerRegistry;
 use super::ours::{self, block_on, push, repository};
 
 #[test]
@@ -20,10 +20,10 @@ fn docker_registry_mirrors_our_registry_for_our_client() {
     let image = push(&layout, "v1", &repository(Config::default(), &upstream, "team/app"));
 
     let settings = format!("proxy: {{remoteurl: 'http://{upstream}'}}");
-    let registry = DockerRegistry::start_with(directory.path(), &settings);
+    let registry = DockerRegistry::start(directory.path(), &settings).unwrap();
     let mirror = registry.host();
     // A name that only the mirror can do something with.
-    let config = Config::default().plain_http(&mirror).mirror("upstream.invalid", &mirror);
+    let config = Config::default().plain_http(mirror).mirror("upstream.invalid", mirror);
     let app = Client::new(config).unwrap().repository("upstream.invalid/team/app").unwrap();
     let pulled = Layout::create(place("pulled")).unwrap();
     block_on(async {

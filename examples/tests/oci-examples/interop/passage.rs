@@ -1,7 +1,8 @@
 //! An image on its way through the programs of the field.
 
+use oci_examples::docker_registry::DockerRegistry;
+
 use super::bundle::run_by;
-use super::docker_registry::DockerRegistry;
 use super::ours::{self, push, repository};
 use crate::program::run;
 use crate::tree::differences_below;
@@ -11,9 +12,9 @@ use crate::tree::differences_below;
 fn an_image_of_ours_is_carried_by_skopeo_unpacked_by_umoci_and_run_by_runc() {
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
-    let registry = DockerRegistry::start(directory.path());
+    let registry = DockerRegistry::start(directory.path(), "").unwrap();
     let layout = ours::image(&place("root"), &place("layout"));
-    push(&layout, "v1", &repository(Default::default(), &registry.host(), "team/app"));
+    push(&layout, "v1", &repository(Default::default(), registry.host(), "team/app"));
 
     let source = format!("docker://{}/team/app:v1", registry.host());
     let copy = format!("{}:v1", place("copy").display());
