@@ -11,6 +11,7 @@ mod owner;
 mod parents;
 mod stream;
 mod upper;
+mod view;
 
 use std::io::{self, Read};
 use std::path::Path;

@@ -120,11 +120,8 @@ impl<'a> Applier<'a> {
             self.directories.set(self.root_id, path, attributes);
             return Ok(());
         };
-        let lower = self.form.as_ref().map(|form| &form.lower);
-        let missing = Missing::Make(&self.unnamed, lower);
         let parent = self
-            .parents
-            .find(self.root, &mut self.directories, directory, missing)
+            .parent(directory)
             .map_err(|error| UnpackError::file("open the directory of", path, error))?;
         if let Some(upper) = &mut self.upper {
             upper.insert(parent.id, name);
@@ -143,6 +140,23 @@ impl<'a> Applier<'a> {
             }
             Kind::Fifo => self.node(&place, FileType::Fifo, 0, &attributes),
         }
+    }
+
+    /// The directory that something is made in, which is made as well if there is none.
+    fn parent(&mut self, path: &[u8]) -> Result<Rc<Parent>, Errno> {
+        let below = match &mut self.form {
+            None => None,
+            Some(form) => {
+                let found =
+                    self.parents.find(self.root, &mut self.directories, path, Missing::Fail);
+                if !matches!(found, Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)) {
+                    return found;
+                }
+                Some(form.below(self.root)?)
+            }
+        };
+        let missing = Missing::Make(&self.unnamed, below);
+        self.parents.find(self.root, &mut self.directories, path, missing)
     }
 
     fn whiteout(&mut self, path: &EntryPath) -> Result<(), UnpackError> {
@@ -171,7 +185,7 @@ impl<'a> Applier<'a> {
                 .parents
                 .find(self.root, &mut self.directories, directory, Missing::Fail)
                 .and_then(|parent| {
-                    let physical = parent.physical.join(name).map_err(|_| Errno::INVAL)?;
+                    let physical = parent.in_it(name)?;
                     Ok((openat(&parent, name, DIRECTORY, Mode::empty())?, physical))
                 }),
         };

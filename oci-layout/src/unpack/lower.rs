@@ -17,13 +17,15 @@ pub(super) struct Lower {
 /// What is at a path of the stack.
 pub(super) enum Found {
     Directory(Attributes),
-    /// A symbolic link with this text.
-    Link(Vec<u8>),
-    Other,
+    /// Anything else, in this directory; of a symbolic link also its text.
+    File {
+        directory: OwnedFd,
+        link: Option<Vec<u8>>,
+    },
 }
 
 /// What one layer says of a path.
-enum Says {
+pub(super) enum Says {
     Found(Found),
     Gone,
     /// Layers below have a say.
@@ -43,7 +45,8 @@ impl Lower {
         Ok(None)
     }
 
-    fn look_in(&self, layer: &Root, path: &EntryPath) -> Result<Says, Errno> {
+    /// What one layer in this form says of a path that leads through directories alone.
+    pub(super) fn look_in(&self, layer: &Root, path: &EntryPath) -> Result<Says, Errno> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut here = layer.physical_directory(b"")?;
         let mut stat = fstat(&here)?;
@@ -51,8 +54,8 @@ impl Lower {
         let mut is_opaque = false;
         while let Some(name) = names.next() {
             is_opaque |= is_marked(&here, self.overlay)?;
-            here = match openat(&here, name, flags, Mode::empty()) {
-                Ok(fd) => fd,
+            let directory = match openat(&here, name, flags, Mode::empty()) {
+                Ok(fd) => std::mem::replace(&mut here, fd),
                 Err(Errno::NOENT) if is_opaque => return Ok(Says::Gone),
                 Err(Errno::NOENT) => return Ok(Says::Nothing),
                 Err(error) => return Err(error),
@@ -62,12 +65,14 @@ impl Lower {
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => {}
                 FileType::CharacterDevice if stat.st_rdev == 0 => return Ok(Says::Gone),
-                FileType::Symlink if is_last => {
-                    let target = readlinkat(&here, "", Vec::new())?;
-                    return Ok(Says::Found(Found::Link(target.into_bytes())));
+                _ if !is_last => return Ok(Says::Gone),
+                kind => {
+                    let link = match kind {
+                        FileType::Symlink => Some(readlinkat(&here, "", Vec::new())?.into_bytes()),
+                        _ => None,
+                    };
+                    return Ok(Says::Found(Found::File { directory, link }));
                 }
-                _ if is_last => return Ok(Says::Found(Found::Other)),
-                _ => return Ok(Says::Gone),
             }
         }
         self.attributes(&here, &stat).map(|attributes| Says::Found(Found::Directory(attributes)))

@@ -23,6 +23,8 @@ use crate::{Durability, Image};
 /// changes something in, and does not speak of, are as they are there. It appears whole or not at
 /// all: what a process leaves that dies is taken up by the next one.
 ///
+/// Its layers are one filesystem: a hard link to a file that another layer has is one more name of it.
+///
 /// All that is unpacked to it must be unpacked with the same owners, devices and extended attributes.
 /// Nothing may be changed in it, and nothing removed while it is mounted.
 #[derive(Clone, Debug)]
@@ -69,8 +71,7 @@ impl OverlayStore {
     /// config's diff ID.
     ///
     /// # Errors
-    /// If the image or a layer is refused, if a layer links to a file of another one, or if the
-    /// filesystem cannot hold what is in it.
+    /// If the image or a layer is refused, or if the filesystem cannot hold what is in it.
     pub fn unpack(
         &self,
         source: &(impl BlobSource + ?Sized),

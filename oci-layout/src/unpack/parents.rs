@@ -8,14 +8,15 @@ use rustix::fs::{Mode, Stat, fstat, mkdirat, openat, readlinkat};
 use rustix::io::Errno;
 
 use super::directories::Directories;
-use super::lower::{Found, Lower};
+use super::lower::Found;
+use super::view::Below;
 use crate::root::{Attributes, Id, Root, Target};
 
 /// How many directories are held open for what may come next.
 const OPEN: usize = 8;
 
 /// How many links are followed on one way, as by the kernel.
-const LINKS: usize = 40;
+pub(super) const LINKS: usize = 40;
 
 /// How often something is tried again that someone else undoes.
 const ATTEMPTS: usize = 16;
@@ -37,6 +38,11 @@ impl Parent {
         let has_default_acl = Target::open(&fd).has_default_acl();
         Self { path: path.to_vec(), physical, id: Id::from(stat), has_default_acl, fd }
     }
+
+    /// The way without links to a name in it.
+    pub(super) fn in_it(&self, name: &[u8]) -> Result<EntryPath, Errno> {
+        self.physical.join(name).map_err(|_| Errno::INVAL)
+    }
 }
 
 impl AsFd for Parent {
@@ -49,18 +55,18 @@ impl AsFd for Parent {
 #[derive(Clone, Copy)]
 pub(super) enum Missing<'a> {
     /// Make it as it is in the layers below, or with these attributes.
-    Make(&'a Attributes, Option<&'a Lower>),
+    Make(&'a Attributes, Option<Below<'a>>),
     /// Make it as it is in the layers below, or say so.
-    Copy(&'a Lower),
+    Copy(Below<'a>),
     /// Say so.
     Fail,
 }
 
 impl<'a> Missing<'a> {
-    fn lower(self) -> Option<&'a Lower> {
+    fn below(self) -> Option<Below<'a>> {
         match self {
-            Self::Make(_, lower) => lower,
-            Self::Copy(lower) => Some(lower),
+            Self::Make(_, below) => below,
+            Self::Copy(below) => Some(below),
             Self::Fail => None,
         }
     }
@@ -172,7 +178,7 @@ fn walk(
 }
 
 /// Puts the names of a path on a stack, the first one on top.
-fn push(ahead: &mut Vec<Vec<u8>>, path: &[u8]) {
+pub(super) fn push(ahead: &mut Vec<Vec<u8>>, path: &[u8]) {
     let names = path.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
     ahead.extend(names.rev().map(<[u8]>::to_vec));
 }
@@ -208,12 +214,12 @@ fn step(
             return Ok(Way::Link(target.into_bytes()));
         }
         let path = physical.join(name).map_err(|_| Errno::INVAL)?;
-        let below = match missing.lower().filter(|_| error == Errno::NOENT) {
-            Some(lower) => lower.look(&path)?,
+        let below = match missing.below().filter(|_| error == Errno::NOENT) {
+            Some(below) => below.look(&path)?,
             None => None,
         };
         let attributes = match (below, missing) {
-            (Some(Found::Link(target)), _) => return Ok(Way::Link(target)),
+            (Some(Found::File { link: Some(target), .. }), _) => return Ok(Way::Link(target)),
             (Some(Found::Directory(attributes)), _) => attributes,
             (_, Missing::Make(attributes, _)) => attributes.clone(),
             _ => return Err(error),

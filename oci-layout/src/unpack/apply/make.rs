@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
 
 use oci_image::layer::{Change, Device, EntryPath, OverlayError, Reader};
 use rustix::fs::{
@@ -15,7 +16,7 @@ use crate::root::{Attributes, Id, Target};
 use crate::unpack::Devices;
 use crate::unpack::error::{Reason, UnpackError};
 use crate::unpack::form::is_whiteout;
-use crate::unpack::parents::Missing;
+use crate::unpack::parents::{Missing, Parent};
 
 /// How often something is tried again that someone else undoes.
 const ATTEMPTS: usize = 16;
@@ -67,8 +68,8 @@ impl Applier<'_> {
                 Ok((fd, _)) => {
                     let stat = fstat(&fd).map_err(|error| place.failed("look at", error))?;
                     // The way by which it was found may lead elsewhere in the end.
-                    let physical = place.parent.physical.join(place.name);
-                    let physical = physical.map_err(|_| place.failed("look at", Errno::INVAL))?;
+                    let physical = place.parent.in_it(place.name);
+                    let physical = physical.map_err(|error| place.failed("look at", error))?;
                     self.directories.set(Id::from(&stat), &physical, attributes);
                     self.parents.add(place.path.as_bytes(), physical, fd, &stat);
                     return Ok(());
@@ -102,18 +103,26 @@ impl Applier<'_> {
         let action = format!("link `{target}` to");
         let failed = |error| place.failed(&action, error);
         let (directory, name) = split(target).ok_or_else(|| failed(Errno::ISDIR))?;
-        let holder = self
-            .parents
-            .find(self.root, &mut self.directories, directory, Missing::Fail)
-            .map_err(failed)?;
+        let parent = self.parents.find(self.root, &mut self.directories, directory, Missing::Fail);
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        let is_there = |parent: &Rc<Parent>| statat(parent, name, flags).is_ok();
+        let below = match &mut self.form {
+            Some(form) if !parent.as_ref().is_ok_and(is_there) => {
+                Some(form.holder(self.root, target).map_err(failed)?)
+            }
+            _ => None,
+        };
+        let holder = match (&below, parent.as_ref()) {
+            (Some(holder), _) => holder.as_fd(),
+            (None, parent) => parent.map_err(|error| failed(*error))?.as_fd(),
+        };
         let is_done = || {
-            let flags = AtFlags::SYMLINK_NOFOLLOW;
-            let old = statat(&holder, name, flags).map_err(failed)?;
+            let old = statat(holder, name, flags).map_err(failed)?;
             let new = statat(&place.parent, place.name, flags).map_err(failed)?;
             Ok::<_, UnpackError>(Id::from(&old) == Id::from(&new))
         };
         for _ in 0..ATTEMPTS {
-            match linkat(&holder, name, &place.parent, place.name, AtFlags::empty()) {
+            match linkat(holder, name, &place.parent, place.name, AtFlags::empty()) {
                 Ok(()) => return Ok(()),
                 Err(Errno::EXIST) if is_done()? => return Ok(()),
                 Err(Errno::EXIST) => self.clear(place)?,
@@ -148,9 +157,6 @@ impl Applier<'_> {
             }
             Devices::Skip => {
                 self.done.devices_left_out += 1;
-                if let Some(form) = &mut self.form {
-                    form.later(Change::Whiteout(place.path.clone()));
-                }
                 self.clear(place)
             }
         }
@@ -225,6 +231,12 @@ impl Applier<'_> {
         if !stat.as_ref().is_ok_and(is_file) {
             // Ways may lead through it.
             self.parents.forget();
+        }
+        if let Some(form) = &mut self.form {
+            // A directory that comes back is not the one below.
+            let physical = place.parent.in_it(place.name);
+            let physical = physical.map_err(|error| place.failed("remove", error))?;
+            form.later(Change::Whiteout(physical));
         }
         self.root
             .remove(place.parent.as_fd(), place.name, &())
