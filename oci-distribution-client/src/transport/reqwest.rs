@@ -144,10 +144,14 @@ fn certificates(
     }
 }
 
-fn reqwest_proxies(proxies: &Proxies) -> Result<Vec<reqwest::Proxy>, reqwest::Error> {
+/// The library's own errors name the URL with the password in it.
+fn reqwest_proxies(proxies: &Proxies) -> Result<Vec<reqwest::Proxy>, &'static str> {
     let except = || proxies.except.as_deref().and_then(reqwest::NoProxy::from_string);
     let http = proxies.http.as_ref().map(reqwest::Proxy::http);
     let https = proxies.https.as_ref().map(reqwest::Proxy::https);
-    let all = http.into_iter().chain(https);
-    all.map(|proxy| Ok(proxy?.no_proxy(except()))).collect()
+    let proxy = |proxy: reqwest::Result<reqwest::Proxy>| match proxy {
+        Ok(proxy) => Ok(proxy.no_proxy(except())),
+        Err(_) => Err("the URL of the proxy is not like `http://user:password@host:port`"),
+    };
+    http.into_iter().chain(https).map(proxy).collect()
 }

@@ -308,6 +308,30 @@ async fn no_error_and_no_debug_text_holds_a_secret() {
     assert!(!text.contains("canary"), "{text}");
 }
 
+#[tokio::test]
+async fn the_password_of_a_proxy_is_told_nowhere() {
+    let proxied = |url: &str| Client::new(Config::default().retry(quick()).proxy(url, ""));
+    let client = proxied("http://u:canary-proxy@127.0.0.1:1").unwrap();
+    let repository = client.repository("registry.example/team/app").unwrap();
+    let error = repository.resolve("v1").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    let mut texts = vec![format!("{client:?} {client:#?} {error:?} {error:#?} {}", chain(&error))];
+    for url in [
+        "http://u:canary-proxy@[::x",
+        "http://u:canary-proxy@",
+        "u:canary-proxy@a b",
+        "ftp://u:canary-proxy@a",
+    ] {
+        if let Err(error) = proxied(url) {
+            texts.push(format!("{error:?} {error:#?} {}", chain(&error)));
+        }
+    }
+    assert!(texts.len() > 1);
+    for text in texts {
+        assert!(!text.contains("canary"), "{text}");
+    }
+}
+
 /// An image at home whose only layer is elsewhere.
 fn foreign(url: &str) -> (Fake, oci_image::Descriptor) {
     let bytes = b"a layer that may not be distributed";
