@@ -124,8 +124,10 @@ impl Wire {
             let sent = self.send(method.clone(), &url, headers.clone(), body, self.limits.response);
             let (failure, error) = match sent.await {
                 Ok(answer) if answer.status() == StatusCode::OK => {
-                    let body = self.read(answer.into_body(), self.limits.token).await;
-                    return body.map_err(|broken| broken.into_error(action));
+                    match self.read(answer.into_body(), self.limits.token).await {
+                        Ok(body) => return Ok(body),
+                        Err(broken) => (broken.failure(), broken.into_error(action)),
+                    }
                 }
                 // The server's own words are not repeated: they may quote what it was sent.
                 Ok(answer) => (failure_of(&answer), status_error(answer.status(), action)),

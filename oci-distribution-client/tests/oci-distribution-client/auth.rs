@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use oci_distribution_client::transport::{Body, BoxFuture, Transport, TransportError};
 use oci_distribution_client::{Client, Config, Credentials, ErrorKind};
 use oci_image::blob::Memory;
-use oci_registry::{Action, Auth, Grant, Server, Store};
+use oci_registry::{Action, Auth, Fault, Grant, Server, Store};
 
 use crate::fake::{Fake, answer};
 use crate::fixture::{Fixture, chain, quick, start};
@@ -70,6 +70,18 @@ async fn a_token_that_ends_in_the_middle_of_a_push_is_replaced() {
         let store = Arc::new(Memory::new());
         repository.pull(fixture.index.descriptor(), &store).jobs(1).await.unwrap();
         assert_eq!(store.digests(), fixture.blobs.digests());
+    }
+}
+
+#[tokio::test]
+async fn a_token_whose_way_breaks_off_is_asked_for_again() {
+    let registry = server(alice(Auth::bearer())).await;
+    let name = format!("{}/team/app", registry.address());
+    for fault in [Fault::cut_body("/token", 5), Fault::disconnect("/token")] {
+        registry.registry().add_faults([fault.times(2)]);
+        let repository = client_as(&registry, "alice", "secret").repository(&name).unwrap();
+        let error = repository.resolve("v1").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{}", chain(&error));
     }
 }
 
