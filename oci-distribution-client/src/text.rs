@@ -16,6 +16,9 @@ pub(crate) fn printable(text: &str, limit: usize) -> String {
 
 /// Neither a control character nor one that turns the direction of text.
 fn is_printable(character: char) -> bool {
-    let turns = matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
     !character.is_control() && !turns
 }
