@@ -2,11 +2,12 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 use oci_image::Reference;
 use url::Url;
 
-use crate::auth::{Authority, Helpers, Keyring};
+use crate::auth::{Authority, Helpers, Keyring, Scopes};
+use crate::call::Call;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::manifest::Resolved;
@@ -163,6 +164,22 @@ impl Client {
             Some(digest) => repository.resolve(digest.as_str()).await,
             None => repository.resolve(image.tag().unwrap_or("latest")).await,
         }
+    }
+
+    /// Whether `registry`, a host with an optional port, is a registry and takes the login that is
+    /// configured for it; without one, whether it answers strangers.
+    ///
+    /// # Errors
+    /// Of kind [`Unauthorized`](ErrorKind::Unauthorized) if the login is wrong,
+    /// [`NotFound`](ErrorKind::NotFound) if there is another kind of server.
+    pub async fn check(&self, registry: &str) -> Result<(), Error> {
+        let registry = self.registry(registry)?;
+        let action = format!("log in to `{}`", registry.name);
+        let mut url = registry.base.clone();
+        url.set_path("/v2/");
+        let nothing = Scopes::default();
+        Call::new(&self.shared, &registry, "", nothing, Method::GET, url, &action).send().await?;
+        Ok(())
     }
 
     /// What registries wanted their users to know so far, each once, and no more than 100.

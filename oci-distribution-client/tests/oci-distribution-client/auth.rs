@@ -73,6 +73,21 @@ async fn a_token_that_ends_in_the_middle_of_a_push_is_replaced() {
     }
 }
 
+// covers: DIST-GEN-07
+#[tokio::test]
+async fn a_login_can_be_checked_before_anything_is_done() {
+    for auth in [Auth::basic(), Auth::bearer()] {
+        let registry = server(alice(auth)).await;
+        let host = registry.address().to_string();
+        client_as(&registry, "alice", "secret").check(&host).await.unwrap();
+        let error = client_as(&registry, "alice", "wrong").check(&host).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthorized, "{}", chain(&error));
+        registry.registry().add_faults([Fault::status("/v2/", http::StatusCode::NOT_FOUND)]);
+        let error = client_as(&registry, "alice", "secret").check(&host).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{}", chain(&error));
+    }
+}
+
 #[tokio::test]
 async fn a_token_whose_way_breaks_off_is_asked_for_again() {
     let registry = server(alice(Auth::bearer())).await;
