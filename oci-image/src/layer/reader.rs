@@ -27,6 +27,11 @@ use crate::MediaType;
 /// An archive ends at two blocks of zeros, or where the stream ends between two entries. What follows
 /// the two blocks is read by nobody; it counts for the diff ID and for the limits.
 ///
+/// The stream may also end in the padding of the last file, as in layers that `umoci insert` makes:
+/// its content is whole, and the diff ID says that nothing was to follow. Go's reader, and so every
+/// tool that is written in Go, takes it so; GNU tar complains. A stream that ends within a header or a
+/// content is refused.
+///
 /// The blob's own digest is not checked here: give a [`VerifyReader`](oci_digest::VerifyReader) as
 /// the source. It is read to its end, so that once [`finish`](Self::finish) returns `Ok`, it was right.
 ///
@@ -196,11 +201,12 @@ impl<R: Read> Reader<R> {
 
     fn skip_content(&mut self) -> Result<(), ReadError> {
         let offset = self.input.offset();
-        let unread = std::mem::take(&mut self.content) + std::mem::take(&mut self.padding);
-        match self.input.skip(unread)? {
-            true => Ok(()),
-            false => Err(refused(offset, Defect::Truncated)),
+        if !self.input.skip(std::mem::take(&mut self.content))? {
+            return Err(refused(offset, Defect::Truncated));
         }
+        // If the stream ends here, there is no header after it.
+        self.input.skip(std::mem::take(&mut self.padding))?;
+        Ok(())
     }
 
     /// Reads the next header; `false` at the end of the archive.
@@ -253,10 +259,13 @@ impl<R: Read> Reader<R> {
     ) -> Result<Change, ReadError> {
         let found = Found::parse(header, extensions, &self.limits);
         let Found { change, content } = found.map_err(|fault| fault.at(offset))?;
-        // A marker's content means nothing.
-        match &change {
-            Change::Upsert(_) => (self.content, self.padding) = (content, padding(content)),
-            _ => (self.content, self.padding) = (0, content + padding(content)),
+        (self.content, self.padding) = (content, padding(content));
+        if !matches!(change, Change::Upsert(_)) {
+            // A marker's content means nothing.
+            let (content, offset) = (std::mem::take(&mut self.content), self.input.offset());
+            if !self.input.skip(content)? {
+                return Err(refused(offset, Defect::Truncated));
+            }
         }
         Ok(change)
     }

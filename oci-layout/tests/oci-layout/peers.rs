@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use oci_image::blob::{BlobSource, BlobSourceExt};
-use oci_layout::{Archive, ArchiveWriter, Garbage, Layout, Walk};
+use oci_layout::{Archive, ArchiveWriter, Garbage, Layout, UnpackOptions, Walk};
 use tempfile::TempDir;
 
 use crate::commits::commit;
@@ -129,6 +129,22 @@ fn umoci_unpacks_what_we_write_and_we_read_what_it_adds() {
         &next,
         bundle.join("again").to_str().unwrap(),
     ]);
+}
+
+#[test]
+#[ignore = "needs umoci"]
+fn a_file_that_umoci_inserts_is_unpacked() {
+    let directory = directory();
+    let [path, file, root] = ["image", "file", "root"].map(|name| directory.path().join(name));
+    let image = format!("{}:new", path.display());
+    umoci(&["init", "--layout", path.to_str().unwrap()]);
+    umoci(&["new", "--image", &image]);
+    fs::write(&file, "whole").unwrap();
+    // Its archive ends with the content, without padding and end.
+    umoci(&["insert", "--rootless", "--image", &image, file.to_str().unwrap(), "/etc/file"]);
+    let layout = Layout::open(&path).unwrap();
+    layout.image("new").unwrap().unpack(&root, &UnpackOptions::rootless()).unwrap();
+    assert_eq!(fs::read(root.join("etc/file")).unwrap(), b"whole");
 }
 
 #[test]

@@ -455,12 +455,14 @@ fn a_lone_block_of_zeros() {
 #[test]
 fn archives_that_are_cut_short() {
     let whole = new().pax(&[("mtime", "1.5")]).file("a", [b'x'; 600]).end();
-    let entries_end = 512 * 5;
+    let (content_end, entries_end) = (512 * 3 + 600, 512 * 5);
     for length in 1..whole.len() {
         let found = list(&whole[..length]);
         match length {
-            // Between two entries, and after one or two blocks of zeros.
-            _ if length == entries_end || length == entries_end + 512 => assert!(found.is_ok()),
+            // In the padding of the last file or after it, and after one or two blocks of zeros.
+            _ if (content_end..=entries_end).contains(&length) || length == entries_end + 512 => {
+                assert_eq!(found.unwrap()[0].1, [b'x'; 600], "{length}");
+            }
             // Nobody knows whether more was to come.
             1024 => assert!(found.is_err()),
             _ => assert!(
@@ -471,6 +473,21 @@ fn archives_that_are_cut_short() {
                         ..
                     })
                 ),
+                "{length}: {found:?}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn markers_that_are_cut_short() {
+    let whole = new().file(".wh.a", [b'x'; 600]).0;
+    for length in 512..=whole.len() {
+        let found = list(&whole[..length]);
+        match length >= 512 + 600 {
+            true => assert_eq!(found.unwrap().len(), 1, "{length}"),
+            false => assert!(
+                matches!(found, Err(ReadError::Archive { defect: Defect::Truncated, .. })),
                 "{length}: {found:?}"
             ),
         }
