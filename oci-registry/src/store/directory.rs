@@ -1,7 +1,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use oci_digest::Digest;
@@ -29,9 +29,30 @@ use durable::{make_directory, remove_file, rename};
 /// mounted is a hard link, so that removing it here never removes it there.
 #[derive(Debug)]
 pub(super) struct Directory {
-    root: Arc<PathBuf>,
+    root: Arc<Root>,
     /// Unlocked when it is closed.
     _lock: File,
+}
+
+/// Where all files are.
+#[derive(Debug)]
+struct Root {
+    path: PathBuf,
+    /// Held while directories are made: one that is there but not yet on disk is nobody's to use.
+    making: Mutex<()>,
+}
+
+impl Root {
+    fn new(path: &Path) -> Self {
+        Self { path: path.into(), making: Mutex::new(()) }
+    }
+
+    /// Makes the directory that `path` is to be in.
+    fn make_parent(&self, path: &Path) -> io::Result<()> {
+        // What a panic leaves is a directory that is made or not.
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        path.parent().map_or(Ok(()), make_directory)
+    }
 }
 
 /// Why a directory cannot be a store.
@@ -66,23 +87,23 @@ impl Directory {
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        let directory = Self { root: Arc::new(path.into()), _lock: lock };
+        let directory = Self { root: Arc::new(Root::new(path)), _lock: lock };
         directory.clean().map_err(failed)?;
         Ok(directory)
     }
 
     /// Removes what an earlier process did not commit.
     fn clean(&self) -> io::Result<()> {
-        make_directory(&self.root.join("repositories"))?;
-        make_directory(&self.root.join("uploads"))?;
-        for upload in fs::read_dir(self.root.join("uploads"))? {
+        make_directory(&self.root.path.join("repositories"))?;
+        make_directory(&self.root.path.join("uploads"))?;
+        for upload in fs::read_dir(self.root.path.join("uploads"))? {
             fs::remove_file(upload?.path())?;
         }
         Ok(())
     }
 
     fn create(&self) -> io::Result<Staged> {
-        let path = self.root.join("uploads").join(Uuid::new_v4().to_string());
+        let path = self.root.path.join("uploads").join(Uuid::new_v4().to_string());
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         Ok(Staged { file, path, root: self.root.clone() })
     }
@@ -127,7 +148,7 @@ impl Backend for Directory {
     }
 
     fn open(&self, name: &RepositoryName, digest: &Digest) -> io::Result<Option<Blob>> {
-        let Some(file) = found(File::open(blob(&self.root, name, digest)))? else {
+        let Some(file) = found(File::open(blob(&self.root.path, name, digest)))? else {
             return Ok(None);
         };
         Ok(Some(Blob::new(file.metadata()?.len(), OnDisk(file))))
@@ -139,33 +160,35 @@ impl Backend for Directory {
         to: &RepositoryName,
         digest: &Digest,
     ) -> io::Result<bool> {
-        let (source, target) = (blob(&self.root, from, digest), blob(&self.root, to, digest));
+        let (source, target) =
+            (blob(&self.root.path, from, digest), blob(&self.root.path, to, digest));
         if found(fs::metadata(&source))?.is_none() {
             return Ok(false);
         }
+        self.root.make_parent(&target)?;
         durable::link(&source, &target)
     }
 
     fn unlink(&self, name: &RepositoryName, digest: &Digest) -> io::Result<bool> {
-        remove_file(&blob(&self.root, name, digest))
+        remove_file(&blob(&self.root.path, name, digest))
     }
 
     fn read(&self, name: &RepositoryName, key: &Record) -> io::Result<Option<Vec<u8>>> {
-        found(fs::read(record(&self.root, name, key)))
+        found(fs::read(record(&self.root.path, name, key)))
     }
 
     fn write(&self, name: &RepositoryName, key: &Record, value: &[u8]) -> io::Result<()> {
         let mut staged = self.create()?;
         staged.file.write_all(value)?;
-        staged.persist(&record(&self.root, name, key))
+        staged.persist(&record(&self.root.path, name, key))
     }
 
     fn remove(&self, name: &RepositoryName, key: &Record) -> io::Result<bool> {
-        remove_file(&record(&self.root, name, key))
+        remove_file(&record(&self.root.path, name, key))
     }
 
     fn list(&self, name: &RepositoryName, listed: &Collection) -> io::Result<Vec<String>> {
-        let Some(entries) = found(fs::read_dir(collection(&self.root, name, listed)))? else {
+        let Some(entries) = found(fs::read_dir(collection(&self.root.path, name, listed)))? else {
             return Ok(Vec::new());
         };
         let text = |entry: fs::DirEntry| entry.file_name().into_string();
@@ -174,11 +197,11 @@ impl Backend for Directory {
     }
 
     fn knows(&self, name: &RepositoryName) -> io::Result<bool> {
-        is_repository(&repository(&self.root, name))
+        is_repository(&repository(&self.root.path, name))
     }
 
     fn repositories(&self) -> io::Result<Vec<RepositoryName>> {
-        let root = self.root.join("repositories");
+        let root = self.root.path.join("repositories");
         let (mut known, mut open) = (Vec::new(), vec![root.clone()]);
         while let Some(directory) = open.pop() {
             let name = directory.strip_prefix(&root).ok().and_then(Path::to_str);
@@ -234,12 +257,13 @@ impl Content for OnDisk {
 struct Staged {
     file: File,
     path: PathBuf,
-    root: Arc<PathBuf>,
+    root: Arc<Root>,
 }
 
 impl Staged {
     fn persist(self, target: &Path) -> io::Result<()> {
         self.file.sync_all()?;
+        self.root.make_parent(target)?;
         rename(&self.path, target)
     }
 }
@@ -268,7 +292,7 @@ impl Stage for Staged {
     }
 
     fn commit(self: Box<Self>, name: &RepositoryName, digest: &Digest) -> io::Result<()> {
-        let target = blob(&self.root, name, digest);
+        let target = blob(&self.root.path, name, digest);
         self.persist(&target)
     }
 }

@@ -13,21 +13,23 @@ pub(super) fn make_directory(path: &Path) -> io::Result<()> {
         make_directory(parent)?;
     }
     match fs::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => sync_parent(path),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
     }
+    sync_parent(path).inspect_err(|_| {
+        // Else the next call would take it for one that is on disk.
+        let _ = fs::remove_dir(path);
+    })
 }
 
-/// Moves a synced file to its place, which may be taken.
+/// Moves a synced file to its place, which may be taken, in a directory that is there.
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    make_parent(to)?;
     fs::rename(from, to)?;
     sync_parent(to)
 }
 
 /// A second name for a file. False if the first went away meanwhile; a name that is taken is kept.
 pub(super) fn link(from: &Path, to: &Path) -> io::Result<bool> {
-    make_parent(to)?;
     match fs::hard_link(from, to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -45,10 +47,6 @@ pub(super) fn remove_file(path: &Path) -> io::Result<bool> {
     }
     sync_parent(path)?;
     Ok(true)
-}
-
-fn make_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), make_directory)
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
