@@ -5,15 +5,13 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod inputs;
-mod measure;
 mod ours;
-mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use inputs::Inputs;
-use measure::{Contestant, Sample};
-use table::Table;
+use oci_benches::contest::Contest;
+use oci_benches::measure;
 
 const USAGE: &str = "\
 usage: compare-layers [DIRECTORY [ROUNDS [MEBIBYTES [FILES]]]]
@@ -43,29 +41,6 @@ fn main() {
     std::fs::remove_dir_all(&inputs.directory).unwrap();
 }
 
-struct Contest {
-    name: &'static str,
-    contestants: Vec<Contestant>,
-}
-
-impl Contest {
-    /// The contestants in turn, each round beginning with another one.
-    fn run(&self, rounds: u64, out: &Path) {
-        let mut samples = vec![Vec::<Sample>::new(); self.contestants.len()];
-        for round in 0..rounds {
-            for turn in 0..self.contestants.len() {
-                let at = (round as usize + turn) % self.contestants.len();
-                samples[at].extend(self.contestants[at].run(out));
-            }
-        }
-        let mut table = Table::new(self.name);
-        for (contestant, samples) in self.contestants.iter().zip(&samples) {
-            table.add(contestant.name, samples);
-        }
-        table.print();
-    }
-}
-
 /// Shell commands, with `$OUT` as the directory that is removed before and after.
 fn contests(inputs: &Inputs) -> Vec<Contest> {
     let ours = format!("'{}' ours", std::env::current_exe().unwrap().display());
@@ -86,12 +61,8 @@ fn contests(inputs: &Inputs) -> Vec<Contest> {
     };
     let insert =
         format!("cp -r '{here}/empty' $OUT && umoci insert --image $OUT:empty '{here}/tree' /");
-    let contest = |name, contestants: &[(&'static str, String)]| Contest {
-        name,
-        contestants: contestants.iter().map(|(name, line)| Contestant::new(name, line)).collect(),
-    };
     vec![
-        contest(
+        Contest::new(
             "unpack, six mixed layers, gzip",
             &[
                 ("ours", unpack("mix")),
@@ -103,7 +74,7 @@ fn contests(inputs: &Inputs) -> Vec<Contest> {
                 ("umoci unpack", umoci("mix")),
             ],
         ),
-        contest(
+        Contest::new(
             "unpack, small files, gzip",
             &[
                 ("ours", unpack("small")),
@@ -112,7 +83,7 @@ fn contests(inputs: &Inputs) -> Vec<Contest> {
                 ("umoci unpack", umoci("small")),
             ],
         ),
-        contest(
+        Contest::new(
             "unpack, six mixed layers, zstd",
             &[
                 ("ours", unpack("mix-zstd")),
@@ -122,11 +93,11 @@ fn contests(inputs: &Inputs) -> Vec<Contest> {
                 ("zstd -dc, tar x", pipe("zstd -dcq", "mix-zstd")),
             ],
         ),
-        contest(
+        Contest::new(
             "pack, zstd",
             &[("ours, level 3", pack("zstd", 3)), ("tar, zstd -3 -T2", tar("zstd -3 -T2 -q"))],
         ),
-        contest(
+        Contest::new(
             "pack, gzip",
             &[
                 ("ours, default (level 4)", pack("gzip", 4)),

@@ -24,9 +24,7 @@ pub(crate) fn run(task: &[&str]) {
         ["pack", tree, codec, level, out] => pack(tree, codec, level.parse().unwrap(), out),
         _ => panic!("no such task: {task:?}"),
     }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    println!("{}", peak.trim().trim_end_matches(" kB"));
+    oci_benches::measure::tell_memory();
 }
 
 fn unpack(layout: &str, tag: &str, root: &Path) {

@@ -6,8 +6,11 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// One who does the task.
+#[derive(Debug)]
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
+    /// What is run before and not measured.
+    pub(crate) prepare: String,
     line: String,
 }
 
@@ -20,23 +23,26 @@ pub(crate) struct Sample {
     pub(crate) cpu: f64,
     /// In MiB, where the program says it.
     pub(crate) memory: Option<f64>,
+    /// What was read of files and pipes, in MiB.
+    pub(crate) read: f64,
     /// The size of the largest file made, in MiB.
     pub(crate) largest: f64,
 }
 
 impl Contestant {
     pub(crate) fn new(name: &'static str, line: &str) -> Self {
-        Self { name, line: line.to_owned() }
+        Self { name, prepare: String::new(), line: line.to_owned() }
     }
 
     /// Runs it once; nothing comes of it if the program is not there.
     pub(crate) fn run(&self, out: &Path) -> Option<Sample> {
         remove(out);
-        let mut shell = Command::new("bash");
-        shell.args(["-o", "pipefail", "-c", &self.line]).env("OUT", out).stderr(Stdio::null());
-        let (cpu, start) = (children(), Instant::now());
-        let output = shell.output().unwrap();
+        let prepared = shell(&self.prepare, out).status().unwrap();
+        assert!(prepared.success(), "{}: {prepared}", self.prepare);
+        let (cpu, read, start) = (children(), read_by_children(), Instant::now());
+        let output = shell(&self.line, out).output().unwrap();
         let (wall, cpu) = (start.elapsed().as_secs_f64(), children() - cpu);
+        let read = read_by_children() - read;
         if output.status.code() == Some(127) {
             return None;
         }
@@ -44,15 +50,21 @@ impl Contestant {
         let memory = String::from_utf8_lossy(&output.stdout).trim().parse::<f64>().ok();
         let largest = largest(out) as f64 / f64::from(1 << 20);
         remove(out);
-        Some(Sample { wall, cpu, memory: memory.map(|kib| kib / 1024.0), largest })
+        Some(Sample { wall, cpu, memory: memory.map(|kib| kib / 1024.0), read, largest })
     }
 }
 
 /// The type of the filesystem that a directory is on.
-pub(crate) fn filesystem(directory: &Path) -> String {
+pub fn filesystem(directory: &Path) -> String {
     let mut stat = Command::new("stat");
     let output = stat.args(["-f", "-c", "%T"]).arg(directory).output().unwrap();
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn shell(line: &str, out: &Path) -> Command {
+    let mut shell = Command::new("bash");
+    shell.args(["-o", "pipefail", "-c", line]).env("OUT", out).stderr(Stdio::null());
+    shell
 }
 
 fn remove(out: &Path) {
@@ -69,6 +81,13 @@ fn children() -> f64 {
     ticks.map(|field| field.parse::<f64>().unwrap()).sum::<f64>() / 100.0
 }
 
+/// What this process and the children that ended have read, in MiB, from the page cache too.
+fn read_by_children() -> f64 {
+    let io = fs::read_to_string("/proc/self/io").unwrap();
+    let read = io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap();
+    read.parse::<f64>().unwrap() / f64::from(1 << 20)
+}
+
 fn largest(directory: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(directory) else { return 0 };
     let size = |path: &Path| match path.symlink_metadata() {
@@ -77,4 +96,11 @@ fn largest(directory: &Path) -> u64 {
         _ => 0,
     };
     entries.map(|entry| size(&entry.unwrap().path())).max().unwrap_or(0)
+}
+
+/// Prints the most memory that this process held, in KiB: how a contestant says it.
+pub fn tell_memory() {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    println!("{}", peak.trim().trim_end_matches(" kB"));
 }

@@ -10,14 +10,15 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(title: &str) -> Self {
-        let head = "| wall s (min) | cpu s | times ours | memory MiB | largest file MiB |";
-        let rule = "|---|---|---|---|---|---|".to_owned();
+        let head =
+            "| wall s (min) | cpu s | times ours | memory MiB | read MiB | largest file MiB |";
+        let rule = "|---|---|---|---|---|---|---|".to_owned();
         Self { first: None, lines: vec![format!("\n| {title} {head}"), rule] }
     }
 
     pub(crate) fn add(&mut self, name: &str, samples: &[Sample]) {
         if samples.is_empty() {
-            return self.lines.push(format!("| {name} | not there | | | | |"));
+            return self.lines.push(format!("| {name} | not there | | | | | |"));
         }
         let wall = median(samples, |sample| sample.wall);
         let least = samples.iter().map(|sample| sample.wall).fold(f64::MAX, f64::min);
@@ -28,8 +29,9 @@ impl Table {
             None => String::new(),
         };
         self.lines.push(format!(
-            "| {name} | {wall:.2} ({least:.2}) | {cpu:.2} | {:.2} | {memory} | {:.1} |",
+            "| {name} | {wall:.3} ({least:.3}) | {cpu:.2} | {:.2} | {memory} | {:.2} | {:.1} |",
             wall / first,
+            median(samples, |sample| sample.read),
             most(samples, |sample| sample.largest),
         ));
     }

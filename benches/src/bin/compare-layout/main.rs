@@ -1,0 +1,108 @@
+//! Layouts, written, read and cleaned side by side with the programs that others use.
+//!
+//! Makes its own inputs, runs all contestants in turn, and prints medians. Needs `openssl`, `umoci` and
+//! `skopeo`; a contestant that is not there is left out.
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+mod inputs;
+mod ours;
+
+use std::path::PathBuf;
+
+use inputs::Inputs;
+use oci_benches::contest::Contest;
+use oci_benches::measure;
+
+const USAGE: &str = "\
+usage: compare-layout [DIRECTORY [ROUNDS [MEBIBYTES]]]
+
+  DIRECTORY   where the inputs and results are made and removed (a new one in the temporary directory)
+  ROUNDS      how often each contestant runs (5)
+  MEBIBYTES   the size of the blob that is written, and of the image that is copied (400)";
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    if let ["ours", task @ ..] = &words[..] {
+        return ours::run(task);
+    }
+    if words.iter().any(|word| word.starts_with('-')) {
+        return println!("{USAGE}");
+    }
+    let number = |at: usize, default| words.get(at).map_or(default, |word| word.parse().unwrap());
+    let temporary = tempfile::tempdir().unwrap();
+    let place = words.first().map_or_else(|| temporary.path().to_owned(), PathBuf::from);
+    let inputs = Inputs::make(&place.join("compare-layout"), number(2, 400));
+    println!("{} on {}", inputs.describe(), measure::filesystem(&inputs.directory));
+    for contest in contests(&inputs) {
+        contest.run(number(1, 5), &inputs.directory.join("out"));
+    }
+    std::fs::remove_dir_all(&inputs.directory).unwrap();
+}
+
+/// Shell commands, with `$OUT` as the directory that is removed before and after.
+fn contests(inputs: &Inputs) -> Vec<Contest> {
+    let ours = format!("'{}' ours", std::env::current_exe().unwrap().display());
+    let here = inputs.directory.display();
+    let write = |by: &str| format!("{by} '{here}/blob' {} $OUT", inputs.blob);
+    let many = |what: &str| format!("{what} '{here}/many' tag9999 {}", inputs::REPEATS);
+    let copy = |how: &str| format!("{ours} copy '{here}/image' image $OUT/layout {how}");
+    let skopeo = "skopeo --insecure-policy";
+    vec![
+        Contest::new(
+            "write a blob",
+            &[
+                ("ours, relaxed", write(&format!("{ours} write relaxed"))),
+                (
+                    "tee, openssl dgst",
+                    format!("tee $OUT/blob < '{here}/blob' | openssl dgst -sha256"),
+                ),
+                ("ours, synced", write(&format!("{ours} write synced"))),
+            ],
+        )
+        .prepared_by("mkdir $OUT"),
+        Contest::new(
+            "resolve a tag among 10,000 manifests, 20 times",
+            &[
+                ("ours", many(&format!("{ours} resolve"))),
+                ("ours, reading and parsing index.json alone", many(&format!("{ours} parse"))),
+                ("serde_json and oci-spec, the same", many(&format!("{ours} parse-oci-spec"))),
+            ],
+        ),
+        Contest::new(
+            "open an oci-archive of 2 GiB and resolve a tag",
+            &[
+                ("ours", format!("{ours} archive '{here}/archive.tar' large")),
+                ("tar -t", format!("tar -tf '{here}/archive.tar'")),
+                (
+                    "skopeo inspect --raw",
+                    format!(
+                        "TMPDIR='{here}' {skopeo} inspect --raw 'oci-archive:{here}/archive.tar:large'"
+                    ),
+                ),
+            ],
+        ),
+        Contest::new(
+            "collect 5,000 blobs of 10,000",
+            &[
+                ("ours, synced", format!("{ours} gc $OUT/layout synced")),
+                ("ours, relaxed", format!("{ours} gc $OUT/layout relaxed")),
+                ("umoci gc", "umoci gc --layout $OUT/layout".to_owned()),
+            ],
+        )
+        .prepared_by(&format!("mkdir $OUT && cp -r '{here}/garbage' $OUT/layout")),
+        Contest::new(
+            "copy an image to another layout",
+            &[
+                ("ours, relaxed", copy("relaxed")),
+                ("ours, synced", copy("synced")),
+                ("ours, relaxed, by bytes", copy("bytes")),
+                (
+                    "skopeo copy",
+                    format!("{skopeo} copy -q 'oci:{here}/image:image' oci:$OUT/layout:image"),
+                ),
+            ],
+        )
+        .prepared_by("mkdir $OUT"),
+    ]
+}
