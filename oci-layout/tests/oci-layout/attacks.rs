@@ -1,5 +1,7 @@
 //! Layers and neighbours that want out of the root.
 
+mod known_bad;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

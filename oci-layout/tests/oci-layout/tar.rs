@@ -119,6 +119,12 @@ impl Tar {
         self
     }
 
+    /// Adds bytes that no header speaks of.
+    pub(crate) fn bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.0.extend(bytes.as_ref());
+        self
+    }
+
     pub(crate) fn add(self, header: Header) -> Self {
         self.with(header, "")
     }
