@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 
 use oci_image::Digest;
 use oci_image::layer::{
-    Change, Compression, Decoder, Encoder, Limits, Order, ReadError, Reader, WriteError, Writer,
+    Change, Codec, Compression, Decoder, Encoder, Limits, Order, ReadError, Reader, WriteError,
+    Writer,
 };
 
 type Listing = Vec<(Change, Vec<u8>)>;
@@ -23,7 +24,10 @@ pub fn layer_archive(data: &[u8]) {
         (Err(one), Err(other)) => return assert_eq!(format!("{one:?}"), format!("{other:?}")),
         (one, other) => panic!("{one:?} is not {other:?}"),
     };
-    assert_eq!(diff_id, Digest::sha256(&archive));
+    // What begins as a compressed stream is read as one; `layer_blob` has those.
+    if Codec::detect(&archive) == Codec::None {
+        assert_eq!(diff_id, Digest::sha256(&archive));
+    }
     if let Some(blob) = write(&listing) {
         assert_eq!(list(&blob[..]).unwrap().0, listing);
     }

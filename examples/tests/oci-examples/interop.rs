@@ -9,4 +9,5 @@ mod debian;
 mod mirror;
 mod ours;
 mod passage;
+mod platforms;
 mod token_server;

@@ -16,8 +16,14 @@ model! {
     }
 }
 
-/// What the examples lack because they show one member and not a whole document.
-const FRAGMENT: &[&str] = &["RT-BUNDLE-03", "RT-WIN-01"];
+/// What excerpts may lack, and where.
+///
+/// The specification shows one section at a time, and each is read here as a whole Spec. A whole one
+/// must have a root: config.md says of `root` that it is REQUIRED for Windows Server containers and
+/// "on all other platforms", Hyper-V alone must not have it; and config-windows.md says that
+/// `layerFolders` is REQUIRED with at least one element. So these findings are true of an excerpt
+/// as a container's configuration. They are no fault of the section that it shows.
+const LACKING: &[(&str, &str)] = &[("RT-BUNDLE-03", ""), ("RT-WIN-01", "/windows/layerFolders")];
 
 /// Reads and prints a document; both must be the same JSON.
 ///
@@ -57,7 +63,8 @@ fn every_case_of_the_specs_reads_as_they_say() {
                 wrong.push(format!("{}: {errors:?}", case.src));
             }
             (Some(Ok(errors)), "example") => {
-                let excused = |finding: &&Finding| !FRAGMENT.contains(&finding.id);
+                let excused =
+                    |finding: &&Finding| !LACKING.contains(&(finding.id, &finding.pointer));
                 wrong.extend(errors.iter().filter(excused).map(|f| format!("{}: {f}", case.src)));
             }
             _ => {}
