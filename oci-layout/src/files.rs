@@ -47,6 +47,10 @@ pub(crate) trait Files: fmt::Debug + Send + Sync {
     /// Makes what was written to the file durable.
     fn sync(&self, path: &str, file: &File) -> io::Result<()>;
 
+    /// Closes the file, and says what the system kept to itself when it was written: network filesystems
+    /// may learn only now that it does not fit.
+    fn close(&self, path: &str, file: File) -> io::Result<()>;
+
     /// Gives the file another name, over whatever has that name.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 

@@ -78,16 +78,20 @@ impl Session {
     pub(crate) fn temporary(&self) -> io::Result<Temporary> {
         let path = self.temporary_path();
         let file = self.files.create(&path)?;
-        Ok(Temporary { files: Arc::clone(&self.files), path, file, kept: false, linked: false })
+        Ok(Temporary { name: self.name(path, false), file })
     }
 
     /// Makes a temporary of a file that is there, by one more name for it.
     pub(crate) fn link(&self, source: &File) -> io::Result<Temporary> {
-        let (files, path) = (Arc::clone(&self.files), self.temporary_path());
+        let path = self.temporary_path();
         let file = source.try_clone()?;
-        let link = Temporary { files, path, file, kept: false, linked: true };
-        self.files.link(source, &link.path)?;
+        let link = Temporary { name: self.name(path, true), file };
+        self.files.link(source, &link.name.path)?;
         Ok(link)
+    }
+
+    fn name(&self, path: String, linked: bool) -> Name {
+        Name { files: Arc::clone(&self.files), path, kept: false, linked }
     }
 
     fn temporary_path(&self) -> String {
@@ -127,11 +131,17 @@ fn write_all(files: &dyn Files, path: &str, file: &mut File, mut bytes: &[u8]) -
 /// An unfinished file. Dropped before [`keep`](Self::keep) it is removed.
 #[derive(Debug)]
 pub(crate) struct Temporary {
+    file: File,
+    name: Name,
+}
+
+/// The name of an unfinished file. Dropped without being kept it is removed.
+#[derive(Debug)]
+struct Name {
     files: Arc<dyn Files>,
     path: String,
-    file: File,
     kept: bool,
-    /// Whether it is a file that has other names.
+    /// Whether the file has other names.
     linked: bool,
 }
 
@@ -142,36 +152,38 @@ impl Temporary {
 
     /// Takes the content of `source` without copying it. Before anything is written.
     pub(crate) fn reflink(&self, source: &File) -> io::Result<()> {
-        self.files.reflink(&self.path, &self.file, source)
+        self.name.files.reflink(&self.name.path, &self.file, source)
     }
 
     /// Appends as many bytes as the system takes at once.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.files.write(&self.path, &mut self.file, bytes)
+        self.name.files.write(&self.name.path, &mut self.file, bytes)
     }
 
     /// Appends all bytes.
     pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        write_all(&*self.files, &self.path, &mut self.file, bytes)
+        write_all(&*self.name.files, &self.name.path, &mut self.file, bytes)
     }
 
     /// Makes the content durable, if that is asked for. It comes before [`keep`](Self::keep): a name
     /// must never be durable before what it names.
     pub(crate) fn sync(&self, durability: Durability) -> io::Result<()> {
         match durability {
-            Durability::Synced => self.files.sync(&self.path, &self.file),
+            Durability::Synced => self.name.files.sync(&self.name.path, &self.file),
             Durability::Relaxed => Ok(()),
         }
     }
 
-    /// Gives the file its name, over whatever has it. If that fails the file is removed; if it cannot be
-    /// made durable the error says so, by [`ErrorKind::NotDurable`](crate::ErrorKind::NotDurable).
-    pub(crate) fn keep(mut self, name: &str, durability: Durability) -> io::Result<()> {
-        self.files.rename(&self.path, name)?;
+    /// Closes the file and gives it its name, over whatever has it. If that fails the file is removed; if
+    /// it cannot be made durable the error says so, by [`ErrorKind::NotDurable`](crate::ErrorKind::NotDurable).
+    pub(crate) fn keep(self, path: &str, durability: Durability) -> io::Result<()> {
+        let Self { file, mut name } = self;
+        name.files.close(&name.path, file)?;
+        name.files.rename(&name.path, path)?;
         // Over another name of the same file a rename does nothing: the first one is removed then.
-        self.kept = !self.linked;
-        sync_parent(&*self.files, name, durability)
-            .map_err(|error| Error::not_durable(name, error).into())
+        name.kept = !name.linked;
+        sync_parent(&*name.files, path, durability)
+            .map_err(|error| Error::not_durable(path, error).into())
     }
 }
 
@@ -183,7 +195,7 @@ pub(crate) fn sync_parent(files: &dyn Files, path: &str, durability: Durability)
     }
 }
 
-impl Drop for Temporary {
+impl Drop for Name {
     fn drop(&mut self) {
         if !self.kept {
             // What cannot be removed is removed by the collector.

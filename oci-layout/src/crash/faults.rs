@@ -78,6 +78,10 @@ impl Files for Faulty {
         self.attempt(|| self.disk.sync(path, file))
     }
 
+    fn close(&self, path: &str, file: File) -> io::Result<()> {
+        self.attempt(|| self.disk.close(path, file))
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.attempt(|| self.disk.rename(from, to))
     }

@@ -85,6 +85,10 @@ impl Files for Poor {
         self.disk.sync(path, file)
     }
 
+    fn close(&self, path: &str, file: File) -> io::Result<()> {
+        self.disk.close(path, file)
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.disk.rename(from, to)
     }

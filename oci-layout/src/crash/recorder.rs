@@ -100,6 +100,10 @@ impl Files for Recorder {
         self.done(self.disk.sync(path, file), Op::Sync(path.into()))
     }
 
+    fn close(&self, path: &str, file: File) -> io::Result<()> {
+        self.disk.close(path, file)
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.done(self.disk.rename(from, to), Op::Rename(from.into(), to.into()))
     }

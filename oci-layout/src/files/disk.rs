@@ -115,6 +115,14 @@ impl Files for Disk {
         file.sync_all()
     }
 
+    fn close(&self, _path: &str, file: File) -> io::Result<()> {
+        match nix::unistd::close(file) {
+            // It is closed, and what was written is as safe as before.
+            Err(nix::errno::Errno::EINTR) => Ok(()),
+            closed => Ok(closed?),
+        }
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let (from_parent, from_name) = split(from);
         let from_parent = self.directory(from_parent)?;
