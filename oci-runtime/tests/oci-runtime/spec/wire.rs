@@ -347,7 +347,7 @@ fn a_positional_array_is_no_document() {
     assert!(json::from_slice::<State>(br#"["1.0.0","id","running",1,"/b",{}]"#).is_err());
 }
 
-fn any_value() -> impl Strategy<Value = Value> {
+pub(super) fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),
