@@ -62,6 +62,8 @@ impl std::ops::AddAssign for Unpacked {
 /// `root` is made if there is none. While this works, and if it fails, the tree is marked
 /// ([`Root::incomplete`]); a tree so marked is emptied first, so that it can be tried again.
 ///
+/// If no layer speaks of the root, it keeps its mode and owner, and its time is the epoch.
+///
 /// # Errors
 /// If the directory is not empty, the image or a layer is refused, or the filesystem cannot hold
 /// what is in it.
@@ -150,6 +152,7 @@ pub(crate) fn unpack_layers(
         return Err(Reason::NotEmpty { path: root.path().display().to_string() }.into());
     }
     let mut applier = Applier::new(&root, options)?;
+    applier.begin_new();
     root.begin(&format!("unpacking `{}`", manifest.descriptor().digest)).map_err(&failed)?;
     stream::apply_all(source, &layers, &mut applier, options)?;
     applier.finish()

@@ -60,6 +60,12 @@ impl<'a> Applier<'a> {
         Ok(applier)
     }
 
+    /// The tree is new: where no layer speaks of the root, it has the time of other directories that
+    /// none speaks of, so that equal layers make equal trees.
+    pub(super) fn begin_new(&mut self) {
+        self.directories.new_root(self.root_id);
+    }
+
     /// Another layer begins, above what is there.
     pub(super) fn begin_above(&mut self) {
         self.upper = Some(Upper::new(self.root_id));
@@ -69,8 +75,11 @@ impl<'a> Applier<'a> {
     pub(super) fn begin_overlay(&mut self, lower: Lower) -> Result<(), UnpackError> {
         let path = EntryPath::ROOT;
         let root = lower.look(&path).map_err(|error| UnpackError::file("look at", &path, error))?;
-        if let Some(Found::Directory(attributes)) = root {
-            self.directories.set(self.root_id, &path, attributes);
+        match root {
+            Some(Found::Directory(attributes)) => {
+                self.directories.set(self.root_id, &path, attributes);
+            }
+            _ => self.begin_new(),
         }
         self.form = Some(Form::new(lower));
         Ok(())

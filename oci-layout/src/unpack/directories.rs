@@ -48,6 +48,12 @@ impl Directories {
         }
     }
 
+    /// The root is new: it has no time but what a layer says.
+    pub(super) fn new_root(&mut self, id: Id) {
+        let (atime, mtime) = (Timestamp::EPOCH, Timestamp::EPOCH);
+        self.all.insert(id, (EntryPath::ROOT, Final::Keep { atime, mtime, mode: None }));
+    }
+
     /// The directory is changed by what happens in it, which is not to be seen. Its mode is another
     /// meanwhile if an old `mode` is given.
     pub(super) fn keep(&mut self, stat: &Stat, path: &[u8], mode: Option<Mode>) {

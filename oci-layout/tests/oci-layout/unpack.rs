@@ -62,6 +62,24 @@ fn apply(root: &Path, layer: &[u8]) -> Result<(), UnpackError> {
     apply_stream(layer, &root, &UnpackOptions::default()).map(drop)
 }
 
+#[test]
+fn a_root_that_no_layer_speaks_of_has_the_time_of_the_epoch() {
+    let base = Tar::new().file("f", "1");
+    let tops = [
+        (Tar::new().file("g", "2"), 0),
+        (Tar::new().file(".wh.f", ""), 0),
+        (Tar::new().add(header(b'5', "./").mtime(5)).file("g", "2"), 5),
+    ];
+    for (top, mtime) in tops {
+        let directory = unpacked_with(&[base.clone().end(), top.end()], &options()).unwrap();
+        assert_eq!(tree(&directory.path().join("root"))["."].mtime, (mtime, 0));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    apply(directory.path(), &Tar::new().add(header(b'5', "./").mtime(5)).end()).unwrap();
+    apply(directory.path(), &base.end()).unwrap();
+    assert_eq!(tree(directory.path())["."].mtime, (5, 0));
+}
+
 // covers: IMG-LAYER-03
 #[test]
 fn gives_files_their_attributes_exactly() {
