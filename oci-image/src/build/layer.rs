@@ -19,6 +19,9 @@ impl Layer {
     }
 
     /// The same layer, made so.
+    ///
+    /// Times are optional, and none is made up: an image of the same parts has the same digest. Some
+    /// tools want one at each step (`umoci stat` 0.4.7 fails without): give [`History::created`] then.
     #[must_use]
     pub fn history(mut self, history: History) -> Self {
         self.history = history;
