@@ -95,7 +95,7 @@ fn spawn(
         command.current_dir(directory);
     }
     command.stdin(input).stdout(Stdio::null()).stderr(errors.try_clone()?);
-    Ok((command.spawn()?, errors))
+    Ok((crate::spawn::spawn(&mut command)?, errors))
 }
 
 /// Waits for the end. None: it was killed because its time was over.

@@ -7,19 +7,21 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use crate::init::ARGUMENT;
 use crate::plan::Step;
+use crate::spawn::spawn;
 use crate::wire::{self, Answer, Failure, Order, Report, Role};
 use crate::{Error, ErrorKind};
 
 /// The program that becomes the init of containers, sealed in memory so that nobody can change it.
 ///
-/// The first container copies the program; all others of this launcher, and of its clones, use the copy.
+/// The first container copies the program; all others of this launcher, and of its clones, use the copy. It stays in
+/// memory: a program of many megabytes does better with the small `oci-runtime-init`.
 #[derive(Clone, Debug)]
 pub struct Launcher(Arc<Program>);
 
@@ -27,21 +29,31 @@ pub struct Launcher(Arc<Program>);
 struct Program {
     path: PathBuf,
     sealed: OnceLock<OwnedFd>,
+    /// Held by who copies: others wait for the copy, and make none.
+    sealing: Mutex<()>,
 }
 
 impl Launcher {
     /// This very program, whose `main` begins with [`oci_runtime::init()`](crate::init).
+    ///
+    /// It is copied once in the life of this process, however many launchers there are.
     pub fn current_exe() -> Self {
+        static THIS: OnceLock<Launcher> = OnceLock::new();
         // The file that runs, even if its path has another file by now.
-        Self::program("/proc/self/exe")
+        THIS.get_or_init(|| Self::program("/proc/self/exe")).clone()
     }
 
     /// Another program whose `main` begins with [`oci_runtime::init()`](crate::init), like `oci-runtime-init`.
     pub fn program(path: impl Into<PathBuf>) -> Self {
-        Self(Arc::new(Program { path: path.into(), sealed: OnceLock::new() }))
+        let (path, sealed, sealing) = (path.into(), OnceLock::new(), Mutex::new(()));
+        Self(Arc::new(Program { path, sealed, sealing }))
     }
 
     fn sealed(&self) -> io::Result<&OwnedFd> {
+        if let Some(sealed) = self.0.sealed.get() {
+            return Ok(sealed);
+        }
+        let _alone = self.0.sealing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sealed) = self.0.sealed.get() {
             return Ok(sealed);
         }
@@ -58,15 +70,14 @@ impl Launcher {
         let system = |error| Error::because(ErrorKind::System, doing(), error);
         let program = self.sealed().map_err(system)?;
         let (ours, theirs) = UnixStream::pair().map_err(system)?;
-        let child = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
+        let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
+        command
             .arg0(ARGUMENT)
             .env_clear()
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(system)?;
-        Ok((child, ours))
+            .stderr(Stdio::null());
+        Ok((spawn(&mut command).map_err(system)?, ours))
     }
 }
 
@@ -84,12 +95,9 @@ fn seal(program: &mut File) -> io::Result<OwnedFd> {
         SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
     )?;
     // Executing wants a file that nobody holds open for writing.
-    let path = format!("/proc/self/fd/{}", memory.as_raw_fd());
-    Ok(rustix::fs::open(
-        path,
-        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC,
-        rustix::fs::Mode::empty(),
-    )?)
+    let read = File::open(format!("/proc/self/fd/{}", memory.as_raw_fd()))?;
+    // Not where the child will have its standard input.
+    Ok(rustix::io::fcntl_dupfd_cloexec(read, 3)?)
 }
 
 /// The process of a container, alive and waiting.
@@ -225,5 +233,17 @@ pub(crate) fn step_error(steps: &[Step], failure: &Failure) -> Error {
     match failure.errno {
         Some(errno) => Error::because(kind, doing, io::Error::from_raw_os_error(errno)),
         None => Error::new(kind, doing),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_program_is_copied_once() {
+        let (one, other) = (Launcher::current_exe(), Launcher::current_exe());
+        let number = |launcher: &Launcher| launcher.sealed().unwrap().as_raw_fd();
+        assert_eq!(number(&one), number(&other));
     }
 }
