@@ -20,6 +20,8 @@ mod step;
 use serde::{Deserialize, Serialize};
 
 #[cfg(target_os = "linux")]
+pub(crate) use filesystem::swap_dots;
+#[cfg(target_os = "linux")]
 pub(crate) use options::IVERSION;
 pub use refusal::{Refusal, Refusals};
 pub(crate) use step::*;

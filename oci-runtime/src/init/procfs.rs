@@ -7,6 +7,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use super::carry::Carrier;
 use super::fault::{Doing, Fault};
 use super::mounts;
+use crate::plan::swap_dots;
 
 /// Sets a kernel parameter, with dots between its words.
 pub(crate) fn sysctl(carrier: &mut Carrier, key: &str, value: &str) -> Result<(), Fault> {
@@ -15,12 +16,28 @@ pub(crate) fn sysctl(carrier: &mut Carrier, key: &str, value: &str) -> Result<()
         None => mounts::filesystem("proc", Some("proc"), &[])
             .doing(|| "make a process filesystem".into())?,
     };
-    let path = format!("sys/{}", key.replace('.', "/"));
+
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
     let file =
-        openat2(proc.as_fd(), path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty(), resolve);
+        openat2(proc.as_fd(), path(key), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty(), resolve);
     carrier.proc = Some(proc);
     let file = file.doing(|| format!("open kernel parameter `{key}`"))?;
     rustix::io::write(&file, value.as_bytes())?;
     Ok(())
+}
+
+/// The file of a kernel parameter, in a process filesystem.
+fn path(key: &str) -> String {
+    format!("sys/{}", swap_dots(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dot_of_an_interface_is_one_of_its_directory() {
+        let found = path("net.ipv4.conf.eth0/100.forwarding");
+        assert_eq!(found, "sys/net/ipv4/conf/eth0.100/forwarding");
+    }
 }

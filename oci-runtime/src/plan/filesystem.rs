@@ -74,12 +74,11 @@ impl Planner<'_> {
         let mut steps = Vec::new();
         for (key, value) in &linux.sysctl {
             let pointer = format!("/linux/sysctl/{key}");
-            // Words may be parted by slashes too: then dots belong to the words.
-            let key = if key.find('/') < key.find('.') && key.contains('/') {
-                key.replace('.', "\u{1}").replace('/', ".").replace('\u{1}', "/")
-            } else {
-                key.clone()
-            };
+            let key = dotted(key);
+            let is_word = |word: &str| !word.chars().all(|letter| letter == '/');
+            if !key.split('.').all(is_word) || key.contains('\0') {
+                self.refuse(&pointer, "it is no name of a kernel parameter");
+            }
             match owner(&key) {
                 Some(space) if self.spaces().contains_key(&space) => {}
                 Some(space) => {
@@ -109,6 +108,25 @@ impl Planner<'_> {
             width: size.map(|size| side(size.width)),
         })
     }
+}
+
+/// A kernel parameter with its words parted by dots. They may be parted by slashes too: then dots belong to the words,
+/// and become slashes.
+fn dotted(key: &str) -> String {
+    match key.find(['.', '/']).and_then(|first| key.get(first..=first)) {
+        Some("/") => swap_dots(key),
+        _ => key.into(),
+    }
+}
+
+/// Dots for slashes, and slashes for dots: the name of a kernel parameter as a path, and back.
+pub(crate) fn swap_dots(key: &str) -> String {
+    let swap = |letter| match letter {
+        '.' => '/',
+        '/' => '.',
+        other => other,
+    };
+    key.chars().map(swap).collect()
 }
 
 /// The namespace that a kernel parameter belongs to.

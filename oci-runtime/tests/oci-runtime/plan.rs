@@ -173,3 +173,30 @@ fn capabilities_that_cannot_be_given_are_warnings() {
     let plan = plan(spec, &Host::typical()).unwrap();
     assert_eq!(plan.warnings(), ["capability `CAP_NEW` of the bounding set is unknown"]);
 }
+
+#[test]
+fn kernel_parameters_that_lead_elsewhere_are_refused() {
+    for key in [
+        "net.ipv4.//.//.kernel.core_pattern",
+        "net/ipv4/../../kernel/core_pattern",
+        "net..x",
+        "net.",
+    ] {
+        let found = refusals(
+            |spec| drop(spec.linux.as_mut().unwrap().sysctl.insert(key.into(), "1".into())),
+            &Host::typical(),
+        );
+        let expected = format!("`/linux/sysctl/{key}`: it is no name of a kernel parameter");
+        assert_eq!(found, [expected]);
+    }
+}
+
+#[test]
+fn words_of_kernel_parameters_are_parted_by_dots_or_slashes() {
+    for key in ["net.ipv4.conf.eth0/100.forwarding", "net/ipv4/conf/eth0.100/forwarding"] {
+        let mut spec = Spec::linux_default();
+        spec.linux.as_mut().unwrap().sysctl.insert(key.into(), "1".into());
+        let plan = plan(spec, &Host::typical()).unwrap();
+        assert!(plan.to_string().contains("net.ipv4.conf.eth0/100.forwarding"), "{plan}");
+    }
+}
