@@ -133,7 +133,11 @@ impl Container {
         // The program's exec closes the other end.
         match wire::receive(&socket) {
             Ok(None) => Ok(()),
-            Ok(Some((Report::Failed(failure), _))) => Err(step_error(&self.planned()?, &failure)),
+            Ok(Some((Report::Failed(failure), _))) => {
+                // Who is told so may delete the container at once.
+                let _ = until_ended(self.as_fd());
+                Err(step_error(&self.planned()?, &failure))
+            }
             Ok(Some(_)) => {
                 Err(Error::new(ErrorKind::System, format!("{doing}: the init sent no failure")))
             }
@@ -168,13 +172,17 @@ impl Container {
     /// ended.
     pub fn wait(&self) -> Result<ExitStatus, Error> {
         let doing = || format!("wait for container `{}`", self.id);
-        if let Some(exit) = self.record().ok().and_then(|record| record.exit) {
+        let record = self.record().ok();
+        if let Some(exit) = record.as_ref().and_then(|record| record.exit) {
             return Ok(ExitStatus::from_raw(exit));
         }
         let unknown =
             || Error::new(ErrorKind::State, format!("{}: nobody knows how it ended", doing()));
         let status = wait(self.as_fd()).map_err(Error::system(doing()))?.ok_or_else(unknown)?;
-        if let Ok(mut entry) = self.entry() {
+        // By now another container may have the id.
+        if let Ok(mut entry) = self.entry()
+            && record.is_some_and(|record| record.has_process_of(&entry.record))
+        {
             entry.record.exit = Some(status.into_raw());
             let _ = entry.save();
         }
@@ -190,19 +198,18 @@ impl Container {
         let record = self.record()?;
         let paused = Status::Other("paused".into());
         self.demand(&record, &doing(), &[Status::Created, Status::Running, paused])?;
-        let signal = Signal::from_named_raw(signal).ok_or_else(|| {
-            Error::new(ErrorKind::State, format!("{}: there is no such signal", doing()))
-        })?;
         let pidfd = record
             .pidfd()
             .ok_or_else(|| Error::new(ErrorKind::State, format!("{}: it has ended", doing())))?;
-        pidfd_send_signal(&pidfd, signal).map_err(Error::system(doing()))
+        send_signal(pidfd.as_fd(), signal, &doing())
     }
 
-    /// Kills every process of the container.
+    /// Kills every process of the container, and returns when its first has ended.
+    ///
+    /// Without a control group to find them by, those outside of a process namespace of the container live on.
     ///
     /// # Errors
-    /// If the container has no control group to find them by, or was deleted.
+    /// If the kernel does not let it, or the container was deleted.
     pub fn kill_all(&self) -> Result<(), Error> {
         let record = self.record()?;
         self.end_all(&record)
@@ -271,6 +278,8 @@ impl Container {
     fn remove(&self, entry: &Entry) -> Result<(), Error> {
         let doing = || format!("delete container `{}`", self.id);
         self.end_all(&entry.record)?;
+        // Nobody is left to ask how it ended.
+        let _ = wait(self.as_fd());
         entry
             .record
             .cgroup
@@ -283,7 +292,7 @@ impl Container {
         Ok(())
     }
 
-    /// Kills the process and all others of the control group, and buries the process if it is ours.
+    /// Kills the process and all others of the control group.
     fn end_all(&self, record: &Record) -> Result<(), Error> {
         let doing = || format!("kill the processes of container `{}`", self.id);
         let pidfd = record.pidfd();
@@ -299,7 +308,7 @@ impl Container {
             .map_err(|error| Error::because(ErrorKind::System, doing(), error))?;
         // Until it is dead its mounts and its control group are busy.
         for process in pidfd.iter().chain([&self.handle]) {
-            let _ = wait(process.as_fd());
+            let _ = until_ended(process.as_fd());
         }
         Ok(())
     }
@@ -336,6 +345,15 @@ pub(crate) fn poststop(record: &Record, bundle: &Path) -> Vec<String> {
         .collect()
 }
 
+/// Sends a signal by its number, real-time signals too.
+pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32, doing: &str) -> Result<(), Error> {
+    const LAST: i32 = 64;
+    if !(1..=LAST).contains(&signal) {
+        return Err(Error::new(ErrorKind::State, format!("{doing}: there is no such signal")));
+    }
+    sys::pidfd::send_signal(pidfd, signal).map_err(Error::system(doing))
+}
+
 /// Waits for a process. None: it ended and nobody knows how.
 pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
     loop {
@@ -349,16 +367,18 @@ pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
             Err(error) => return Err(error.into()),
         }
     }
+    until_ended(pidfd)?;
+    Ok(sys::pidfd::exit_status(pidfd)?.map(ExitStatus::from_raw))
+}
+
+/// Waits for the end of a process, and leaves it to be asked how it ended.
+fn until_ended(pidfd: BorrowedFd<'_>) -> io::Result<()> {
     loop {
         match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], None) {
             Err(rustix::io::Errno::INTR) => {}
-            result => {
-                result?;
-                break;
-            }
+            result => return Ok(result.map(drop)?),
         }
     }
-    Ok(sys::pidfd::exit_status(pidfd)?.map(ExitStatus::from_raw))
 }
 
 /// The status as `wait` gives it.

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::ExitStatus;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::cgroup::Cgroup;
 use crate::launch::{Born, Errands, Launch, launch};
@@ -89,10 +89,7 @@ impl Process {
                 self.pid, self.container
             )
         };
-        let signal = Signal::from_named_raw(signal).ok_or_else(|| {
-            Error::new(ErrorKind::State, format!("{}: there is no such signal", doing()))
-        })?;
-        pidfd_send_signal(&self.process, signal).map_err(Error::system(doing()))
+        crate::container::send_signal(self.process.as_fd(), signal, &doing())
     }
 }
 

@@ -63,11 +63,26 @@ impl Record {
 
     /// A handle of the process, if it is alive and the same that was noted.
     pub(crate) fn pidfd(&self) -> Option<OwnedFd> {
+        self.find().and_then(|(pidfd, alive)| alive.then_some(pidfd))
+    }
+
+    /// A handle of the process, even if it only waits to be asked how it ended.
+    pub(crate) fn remains(&self) -> Option<OwnedFd> {
+        self.find().map(|(pidfd, _)| pidfd)
+    }
+
+    /// Whether both are about the same process.
+    pub(crate) fn has_process_of(&self, other: &Self) -> bool {
+        (self.pid, self.begun, &self.boot) == (other.pid, other.begun, &other.boot)
+    }
+
+    /// The process, and whether it is alive.
+    fn find(&self) -> Option<(OwnedFd, bool)> {
         let pid = self.pid.filter(|_| self.boot == boot())?;
         // First the handle, then the question: from then on the number cannot change its bearer.
         let pidfd = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
         let (begun, alive) = begun(pid).ok()?;
-        (Some(begun) == self.begun && alive).then_some(pidfd)
+        (Some(begun) == self.begun).then_some((pidfd, alive))
     }
 
     /// What the container is doing now.

@@ -115,7 +115,7 @@ impl Runtime {
         check_id(id)?;
         let dir = self.dir.join(id);
         let pidfd = match crate::record::read(&dir) {
-            Ok(record) => record.pidfd(),
+            Ok(record) => record.remains(),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !dir.exists() => {
                 return Err(crate::record::not_found(id));
             }

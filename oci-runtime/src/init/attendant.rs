@@ -2,11 +2,10 @@
 
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getpid, getrlimit, kill_process,
-    setrlimit, setsid, waitpid,
+    Pid, Resource, Rlimit, WaitOptions, WaitStatus, getrlimit, setrlimit, setsid, waitpid,
 };
 
-use crate::sys::{clone::leave, descriptors};
+use crate::sys::{clone::leave, descriptors, signal::raise};
 
 /// Waits for the end of a child, and ends in the same way.
 ///
@@ -33,11 +32,11 @@ fn wait(pid: Option<Pid>) -> Result<WaitStatus, Errno> {
 }
 
 fn end_like(status: WaitStatus) -> ! {
-    if let Some(signal) = status.terminating_signal().and_then(Signal::from_named_raw) {
+    if let Some(signal) = status.terminating_signal() {
         // The core that was to be written is the child's.
         let none = Rlimit { current: Some(0), maximum: getrlimit(Resource::Core).maximum };
         let _ = setrlimit(Resource::Core, none);
-        let _ = kill_process(getpid(), signal);
+        raise(signal);
     }
     leave(status.exit_status().unwrap_or(126))
 }

@@ -1,9 +1,19 @@
-//! What became of a process, asked of its pidfd.
+//! Signals to a process and what became of it, by its pidfd.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::checked;
+
+/// Sends a signal, be it one without a name.
+pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    let none = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: the pointer is null, as the kernel permits.
+    checked(unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, none, 0)
+    })
+    .map(drop)
+}
 
 /// The wait status of an ended process that need not be a child of this one. None: the kernel does not keep it.
 pub(crate) fn exit_status(pidfd: BorrowedFd<'_>) -> io::Result<Option<i32>> {

@@ -1,4 +1,4 @@
-//! Giving a fresh process the signal state that programs expect.
+//! Giving a fresh process the signal state that programs expect, and ending by a signal.
 
 use std::io;
 
@@ -15,4 +15,10 @@ pub(crate) fn reset() -> io::Result<()> {
         libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut())
     };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Sends a signal, be it one without a name, to this process.
+pub(crate) fn raise(signal: i32) {
+    // SAFETY: takes no pointer; handlers are the default ones.
+    unsafe { libc::kill(libc::getpid(), signal) };
 }

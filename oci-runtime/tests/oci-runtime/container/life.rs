@@ -230,3 +230,59 @@ fn a_warning_changes_nothing() {
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].contains("CAP_NEWER_THAN_US"), "{warnings:?}");
 }
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_container_whose_start_failed_is_stopped_at_once() {
+    let mut fixture = Fixture::new();
+    let script = fixture.rootfs().join("bin/script");
+    std::fs::write(&script, "#!/bin/perl -w\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fixture.spec.process.as_mut().unwrap().args = vec!["script".into()];
+    for _ in 0..20 {
+        let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+        container.start().unwrap_err();
+        assert_eq!(container.state().unwrap().status, Status::Stopped);
+        container.delete().map_err(|error| chain(&error)).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn who_finds_a_container_that_has_ended_learns_how() {
+    let fixture = Fixture::new().shell("exit 3");
+    let container = fixture.create(Stdio::null()).unwrap();
+    container.start().unwrap();
+    let mut handles = [rustix::event::PollFd::new(&container, rustix::event::PollFlags::IN)];
+    assert_eq!(rustix::event::poll(&mut handles, None), Ok(1));
+    let found = fixture.runtime.container(&fixture.id).unwrap();
+    assert_eq!(found.state().unwrap().status, Status::Stopped);
+    assert_eq!(found.wait().map_err(|error| chain(&error)).unwrap().code(), Some(3));
+    assert_eq!(container.wait().unwrap().code(), Some(3));
+    found.delete().unwrap();
+}
+
+/// What stops the first process of many distributions is a real-time signal.
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn signals_without_a_name_are_sent() {
+    const SIGRTMIN_3: i32 = 37;
+    let fixture =
+        Fixture::new().shell("trap 'exit 5' 37; touch /tmp/ready; while true; do sleep 1; done");
+    let container = fixture.create(Stdio::null()).unwrap();
+    container.start().unwrap();
+    let mut process = oci_runtime::spec::Process::new("/".into());
+    process.args = ["sh", "-c", "while [ ! -e /tmp/ready ]; do :; done"].map(String::from).to_vec();
+    process.env = vec!["PATH=/bin".into()];
+    container.exec(process.clone(), Stdio::null()).unwrap().wait().unwrap();
+    process.args = ["sleep", "1000"].map(String::from).to_vec();
+    let added = container.exec(process, Stdio::null()).unwrap();
+    added.kill(SIGRTMIN_3).map_err(|error| chain(&error)).unwrap();
+    assert_eq!(added.wait().unwrap().signal(), Some(SIGRTMIN_3));
+    container.kill(SIGRTMIN_3).map_err(|error| chain(&error)).unwrap();
+    assert_eq!(container.wait().unwrap().code(), Some(5));
+    for none in [-1, 0, 65] {
+        assert_eq!(container.kill(none).unwrap_err().kind(), ErrorKind::State, "{none}");
+    }
+    container.delete().unwrap();
+}
