@@ -5,14 +5,17 @@ use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
+use rustix::fs::Mode;
+use rustix::process::umask;
 use serde_json::Value;
 
 use super::fault::{Doing, Fault};
 use super::program::Program;
 use super::{devices, identity, mounts, namespaces, paths, procfs, program, terminal};
 use crate::hooks;
-use crate::plan::{Actor, HookKind, Step};
+use crate::plan::{Actor, HookKind, Namespace, Step};
 use crate::sys;
+use crate::sys::execute::Words;
 use crate::wire::{self, Answer, Failure, Order, Report, Role};
 
 /// What the steps leave for later steps.
@@ -26,6 +29,12 @@ pub(crate) struct Carrier {
     root: Option<OwnedFd>,
     pub(crate) proc: Option<OwnedFd>,
     pub(crate) program: Option<Program>,
+    /// The arguments and the environment, laid out while that is allowed.
+    words: Option<(Words, Words)>,
+    /// Processes of others are in the process namespace to come.
+    has_neighbours: bool,
+    /// Standard input is a terminal of the container.
+    pub(crate) has_terminal: bool,
     state: Value,
 }
 
@@ -53,6 +62,12 @@ pub(crate) fn carry(socket: OwnedFd, order: Order, descriptors: Vec<OwnedFd>) ->
     0
 }
 
+/// What the program of the steps is given.
+fn words(steps: &[Step]) -> Result<Option<(Words, Words)>, Fault> {
+    let Some(Step::Execute { arguments, environment }) = steps.last() else { return Ok(None) };
+    Ok(Some((Words::new(arguments)?, Words::new(environment)?)))
+}
+
 /// Why carrying out ends early.
 enum Ended {
     /// A step failed.
@@ -78,6 +93,9 @@ impl Carrier {
             root: None,
             proc: None,
             program: None,
+            words: words(&order.steps)?,
+            has_neighbours: false,
+            has_terminal: false,
             state: order.state.clone(),
         };
         for (role, descriptor) in order.descriptors.iter().zip(descriptors) {
@@ -120,7 +138,10 @@ impl Carrier {
             Step::OpenTree(tree) => {
                 self.trees.insert(tree.id, mounts::open_tree(tree)?);
             }
-            Step::Join { kind, path } => namespaces::join(*kind, path)?,
+            Step::Join { kind, path } => {
+                namespaces::join(*kind, path)?;
+                self.has_neighbours |= *kind == Namespace::Pid;
+            }
             Step::JoinTarget(kinds) => {
                 let target = self
                     .target
@@ -150,10 +171,12 @@ impl Carrier {
             Step::Mask(path) => mounts::mask(self.root()?.as_fd(), path)?,
             Step::ReadOnlyPath(path) => mounts::read_only(self.root()?.as_fd(), path)?,
             Step::ReadOnlyRoot => mounts::read_only_root(self.root()?.as_fd())?,
-            Step::PivotRoot => mounts::pivot(self.root()?.as_fd())?,
-            Step::RootPropagation(propagation) => {
-                mounts::propagate(self.root()?.as_fd(), *propagation)?
+            Step::PivotRoot => {
+                mounts::pivot(self.root()?.as_fd())?;
+                // What made the filesystem is not kept for who may look at the process that waits.
+                (self.root, self.proc) = (None, None);
             }
+            Step::RootPropagation(propagation) => mounts::propagate_root(*propagation)?,
             Step::Terminal { height, width } => terminal::open(self, *height, *width)?,
             Step::Rlimit { resource, soft, hard } => identity::rlimit(resource, *soft, *hard)?,
             Step::Schedule(schedule) => identity::schedule(schedule)?,
@@ -168,20 +191,27 @@ impl Carrier {
             Step::WorkingDirectory(path) => program::working_directory(path)?,
             Step::BoundingSet(kept) => identity::bounding_set(kept)?,
             Step::User { uid, gid, groups, keep_capabilities } => {
+                if self.has_terminal {
+                    terminal::give(*uid)?;
+                }
                 identity::user(*uid, *gid, groups.as_deref(), *keep_capabilities)?;
             }
             Step::Umask(mask) => {
-                rustix::process::umask(rustix::fs::Mode::from_raw_mode(*mask));
+                umask(Mode::from_raw_mode(*mask));
             }
             Step::Capabilities(sets) => identity::capabilities(sets)?,
             Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true)?,
-            Step::FindProgram { name, search } => self.program = Some(program::find(name, search)?),
+            Step::FindProgram { name, search } => {
+                self.program = Some(program::find(name, search)?);
+                // Not later: a filter may forbid it.
+                sys::descriptors::close_from_on_exec(3)?;
+            }
             Step::AwaitStart => self.await_start()?,
             Step::Seccomp(filter) => identity::seccomp(filter)?,
-            Step::Execute { arguments, environment } => {
-                let program =
-                    self.program.take().ok_or_else(|| Fault::new("no program was looked up"))?;
-                sys::descriptors::close_from_on_exec(3)?;
+            Step::Execute { .. } => {
+                let found = self.program.as_ref().zip(self.words.as_ref());
+                let (program, (arguments, environment)) =
+                    found.ok_or_else(|| Fault::new("no program was looked up"))?;
                 program.execute(arguments, environment)?;
             }
         }
@@ -194,9 +224,15 @@ impl Carrier {
     }
 
     /// The child goes on as the container's process; this process reports it and ends.
-    fn clone_into(&mut self, kinds: &[crate::plan::Namespace]) -> Result<(), Ended> {
+    fn clone_into(&mut self, kinds: &[Namespace]) -> Result<(), Ended> {
         match namespaces::clone(kinds)? {
-            sys::clone::Cloned::Child => self.answer(),
+            sys::clone::Cloned::Child => {
+                if self.has_neighbours {
+                    // They could trace this process until it is the program.
+                    namespaces::hide()?;
+                }
+                self.answer()
+            }
             sys::clone::Cloned::Parent { pid } => {
                 sys::clone::leave(i32::from(self.report(pid).is_err()));
             }
@@ -233,8 +269,12 @@ impl Carrier {
             state.insert("status".into(), status.into());
             state.insert("pid".into(), rustix::process::getpid().as_raw_nonzero().get().into());
         }
-        hooks::run(&hooks.hooks, &self.state, None)
-            .map_err(|failure| Fault::new(failure.to_string()))
+        // The init masks nothing, and the container's mask comes later than the first hooks.
+        let masks = hooks.kind != HookKind::StartContainer;
+        let own = masks.then(|| umask(Mode::from_raw_mode(0o022)));
+        let result = hooks::run(&hooks.hooks, &self.state, None);
+        own.map(umask);
+        result.map_err(|failure| Fault::new(failure.to_string()))
     }
 
     /// Reports that all is ready, lets go of the launching process and waits for the start.

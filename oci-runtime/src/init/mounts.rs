@@ -211,6 +211,12 @@ pub(crate) fn propagate(tree: BorrowedFd<'_>, propagation: Propagation) -> Resul
     set_attributes(tree, attributes, propagation.recursive).doing(|| "set propagation".into())
 }
 
+/// Sets how the container's root filesystem, which `/` is by now, spreads.
+pub(crate) fn propagate_root(propagation: Propagation) -> Result<(), Fault> {
+    let root = open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    propagate(root.as_fd(), propagation)
+}
+
 /// Sets how every mount of this namespace spreads.
 pub(crate) fn propagate_all(propagation: Propagation) -> Result<(), Fault> {
     let recursive = if propagation.recursive {

@@ -41,8 +41,14 @@ pub(crate) fn join(kind: Namespace, path: &Path) -> Result<(), Fault> {
 pub(crate) fn join_target(target: BorrowedFd<'_>, kinds: &[Namespace]) -> Result<(), Fault> {
     let flags = kinds.iter().fold(0, |flags, kind| flags | flag(*kind));
     // Inside, other processes of the same user could trace this one until it is the program.
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    hide()?;
     Ok(namespace::join(target, flags)?)
+}
+
+/// Keeps other processes of the same user from looking into this one, until it becomes another program.
+pub(crate) fn hide() -> Result<(), Fault> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
 /// Makes a user namespace. Its mappings are written by the process outside.

@@ -1,19 +1,27 @@
 //! The program of the container: where it is, where it begins, becoming it.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 
 use rustix::fs::{Access, AtFlags, CWD, FileType, accessat, stat};
 use rustix::io::Errno;
 use rustix::process::{chdir, getcwd};
 
 use super::fault::{Doing, Fault};
-use crate::sys;
+use crate::sys::execute::{Words, execute};
 
 /// A program that was found.
 #[derive(Debug)]
-pub(crate) struct Program(String);
+pub(crate) struct Program {
+    path: String,
+    /// The same, as the kernel reads it.
+    file: CString,
+}
+
+/// How often a program is tried that somebody holds open for writing: for some hundredths of a second, and without a
+/// pause, for which a filter may have no system call. A fork of a thread that has written the file lets go of it soon.
+const TRIES: usize = 10_000;
 
 /// Goes to the working directory, which must be inside the root filesystem.
 pub(crate) fn working_directory(path: &str) -> Result<(), Fault> {
@@ -31,7 +39,8 @@ pub(crate) fn working_directory(path: &str) -> Result<(), Fault> {
 /// Looks a program up: a name without a slash in the search path, any other as it is.
 pub(crate) fn find(name: &str, search: &[String]) -> Result<Program, Fault> {
     if name.contains('/') {
-        return usable(name).map(|()| Program(name.into())).doing(|| format!("`{name}`"));
+        usable(name).doing(|| format!("`{name}`"))?;
+        return Program::new(name.into());
     }
     let mut refused = None;
     for directory in search {
@@ -40,7 +49,7 @@ pub(crate) fn find(name: &str, search: &[String]) -> Result<Program, Fault> {
             if directory.is_empty() { "." } else { directory.trim_end_matches('/') }
         );
         match usable(&path) {
-            Ok(()) => return Ok(Program(path)),
+            Ok(()) => return Program::new(path),
             Err(Errno::NOENT | Errno::NOTDIR) => {}
             Err(error) => refused = refused.or(Some((path, error))),
         }
@@ -51,6 +60,17 @@ pub(crate) fn find(name: &str, search: &[String]) -> Result<Program, Fault> {
             Err(Errno::NOENT).doing(|| format!("`{name}` is in none of `{}`", search.join(":")))
         }
     }
+}
+
+/// Tries again while the file is open for writing.
+fn while_busy(mut attempt: impl FnMut() -> io::Error) -> io::Error {
+    for _ in 1..TRIES {
+        let error = attempt();
+        if error.kind() != io::ErrorKind::ExecutableFileBusy {
+            return error;
+        }
+    }
+    attempt()
 }
 
 /// Whether a path is a file that this process may execute.
@@ -69,39 +89,27 @@ fn usable(path: &str) -> Result<(), Errno> {
 }
 
 impl Program {
-    /// Becomes the program. Returns only if that fails.
-    pub(crate) fn execute(
-        &self,
-        arguments: &[String],
-        environment: &[String],
-    ) -> Result<(), Fault> {
-        let strings = |list: &[String]| -> Result<Vec<CString>, Fault> {
-            list.iter()
-                .map(|text| {
-                    CString::new(text.as_str())
-                        .map_err(|_| Fault::new("an argument has a NUL in it"))
-                })
-                .collect()
-        };
-        let (arguments, environment) = (strings(arguments)?, strings(environment)?);
-        let path = CString::new(self.0.as_str())
-            .map_err(|_| Fault::new("the program's path has a NUL in it"))?;
-        let arguments: Vec<&CStr> = arguments.iter().map(CString::as_c_str).collect();
-        let environment: Vec<&CStr> = environment.iter().map(CString::as_c_str).collect();
-        let error = sys::execute::execute(&path, &arguments, &environment);
+    fn new(path: String) -> Result<Self, Fault> {
+        let file = CString::new(path.as_str()).map_err(io::Error::from)?;
+        Ok(Self { path, file })
+    }
+
+    /// Becomes the program. Returns only if that fails; up to then it makes no other system call.
+    pub(crate) fn execute(&self, arguments: &Words, environment: &Words) -> Result<(), Fault> {
+        let error = while_busy(|| execute(&self.file, arguments, environment));
         Err(error).doing(|| self.diagnose())
     }
 
     /// What is wrong, told from the file itself: the kernel blames the program for its interpreter's absence.
     fn diagnose(&self) -> String {
-        match interpreter(&self.0) {
+        match interpreter(&self.path) {
             Some(interpreter) if stat(interpreter.as_str()).is_err() => {
-                format!("interpreter `{interpreter}` of `{}` is not there", self.0)
+                format!("interpreter `{interpreter}` of `{}` is not there", self.path)
             }
             Some(interpreter) if usable(&interpreter).is_err() => {
-                format!("interpreter `{interpreter}` of `{}` is not executable", self.0)
+                format!("interpreter `{interpreter}` of `{}` is not executable", self.path)
             }
-            _ => format!("`{}`", self.0),
+            _ => format!("`{}`", self.path),
         }
     }
 }
@@ -138,4 +146,26 @@ fn elf_interpreter(head: &[u8]) -> Option<String> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_program_is_tried_again_and_not_for_ever() {
+        for (busy, expected) in [(2, 3), (usize::MAX, TRIES)] {
+            let mut tries = 0;
+            let error = while_busy(|| {
+                tries += 1;
+                io::Error::from_raw_os_error(if tries <= busy {
+                    libc::ETXTBSY
+                } else {
+                    libc::EPERM
+                })
+            });
+            let last = if busy == 2 { libc::EPERM } else { libc::ETXTBSY };
+            assert_eq!((tries, error.raw_os_error()), (expected, Some(last)));
+        }
+    }
 }

@@ -48,7 +48,15 @@ pub(crate) fn open(
     rustix::stdio::dup2_stdout(&slave)?;
     rustix::stdio::dup2_stderr(&slave)?;
     rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())
-        .doing(|| "make it the controlling terminal".into())
+        .doing(|| "make it the controlling terminal".into())?;
+    carrier.has_terminal = true;
+    Ok(())
+}
+
+/// Gives the terminal to the user of the program, who may want to open it by its name.
+pub(crate) fn give(uid: u32) -> Result<(), Fault> {
+    rustix::fs::fchown(rustix::stdio::stdin(), Some(rustix::fs::Uid::from_raw(uid)), None)
+        .doing(|| "give the terminal to the user".into())
 }
 
 /// The multiplexer of the container's `/dev/pts`, if it is a real one.

@@ -1,16 +1,33 @@
 //! execve without the allocation and signal work of the standard library.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::ptr;
 
-/// Replaces this program. Returns only if that failed.
-pub(crate) fn execute(path: &CStr, arguments: &[&CStr], environment: &[&CStr]) -> io::Error {
-    let list = |strings: &[&CStr]| -> Vec<*const libc::c_char> {
-        strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
-    };
-    let (arguments, environment) = (list(arguments), list(environment));
-    // SAFETY: all three are valid, the lists end with a null pointer and outlive the call.
-    unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
+/// The arguments or the environment of a program, laid out as execve reads them.
+#[derive(Debug)]
+pub(crate) struct Words {
+    /// Into the strings; a null pointer ends it.
+    pointers: Vec<*const libc::c_char>,
+    _strings: Vec<CString>,
+}
+
+impl Words {
+    /// Lays words out. No word may have a NUL in it.
+    pub(crate) fn new(words: &[String]) -> io::Result<Self> {
+        let strings =
+            words.iter().map(|word| CString::new(word.as_str())).collect::<Result<Vec<_>, _>>()?;
+        let pointers = strings.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect();
+        Ok(Self { pointers, _strings: strings })
+    }
+}
+
+/// Replaces this program. Returns only if that failed. Makes one system call, and allocates nothing.
+pub(crate) fn execute(path: &CStr, arguments: &Words, environment: &Words) -> io::Error {
+    // SAFETY: the path is valid; the lists end with a null pointer and outlive the call, as do the strings, which stay
+    // where they are however their owner moves.
+    unsafe {
+        libc::execve(path.as_ptr(), arguments.pointers.as_ptr(), environment.pointers.as_ptr());
+    }
     io::Error::last_os_error()
 }

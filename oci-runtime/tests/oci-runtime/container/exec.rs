@@ -212,3 +212,26 @@ fn a_container_that_does_not_run_gets_no_process_and_takes_all_with_it() {
     assert_eq!((stopped.kind(), deleted.kind()), (ErrorKind::State, ErrorKind::NotFound));
     assert_eq!(fixture.residue(), Vec::<String>::new());
 }
+
+/// A container that waits for its start in the process namespace of another, with the same rights.
+#[test]
+#[ignore = "needs root and busybox"]
+fn a_container_that_waits_is_not_seen_into_by_its_neighbours() {
+    let first = Fixture::new().shell("sleep 1000");
+    within(&first, |container| {
+        let mut second = Fixture::new();
+        let pid = container.state().unwrap().pid.unwrap();
+        let spaces = &mut second.spec.linux.as_mut().unwrap().namespaces;
+        let own = spaces.iter_mut().find(|space| space.r#type == NamespaceType::Pid).unwrap();
+        own.path = Some(format!("/proc/{pid}/ns/pid"));
+        let waiting = second.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+        let line = "for p in /proc/[0-9]*; do \
+                    grep -q '^oci-runtime: init' $p/cmdline && for f in fd/3 root cwd exe; do \
+                    echo $f $(busybox readlink $p/$f); done; done";
+        let seen = run(container, shell(line));
+        waiting.force_delete().unwrap();
+        let (text, _) = seen.map_err(|error| chain(&error)).unwrap();
+        assert_eq!(text, "fd/3\nroot\ncwd\nexe\n");
+        assert_eq!(second.residue(), Vec::<String>::new());
+    });
+}

@@ -203,3 +203,16 @@ fn a_hook_may_have_more_time_than_the_clock_can_tell() {
     fixture.spec.hooks = Some(hooks);
     fixture.run().map_err(|error| chain(&error)).unwrap();
 }
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn what_hooks_of_the_container_make_is_not_for_everybody_to_write() {
+    let mut fixture = Fixture::new().shell("true");
+    let (path, log) = (fixture.dir.path().join("hook"), fixture.rootfs().join("tmp/umask"));
+    let mut hooks = Hooks::new();
+    let line = format!("umask > {}", log.display());
+    hooks.create_container = vec![script(&path, path.to_str().unwrap(), &line)];
+    fixture.spec.hooks = Some(hooks);
+    fixture.run().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(fs::read_to_string(log).unwrap(), "0022\n");
+}

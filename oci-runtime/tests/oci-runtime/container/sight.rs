@@ -146,6 +146,25 @@ fn the_filter_answers_for_the_kernel() {
     }
 }
 
+/// What the init does last is the exec.
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_filter_may_forbid_what_the_init_has_done() {
+    let text = prints(
+        |spec| {
+            let mut seccomp = Seccomp::new(SeccompAction::Allow);
+            let mut refused = Syscall::new(SeccompAction::KillProcess);
+            refused.names = ["close_range", "nanosleep", "clock_nanosleep", "sched_yield"]
+                .map(String::from)
+                .to_vec();
+            seccomp.syscalls = vec![refused];
+            spec.linux.as_mut().unwrap().seccomp = Some(seccomp);
+        },
+        "echo done",
+    );
+    assert_eq!(text, "done\n");
+}
+
 // covers: RT-LIFE-03, RT-HOOK-06, RT-HOOK-07, RT-HOOK-08
 #[test]
 #[ignore = "needs user namespaces and busybox"]
@@ -212,10 +231,11 @@ fn kernel_parameters_of_the_container_are_set() {
             let sysctl = &mut spec.linux.as_mut().unwrap().sysctl;
             sysctl.insert("net.ipv4.ip_forward".into(), "1".into());
             sysctl.insert("kernel.shm_rmid_forced".into(), "1".into());
+            sysctl.insert("net/ipv4/conf/lo/forwarding".into(), "0".into());
         },
-        "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shm_rmid_forced",
+        "cd /proc/sys; cat net/ipv4/ip_forward kernel/shm_rmid_forced net/ipv4/conf/lo/forwarding",
     );
-    assert_eq!(text, "1\n1\n");
+    assert_eq!(text, "1\n1\n0\n");
 }
 
 // covers: RT-LINUX-23, RT-LINUX-18
@@ -362,4 +382,25 @@ fn a_terminal_is_handed_over() {
     let _ = std::fs::File::from(master).read_to_end(&mut text);
     container.delete().unwrap();
     assert_eq!(String::from_utf8_lossy(&text), "30 100\r\n/dev/pts/0\r\nconsole\r\n");
+}
+
+#[test]
+#[ignore = "needs root and busybox"]
+fn a_terminal_belongs_to_the_user() {
+    use oci_runtime::Stdio;
+    use std::io::Read;
+    let mut fixture = Fixture::new().shell("stat -c %u /dev/pts/0; echo opened > /dev/pts/0");
+    let process = fixture.spec.process.as_mut().unwrap();
+    process.terminal = Some(true);
+    process.user = Some(oci_runtime::spec::User::posix(1000, 1000));
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let container = fixture.create(Stdio::terminal(theirs)).map_err(|error| chain(&error)).unwrap();
+    let master = master(&ours);
+    container.start().map_err(|error| chain(&error)).unwrap();
+    container.wait().unwrap();
+    let mut text = Vec::new();
+    // The end of a terminal is an error.
+    let _ = std::fs::File::from(master).read_to_end(&mut text);
+    container.delete().unwrap();
+    assert_eq!(String::from_utf8_lossy(&text), "1000\r\nopened\r\n");
 }
