@@ -26,6 +26,7 @@ pub(crate) async fn unpack(
     let size = fetched.image()?.manifest().layers.iter().map(|layer| layer.size).sum();
     options.progress = Some(progress::unpacking(&mut step, size));
     let path = workspace.place("bundle");
+    let fetched = fetched.until(workspace.stop());
     let bundle = spawn_blocking(move || -> Result<_> {
         Ok(fetched.image()?.unpack_bundle(path, &options)?)
     })

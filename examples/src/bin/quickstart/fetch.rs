@@ -9,6 +9,7 @@ use oci_image::{
 };
 use oci_layout::{Archive, Image, Layout};
 
+use crate::stop::{Stop, Stoppable};
 use crate::workspace::Workspace;
 use crate::{Result, progress};
 
@@ -21,6 +22,11 @@ pub(crate) struct Fetched {
 impl Fetched {
     fn new(source: impl BlobSource + Send + Sync + 'static, image: Descriptor) -> Self {
         Self { source: Box::new(source), image }
+    }
+
+    /// The same, read no further when that is asked.
+    pub(crate) fn until(self, stop: &Stop) -> Self {
+        Self::new(Stoppable::new(self.source, stop.clone()), self.image)
     }
 
     /// The image for this machine.

@@ -7,6 +7,7 @@ mod demonstration;
 mod explain;
 mod fetch;
 mod progress;
+mod stop;
 mod workspace;
 
 use std::error::Error;
@@ -63,6 +64,7 @@ fn run_in_workspace(what: &arguments::Run, runtime: Runtime) -> Result<u8> {
             code = stop => Ok(code),
         }
     });
+    workspace.stop().ask();
     drop(runtime); // Waits for what is still being written.
     workspace.remove()?;
     result

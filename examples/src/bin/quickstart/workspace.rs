@@ -9,8 +9,12 @@ use oci_layout::{Durability, Layout, LayoutOptions};
 use tempfile::TempDir;
 
 use crate::Result;
+use crate::stop::Stop;
 
-pub(crate) struct Workspace(TempDir);
+pub(crate) struct Workspace {
+    directory: TempDir,
+    stop: Stop,
+}
 
 impl Workspace {
     pub(crate) fn new() -> Result<Self> {
@@ -25,12 +29,17 @@ impl Workspace {
                     kind(&error)
                 )
             })?;
-        Ok(Self(directory))
+        Ok(Self { directory, stop: Stop::default() })
+    }
+
+    /// What ends the reading of those who write to it.
+    pub(crate) fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     /// A place in it.
     pub(crate) fn place(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// A new layout in it. It is not to outlive this process, still less a power cut.
@@ -40,8 +49,8 @@ impl Workspace {
 
     /// Removes it, with directories that not even their owner may change.
     pub(crate) fn remove(self) -> Result<()> {
-        let path = self.0.path().to_owned();
-        if self.0.close().is_err() {
+        let path = self.directory.path().to_owned();
+        if self.directory.close().is_err() {
             open_up(&path)
                 .and_then(|()| fs::remove_dir_all(&path))
                 .map_err(|error| format!("cannot remove `{}`: {error}", path.display()))?;
