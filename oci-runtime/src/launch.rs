@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
@@ -36,11 +36,17 @@ struct Program {
 impl Launcher {
     /// This very program, whose `main` begins with [`oci_runtime::init()`](crate::init).
     ///
-    /// It is copied once in the life of this process, however many launchers there are.
+    /// All launchers of it that are there at one time share one copy, which goes with the last of them.
     pub fn current_exe() -> Self {
-        static THIS: OnceLock<Launcher> = OnceLock::new();
+        static THIS: Mutex<Weak<Program>> = Mutex::new(Weak::new());
+        let mut this = THIS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = this.upgrade() {
+            return Self(program);
+        }
         // The file that runs, even if its path has another file by now.
-        THIS.get_or_init(|| Self::program("/proc/self/exe")).clone()
+        let made = Self::program("/proc/self/exe");
+        *this = Arc::downgrade(&made.0);
+        made
     }
 
     /// Another program whose `main` begins with [`oci_runtime::init()`](crate::init), like `oci-runtime-init`.
