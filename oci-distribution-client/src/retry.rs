@@ -9,8 +9,8 @@ use crate::transport::TransportErrorKind;
 ///
 /// A request is sent again when that can do no harm: after a failed connection, after `429` and `503`
 /// always, after a broken exchange and other passing failures (`408`, `500`, `502`, `504`) unless it
-/// is a `POST` other than the one that begins an upload. The wait doubles with each attempt and is drawn at random from its upper half; a
-/// `Retry-After` of the server is obeyed instead.
+/// is a `POST` other than the one that begins an upload. The wait doubles with each attempt and is
+/// drawn at random from its upper half; a `Retry-After` of the server is obeyed instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retry {

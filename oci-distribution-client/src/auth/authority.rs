@@ -30,8 +30,8 @@ pub(crate) struct Authority {
 struct State {
     scheme: Scheme,
     tokens: HashMap<String, Token>,
-    /// The answers to basic challenges, by repository: helpers that know them take their time.
-    logins: HashMap<String, HeaderValue>,
+    /// What answers basic challenges, by repository: helpers that know it take their time.
+    logins: HashMap<String, Credentials>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -83,10 +83,10 @@ impl Authority {
             Scheme::None => Ok(None),
             Scheme::Basic => {
                 if let Some(login) = state.logins.get(asking.repository) {
-                    return Ok(Some(login.clone()));
+                    return Ok(token::basic(login));
                 }
-                let login = self.credentials(asking).await?.as_ref().and_then(token::basic);
-                Ok(login.map(|login| state.keep_login(asking.repository, login)))
+                let login = self.credentials(asking).await?;
+                Ok(login.and_then(|login| state.keep_login(asking.repository, login)))
             }
             Scheme::Bearer(bearer) => {
                 let key = asking.scopes.to_string();
@@ -160,15 +160,15 @@ impl Authority {
     ) -> Result<HeaderValue, Rejected> {
         state.scheme = Scheme::Basic;
         // Another request was faster.
-        if let Some(login) = state.logins.get(asking.repository).filter(|it| used != Some(it)) {
-            return Ok(login.clone());
+        let known = state.logins.get(asking.repository).and_then(token::basic);
+        if let Some(login) = known.filter(|login| used != Some(login)) {
+            return Ok(login);
         }
         let credentials = self.credentials(asking).await?.ok_or_else(|| {
             let none = "it wants a user name and a password, and none is configured";
             Rejected::Because(none.to_owned())
         })?;
-        let login = unless_used(token::basic(&credentials), used)?;
-        Ok(state.keep_login(asking.repository, login))
+        unless_used(state.keep_login(asking.repository, credentials), used)
     }
 
     async fn credentials(&self, asking: Asking<'_>) -> Result<Option<Credentials>, Error> {
@@ -224,12 +224,13 @@ impl State {
         authorization
     }
 
-    fn keep_login(&mut self, repository: &str, login: HeaderValue) -> HeaderValue {
+    fn keep_login(&mut self, repository: &str, login: Credentials) -> Option<HeaderValue> {
         if self.logins.len() >= TOKENS {
             self.logins.clear();
         }
-        self.logins.insert(repository.to_owned(), login.clone());
-        login
+        let authorization = token::basic(&login);
+        self.logins.insert(repository.to_owned(), login);
+        authorization
     }
 }
 
