@@ -17,6 +17,8 @@ use crate::lock::{Lock, ensure_dir};
 use crate::session::{LazySession, Temporary, sync_parent};
 use crate::{Durability, Reuse};
 
+pub(crate) use found::Found;
+
 /// A directory of blobs, `<algorithm>/<encoded>`.
 #[derive(Clone, Debug)]
 pub(crate) struct Blobs {

@@ -4,11 +4,13 @@ mod content;
 mod fault;
 mod graph;
 mod repair;
+mod version;
 
 use std::io;
 
 pub use fault::{Fault, FaultKind};
 
+use crate::blob::Found;
 use crate::files::Kind;
 use crate::gc::sessions;
 use crate::layout::Layout;
@@ -26,16 +28,27 @@ impl Layout {
     /// If the layout cannot be looked through. What is wrong in it is no error.
     pub fn fsck(&self) -> Result<Vec<Fault>, Error> {
         let failed = |error| Error::io(self.about("cannot check"), error);
+        let version = self.fault_of_version();
+        if version.as_ref().is_some_and(|fault| fault.kind == FaultKind::Version) {
+            return Ok(version.into_iter().collect());
+        }
         let (found, mut faults) = {
             let _lock = self.lock_if_written().map_err(failed)?;
             let mut faults = self.faults_of_references();
-            let found = self.blobs().found().map_err(failed)?;
+            let found = match self.blobs().found() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    faults.push(Fault::no_blobs());
+                    Found::default()
+                }
+                found => found.map_err(failed)?,
+            };
             if faults.is_empty() {
                 faults.extend(self.unneeded_blobs()?);
             }
             faults.extend(self.leftovers().map_err(failed)?);
             (found, faults)
         };
+        faults.extend(version);
         faults.extend(found.odd.into_iter().map(Fault::odd));
         faults.extend(self.faults_of_content(&found.blobs).map_err(failed)?);
         faults.sort();

@@ -8,9 +8,9 @@ use crate::blob::Blobs;
 use crate::files::{Disk, Files};
 use crate::lock::{Lock, ensure_dir};
 use crate::session::{LazySession, Session};
-use crate::{Durability, Error, ErrorKind, LayoutOptions};
+use crate::{Durability, Error, ErrorKind, Fault, LayoutOptions};
 
-const LAYOUT_FILE: &str = "oci-layout";
+pub(crate) const LAYOUT_FILE: &str = "oci-layout";
 pub(crate) const INDEX_FILE: &str = "index.json";
 pub(crate) const BLOBS: &str = "blobs";
 
@@ -106,6 +106,17 @@ impl LayoutOptions {
         self.open_in(path, Arc::new(files))
     }
 
+    /// Looks for all that is wrong with the layout at `path`, as [`Layout::fsck`] does, even where
+    /// [`open`](Self::open) refuses it: a broken file `oci-layout` or one of another version is a fault then.
+    ///
+    /// # Errors
+    /// If there is no such directory, or if it cannot be looked through.
+    pub fn fsck(&self, path: impl AsRef<Path>) -> Result<Vec<Fault>, Error> {
+        let path = path.as_ref();
+        let files = Disk::open(path).map_err(|error| cannot_open(path, error))?;
+        self.layout(path, Arc::new(files))?.fsck()
+    }
+
     pub(crate) fn create_in(&self, path: &Path, files: Arc<dyn Files>) -> Result<Layout, Error> {
         let failed = |error| Error::io(format!("cannot create layout `{}`", path.display()), error);
         let layout = self.layout(path, Arc::clone(&files))?;
@@ -181,15 +192,13 @@ fn is_missing(files: &dyn Files, path: &str) -> io::Result<bool> {
 }
 
 fn check_version(path: &Path, files: &dyn Files) -> Result<(), Error> {
-    let file = files.open(LAYOUT_FILE).map_err(|error| cannot_open(path, error))?;
-    let bytes =
-        read_limited(file, json::DOCUMENT_LIMIT).map_err(|error| cannot_open(path, error))?;
-    let layout: LayoutFile = json::from_slice(&bytes).map_err(|error| {
-        Error::invalid(
-            format!("file `{LAYOUT_FILE}` of layout `{}` is wrong", path.display()),
-            error,
-        )
-    })?;
+    let layout =
+        layout_file(files).map_err(|error| cannot_open(path, error))?.map_err(|error| {
+            Error::invalid(
+                format!("file `{LAYOUT_FILE}` of layout `{}` is wrong", path.display()),
+                error,
+            )
+        })?;
     if layout.image_layout_version != LayoutFile::VERSION {
         return Err(Error::new(
             ErrorKind::Version,
@@ -202,6 +211,12 @@ fn check_version(path: &Path, files: &dyn Files) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// What the file says that says that this is a layout.
+pub(crate) fn layout_file(files: &dyn Files) -> io::Result<Result<LayoutFile, json::Error>> {
+    let bytes = read_limited(files.open(LAYOUT_FILE)?, json::DOCUMENT_LIMIT)?;
+    Ok(json::from_slice(&bytes))
 }
 
 /// All of a file of at most `limit` bytes, and one byte more of a larger one: what reads it as JSON

@@ -139,3 +139,20 @@ fn what_a_layout_says_cannot_move_the_cursor() {
         assert!(text.contains("\\u{1b}[2J") && !text.contains('\x1b'), "{text}");
     }
 }
+
+#[test]
+fn a_layout_of_another_version_is_a_finding() {
+    let (_directory, layout, ..) = layout();
+    let file = layout.path().join("oci-layout");
+    for (content, kind) in [(r#"{"imageLayoutVersion":"2.0.0"}"#, "version"), ("{", "document")] {
+        fs::write(&file, content).unwrap();
+        let (status, text) = inspect(&layout, "fsck", "", &["--repair", "--json"]);
+        assert_eq!(status, Some(1), "{text}");
+        let lines = lines_of_json(&text);
+        let found: Vec<_> = lines.iter().filter(|line| line["path"] == "oci-layout").collect();
+        assert_eq!(found[0]["kind"], kind, "{text}");
+        assert_eq!(found[0]["level"], "error");
+        let (_, text) = inspect(&layout, "ls", "", &[]);
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+}

@@ -2,6 +2,8 @@ use std::fmt;
 
 use oci_image::{Digest, Level};
 
+use crate::layout::BLOBS;
+
 /// Something that is wrong with a layout.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -20,7 +22,9 @@ pub struct Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// The index, or a manifest or index that it reaches, is no such document.
+    /// The layout is of another version: what else is in it is not looked at.
+    Version,
+    /// The file `oci-layout`, the index, or a manifest or index that it reaches, is no such document.
     Document,
     /// Something that is needed is not there.
     Missing,
@@ -42,6 +46,7 @@ impl FaultKind {
     /// The kind in one word.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Version => "version",
             Self::Document => "document",
             Self::Missing => "missing",
             Self::Size => "size",
@@ -56,7 +61,9 @@ impl FaultKind {
     /// Whether some image is broken by it, or the layout only holds what it should not.
     pub fn level(self) -> Level {
         match self {
-            Self::Document | Self::Missing | Self::Size | Self::Content => Level::Error,
+            Self::Version | Self::Document | Self::Missing | Self::Size | Self::Content => {
+                Level::Error
+            }
             Self::Unverifiable | Self::Unreachable | Self::Leftover | Self::Odd => Level::Warning,
         }
     }
@@ -76,6 +83,10 @@ impl Fault {
         message: impl Into<String>,
     ) -> Self {
         Self { kind, path, digest, message: message.into() }
+    }
+
+    pub(super) fn no_blobs() -> Self {
+        Self::of(FaultKind::Missing, BLOBS.into(), None, "is not there")
     }
 
     pub(super) fn odd(path: String) -> Self {

@@ -97,6 +97,40 @@ fn documents_that_are_none_are_found() {
     assert_eq!(faults[0].path, "index.json");
 }
 
+// covers: IMG-LAYOUT-02, IMG-LAYOUT-03
+#[test]
+fn a_layout_that_cannot_be_opened_can_be_checked() {
+    let (_directory, layout, _) = sound();
+    let check = || LayoutOptions::new().fsck(layout.path()).unwrap();
+    let file = layout.path().join("oci-layout");
+    assert_eq!(check(), []);
+    for (content, kind) in [
+        (r#"{"imageLayoutVersion":"1.1.0"}"#, FaultKind::Version),
+        (r#"{"imageLayoutVersion":"1.0.0","imageLayoutVersion":"1.0.0"}"#, FaultKind::Document),
+        ("{}", FaultKind::Document),
+        ("", FaultKind::Document),
+    ] {
+        fs::write(&file, content).unwrap();
+        Layout::open(layout.path()).unwrap_err();
+        let faults = check();
+        assert_eq!(kinds(&faults), [kind], "{content}: {faults:?}");
+        assert_eq!(faults[0].path, "oci-layout");
+        assert_eq!(kind.level(), Level::Error);
+        assert_eq!(layout.fsck().unwrap(), faults);
+        assert_eq!(layout.repair(&faults).unwrap(), []);
+    }
+    fs::remove_file(&file).unwrap();
+    symlink("index.json", &file).unwrap();
+    assert_eq!(kinds(&check()), [FaultKind::Document]);
+    fs::remove_file(&file).unwrap();
+    assert_eq!(kinds(&check()), [FaultKind::Missing]);
+    fs::rename(layout.path().join("blobs"), layout.path().join("moved")).unwrap();
+    let paths: Vec<_> = check().into_iter().map(|fault| fault.path).collect();
+    assert!(paths.contains(&"oci-layout".into()) && paths.contains(&"blobs".into()), "{paths:?}");
+    let nowhere = LayoutOptions::new().fsck(layout.path().join("nowhere")).unwrap_err();
+    assert_eq!(nowhere.kind(), oci_layout::ErrorKind::NotFound);
+}
+
 #[test]
 fn what_nothing_needs_is_found_unless_a_writer_has_it_under_way() {
     let (_directory, layout, _) = sound();

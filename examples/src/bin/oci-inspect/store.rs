@@ -6,6 +6,7 @@ mod names;
 mod tree;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
@@ -64,8 +65,14 @@ impl Request {
 
     /// The layout and, if one is said, the name in it.
     fn layout(&self) -> Result<(Layout, Option<&str>)> {
+        let (path, name) = self.directory()?;
+        Ok((Layout::open(path)?, name))
+    }
+
+    /// Where the layout is and, if one is said, the name in it.
+    fn directory(&self) -> Result<(&Path, Option<&str>)> {
         match &self.image {
-            Some(ImageName::Layout { path, tag }) => Ok((Layout::open(path)?, tag.as_deref())),
+            Some(ImageName::Layout { path, tag }) => Ok((path, tag.as_deref())),
             Some(other) => Err(format!("`{other}` is not in a layout").into()),
             None => Err("which layout? name it as oci:DIRECTORY".into()),
         }

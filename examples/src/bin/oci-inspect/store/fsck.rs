@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use oci_image::{Digest, Level};
-use oci_layout::Fault;
+use oci_layout::{Fault, LayoutOptions};
 use serde::Serialize;
 
 use super::Request;
@@ -20,9 +20,14 @@ struct Line<'a> {
 /// The status says whether a fault is left. A repair may bring another to light: what a corrupt blob's
 /// place in the index names is missing then.
 pub(super) fn check(request: &Request) -> Result<ExitCode> {
-    let (layout, _) = request.layout()?;
-    let mut faults = layout.fsck()?;
-    if request.repair && !faults.is_empty() {
+    let (path, _) = request.directory()?;
+    let options = LayoutOptions::new();
+    let mut faults = options.fsck(path)?;
+    // What cannot be opened is not repaired: one of its faults says why.
+    if request.repair
+        && !faults.is_empty()
+        && let Ok(layout) = options.open(path)
+    {
         for fault in &layout.repair(&faults)? {
             show(request, fault, true)?;
         }
