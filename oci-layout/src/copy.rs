@@ -28,9 +28,7 @@ impl Layout {
                 subjects.insert(subject.digest.clone());
             }
             let failed = |error: io::Error| {
-                let text =
-                    format!("cannot copy `{}` from {}", blob.digest, source.path().display());
-                Error::io(text, error)
+                Error::io(source.about(&format!("cannot copy `{}` from", blob.digest)), error)
             };
             let is_here = self.blobs().copy(source.blobs(), blob).map_err(failed)?;
             if !is_here && blob.urls.is_empty() && !subjects.contains(&blob.digest) {

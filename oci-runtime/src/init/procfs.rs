@@ -16,7 +16,6 @@ pub(crate) fn sysctl(carrier: &mut Carrier, key: &str, value: &str) -> Result<()
         None => mounts::filesystem("proc", Some("proc"), &[])
             .doing(|| "make a process filesystem".into())?,
     };
-
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
     let file =
         openat2(proc.as_fd(), path(key), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty(), resolve);
