@@ -2,7 +2,7 @@
 
 mod memory;
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::sync::Arc;
 
 pub use memory::Memory;
@@ -80,6 +80,9 @@ pub trait BlobSourceExt: BlobSource {
 
 impl<S: BlobSource + ?Sized> BlobSourceExt for S {}
 
+/// How much is written at once, in bytes.
+const PIECE: usize = 256 << 10;
+
 /// What follows from writing blobs.
 pub trait BlobSinkExt: BlobSink {
     /// Writes a blob whole.
@@ -89,6 +92,20 @@ pub trait BlobSinkExt: BlobSink {
     fn put(&self, blob: &Descriptor, bytes: &[u8]) -> io::Result<()> {
         let Some(mut writer) = self.create(blob)? else { return Ok(()) };
         writer.write_all(bytes)?;
+        writer.commit()
+    }
+
+    /// Writes a blob of what `content` yields, in large pieces. If the blob is there already, nothing
+    /// is read.
+    ///
+    /// # Errors
+    /// If `content` fails, is not what `blob` names, or cannot be stored.
+    fn put_from(&self, blob: &Descriptor, mut content: impl Read) -> io::Result<()> {
+        let Some(mut writer) = self.create(blob)? else { return Ok(()) };
+        let mut pieces = BufWriter::with_capacity(PIECE, &mut writer);
+        io::copy(&mut content, &mut pieces)?;
+        pieces.flush()?;
+        drop(pieces);
         writer.commit()
     }
 }

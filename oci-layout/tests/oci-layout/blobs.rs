@@ -1,5 +1,5 @@
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
@@ -24,6 +24,34 @@ fn under_way(layout: &Layout) -> Vec<String> {
     let names = fs::read_dir(layout.path().join(".in-flight")).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names.filter(|name| name.contains('.')).collect()
+}
+
+#[test]
+fn a_blob_of_a_reader_is_that_blob_or_none() {
+    let (_directory, layout) = empty();
+    let text = "many pieces ".repeat(60_000);
+    let blob = by(Algorithm::Sha256, &text);
+    let (other, longer) = (text.replacen('m', "n", 1), format!("{text}!"));
+    for wrong in [&text[1..], &other, &longer] {
+        let error = layout.put_from(&blob, wrong.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+        let broken = text.as_bytes().chain(Broken);
+        assert_eq!(layout.put_from(&blob, broken).unwrap_err().kind(), ErrorKind::TimedOut);
+        assert!(layout.open(&blob).unwrap().is_none());
+        assert_eq!(under_way(&layout), [""; 0]);
+    }
+    layout.put_from(&blob, text.as_bytes()).unwrap();
+    assert_eq!(layout.read(&blob, text.len()).unwrap(), text.as_bytes());
+    layout.put_from(&blob, Broken).unwrap();
+}
+
+/// A reader that is not to be read.
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(ErrorKind::TimedOut.into())
+    }
 }
 
 // covers: IMG-LAYOUT-05, IMG-LAYOUT-06

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 
-use oci_image::blob::{BlobSink, BlobSource, BlobSourceExt, Memory};
+use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource, BlobSourceExt, Memory};
 use oci_image::build::{Builder, Layer};
 use oci_image::{Descriptor, MediaType, Platform};
 use oci_layout::unpack::unpack;
@@ -37,9 +37,7 @@ fn blobs(layout: &Layout) -> Vec<Descriptor> {
 /// Copies all that the image reaches to another store, as a push does.
 fn copy(source: &impl BlobSource, blobs: &[Descriptor], sink: &Memory) -> io::Result<()> {
     for blob in blobs {
-        let mut writer = sink.create(blob)?.unwrap();
-        io::copy(&mut source.open(blob)?.unwrap(), &mut writer)?;
-        writer.commit()?;
+        sink.put_from(blob, source.open(blob)?.unwrap())?;
     }
     Ok(())
 }

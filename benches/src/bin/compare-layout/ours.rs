@@ -2,9 +2,8 @@
 
 use std::fs::File;
 use std::hint::black_box;
-use std::io;
 
-use oci_image::blob::{BlobSink, BlobSource};
+use oci_image::blob::{BlobSinkExt, BlobSource};
 use oci_image::{Descriptor, Index, json};
 use oci_layout::{Archive, Durability, INDEX_LIMIT, Layout, LayoutOptions};
 
@@ -48,12 +47,10 @@ fn repeat(times: &str, task: impl Fn()) {
 
 fn write(durability: &str, file: &str, digest: &str, out: &str) {
     let layout = options(durability).create(out).unwrap();
-    let mut file = File::open(file).unwrap();
+    let file = File::open(file).unwrap();
     let size = file.metadata().unwrap().len();
     let blob = Descriptor::new("application/octet-stream".into(), digest.parse().unwrap(), size);
-    let mut writer = layout.create(&blob).unwrap().unwrap();
-    io::copy(&mut file, &mut writer).unwrap();
-    writer.commit().unwrap();
+    layout.put_from(&blob, file).unwrap();
 }
 
 /// As the library does it, or byte by byte as between filesystems.
@@ -63,11 +60,7 @@ fn copy(from: &str, tag: &str, to: &str, how: &str) {
     if how == "bytes" {
         for node in source.walk(&root) {
             let blob = node.unwrap().descriptor;
-            let mut reader = source.open(&blob).unwrap().unwrap();
-            if let Some(mut writer) = target.create(&blob).unwrap() {
-                io::copy(&mut reader, &mut writer).unwrap();
-                writer.commit().unwrap();
-            }
+            target.put_from(&blob, source.open(&blob).unwrap().unwrap()).unwrap();
         }
         target.tag(tag, &root).unwrap();
     } else {
