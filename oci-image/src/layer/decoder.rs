@@ -1,3 +1,6 @@
+#[cfg(feature = "zstd")]
+mod zstd;
+
 use std::fmt;
 use std::io::{self, BufReader, Read};
 
@@ -74,9 +77,8 @@ impl<R: Read> Decoder<R> {
             #[cfg(feature = "zstd")]
             Codec::Zstd => {
                 let failed = |source| ReadError::Decompress { codec, source };
-                let mut decoder = zstd::Decoder::with_buffer(buffered).map_err(failed)?;
-                decoder.window_log_max(window_log(limits.zstd_window)).map_err(failed)?;
-                Stream::Zstd(Box::new(decoder))
+                let frames = zstd::Frames::new(buffered, window_log(limits.zstd_window));
+                Stream::Zstd(frames.map_err(failed)?)
             }
             #[cfg(not(feature = "zstd"))]
             Codec::Zstd => return Err(ReadError::Unsupported(codec)),
@@ -143,7 +145,7 @@ enum Stream<R> {
     Plain(Source<R>),
     Gzip(Box<MultiGzDecoder<BufReader<Source<R>>>>),
     #[cfg(feature = "zstd")]
-    Zstd(Box<zstd::Decoder<'static, BufReader<Source<R>>>>),
+    Zstd(zstd::Frames<BufReader<Source<R>>>),
 }
 
 impl<R: Read> Stream<R> {

@@ -156,6 +156,47 @@ fn zstd_may_have_many_frames() {
     assert_eq!(list(&frames).unwrap(), sample_changes());
 }
 
+/// The library is stricter with a frame that it has as a whole than with one that comes in pieces.
+#[cfg(feature = "zstd")]
+#[test]
+fn what_zstd_frames_mean_does_not_depend_on_how_they_arrive() {
+    let frame = zstd::encode_all(&sample()[..], 1).unwrap();
+    // It says that it has 49 bytes, and has none.
+    let promise = b"\x28\xb5\x2f\xfd\x30\x31\x01\0\0";
+    for (stream, content) in [
+        (frame.clone(), Some(sample())),
+        ([&promise[..], &frame].concat(), Some(sample())),
+        ([&frame[..], promise, promise].concat(), Some(sample())),
+        ([&frame[..], &frame[..frame.len() / 2]].concat(), None),
+        ([&frame[..], &frame[..1]].concat(), None),
+        ([&frame[..], b"more"].concat(), None),
+    ] {
+        for pieces in [1, 7, usize::MAX] {
+            let source = Pieces { rest: &stream, pieces };
+            let mut decoder = Decoder::detect(source, &Limits::default()).unwrap();
+            let mut decoded = Vec::new();
+            let result = decoder.read_to_end(&mut decoded);
+            assert_eq!(result.is_ok(), content.is_some(), "{pieces}: {result:?}");
+            assert!(content.as_ref().is_none_or(|content| *content == decoded), "{pieces}");
+        }
+    }
+}
+
+/// Gives so many bytes at once, at most.
+#[cfg(feature = "zstd")]
+struct Pieces<'a> {
+    rest: &'a [u8],
+    pieces: usize,
+}
+
+#[cfg(feature = "zstd")]
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = buffer.len().min(self.pieces);
+        self.rest.read(&mut buffer[..length])
+    }
+}
+
 #[test]
 fn reads_times_to_the_nanosecond() {
     for (text, seconds, nanoseconds) in [
