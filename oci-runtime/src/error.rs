@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
 
 /// An operation on a container that failed. Says what was being done to what; `source` says why.
 #[derive(Debug)]
@@ -35,6 +34,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
+    #[cfg(target_os = "linux")]
     pub(crate) fn new(kind: ErrorKind, doing: impl Into<String>) -> Self {
         Self { kind, doing: doing.into(), source: None }
     }
@@ -48,7 +48,10 @@ impl Error {
     }
 
     /// A closure for `map_err` on what the kernel refused.
-    pub(crate) fn system<E: Into<io::Error>>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
+    #[cfg(target_os = "linux")]
+    pub(crate) fn system<E: Into<std::io::Error>>(
+        doing: impl Into<String>,
+    ) -> impl FnOnce(E) -> Self {
         move |error| Self::because(ErrorKind::System, doing, error.into())
     }
 

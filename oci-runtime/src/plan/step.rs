@@ -119,6 +119,7 @@ pub(crate) enum Step {
 }
 
 /// Who does a step.
+#[cfg(target_os = "linux")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Actor {
     /// The process that asked for the container.
@@ -127,6 +128,7 @@ pub(crate) enum Actor {
     Init,
 }
 
+#[cfg(target_os = "linux")]
 impl Step {
     /// Who does this step.
     pub(crate) fn actor(&self) -> Actor {

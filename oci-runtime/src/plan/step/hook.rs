@@ -37,6 +37,7 @@ impl HookKind {
     }
 
     /// Whether the programs run in the namespaces of the runtime.
+    #[cfg(target_os = "linux")]
     pub(crate) fn runs_in_runtime(self) -> bool {
         !matches!(self, Self::CreateContainer | Self::StartContainer)
     }
