@@ -66,8 +66,9 @@ fn make_image(layout: &Layout, bytes: Vec<u8>) {
     layout.put_image(&builder.build().unwrap()).unwrap().tag("image").unwrap();
 }
 
-/// An index of 10,000 images, whose blobs are not there.
+/// An index of 10,000 images, whose blobs are not there; ocidir opens no layout without any blob.
 fn make_many(layout: &Layout) {
+    layout.put(&Descriptor::of(MediaType::LAYER_TAR, b""), b"").unwrap();
     let entry = |number: usize| {
         let text = format!("manifest {number}");
         let mut manifest = Descriptor::of(MediaType::IMAGE_MANIFEST, text.as_bytes());

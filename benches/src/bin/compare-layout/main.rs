@@ -1,7 +1,7 @@
 //! Layouts, written, read and cleaned side by side with the programs that others use.
 //!
-//! Makes its own inputs, runs all contestants in turn, and prints medians. Needs `openssl`, `umoci` and
-//! `skopeo`; a contestant that is not there is left out.
+//! Makes its own inputs, runs all contestants in turn, and prints medians. Needs `openssl`, `umoci`,
+//! `skopeo` and `benches/ocidir`, built; a contestant that is not there is left out.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod inputs;
@@ -44,6 +44,7 @@ fn main() {
 fn contests(inputs: &Inputs) -> Vec<Contest> {
     let ours = format!("'{}' ours", std::env::current_exe().unwrap().display());
     let here = inputs.directory.display();
+    let ocidir = concat!("'", env!("CARGO_MANIFEST_DIR"), "/ocidir/target/release/beside-ocidir'");
     let write = |by: &str| format!("{by} '{here}/blob' {} $OUT", inputs.blob);
     let many = |what: &str| format!("{what} '{here}/many' tag9999 {}", inputs::REPEATS);
     let copy = |how: &str| format!("{ours} copy '{here}/image' image $OUT/layout {how}");
@@ -57,6 +58,7 @@ fn contests(inputs: &Inputs) -> Vec<Contest> {
                     "tee, openssl dgst",
                     format!("tee $OUT/blob < '{here}/blob' | openssl dgst -sha256"),
                 ),
+                ("ocidir", write(&format!("{ocidir} write"))),
                 ("ours, synced", write(&format!("{ours} write synced"))),
             ],
         )
@@ -67,12 +69,14 @@ fn contests(inputs: &Inputs) -> Vec<Contest> {
                 ("ours", many(&format!("{ours} resolve"))),
                 ("ours, reading and parsing index.json alone", many(&format!("{ours} parse"))),
                 ("serde_json and oci-spec, the same", many(&format!("{ours} parse-oci-spec"))),
+                ("ocidir", many(&format!("{ocidir} resolve"))),
             ],
         ),
         Contest::new(
             "open an oci-archive of 2 GiB and resolve a tag",
             &[
                 ("ours", format!("{ours} archive '{here}/archive.tar' large")),
+                ("ocidir", format!("{ocidir} archive '{here}/archive.tar' large")),
                 ("tar -t", format!("tar -tf '{here}/archive.tar'")),
                 (
                     "skopeo inspect --raw",
