@@ -4,6 +4,7 @@ mod contents;
 mod docker;
 mod header;
 mod spool;
+mod tar_writer;
 mod write;
 
 use std::fs::File;
@@ -21,7 +22,7 @@ use crate::resolve::{referrers, resolve};
 use crate::{Error, ErrorKind, Image, Walk};
 
 pub(crate) use contents::{Contents, Span};
-pub use docker::{DockerArchive, DockerArchiveWriter};
+pub use docker::{DockerArchive, DockerArchiveWriter, DockerForm};
 pub use write::ArchiveWriter;
 
 /// An image layout in a tar archive, read in place: nothing is extracted.

@@ -34,7 +34,7 @@ mod walk;
 #[cfg(target_os = "linux")]
 mod xattr_filter;
 
-pub use archive::{Archive, ArchiveWriter, DockerArchive, DockerArchiveWriter};
+pub use archive::{Archive, ArchiveWriter, DockerArchive, DockerArchiveWriter, DockerForm};
 #[cfg(target_os = "linux")]
 pub use bundle::UnpackedBundle;
 pub use error::{Error, ErrorKind};

@@ -13,8 +13,8 @@ use oci_image::blob::BlobSource;
 use oci_image::layer::Codec;
 use oci_image::oci_digest::{HashWriter, VerifyReader};
 use oci_image::{
-    Algorithm, Config, Descriptor, Digest, Document, Index, Manifest, MediaType, Platform, build,
-    json,
+    Algorithm, Config, Descriptor, Digest, Document, DocumentError, Index, Manifest, MediaType,
+    Platform, build, json,
 };
 
 use super::{Contents, Span, SpanReader, member, open_tar};
@@ -24,14 +24,13 @@ use crate::resolve::resolve;
 use crate::{Error, Image};
 use saved::{Saved, claimed_by_path, claimed_by_stem};
 
-pub use write::DockerArchiveWriter;
+pub use write::{DockerArchiveWriter, DockerForm};
 
 /// Images in a tar archive as `docker save` writes it, read in place: nothing is extracted.
 ///
-/// What counts is `manifest.json`, in both forms: the old one, and that of Docker 25, which is an image
-/// layout besides. [`Archive`](crate::Archive) reads the layout in the latter, with the manifests that
-/// the images had; the manifests here are made from what `manifest.json` names, in OCI's format
-/// ([`oci_image::docker`] converts them).
+/// What counts is `manifest.json`, in each [`DockerForm`]. The manifests are made from what it names, in
+/// OCI's format ([`oci_image::docker`] converts them); where there is an image layout besides,
+/// [`Archive`](crate::Archive) reads the manifests that the images had.
 ///
 /// Opening reads the headers, the configs and four bytes of each layer; layers whose digest nothing says,
 /// because they are compressed and have any name, are read through. A compressed archive is uncompressed
@@ -121,13 +120,11 @@ impl DockerArchive {
                 format!("an image has {layers} layers and {diff_ids} diff IDs"),
             ));
         }
-        let mut manifest = Manifest::new(config.descriptor().clone());
-        manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
-        for (name, diff_id) in saved.layers.iter().zip(&config.rootfs.diff_ids) {
-            manifest.layers.push(self.layer(contents, name, diff_id)?);
-        }
-        let manifest =
-            Document::new(manifest).map_err(|error| self.wrong("manifest.json", error))?;
+        let layers = saved.layers.iter().zip(&config.rootfs.diff_ids);
+        let layers = layers.map(|(name, diff_id)| self.layer(contents, name, diff_id));
+        let layers = layers.collect::<Result<_, _>>()?;
+        let manifest = manifest(config.descriptor().clone(), layers)
+            .map_err(|error| self.wrong("manifest.json", error))?;
         let made = Content::Made(manifest.bytes().to_vec());
         self.blobs.insert(manifest.descriptor().digest.clone(), made);
         let image = build::Image::new(manifest, config)
@@ -200,6 +197,17 @@ impl DockerArchive {
             }
         }
     }
+}
+
+/// The manifest of an image that has none of its own.
+fn manifest(
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+) -> Result<Document<Manifest>, DocumentError> {
+    let mut manifest = Manifest::new(config);
+    manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
+    manifest.layers = layers;
+    Document::new(manifest)
 }
 
 impl BlobSource for DockerArchive {

@@ -8,6 +8,7 @@ use oci_image::oci_digest::Verifier;
 use oci_image::{Descriptor, Digest, Index, LayoutFile, MediaType, json};
 use tempfile::SpooledTempFile;
 
+use super::tar_writer::TarWriter;
 use crate::blob::unverifiable;
 use crate::index::{give_name, is_name};
 use crate::{Error, ErrorKind, Walk};
@@ -39,12 +40,10 @@ pub struct ArchiveWriter<W: Write> {
 }
 
 struct State<W: Write> {
-    tar: tar::Builder<W>,
+    tar: TarWriter<W>,
     /// The blobs, and how large they are.
     written: HashMap<Digest, u64>,
     index: Index,
-    /// Whether a file was begun and not ended: nothing can follow it.
-    broken: bool,
 }
 
 impl<W: Write> ArchiveWriter<W> {
@@ -55,13 +54,12 @@ impl<W: Write> ArchiveWriter<W> {
     pub fn new(out: W) -> Result<Self, Error> {
         let mut index = Index::new();
         index.media_type = Some(MediaType::IMAGE_INDEX);
-        let mut state =
-            State { tar: tar::Builder::new(out), written: HashMap::new(), index, broken: false };
+        let mut tar = TarWriter::new(out);
         let layout = json::to_vec(&LayoutFile::new())
             .map_err(|error| Error::invalid("cannot write the layout file", error))?;
-        state.file("oci-layout", layout.len() as u64, layout.as_slice()).map_err(failed)?;
-        state.directory("blobs/").map_err(failed)?;
-        Ok(Self { state: Mutex::new(state) })
+        tar.file("oci-layout", layout.len() as u64, layout.as_slice()).map_err(failed)?;
+        tar.directory("blobs/").map_err(failed)?;
+        Ok(Self { state: Mutex::new(State { tar, written: HashMap::new(), index }) })
     }
 
     /// Writes everything that `roots` reach in `source`, children after what points to them, and
@@ -115,8 +113,8 @@ impl<W: Write> ArchiveWriter<W> {
         let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let index = json::to_vec(&state.index)
             .map_err(|error| Error::invalid("cannot write the index of the archive", error))?;
-        state.file("index.json", index.len() as u64, index.as_slice()).map_err(failed)?;
-        state.tar.into_inner().map_err(failed)
+        state.tar.file("index.json", index.len() as u64, index.as_slice()).map_err(failed)?;
+        state.tar.finish().map_err(failed)
     }
 
     /// The size of a blob that was written.
@@ -135,7 +133,7 @@ impl<W: Write> ArchiveWriter<W> {
 
     /// Writes a file that is no blob.
     pub(super) fn file(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        self.state().file(name, content.len() as u64, content).map_err(failed)
+        self.state().tar.file(name, content.len() as u64, content).map_err(failed)
     }
 
     /// Lists what is written, as it is named.
@@ -143,51 +141,23 @@ impl<W: Write> ArchiveWriter<W> {
         self.state().index.manifests.extend(images);
     }
 
-    /// A panic elsewhere may have cut a file short; `broken` says so.
+    /// A panic elsewhere may have cut a file short; the tar writer knows.
     fn state(&self) -> MutexGuard<'_, State<W>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn failed(error: io::Error) -> Error {
+pub(super) fn failed(error: io::Error) -> Error {
     Error::io("cannot write the archive", error)
 }
 
 impl<W: Write> State<W> {
     fn blob(&mut self, blob: &Descriptor, content: impl Read) -> io::Result<()> {
         let name = format!("blobs/{}/{}", blob.digest.algorithm_name(), blob.digest.encoded());
-        self.file(&name, blob.size, content)?;
+        self.tar.file(&name, blob.size, content)?;
         self.written.insert(blob.digest.clone(), blob.size);
         Ok(())
     }
-
-    fn file(&mut self, name: &str, size: u64, content: impl Read) -> io::Result<()> {
-        if std::mem::replace(&mut self.broken, true) {
-            return Err(io::Error::other("a file of the archive was cut short"));
-        }
-        let mut header = header(tar::EntryType::Regular, 0o644);
-        header.set_size(size);
-        self.tar.append_data(&mut header, name, content)?;
-        self.broken = false;
-        Ok(())
-    }
-
-    fn directory(&mut self, name: &str) -> io::Result<()> {
-        let mut header = header(tar::EntryType::Directory, 0o755);
-        header.set_size(0);
-        self.tar.append_data(&mut header, name, io::empty())
-    }
-}
-
-/// Nothing of when and by whom.
-fn header(kind: tar::EntryType, mode: u32) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_mode(mode);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    header
 }
 
 impl<W: Write + Send> BlobSink for ArchiveWriter<W> {

@@ -5,9 +5,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use oci_image::blob::BlobSourceExt;
-use oci_image::{Descriptor, Digest, MediaType, docker};
-use oci_layout::{Archive, DockerArchive, DockerArchiveWriter, ErrorKind, Layout};
+use oci_image::blob::{BlobSinkExt, BlobSourceExt};
+use oci_image::build::{Builder, Layer};
+use oci_image::{Algorithm, Descriptor, Digest, MediaType, Platform, docker};
+use oci_layout::{Archive, DockerArchive, DockerArchiveWriter, DockerForm, ErrorKind, Layout};
 use tempfile::TempDir;
 
 use crate::damage::store;
@@ -17,8 +18,10 @@ use crate::tar::{Tar, diff_id};
 
 const NAME: &str = "docker.io/example/app:v1";
 
-fn save(layout: &Layout) -> Vec<u8> {
-    let mut writer = DockerArchiveWriter::new(Vec::new()).unwrap();
+const FORMS: [DockerForm; 2] = [DockerForm::Oci, DockerForm::Legacy];
+
+fn save(layout: &Layout, form: DockerForm) -> Vec<u8> {
+    let mut writer = DockerArchiveWriter::with_form(Vec::new(), form).unwrap();
     writer.append(&layout.image("v1").unwrap(), &[NAME]).unwrap();
     writer.finish().unwrap()
 }
@@ -42,16 +45,18 @@ fn same(layout: &Layout, archive: &DockerArchive, name: &str) {
 }
 
 #[test]
-fn what_is_saved_is_read_as_both_kinds_of_archive() {
+fn what_is_saved_is_read_and_as_a_layout_too_where_it_is_one() {
     let (directory, layout) = store();
-    let tar = save(&layout);
-    assert_eq!(save(&layout), tar);
-    let path = write(&directory, &tar);
+    for form in FORMS {
+        let tar = save(&layout, form);
+        assert_eq!(save(&layout, form), tar);
+        let archive = DockerArchive::open(write(&directory, &tar)).unwrap();
+        same(&layout, &archive, NAME);
+        assert_eq!(archive.list()[0].name.as_deref(), Some(NAME));
+        assert_eq!(archive.resolve("v1").unwrap_err().kind(), ErrorKind::NotFound);
+    }
+    let path = write(&directory, &save(&layout, DockerForm::default()));
     let archive = DockerArchive::open(&path).unwrap();
-    same(&layout, &archive, NAME);
-    assert_eq!(archive.list()[0].name.as_deref(), Some(NAME));
-    assert_eq!(archive.resolve("v1").unwrap_err().kind(), ErrorKind::NotFound);
-
     let image = archive.image(NAME).unwrap();
     let as_layout = Archive::open(&path).unwrap();
     assert_eq!(as_layout.image(NAME).unwrap().manifest().bytes(), image.manifest().bytes());
@@ -64,22 +69,105 @@ fn what_is_saved_is_read_as_both_kinds_of_archive() {
 #[test]
 fn layers_that_images_share_are_saved_once() {
     let (directory, layout) = store();
-    let mut writer = DockerArchiveWriter::new(Vec::new()).unwrap();
     let image = layout.image("v1").unwrap();
     let labelled = image.builder().unwrap().label("a", "b").build().unwrap();
     layout.put_image(&labelled).unwrap().tag("v2").unwrap();
-    writer.append(&image, &["example.org/app:1", "example.org/app:2"]).unwrap();
-    writer.append(&layout.image("v2").unwrap(), &[]).unwrap();
-    let archive = DockerArchive::open(write(&directory, &writer.finish().unwrap())).unwrap();
-    let names: Vec<_> = archive.list().into_iter().map(|entry| entry.name).collect();
-    assert_eq!(names, [Some("example.org/app:1".into()), Some("example.org/app:2".into()), None]);
-    let [first, second] = ["example.org/app:1", "example.org/app:2"]
-        .map(|name| archive.image(name).unwrap().manifest().clone());
-    assert_eq!(first.bytes(), second.bytes());
-    let unnamed = &archive.index().manifests[2];
-    let unnamed = archive.image(unnamed.digest.as_str()).unwrap();
-    assert_eq!(unnamed.manifest().layers, first.layers);
-    assert_eq!(unnamed.config().unwrap().bytes(), labelled.config().bytes());
+    for form in FORMS {
+        let mut writer = DockerArchiveWriter::with_form(Vec::new(), form).unwrap();
+        let named = writer.append(&image, &["example.org/app:1", "example.org/app:2"]).unwrap();
+        let unnamed = writer.append(&layout.image("v2").unwrap(), &[]).unwrap();
+        let path = write(&directory, &writer.finish().unwrap());
+        let layers = text(Command::new("tar").arg("tvf").arg(&path));
+        let large = |line: &&str| line.starts_with('-') && line.contains(" 2560 ");
+        assert_eq!(layers.lines().filter(large).count(), 2, "{layers}");
+
+        let archive = DockerArchive::open(path).unwrap();
+        let names: Vec<_> = archive.list().into_iter().map(|entry| entry.name).collect();
+        let expected = [Some("example.org/app:1".into()), Some("example.org/app:2".into()), None];
+        assert_eq!(names, expected);
+        for (entry, digest) in archive.list().iter().zip([&named, &named, &unnamed]) {
+            assert_eq!(entry.descriptor.digest, digest.digest, "{form:?}");
+        }
+        let layers = |name| archive.image(name).unwrap().manifest().layers.clone();
+        assert_eq!(layers("example.org/app:1"), layers(unnamed.digest.as_str()));
+        let unnamed = archive.image(unnamed.digest.as_str()).unwrap();
+        assert_eq!(unnamed.config().unwrap().bytes(), labelled.config().bytes());
+    }
+}
+
+/// What Docker before 1.10 reads: names, then layers and their parents, each with its version.
+#[test]
+fn the_old_form_names_a_chain_of_layers_too() {
+    let (directory, layout) = store();
+    let path = write(&directory, &save(&layout, DockerForm::Legacy));
+    let to = directory.path().join("extracted");
+    fs::create_dir(&to).unwrap();
+    run(Command::new("tar").arg("-xf").arg(&path).arg("-C").arg(&to));
+    let json = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(to.join(name)).unwrap()).unwrap()
+    };
+    let config = layout.image("v1").unwrap().config().unwrap();
+    let id = config.descriptor().digest.encoded();
+    let diff_ids = &config.rootfs.diff_ids;
+    let layers: Vec<_> = diff_ids.iter().map(|it| format!("{}.tar", it.encoded())).collect();
+    let manifest = serde_json::json!([
+        {"Config": format!("{id}.json"), "RepoTags": [NAME], "Layers": layers}
+    ]);
+    assert_eq!(json("manifest.json"), manifest);
+    assert_eq!(fs::read(to.join(format!("{id}.json"))).unwrap(), config.bytes());
+
+    let mut name = json("repositories")["docker.io/example/app"]["v1"].clone();
+    assert_eq!(json(&format!("{}/json", name.as_str().unwrap()))["os"], config.os.to_string());
+    for diff_id in diff_ids.iter().rev() {
+        let directory = name.as_str().unwrap().to_owned();
+        assert_eq!(fs::read_to_string(to.join(&directory).join("VERSION")).unwrap(), "1.0");
+        let layer = fs::read(to.join(&directory).join("layer.tar")).unwrap();
+        assert_eq!(Digest::sha256(layer), *diff_id);
+        let ancestor = json(&format!("{directory}/json"));
+        assert_eq!(ancestor["id"], name);
+        name = ancestor["parent"].clone();
+    }
+    assert!(name.is_null());
+    assert_eq!(fs::read_dir(&to).unwrap().count(), 2 + 1 + 2 + 2);
+}
+
+#[test]
+fn layers_of_another_digest_and_images_without_layers_are_saved() {
+    let (directory, layout) = store();
+    let tar = Tar::default().file("f", "content").end();
+    let blob = Descriptor::of(MediaType::LAYER_TAR, &tar);
+    layout.put(&blob, &tar).unwrap();
+    let diff_id = Digest::of(Algorithm::Sha512, &tar);
+    let builder = || Builder::new(&Platform::host());
+    let sha512 = builder().layer(Layer::new(blob, diff_id.clone())).build().unwrap();
+    layout.put_image(&sha512).unwrap().tag("sha512").unwrap();
+    layout.put_image(&builder().build().unwrap()).unwrap().tag("empty").unwrap();
+    for form in FORMS {
+        let mut writer = DockerArchiveWriter::with_form(Vec::new(), form).unwrap();
+        for name in ["sha512", "empty"] {
+            let image = layout.image(name).unwrap();
+            writer.append(&image, &[&format!("app:{name}")]).unwrap();
+        }
+        let archive = DockerArchive::open(write(&directory, &writer.finish().unwrap())).unwrap();
+        let image = archive.image("app:sha512").unwrap();
+        assert_eq!(image.manifest().layers[0].digest, diff_id);
+        assert_eq!(archive.read(&image.manifest().layers[0], 1 << 20).unwrap(), tar);
+        assert_eq!(archive.image("app:empty").unwrap().manifest().layers, []);
+    }
+}
+
+#[test]
+fn a_name_is_given_once() {
+    let (_directory, layout) = store();
+    let image = layout.image("v1").unwrap();
+    for form in FORMS {
+        let mut writer = DockerArchiveWriter::with_form(Vec::new(), form).unwrap();
+        let twice = writer.append(&image, &["app:1", "app:1"]).unwrap_err();
+        assert_eq!(twice.kind(), ErrorKind::Name);
+        writer.append(&image, &["app:1"]).unwrap();
+        assert_eq!(writer.append(&image, &["app:2", "app:1"]).unwrap_err().kind(), ErrorKind::Name);
+        writer.append(&image, &["app:2"]).unwrap();
+    }
 }
 
 #[test]
@@ -204,6 +292,11 @@ fn a_layer_that_is_not_what_its_diff_id_says_is_not_read_to_the_end() {
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
 }
 
+/// What a program says that must succeed.
+fn text(command: &mut Command) -> String {
+    String::from_utf8(run(command)).unwrap()
+}
+
 fn skopeo(from: &str, to: &str) {
     run(Command::new("skopeo").args(["--insecure-policy", "copy", "-q", from, to]));
 }
@@ -216,13 +309,21 @@ fn name(transport: &str, path: &Path, tag: &str) -> String {
 #[ignore = "needs skopeo"]
 fn skopeo_reads_what_we_save_and_we_read_what_it_saves() {
     let (directory, layout) = store();
-    let path = write(&directory, &save(&layout));
-    let copy = directory.path().join("copy");
-    skopeo(&name("docker-archive", &path, NAME), &name("oci", &copy, "copy"));
-    let theirs = Layout::open(&copy).unwrap();
     let config = |layout: &Layout, name| layout.image(name).unwrap().config().unwrap();
-    assert_eq!(config(&theirs, "copy").rootfs, config(&layout, "v1").rootfs);
-    assert_eq!(theirs.fsck().unwrap(), []);
+    for form in FORMS {
+        let path = write(&directory, &save(&layout, form));
+        let copy = directory.path().join(format!("{form:?}"));
+        skopeo(&name("docker-archive", &path, NAME), &name("oci", &copy, "copy"));
+        let theirs = Layout::open(&copy).unwrap();
+        assert_eq!(config(&theirs, "copy").rootfs, config(&layout, "v1").rootfs);
+        assert_eq!(theirs.fsck().unwrap(), []);
+
+        let inspect = ["inspect", &name("docker-archive", &path, NAME)];
+        let told = text(Command::new("skopeo").args(inspect));
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let diff_ids = serde_json::to_value(&config(&layout, "v1").rootfs.diff_ids).unwrap();
+        assert_eq!(told["Layers"], diff_ids);
+    }
 
     let saved = directory.path().join("theirs.tar");
     let ours = name("oci", layout.path(), "v1");
@@ -236,25 +337,49 @@ fn skopeo_reads_what_we_save_and_we_read_what_it_saves() {
     }
 }
 
+/// A tool of the containers family with a storage of its own.
+fn with_storage(tool: &str, directory: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new(tool);
+    command.arg("--root").arg(directory.join("root")).arg("--runroot").arg(directory.join("run"));
+    text(command.args(["--storage-driver", "vfs"]).args(arguments))
+}
+
+fn accept_anything(directory: &TempDir) -> String {
+    let policy = directory.path().join("policy.json");
+    fs::write(&policy, r#"{"default":[{"type":"insecureAcceptAnything"}]}"#).unwrap();
+    format!("--signature-policy={}", policy.display())
+}
+
 #[test]
 #[ignore = "needs root, podman"]
 fn podman_loads_what_we_save_and_we_read_what_it_saves() {
     let (directory, layout) = store();
-    let path = write(&directory, &save(&layout));
-    let storage = directory.path().join("storage");
-    let podman = |arguments: &[&str]| {
-        let mut command = Command::new("podman");
-        command.arg("--root").arg(storage.join("root")).arg("--runroot").arg(storage.join("run"));
-        run(command.args(["--storage-driver", "vfs"]).args(arguments))
-    };
-    let policy = directory.path().join("policy.json");
-    fs::write(&policy, r#"{"default":[{"type":"insecureAcceptAnything"}]}"#).unwrap();
-    let policy = format!("--signature-policy={}", policy.display());
-    podman(&["load", "-q", &policy, "-i", path.to_str().unwrap()]);
-    let saved = directory.path().join("theirs.tar");
-    podman(&["save", "-q", "-o", saved.to_str().unwrap(), NAME]);
-    let archive = DockerArchive::open(&saved).unwrap();
-    let image = archive.image(NAME).unwrap();
-    let rootfs = layout.image("v1").unwrap().config().unwrap().rootfs.clone();
-    assert_eq!(image.config().unwrap().rootfs, rootfs);
+    let policy = accept_anything(&directory);
+    for form in FORMS {
+        let path = write(&directory, &save(&layout, form));
+        let storage = directory.path().join(format!("{form:?}"));
+        let podman = |arguments: &[&str]| with_storage("podman", &storage, arguments);
+        podman(&["load", "-q", &policy, "-i", path.to_str().unwrap()]);
+        let saved = directory.path().join(format!("{form:?}.tar"));
+        podman(&["save", "-q", "-o", saved.to_str().unwrap(), NAME]);
+        let archive = DockerArchive::open(&saved).unwrap();
+        let image = archive.image(NAME).unwrap();
+        let rootfs = layout.image("v1").unwrap().config().unwrap().rootfs.clone();
+        assert_eq!(image.config().unwrap().rootfs, rootfs);
+    }
+}
+
+#[test]
+#[ignore = "needs root, buildah"]
+fn buildah_pulls_what_we_save() {
+    let (directory, layout) = store();
+    let policy = accept_anything(&directory);
+    let id = layout.image("v1").unwrap().manifest().config.digest.encoded().to_owned();
+    for form in FORMS {
+        let path = write(&directory, &save(&layout, form));
+        let storage = directory.path().join(format!("{form:?}"));
+        let from = format!("docker-archive:{}", path.display());
+        let pulled = with_storage("buildah", &storage, &["pull", "-q", &policy, &from]);
+        assert_eq!(pulled.trim(), id, "{form:?}");
+    }
 }

@@ -15,6 +15,12 @@ model! {
     }
 }
 
+impl Saved {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tags.iter().map(String::as_str)
+    }
+}
+
 /// The digest that the path of a file in an image layout says.
 pub(super) fn claimed_by_path(name: &str) -> Option<Digest> {
     let (algorithm, encoded) = name.strip_prefix("blobs/")?.split_once('/')?;

@@ -1,83 +1,102 @@
+mod legacy;
+mod oci;
+
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Read, Write};
 
 use oci_image::layer::{Codec, Compression};
-use oci_image::{Descriptor, Reference, json};
+use oci_image::{Descriptor, Digest, Reference, build, json};
 
 use super::saved::Saved;
-use crate::index::REF_NAME;
 use crate::recompress::recompressed;
 use crate::{ArchiveWriter, Error, ErrorKind, Image};
-
-/// What containerd and Docker read an image's full name from.
-const CONTAINERD_NAME: &str = "io.containerd.image.name";
+use legacy::Legacy;
 
 /// Writes images as a tar archive that `docker load` reads, in one pass.
 ///
-/// It is of the form of Docker 25: an image layout with a `manifest.json`, which Docker of every age,
-/// podman and skopeo read. Layers are written uncompressed, so the manifests in it are others than the
-/// images had; the configs are the same. The same images in the same order give the same bytes.
+/// Layers are written uncompressed, so the manifests in it are others than the images had; the configs
+/// are the same. The same images in the same order give the same bytes.
 pub struct DockerArchiveWriter<W: Write> {
-    archive: ArchiveWriter<W>,
+    target: Target<W>,
     saved: Vec<Saved>,
 }
 
+/// What a [`DockerArchiveWriter`] writes beside `manifest.json`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DockerForm {
+    /// An image layout, as Docker since 25: configs and layers are its blobs. [`Archive`](crate::Archive)
+    /// and other readers of layouts read it too, and so does Docker since 1.10.
+    #[default]
+    Oci,
+    /// No layout but what came before: configs as `<digest>.json`, layers as `<diff ID>.tar`, and for
+    /// readers that know no `manifest.json` the file `repositories` and a directory for each layer of
+    /// each image. Docker of every age reads it, podman, skopeo and buildah.
+    Legacy,
+}
+
+enum Target<W: Write> {
+    Oci(Box<ArchiveWriter<W>>),
+    Legacy(Legacy<W>),
+}
+
 impl<W: Write> DockerArchiveWriter<W> {
-    /// Begins an archive.
+    /// Begins an archive of the default form.
     ///
     /// # Errors
     /// If it cannot be written to `out`.
     pub fn new(out: W) -> Result<Self, Error> {
-        Ok(Self { archive: ArchiveWriter::new(out)?, saved: Vec::new() })
+        Self::with_form(out, DockerForm::default())
+    }
+
+    /// Begins an archive of this form.
+    ///
+    /// # Errors
+    /// If it cannot be written to `out`.
+    pub fn with_form(out: W, form: DockerForm) -> Result<Self, Error> {
+        let target = match form {
+            DockerForm::Oci => Target::Oci(Box::new(ArchiveWriter::new(out)?)),
+            DockerForm::Legacy => Target::Legacy(Legacy::new(out)),
+        };
+        Ok(Self { target, saved: Vec::new() })
     }
 
     /// Writes an image with these names, such as `docker.io/library/debian:12`. Returns what names its
-    /// manifest in the archive.
+    /// manifest in the layout, or the one that [`DockerArchive`](crate::DockerArchive) makes without one.
     ///
     /// A layer waits in memory or in a temporary file without a name until it is verified.
     ///
     /// # Errors
-    /// If a name is no reference with a tag, if a layer is missing or is not what digest and diff ID
-    /// say, or if the archive cannot be written.
+    /// If a name is no reference with a tag or is taken, if a layer is missing or is not what digest and
+    /// diff ID say, or if the archive cannot be written.
     pub fn append(&mut self, image: &Image<'_>, names: &[&str]) -> Result<Descriptor, Error> {
-        for name in names {
+        for (position, name) in names.iter().enumerate() {
             check_name(name)?;
+            let before = names.iter().take(position).copied();
+            let mut taken = before.chain(self.saved.iter().flat_map(Saved::names));
+            if taken.any(|taken| taken == *name) {
+                let text = format!("an image in the archive is named `{name}` already");
+                return Err(Error::new(ErrorKind::Name, text));
+            }
         }
         let plain = image.replace_layers(|layer| {
-            if let Some(size) = self.archive.size(&layer.diff_id) {
-                let plain = Codec::None.media_type();
-                return Ok(Descriptor::new(plain, layer.diff_id.clone(), size));
-            }
-            let (blob, content) = recompressed(image.source(), layer, &Compression::none())?;
-            self.archive.store(&blob, content)?;
-            Ok(blob)
+            let size = match self.target.size(&layer.diff_id) {
+                Some(size) => size,
+                None => {
+                    let plain = Compression::none();
+                    let (blob, content) = recompressed(image.source(), layer, &plain)?;
+                    self.target.layer(&layer.diff_id, blob.size, content)?;
+                    blob.size
+                }
+            };
+            let mut plain = plain_layer(&layer.diff_id, size);
+            plain.annotations.clone_from(&layer.descriptor.annotations);
+            Ok(plain)
         })?;
-        for (blob, bytes) in [
-            (plain.config().descriptor(), plain.config().bytes()),
-            (plain.manifest().descriptor(), plain.manifest().bytes()),
-        ] {
-            self.archive.store(blob, bytes).map_err(|error| {
-                Error::io(format!("cannot write `{}` to the archive", blob.digest), error)
-            })?;
-        }
-        let mut saved = Saved::new(path(plain.config().descriptor()));
+        let (descriptor, mut saved) = self.target.image(&plain, names)?;
         saved.tags = names.iter().map(|name| (*name).to_owned()).collect();
-        saved.layers = plain.manifest().layers.iter().map(path).collect();
         self.saved.push(saved);
-        self.list(&plain.descriptor(), names);
-        Ok(plain.descriptor())
-    }
-
-    fn list(&self, image: &Descriptor, names: &[&str]) {
-        let named = names.iter().map(|name| {
-            let mut named = image.clone();
-            for key in [REF_NAME, CONTAINERD_NAME] {
-                named.annotations.insert(key.into(), (*name).to_owned());
-            }
-            named
-        });
-        let unnamed = names.is_empty().then(|| image.clone());
-        self.archive.list(named.chain(unnamed));
+        Ok(descriptor)
     }
 
     /// Writes what names the images and the end, and returns what was written to.
@@ -87,9 +106,49 @@ impl<W: Write> DockerArchiveWriter<W> {
     pub fn finish(self) -> Result<W, Error> {
         let manifest = json::to_vec(&self.saved)
             .map_err(|error| Error::invalid("cannot write the images of the archive", error))?;
-        self.archive.file("manifest.json", &manifest)?;
-        self.archive.finish()
+        match self.target {
+            Target::Oci(archive) => {
+                archive.file("manifest.json", &manifest)?;
+                archive.finish()
+            }
+            Target::Legacy(archive) => archive.finish(&manifest),
+        }
     }
+}
+
+impl<W: Write> Target<W> {
+    /// The size of a layer that was written.
+    fn size(&self, diff_id: &Digest) -> Option<u64> {
+        match self {
+            Self::Oci(archive) => archive.size(diff_id),
+            Self::Legacy(archive) => archive.size(diff_id),
+        }
+    }
+
+    /// Writes a layer that is verified and was not written before.
+    fn layer(&mut self, diff_id: &Digest, size: u64, content: impl Read) -> io::Result<()> {
+        match self {
+            Self::Oci(archive) => archive.store(&plain_layer(diff_id, size), content),
+            Self::Legacy(archive) => archive.layer(diff_id, size, content),
+        }
+    }
+
+    /// Writes the documents of an image whose layers are written. Gives what names its manifest, and the
+    /// files that `manifest.json` is to name.
+    fn image(
+        &mut self,
+        image: &build::Image,
+        names: &[&str],
+    ) -> Result<(Descriptor, Saved), Error> {
+        match self {
+            Self::Oci(archive) => oci::image(archive, image, names),
+            Self::Legacy(archive) => archive.image(image, names),
+        }
+    }
+}
+
+fn plain_layer(diff_id: &Digest, size: u64) -> Descriptor {
+    Descriptor::new(Codec::None.media_type(), diff_id.clone(), size)
 }
 
 fn check_name(name: &str) -> Result<(), Error> {
@@ -100,10 +159,6 @@ fn check_name(name: &str) -> Result<(), Error> {
             Err(Error::new(ErrorKind::Name, text))
         }
     }
-}
-
-fn path(blob: &Descriptor) -> String {
-    format!("blobs/{}/{}", blob.digest.algorithm_name(), blob.digest.encoded())
 }
 
 impl<W: Write> fmt::Debug for DockerArchiveWriter<W> {
