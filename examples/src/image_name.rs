@@ -25,6 +25,13 @@ pub enum ImageName {
         /// The tag; without one the archive must have one image.
         tag: Option<String>,
     },
+    /// `docker-archive:FILE[:NAME]`: in an archive of `docker save`.
+    DockerArchive {
+        /// The archive.
+        path: PathBuf,
+        /// The image's name with its tag; without one the archive must have one image.
+        name: Option<String>,
+    },
 }
 
 impl FromStr for ImageName {
@@ -47,6 +54,7 @@ impl FromStr for ImageName {
         match transport {
             "oci" => Ok(Self::Layout { path, tag }),
             "oci-archive" => Ok(Self::Archive { path, tag }),
+            "docker-archive" => Ok(Self::DockerArchive { path, name: tag }),
             _ => Err(unknown()),
         }
     }
@@ -58,6 +66,7 @@ impl fmt::Display for ImageName {
             Self::Registry(reference) => return write!(f, "docker://{reference}"),
             Self::Layout { path, tag } => ("oci", path, tag),
             Self::Archive { path, tag } => ("oci-archive", path, tag),
+            Self::DockerArchive { path, name } => ("docker-archive", path, name),
         };
         write!(f, "{transport}:{}", path.display())?;
         tag.iter().try_for_each(|tag| write!(f, ":{tag}"))
@@ -69,7 +78,7 @@ impl fmt::Display for ImageName {
 pub enum ImageNameError {
     /// It does not say where the image is.
     #[error(
-        "`{text}` is none of `docker://HOST/REPOSITORY:TAG`, `oci:DIRECTORY:TAG`, `oci-archive:FILE`"
+        "`{text}` is none of `docker://HOST/REPOSITORY:TAG`, `oci:DIRECTORY:TAG`, `oci-archive:FILE`, `docker-archive:FILE`"
     )]
     Transport {
         /// The text.

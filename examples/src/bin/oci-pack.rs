@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// What the command line asks for.
 struct Arguments {
@@ -158,7 +158,8 @@ fn on_base(
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
     fs::File::open(&directory)?.set_modified(UNIX_EPOCH)?;
     let lower = Root::open(directory.path())?;
-    let result = base.unpack(directory.path(), &unpacking).map_err(Box::<dyn Error>::from);
+    let result =
+        base.unpack(directory.path(), &unpacking).map_err(Box::<dyn Error + Send + Sync>::from);
     let result = result.and_then(|unpacked| {
         step.end(format_args!("{} changes of the base", unpacked.changes));
         pack(&Pack::difference(&lower, root), layout, steps, options)

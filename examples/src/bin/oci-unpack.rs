@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     }
 }
 
-type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// What the command line asks for.
 enum Command {

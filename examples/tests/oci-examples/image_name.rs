@@ -8,9 +8,18 @@ fn names_print_as_they_were_read() {
         "oci:/tmp/layout",
         "oci:layout:v1",
         "oci-archive:image.tar:a/b:c",
+        "docker-archive:image.tar",
+        "docker-archive:image.tar:localhost:5000/a/b:c",
     ] {
         assert_eq!(text.parse::<ImageName>().unwrap().to_string(), text);
     }
+}
+
+#[test]
+fn all_after_the_file_is_the_name_in_a_docker_archive() {
+    let name: ImageName = "docker-archive:./image.tar:localhost:5000/a/b:c".parse().unwrap();
+    let (path, image) = ("./image.tar".into(), "localhost:5000/a/b:c".to_owned());
+    assert_eq!(name, ImageName::DockerArchive { path, name: Some(image) });
 }
 
 #[test]

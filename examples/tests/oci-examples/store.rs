@@ -1,4 +1,4 @@
-//! `oci-inspect` looks after layouts.
+//! `oci-inspect` looks after layouts, and into archives.
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use oci_image::blob::BlobSinkExt;
 use oci_image::build::Builder;
 use oci_image::{Descriptor, MediaType, Platform};
-use oci_layout::Layout;
+use oci_layout::{ArchiveWriter, DockerArchiveWriter, DockerForm, Layout};
 use serde_json::Value;
 
 /// A layout with an image `v1`, and a blob that nothing needs.
@@ -24,10 +24,16 @@ fn layout() -> (tempfile::TempDir, Layout, Descriptor, Descriptor) {
 
 /// Runs a command on the layout. Gives its exit status, and what it printed.
 fn inspect(layout: &Layout, command: &str, name: &str, more: &[&str]) -> (Option<i32>, String) {
+    inspect_at(command, &format!("oci:{}{name}", layout.path().display()), more)
+}
+
+/// Runs a command where no temporary file can be made.
+fn inspect_at(command: &str, name: &str, more: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_oci-inspect"))
         .arg(command)
-        .arg(format!("oci:{}{name}", layout.path().display()))
+        .arg(name)
         .args(more)
+        .env("TMPDIR", "/nonexistent")
         .output()
         .unwrap();
     let mut text = String::from_utf8(output.stdout).unwrap();
@@ -65,6 +71,8 @@ fn gives_names_and_takes_them_away() {
         ("tag", ":v2", &["-"]),
         ("untag", "", &[]),
         ("ls", "", &["--repair"]),
+        ("ls", ":v3", &[]),
+        ("tree", ":v3", &[]),
         ("fsck", ":v2", &["more"]),
     ] {
         let (status, text) = inspect(&layout, command, name, more);
@@ -125,6 +133,80 @@ fn finds_faults_and_repairs_them() {
     layout.untag("v1").unwrap();
     inspect(&layout, "gc", "", &[]);
     assert_eq!(inspect(&layout, "fsck", "", &["--repair"]), (Some(0), String::new()));
+}
+
+/// Where archives of the image are, and its name in them.
+fn archives(layout: &Layout) -> Vec<(String, &'static str)> {
+    let place = |kind: &str| layout.path().with_file_name(kind);
+    let file = |kind: &str| fs::File::create(place(kind)).unwrap();
+    let image = layout.image("v1").unwrap();
+    let archive = ArchiveWriter::new(file("oci.tar")).unwrap();
+    archive.append(layout, std::slice::from_ref(image.descriptor())).unwrap();
+    archive.finish().unwrap();
+    let mut names = vec![(format!("oci-archive:{}", place("oci.tar").display()), "v1")];
+    for (kind, form) in [("old.tar", DockerForm::Legacy), ("new.tar", DockerForm::Oci)] {
+        let mut archive = DockerArchiveWriter::with_form(file(kind), form).unwrap();
+        archive.append(&image, &["localhost:5000/a:v1"]).unwrap();
+        archive.finish().unwrap();
+        names.push((format!("docker-archive:{}", place(kind).display()), "localhost:5000/a:v1"));
+    }
+    names
+}
+
+#[test]
+fn lists_and_draws_what_is_in_archives() {
+    let (_directory, layout, image, _) = layout();
+    let config = layout.image("v1").unwrap().manifest().config.digest.clone();
+    for (archive, name) in archives(&layout) {
+        for place in [archive.clone(), format!("{archive}:{name}")] {
+            let (status, text) = inspect_at("ls", &place, &["--json"]);
+            assert_eq!(status, Some(0), "{text}");
+            let [line] = &lines_of_json(&text)[..] else { panic!("{text}") };
+            assert_eq!(line["name"], name);
+            // The manifest in an archive of Docker is another one, if there are layers.
+            assert_eq!(line["descriptor"]["digest"], image.digest.as_str(), "{place}");
+            assert!(inspect_at("ls", &place, &[]).1.starts_with(&format!("{name}\t")), "{place}");
+
+            let (status, text) = inspect_at("tree", &place, &["--json"]);
+            assert_eq!(status, Some(0), "{text}");
+            let [root, below] = &lines_of_json(&text)[..] else { panic!("{text}") };
+            assert_eq!(root["name"], name);
+            assert_eq!(below["descriptor"]["digest"], config.as_str());
+        }
+        for command in ["ls", "tree"] {
+            let (status, text) = inspect_at(command, &format!("{archive}:a/b:c"), &[]);
+            assert_eq!((status, text.lines().count()), (Some(1), 1), "{text}");
+        }
+    }
+}
+
+#[test]
+fn archives_are_not_changed_and_other_files_are_none() {
+    let (_directory, layout, ..) = layout();
+    for (archive, name) in archives(&layout) {
+        let place = format!("{archive}:{name}");
+        for (command, more) in
+            [("tag", &["v2"][..]), ("untag", &[]), ("gc", &[]), ("fsck", &["--repair"])]
+        {
+            let (status, text) = inspect_at(command, &place, more);
+            assert_eq!(status, Some(1), "{command}: {text}");
+            assert!(text.contains("is not in a layout"), "{text}");
+        }
+    }
+    let path = layout.path().display();
+    for place in [
+        format!("oci-archive:{path}"),
+        format!("docker-archive:{path}"),
+        format!("oci-archive:{path}/index.json"),
+        format!("docker-archive:{path}/oci-layout"),
+        "oci-archive:".into(),
+        "docker-archive:/nonexistent:a:b".into(),
+        "docker://localhost:1/a:b".into(),
+    ] {
+        let (status, text) = inspect_at("ls", &place, &[]);
+        assert_eq!((status, text.lines().count()), (Some(1), 1), "{place}: {text}");
+        assert!(text.starts_with("oci-inspect: "), "{text}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use oci_image::layer::Codec;
 use oci_image::oci_digest::{HashWriter, VerifyReader};
 use oci_image::{
     Algorithm, Config, Descriptor, Digest, Document, DocumentError, Index, Manifest, MediaType,
-    Platform, build, json,
+    Platform, Reference, build, json,
 };
 
 use super::{Contents, Span, SpanReader, member, open_tar};
@@ -82,12 +82,18 @@ impl DockerArchive {
         index::entries(self.index.clone())
     }
 
-    /// What `name` names: an image by a tag as it stands in `manifest.json`, or anything by its digest.
+    /// What `name` names: an image by a tag as it stands in `manifest.json`, or by one that means the
+    /// same to Docker, where `debian` is `docker.io/library/debian:latest`; or anything by its digest.
     ///
     /// # Errors
     /// If nothing, or more than one image, has the name.
     pub fn resolve(&self, name: &str) -> Result<Descriptor, Error> {
-        resolve(self, &self.index, name, &self.place())
+        let tag = self.index.manifests.iter().filter_map(|entry| entry.annotations.get(REF_NAME));
+        let is_there = tag.clone().any(|tag| tag == name);
+        let same = whole(name).filter(|_| !is_there).and_then(|whole_name| {
+            tag.clone().find(|tag| whole(tag).is_some_and(|tag| tag == whole_name))
+        });
+        resolve(self, &self.index, same.map_or(name, String::as_str), &self.place())
     }
 
     /// The image of this name or digest.
@@ -196,6 +202,15 @@ impl DockerArchive {
                 Ok((codec, hash.finish().1))
             }
         }
+    }
+}
+
+/// What Docker means by a name.
+fn whole(name: &str) -> Option<Reference> {
+    let reference: Reference = name.parse().ok()?;
+    match (reference.tag(), reference.digest()) {
+        (None, None) => reference.with_tag("latest").ok(),
+        _ => Some(reference),
     }
 }
 

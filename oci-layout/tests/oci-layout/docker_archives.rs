@@ -157,6 +157,32 @@ fn layers_of_another_digest_and_images_without_layers_are_saved() {
 }
 
 #[test]
+fn short_names_mean_what_they_mean_to_docker() {
+    let (directory, layout) = store();
+    let image = layout.image("v1").unwrap();
+    let mut writer = DockerArchiveWriter::new(Vec::new()).unwrap();
+    let names = ["app:v1", "docker.io/library/app:latest", "example.org/app:v1"];
+    let expected = writer.append(&image, &names).unwrap().digest;
+    let other = image.builder().unwrap().label("a", "b").build().unwrap();
+    layout.put_image(&other).unwrap().tag("other").unwrap();
+    let other = writer.append(&layout.image("other").unwrap(), &["docker.io/library/app:v1"]);
+    let other = other.unwrap().digest;
+    let archive = DockerArchive::open(write(&directory, &writer.finish().unwrap())).unwrap();
+    for (name, digest) in [
+        ("app:v1", Some(&expected)),
+        ("app", Some(&expected)),
+        ("docker.io/library/app:v1", Some(&other)),
+        ("index.docker.io/library/app:latest", Some(&expected)),
+        ("example.org/app", None),
+        ("v1", None),
+        ("no name", None),
+    ] {
+        let found = archive.resolve(name).map(|found| found.digest);
+        assert_eq!(found.as_ref().ok(), digest, "{name}");
+    }
+}
+
+#[test]
 fn a_name_is_given_once() {
     let (_directory, layout) = store();
     let image = layout.image("v1").unwrap();

@@ -1,4 +1,5 @@
-//! Reads a document of the OCI specs, writes it again, or says all that is wrong with it; and looks after layouts.
+//! Reads a document of the OCI specs, writes it again, or says all that is wrong with it; looks after layouts, and
+//! into archives.
 
 mod store;
 
@@ -17,8 +18,8 @@ const USAGE: &str = "\
 usage: oci-inspect parse KIND [FILE]
        oci-inspect lint KIND [FILE]
        oci-inspect --batch
-       oci-inspect ls [--json] oci:DIRECTORY[:TAG]
-       oci-inspect tree [--json] oci:DIRECTORY[:TAG]
+       oci-inspect ls [--json] STORE[:TAG]
+       oci-inspect tree [--json] STORE[:TAG]
        oci-inspect tag [--json] oci:DIRECTORY:TAG NEWTAG
        oci-inspect untag [--json] oci:DIRECTORY:TAG
        oci-inspect gc [--dry-run] [--json] oci:DIRECTORY
@@ -27,16 +28,16 @@ usage: oci-inspect parse KIND [FILE]
   parse    writes the document again, or says in one line why it is none
   lint     writes one finding a line, as JSON; exit status 1 if one is an error
   --batch  answers lines of {\"kind\":KIND,\"text\":DOCUMENT}, one line each
-  ls       lists the images of a layout; tree also what they are made of
+  ls       lists the images of a layout or an archive; tree also what they are made of
   tag      gives an image another name; untag takes one away
   gc       removes what no image needs
   fsck     finds all that is wrong with a layout; exit status 1 if something is, or stays after --repair
 
---json prints a line of JSON for each thing.
+--json prints a line of JSON for each thing. STORE is oci:DIRECTORY, oci-archive:FILE or docker-archive:FILE.
 
 FILE - or none is standard input. KIND is one of";
 
-type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 fn main() -> ExitCode {
     match run() {

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 use oci_examples::image_name::ImageName;
+use oci_examples::local::Store;
 use oci_image::json;
 use oci_layout::Layout;
 use serde::Serialize;
@@ -63,6 +64,17 @@ impl Request {
         Ok(request)
     }
 
+    /// The layout or archive and, if one is said, the name in it.
+    fn store(&self) -> Result<(Store, Option<&str>)> {
+        match &self.image {
+            Some(image) => Store::open(image),
+            None => Err(
+                "which images? name them as oci:DIRECTORY, oci-archive:FILE or docker-archive:FILE"
+                    .into(),
+            ),
+        }
+    }
+
     /// The layout and, if one is said, the name in it.
     fn layout(&self) -> Result<(Layout, Option<&str>)> {
         let (path, name) = self.directory()?;
@@ -73,7 +85,9 @@ impl Request {
     fn directory(&self) -> Result<(&Path, Option<&str>)> {
         match &self.image {
             Some(ImageName::Layout { path, tag }) => Ok((path, tag.as_deref())),
-            Some(other) => Err(format!("`{other}` is not in a layout").into()),
+            Some(other) => {
+                Err(format!("`{other}` is not in a layout, which alone can be changed").into())
+            }
             None => Err("which layout? name it as oci:DIRECTORY".into()),
         }
     }

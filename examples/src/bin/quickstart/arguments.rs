@@ -12,7 +12,7 @@ Makes an image of a small root filesystem, pushes it to a registry of its own, p
 unpacks it and runs it as a container. Nothing is left behind.
 
   IMAGE          run this image instead: docker://HOST/REPOSITORY:TAG, oci:DIRECTORY[:TAG],
-                 oci-archive:FILE[:TAG]
+                 oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG]
   ARGS           what the container runs, in place of the image's own command
   --plain-http   ask the registry without TLS, if it is on this machine
   --explain      print the steps that would make the container, and make none

@@ -2,12 +2,13 @@
 
 use oci_distribution_client::{Client, Config, Repository, Resolved};
 use oci_examples::image_name::ImageName;
+use oci_examples::local::Store;
 use oci_examples::report::{Bytes, Content, Steps};
 use oci_image::blob::BlobSource;
 use oci_image::{
     AnyDocument, Config as ImageConfig, Descriptor, Document, Platform, Reference, json,
 };
-use oci_layout::{Archive, Image, Layout};
+use oci_layout::Image;
 
 use crate::stop::{Stop, Stoppable};
 use crate::workspace::Workspace;
@@ -79,21 +80,13 @@ async fn find(name: &ImageName, plain_http: bool) -> Result<Found> {
         ImageName::Registry(reference) => {
             Ok(Found::InRegistry(resolve(reference, plain_http).await?))
         }
-        ImageName::Layout { path, tag } => {
-            let layout = Layout::open(path)?;
+        _ => {
+            let (store, tag) = Store::open(name)?;
             let image = match tag {
-                Some(tag) => layout.resolve(tag)?,
-                None => only(layout.list()?, name)?,
+                Some(tag) => store.resolve(tag)?,
+                None => only(store.list()?, name)?,
             };
-            Ok(Found::Here(Fetched::new(layout, image)))
-        }
-        ImageName::Archive { path, tag } => {
-            let archive = Archive::open(path)?;
-            let image = match tag {
-                Some(tag) => archive.resolve(tag)?,
-                None => only(archive.list(), name)?,
-            };
-            Ok(Found::Here(Fetched::new(archive, image)))
+            Ok(Found::Here(Fetched::new(store, image)))
         }
     }
 }

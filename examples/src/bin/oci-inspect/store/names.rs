@@ -1,5 +1,6 @@
+use oci_examples::local::Store;
 use oci_examples::report::Bytes;
-use oci_image::Descriptor;
+use oci_image::{Descriptor, annotations};
 use oci_layout::Entry;
 use serde::Serialize;
 
@@ -13,13 +14,24 @@ struct Line<'a> {
 }
 
 pub(super) fn list(request: &Request) -> Result<()> {
-    let (layout, name) = request.layout()?;
-    for Entry { name: found, descriptor, .. } in layout.list()? {
-        if name.is_none_or(|name| found.as_deref() == Some(name)) {
-            show(request, found.as_deref(), &descriptor)?;
-        }
+    let (store, name) = request.store()?;
+    for (name, image) in images(&store, name)? {
+        show(request, name.as_deref(), &image)?;
     }
     Ok(())
+}
+
+/// The image that a name or a digest names, or every one with its name.
+pub(super) fn images(
+    store: &Store,
+    name: Option<&str>,
+) -> Result<Vec<(Option<String>, Descriptor)>> {
+    let Some(name) = name else {
+        let named = |Entry { name, descriptor, .. }| (name, descriptor);
+        return Ok(store.list()?.into_iter().map(named).collect());
+    };
+    let image = store.resolve(name)?;
+    Ok(vec![(image.annotations.get(annotations::REF_NAME).cloned(), image)])
 }
 
 pub(super) fn tag(request: &Request) -> Result<()> {

@@ -2,10 +2,11 @@ use std::fmt::Write;
 
 use oci_examples::report::Bytes;
 use oci_image::Descriptor;
-use oci_layout::{Entry, Node};
+use oci_layout::{Node, Walk};
 use serde::Serialize;
 
 use super::Request;
+use super::names::images;
 use crate::Result;
 
 #[derive(Serialize)]
@@ -18,17 +19,9 @@ struct Line<'a> {
 
 /// One line each for what an image, or every image, is made of.
 pub(super) fn draw(request: &Request) -> Result<()> {
-    let (layout, name) = request.layout()?;
-    let roots = match name {
-        Some(name) => vec![(Some(name.to_owned()), layout.resolve(name)?)],
-        None => layout
-            .list()?
-            .into_iter()
-            .map(|Entry { name, descriptor, .. }| (name, descriptor))
-            .collect(),
-    };
-    for (name, root) in roots {
-        for node in layout.walk(&root) {
+    let (store, name) = request.store()?;
+    for (name, root) in images(&store, name)? {
+        for node in Walk::new(&store, [root]) {
             let node = node?;
             let name = name.as_deref().filter(|_| node.depth == 0);
             show(request, name, &node)?;
