@@ -88,6 +88,7 @@ impl<'a> Applier<'a> {
     /// Gives all directories their attributes, and takes away the mark that the tree is incomplete.
     pub(super) fn finish(mut self) -> Result<Unpacked, UnpackError> {
         if let Some(form) = self.form.take() {
+            self.parents.forget();
             form.hide(self.root, &mut self.parents, &mut self.directories)?;
         }
         self.parents.forget();
@@ -110,8 +111,8 @@ impl<'a> Applier<'a> {
         match (change, &mut self.form) {
             (Change::Upsert(entry), _) => self.upsert(entry, reader),
             (marker, Some(form)) => {
-                form.later(marker.clone());
-                Ok(())
+                let failed = |error| UnpackError::file("hide", marker.path(), error);
+                form.hides(self.root, marker).map_err(failed)
             }
             (Change::Whiteout(path), None) => self.whiteout(path),
             (Change::Opaque(path), None) => self.opaque(path),
@@ -153,19 +154,16 @@ impl<'a> Applier<'a> {
 
     /// The directory that something is made in, which is made as well if there is none.
     fn parent(&mut self, path: &[u8]) -> Result<Rc<Parent>, Errno> {
-        let below = match &mut self.form {
-            None => None,
-            Some(form) => {
-                let found =
-                    self.parents.find(self.root, &mut self.directories, path, Missing::Fail);
-                if !matches!(found, Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)) {
-                    return found;
-                }
-                Some(form.below(self.root)?)
-            }
+        let Self { root, parents, directories, unnamed, form, .. } = self;
+        let Some(form) = form else {
+            return parents.find(root, directories, path, Missing::Make(unnamed));
         };
-        let missing = Missing::Make(&self.unnamed, below);
-        self.parents.find(self.root, &mut self.directories, path, missing)
+        match parents.find(root, directories, path, Missing::Fail) {
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
+                form.parent(root, parents, directories, path, unnamed)
+            }
+            found => found,
+        }
     }
 
     fn whiteout(&mut self, path: &EntryPath) -> Result<(), UnpackError> {
@@ -174,7 +172,7 @@ impl<'a> Applier<'a> {
         let failed = |error| UnpackError::file("remove", path, error);
         let parent = self.parents.find(self.root, &mut self.directories, directory, Missing::Fail);
         let parent = match parent {
-            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
             result => result.map_err(failed)?,
         };
         if upper.keeps(parent.id, name) {

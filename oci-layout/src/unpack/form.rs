@@ -1,11 +1,11 @@
 //! One layer in the form of an overlay: what it hides stands in it as devices and attributes.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
 use oci_image::layer::{Change, Device, EntryPath};
-use rustix::fs::{FileType, Mode, fstat, makedev, mknodat};
+use rustix::fs::{FileType, Mode, fstat, makedev, mkdirat, mknodat, openat};
 use rustix::io::Errno;
 
 use super::apply::split;
@@ -13,28 +13,45 @@ use super::directories::Directories;
 use super::error::UnpackError;
 use super::lower::{Lower, Says, opaque_name};
 use super::parents::{Missing, Parent, Parents};
-use super::view::{Below, Covered, View};
-use crate::root::{Id, Root, Target};
+use super::view::{Below, Cover, Covered, View, Way};
+use crate::root::{Attributes, DIRECTORY, Id, Root, Target};
 
 type Xattrs = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// The form of the layer that is unpacked.
 pub(super) struct Form {
-    pub(super) lower: Lower,
+    lower: Lower,
     /// What the layer hides. It is put down last, when all that hides it otherwise is there.
-    hidden: Vec<Change>,
     covered: Covered,
 }
 
 impl Form {
     pub(super) fn new(lower: Lower) -> Self {
-        Self { lower, hidden: Vec::new(), covered: Covered::default() }
+        Self { lower, covered: Covered::default() }
     }
 
-    /// Remembers what the layer hides; the first layer hides nothing.
-    pub(super) fn later(&mut self, marker: Change) {
+    /// The layer hides something, at a path that links may be on.
+    pub(super) fn hides(&mut self, root: &Root, marker: &Change) -> Result<(), Errno> {
+        match self.view(root).physical(marker.path()) {
+            Ok(path) if matches!(marker, Change::Opaque(_)) => self.cover(Cover::Inside(path)),
+            Ok(path) => self.cover(Cover::Whole(path)),
+            // There is nothing to hide.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// What the layer has at a path takes the place of another thing: if it is a directory, it is not
+    /// the one below.
+    pub(super) fn replaces(&mut self, physical: EntryPath) {
+        self.cover(Cover::Whole(physical));
+    }
+
+    fn cover(&mut self, cover: Cover) {
+        // The first layer hides nothing.
         if !self.lower.layers.is_empty() {
-            self.hidden.push(marker);
+            self.covered.add(cover);
         }
     }
 
@@ -52,38 +69,66 @@ impl Form {
         own
     }
 
-    /// The directory that holds what a hard link leads to: in this layer, or in one below.
+    /// The directory that holds what a hard link leads to, in this layer or in one below, and the way
+    /// to it without links.
     ///
     /// All layers are on one filesystem and none is ever changed, so what another one has is linked as
     /// well as what this one has, and an overlay shows one file by all its names.
-    pub(super) fn holder(&mut self, root: &Root, target: &EntryPath) -> Result<OwnedFd, Errno> {
-        let below = self.below(root)?;
-        View { root, below }.holder(target)
+    pub(super) fn holder(
+        &self,
+        root: &Root,
+        target: &EntryPath,
+    ) -> Result<(OwnedFd, EntryPath), Errno> {
+        self.view(root).holder(target)
+    }
+
+    /// The directory that something is made in. What is on the way below is made as it is there, and
+    /// what is nowhere, or is no directory, with the attributes of an `unnamed` one.
+    pub(super) fn parent(
+        &mut self,
+        root: &Root,
+        parents: &mut Parents,
+        directories: &mut Directories,
+        path: &[u8],
+        unnamed: &Attributes,
+    ) -> Result<Rc<Parent>, Errno> {
+        let mut way = Way::new(path);
+        while let Some(obstacle) = self.view(root).follow(&mut way)? {
+            let (directory, name) = split(&way.here).ok_or(Errno::NOTDIR)?;
+            let missing = Missing::Copy(self.below());
+            let parent = parents.find(root, directories, directory, missing)?;
+            if obstacle == Errno::NOTDIR {
+                self.replaces(way.here.clone());
+                root.remove(parent.as_fd(), name, &())?;
+            }
+            mkdirat(&parent, name, Mode::RWXU)?;
+            let made = openat(&parent, name, DIRECTORY, Mode::empty())?;
+            directories.set(Id::from(&fstat(&made)?), &way.here, unnamed.clone());
+        }
+        parents.find(root, directories, way.here.as_bytes(), Missing::Copy(self.below()))
     }
 
     /// What the layers below show of what this one has not hidden so far.
-    pub(super) fn below(&mut self, root: &Root) -> Result<Below<'_>, Errno> {
-        self.covered.add(root, &self.lower, &self.hidden)?;
-        Ok(Below { lower: &self.lower, covered: &self.covered })
+    fn below(&self) -> Below<'_> {
+        Below { lower: &self.lower, covered: &self.covered }
+    }
+
+    fn view<'a>(&'a self, root: &'a Root) -> View<'a> {
+        View { root, below: self.below() }
     }
 
     /// Puts down what the layer hides.
     pub(super) fn hide(
-        mut self,
+        &self,
         root: &Root,
         parents: &mut Parents,
         directories: &mut Directories,
     ) -> Result<(), UnpackError> {
-        // What hides most comes first: what it hides needs nothing then.
-        self.hidden
-            .sort_by_key(|marker| (marker.path().depth(), matches!(marker, Change::Opaque(_))));
-        let below = Below { lower: &self.lower, covered: &self.covered };
-        let mut place = Place { root, parents, directories, below };
-        for marker in &self.hidden {
-            let path = marker.path();
-            let done = match marker {
-                Change::Whiteout(_) => place.whiteout(path),
-                _ => place.opaque(path),
+        let mut place = Place { root, parents, directories, below: self.below() };
+        for cover in self.covered.all() {
+            let (path, done) = match cover {
+                Cover::Whole(path) => (path, place.whiteout(path)),
+                Cover::Inside(path) => (path, place.opaque(path)),
             };
             match done {
                 // There is nothing to hide.
@@ -112,12 +157,11 @@ impl Place<'_> {
     fn whiteout(&mut self, path: &EntryPath) -> Result<(), Errno> {
         let Some((directory, name)) = split(path) else { return Ok(()) };
         let parent = self.parent(directory)?;
-        let physical = parent.in_it(name)?;
         let lower = self.below.lower;
         // A marker that hides nothing would be seen in a directory that no other layer has.
-        match lower.look_in(self.root, &physical)? {
+        match lower.look_in(self.root, path)? {
             Says::Gone => return Ok(()),
-            Says::Nothing if lower.look(&physical)?.is_none() => return Ok(()),
+            Says::Nothing if lower.look(path)?.is_none() => return Ok(()),
             _ => {}
         }
         let device = makedev(WHITEOUT.major, WHITEOUT.minor);
@@ -129,18 +173,10 @@ impl Place<'_> {
 
     /// Makes a directory hide what is below it. What is no directory does that anyway.
     fn opaque(&mut self, path: &EntryPath) -> Result<(), Errno> {
-        let physical = match split(path) {
-            None => EntryPath::ROOT,
-            Some((directory, name)) => self.parent(directory)?.in_it(name)?,
-        };
-        self.parent(physical.as_bytes())?;
-        let fd = match self.root.physical_directory(physical.as_bytes()) {
-            Err(Errno::LOOP) => return Ok(()),
-            result => result?,
-        };
+        let directory = self.parent(path.as_bytes())?;
         let name = opaque_name(self.below.lower.overlay);
-        Target::open(&fd).set_xattr(&name, OPAQUE)?;
-        self.directories.mark(Id::from(&fstat(&fd)?), name, OPAQUE.to_vec());
+        Target::open(&directory).set_xattr(&name, OPAQUE)?;
+        self.directories.mark(directory.id, name, OPAQUE.to_vec());
         Ok(())
     }
 }

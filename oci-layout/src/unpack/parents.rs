@@ -54,22 +54,12 @@ impl AsFd for Parent {
 /// What to do about a directory that is not there.
 #[derive(Clone, Copy)]
 pub(super) enum Missing<'a> {
-    /// Make it as it is in the layers below, or with these attributes.
-    Make(&'a Attributes, Option<Below<'a>>),
-    /// Make it as it is in the layers below, or say so.
+    /// Make it with these attributes.
+    Make(&'a Attributes),
+    /// Make it as it is in the layers below, or say so. The way to it has no links.
     Copy(Below<'a>),
     /// Say so.
     Fail,
-}
-
-impl<'a> Missing<'a> {
-    fn below(self) -> Option<Below<'a>> {
-        match self {
-            Self::Make(_, below) => below,
-            Self::Copy(below) => Some(below),
-            Self::Fail => None,
-        }
-    }
 }
 
 /// Finds directories by path.
@@ -161,6 +151,8 @@ fn walk(
                 physical = physical.join(&name).map_err(|_| Errno::INVAL)?;
                 here = fd;
             }
+            // The way had no links when it was found: something else is in its place.
+            Way::Link(_) if matches!(missing, Missing::Copy(_)) => return Err(Errno::NOTDIR),
             Way::Link(target) => {
                 links += 1;
                 if links > LINKS {
@@ -214,14 +206,12 @@ fn step(
             return Ok(Way::Link(target.into_bytes()));
         }
         let path = physical.join(name).map_err(|_| Errno::INVAL)?;
-        let below = match missing.below().filter(|_| error == Errno::NOENT) {
-            Some(below) => below.look(&path)?,
-            None => None,
-        };
-        let attributes = match (below, missing) {
-            (Some(Found::File { link: Some(target), .. }), _) => return Ok(Way::Link(target)),
-            (Some(Found::Directory(attributes)), _) => attributes,
-            (_, Missing::Make(attributes, _)) => attributes.clone(),
+        let attributes = match missing {
+            Missing::Make(attributes) => attributes.clone(),
+            Missing::Copy(below) if error == Errno::NOENT => match below.look(&path)? {
+                Some(Found::Directory(attributes)) => attributes,
+                _ => return Err(error),
+            },
             _ => return Err(error),
         };
         directories.keep(&fstat(here)?, physical.as_bytes(), None);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 
-use oci_image::layer::{Change, EntryPath};
+use oci_image::layer::EntryPath;
 use rustix::io::Errno;
 
 use super::apply::split;
@@ -11,44 +11,44 @@ use super::lower::{Found, Lower, Says};
 use super::parents::{LINKS, push};
 use crate::root::Root;
 
-/// What a layer has hidden so far.
-#[derive(Default)]
-pub(super) struct Covered {
-    /// How many of the layer's markers are among these.
-    markers: usize,
-    /// The paths at which nothing below is seen, and with a slash at their ends those in which.
-    paths: HashSet<Vec<u8>>,
+/// What is hidden of the layers below, by a path without links but at its end.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) enum Cover {
+    /// What is there.
+    Whole(EntryPath),
+    /// What is in it.
+    Inside(EntryPath),
 }
 
+/// What a layer has hidden so far.
+#[derive(Default)]
+pub(super) struct Covered(HashSet<Cover>);
+
 impl Covered {
-    /// Learns of those markers of a layer that are new.
-    pub(super) fn add(
-        &mut self,
-        root: &Root,
-        lower: &Lower,
-        markers: &[Change],
-    ) -> Result<(), Errno> {
-        for marker in markers.iter().skip(self.markers) {
-            let view = View { root, below: Below { lower, covered: self } };
-            match view.physical(marker.path()) {
-                Ok(path) => {
-                    let slash: &[u8] = if matches!(marker, Change::Opaque(_)) { b"/" } else { b"" };
-                    self.paths.insert([path.as_bytes(), slash].concat());
-                }
-                // There is nothing to hide.
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.markers = markers.len();
-        Ok(())
+    pub(super) fn add(&mut self, cover: Cover) {
+        self.0.insert(cover);
+    }
+
+    /// All, and what hides most first: what it hides needs nothing then.
+    pub(super) fn all(&self) -> Vec<&Cover> {
+        let mut all: Vec<_> = self.0.iter().collect();
+        all.sort_by_key(|cover| match cover {
+            Cover::Whole(path) => (path.depth(), 0, path.as_bytes()),
+            Cover::Inside(path) => (path.depth(), 1, path.as_bytes()),
+        });
+        all
     }
 
     fn has(&self, path: &EntryPath) -> bool {
-        let whole = path.as_bytes();
-        let slashes = whole.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-        let mut ways = slashes.flat_map(|(at, _)| [&whole[..at], &whole[..=at]]);
-        [b"/", whole].into_iter().chain(&mut ways).any(|way| self.paths.contains(way))
+        if self.0.is_empty() {
+            return false;
+        }
+        let mut above = std::iter::successors(path.parent(), EntryPath::parent);
+        self.0.contains(&Cover::Whole(path.clone()))
+            || above.any(|directory| {
+                self.0.contains(&Cover::Whole(directory.clone()))
+                    || self.0.contains(&Cover::Inside(directory))
+            })
     }
 }
 
@@ -76,47 +76,53 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    /// The directory of a layer that holds what is at a path, which is no directory itself.
+    /// The directory of a layer that holds what is at a path, which is no directory itself, and the
+    /// way to it without links.
     ///
     /// Links on the way are followed, the last name is not.
-    pub(super) fn holder(&self, path: &EntryPath) -> Result<OwnedFd, Errno> {
-        match self.look(&self.physical(path)?)? {
+    pub(super) fn holder(&self, path: &EntryPath) -> Result<(OwnedFd, EntryPath), Errno> {
+        let path = self.physical(path)?;
+        match self.look(&path)? {
             None => Err(Errno::NOENT),
             Some(Found::Directory(_)) => Err(Errno::ISDIR),
-            Some(Found::File { directory, .. }) => Ok(directory),
+            Some(Found::File { directory, .. }) => Ok((directory, path)),
         }
     }
 
     /// The way to a path that has no links but at its end, where nothing has to be.
-    fn physical(&self, path: &EntryPath) -> Result<EntryPath, Errno> {
+    pub(super) fn physical(&self, path: &EntryPath) -> Result<EntryPath, Errno> {
         let Some((directory, name)) = split(path) else { return Ok(EntryPath::ROOT) };
-        let mut here = EntryPath::ROOT;
-        let mut ahead = Vec::new();
-        push(&mut ahead, directory);
-        let mut links = 0;
-        while let Some(name) = ahead.pop() {
+        let mut way = Way::new(directory);
+        match self.follow(&mut way)? {
+            None => way.here.join(name).map_err(|_| Errno::INVAL),
+            Some(obstacle) => Err(obstacle),
+        }
+    }
+
+    /// Goes on, links included, to the end of a way, or to a place where there is no directory: it says
+    /// whether something else is there, and can go on when there is one.
+    pub(super) fn follow(&self, way: &mut Way) -> Result<Option<Errno>, Errno> {
+        while let Some(name) = way.ahead.pop() {
             if name == b".." {
-                here = here.parent().unwrap_or_default();
+                way.here = way.here.parent().unwrap_or_default();
                 continue;
             }
-            let next = here.join(&name).map_err(|_| Errno::INVAL)?;
-            match self.look(&next)? {
-                None => return Err(Errno::NOENT),
-                Some(Found::Directory(_)) => here = next,
-                Some(Found::File { link: None, .. }) => return Err(Errno::NOTDIR),
+            let next = way.here.join(&name).map_err(|_| Errno::INVAL)?;
+            let obstacle = match self.look(&next)? {
                 Some(Found::File { link: Some(target), .. }) => {
-                    links += 1;
-                    if links > LINKS {
-                        return Err(Errno::LOOP);
-                    }
-                    if target.starts_with(b"/") {
-                        here = EntryPath::ROOT;
-                    }
-                    push(&mut ahead, &target);
+                    way.turn(&target)?;
+                    continue;
                 }
+                Some(Found::Directory(_)) => None,
+                Some(Found::File { link: None, .. }) => Some(Errno::NOTDIR),
+                None => Some(Errno::NOENT),
+            };
+            way.here = next;
+            if obstacle.is_some() {
+                return Ok(obstacle);
             }
         }
-        here.join(name).map_err(|_| Errno::INVAL)
+        Ok(None)
     }
 
     /// What is at a path that leads through directories alone.
@@ -126,5 +132,34 @@ impl View<'_> {
             Says::Gone => Ok(None),
             Says::Nothing => self.below.look(path),
         }
+    }
+}
+
+/// A way that leads through links.
+pub(super) struct Way {
+    /// How far it is gone, without links.
+    pub(super) here: EntryPath,
+    /// The names that are ahead, the next one last.
+    ahead: Vec<Vec<u8>>,
+    links: usize,
+}
+
+impl Way {
+    pub(super) fn new(path: &[u8]) -> Self {
+        let mut way = Self { here: EntryPath::ROOT, ahead: Vec::new(), links: 0 };
+        push(&mut way.ahead, path);
+        way
+    }
+
+    fn turn(&mut self, target: &[u8]) -> Result<(), Errno> {
+        self.links += 1;
+        if self.links > LINKS {
+            return Err(Errno::LOOP);
+        }
+        if target.starts_with(b"/") {
+            self.here = EntryPath::ROOT;
+        }
+        push(&mut self.ahead, target);
+        Ok(())
     }
 }

@@ -8,12 +8,13 @@ use oci_layout::unpack::{apply_stream, unpack};
 use oci_layout::{Root, UnpackOptions};
 use proptest::prelude::*;
 
+use crate::any_layers::{archives, config, stack};
 use crate::overlay::hiding;
-use crate::tar::{Tar, header};
+use crate::tar::Tar;
 use crate::tree::{Tree, tree};
 use crate::unpack::image;
 
-fn config(blobs: &Memory, manifest: &Manifest) -> Document<Config> {
+fn config_of(blobs: &Memory, manifest: &Manifest) -> Document<Config> {
     oci_image::blob::BlobSourceExt::document(blobs, &manifest.config).unwrap()
 }
 
@@ -21,7 +22,7 @@ fn files<'a>(
     blobs: &'a Memory,
     manifest: &Document<Manifest>,
 ) -> Result<Files<'a, Memory>, FilesError> {
-    let rootfs = &config(blobs, manifest).rootfs;
+    let rootfs = &config_of(blobs, manifest).rootfs;
     Files::new(blobs, &manifest.layers, rootfs, &Limits::default())
 }
 
@@ -77,7 +78,7 @@ fn an_export_keeps_the_links_of_a_file_whose_first_name_is_gone() {
 #[test]
 fn an_export_is_a_layer_that_an_image_is_flattened_to() {
     let (blobs, manifest) = image(&hiding());
-    let image = Image::new(manifest.clone(), config(&blobs, &manifest)).unwrap();
+    let image = Image::new(manifest.clone(), config_of(&blobs, &manifest)).unwrap();
     let (blob, layer) =
         files(&blobs, &manifest).unwrap().export(Vec::new(), &Compression::gzip()).unwrap();
     let again = files(&blobs, &manifest).unwrap().export(Vec::new(), &Compression::gzip());
@@ -134,7 +135,7 @@ fn a_file_is_read_by_links_that_stay_in_the_image() {
 fn nothing_is_read_that_is_not_what_its_digests_say() {
     let layer = Tar::new().file("f", "1").end();
     let (blobs, manifest) = image(std::slice::from_ref(&layer));
-    let mut rootfs = config(&blobs, &manifest).rootfs.clone();
+    let mut rootfs = config_of(&blobs, &manifest).rootfs.clone();
     rootfs.diff_ids = vec![crate::tar::diff_id(b"other")];
     let error = Files::new(&blobs, &manifest.layers, &rootfs, &Limits::default()).unwrap_err();
     let FilesError::Layer { number: 1, count: 1, source, .. } = error else { panic!("{error:?}") };
@@ -143,71 +144,16 @@ fn nothing_is_read_that_is_not_what_its_digests_say() {
     let mut missing = manifest.layers.clone();
     missing[0] = Descriptor::of(MediaType::LAYER_TAR, "absent");
     assert!(blobs.create(&missing[0]).unwrap().is_some());
-    let rootfs = config(&blobs, &manifest).rootfs.clone();
+    let rootfs = config_of(&blobs, &manifest).rootfs.clone();
     let error = Files::new(&blobs, &missing, &rootfs, &Limits::default()).unwrap_err();
     let FilesError::Layer { source, .. } = error else { panic!("{error:?}") };
     assert!(matches!(*source, FilesError::NoBlob));
 }
 
-#[derive(Clone, Debug)]
-enum Entry {
-    File,
-    Directory,
-    Symlink(String),
-    Hardlink(String),
-    Whiteout,
-    Opaque,
-}
-
-type Entries = Vec<(String, Entry, u64)>;
-
-/// Any layer over few names, in any order.
-fn layer() -> impl Strategy<Value = Entries> {
-    let path = || {
-        let name = prop::sample::select(vec!["a", "b", "c"]);
-        prop::collection::vec(name, 1..4).prop_map(|names| names.join("/"))
-    };
-    let target = (path(), prop::sample::select(vec!["", "/", "../"]))
-        .prop_map(|(path, start)| format!("{start}{path}"));
-    let entry = prop_oneof![
-        4 => Just(Entry::File),
-        3 => Just(Entry::Directory),
-        2 => target.prop_map(Entry::Symlink),
-        2 => path().prop_map(Entry::Hardlink),
-        2 => Just(Entry::Whiteout),
-        1 => Just(Entry::Opaque),
-    ];
-    prop::collection::vec((path(), entry, 0..1000u64), 0..12)
-}
-
-fn archive(entries: &Entries) -> Vec<u8> {
-    let add = |tar: Tar, (path, entry, mtime): &(String, Entry, u64)| {
-        let (directory, name) = match path.rsplit_once('/') {
-            Some((directory, name)) => (format!("{directory}/"), name),
-            None => (String::new(), &**path),
-        };
-        let add = |kind| header(kind, path).mtime(*mtime);
-        match entry {
-            Entry::File => tar.with(add(b'0'), mtime.to_string()),
-            Entry::Directory => tar.add(add(b'5')),
-            Entry::Symlink(target) => tar.add(add(b'2').mode(0o777).link(target)),
-            Entry::Hardlink(target) => tar.add(add(b'1').link(target)),
-            Entry::Whiteout => tar.file(format!("{directory}.wh.{name}"), ""),
-            Entry::Opaque => tar.file(format!("{path}/.wh..wh..opq"), ""),
-        }
-    };
-    entries.iter().fold(Tar::new(), add).end()
-}
-
 #[test]
 fn exports_and_unpacked_trees_of_any_layers_are_the_same() {
-    // A longer search is asked for with OCI_TEST_CASES.
-    let cases = std::env::var("OCI_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    let cases = cases.unwrap_or(100);
-    let config = ProptestConfig { cases, failure_persistence: None, ..Default::default() };
-    proptest!(config, |(layers in prop::collection::vec(layer(), 1..4))| {
-        let layers: Vec<_> = layers.iter().map(archive).collect();
-        let [unpacked, exported] = both(&layers);
+    proptest!(config(100), |(stack in stack())| {
+        let [unpacked, exported] = both(&archives(&stack));
         prop_assert_eq!(unpacked, exported);
     });
 }

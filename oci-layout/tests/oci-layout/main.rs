@@ -1,6 +1,8 @@
 //! What users of the crate may rely on.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(target_os = "linux")]
+mod any_layers;
 mod archives;
 #[cfg(target_os = "linux")]
 mod attacks;

@@ -88,10 +88,7 @@ impl Tree {
             // Nothing is below the first layer.
             _ if self.now.layer == 0 => Ok(()),
             Change::Whiteout(path) => unless_missing(self.whiteout(path)),
-            Change::Opaque(path) => match unless_missing(self.opaque(path)) {
-                Err(Obstacle::Loop) => Ok(()),
-                done => done,
-            },
+            Change::Opaque(path) => unless_missing(self.opaque(path)),
         };
         self.now.entry += 1;
         done.map_err(|obstacle| FilesError::Path { path: change.path().clone(), obstacle })
@@ -158,12 +155,12 @@ impl Tree {
         let (directory, old) = target.split().ok_or(Obstacle::LinkToDirectory)?;
         let holder = self.find(directory, Missing::Fail)?;
         let id = self.child(holder, old).ok_or(Obstacle::NotFound)?;
+        if matches!(self.nodes[id], What::Directory(_)) {
+            return Err(Obstacle::LinkToDirectory);
+        }
         let replaced = self.child(parent, name);
         if replaced == Some(id) {
             return Ok(());
-        }
-        if matches!(self.nodes[id], What::Directory(_)) {
-            return Err(Obstacle::LinkToDirectory);
         }
         // What is replaced must not hold what is linked to.
         let mut above = holder;
@@ -325,7 +322,7 @@ impl Way {
 /// What hides something that is not there hides nothing.
 fn unless_missing(done: Result<(), Obstacle>) -> Result<(), Obstacle> {
     match done {
-        Err(Obstacle::NotFound | Obstacle::NotADirectory) => Ok(()),
+        Err(Obstacle::NotFound | Obstacle::NotADirectory | Obstacle::Loop) => Ok(()),
         done => done,
     }
 }

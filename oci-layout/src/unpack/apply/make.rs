@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
-use oci_image::layer::{Change, Device, EntryPath, OverlayError, Reader};
+use oci_image::layer::{Device, EntryPath, OverlayError, Reader};
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, Stat, fstat, linkat, makedev, mkdirat, mknodat, openat,
     statat, symlinkat,
@@ -106,9 +106,15 @@ impl Applier<'_> {
         let parent = self.parents.find(self.root, &mut self.directories, directory, Missing::Fail);
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         let is_there = |parent: &Rc<Parent>| statat(parent, name, flags).is_ok();
-        let below = match &mut self.form {
+        let below = match &self.form {
             Some(form) if !parent.as_ref().is_ok_and(is_there) => {
-                Some(form.holder(self.root, target).map_err(failed)?)
+                let (holder, physical) = form.holder(self.root, target).map_err(failed)?;
+                let replaced = place.parent.in_it(place.name).map_err(failed)?;
+                // What is replaced must not hold what is linked to.
+                if physical != replaced && physical.starts_with(&replaced) {
+                    return Err(failed(Errno::NOENT));
+                }
+                Some(holder)
             }
             _ => None,
         };
@@ -116,16 +122,20 @@ impl Applier<'_> {
             (Some(holder), _) => holder.as_fd(),
             (None, parent) => parent.map_err(|error| failed(*error))?.as_fd(),
         };
-        let is_done = || {
-            let old = statat(holder, name, flags).map_err(failed)?;
-            let new = statat(&place.parent, place.name, flags).map_err(failed)?;
-            Ok::<_, UnpackError>(Id::from(&old) == Id::from(&new))
+        let old = || match statat(holder, name, flags) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
+                Err(failed(Errno::ISDIR))
+            }
+            result => result.map(|stat| Id::from(&stat)).map_err(failed),
         };
+        let new = || statat(&place.parent, place.name, flags).map(|stat| Id::from(&stat));
         for _ in 0..ATTEMPTS {
             match linkat(holder, name, &place.parent, place.name, AtFlags::empty()) {
                 Ok(()) => return Ok(()),
-                Err(Errno::EXIST) if is_done()? => return Ok(()),
+                Err(Errno::EXIST) if old()? == new().map_err(failed)? => return Ok(()),
                 Err(Errno::EXIST) => self.clear(place)?,
+                // The kernel says no more of a directory.
+                Err(Errno::PERM) => return old().and(Err(failed(Errno::PERM))),
                 Err(error) => return Err(failed(error)),
             }
         }
@@ -236,7 +246,7 @@ impl Applier<'_> {
             // A directory that comes back is not the one below.
             let physical = place.parent.in_it(place.name);
             let physical = physical.map_err(|error| place.failed("remove", error))?;
-            form.later(Change::Whiteout(physical));
+            form.replaces(physical);
         }
         self.root
             .remove(place.parent.as_fd(), place.name, &())

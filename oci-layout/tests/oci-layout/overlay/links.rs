@@ -23,6 +23,10 @@ fn below() -> [Vec<u8>; 2] {
         .directory("usr/bin")
         .file("usr/bin/tool", "1")
         .symlink("bin", "/usr/bin")
+        .symlink("loop", "loop")
+        .symlink("dead", "nowhere")
+        .symlink("way", "e/dead")
+        .symlink("e/dead", "/nowhere")
         .file("e/in", "1")
         .file("gone", "1")
         .end();
@@ -83,6 +87,10 @@ fn dead() -> Vec<Tar> {
         link(Tar::new().file("bin/.wh.tool", ""), "usr/bin/tool"),
         link(Tar::new().file("usr/bin/.wh..wh..opq", ""), "bin/tool"),
         link(Tar::new().file("d", "3"), "d/f"),
+        // What it replaces holds what it leads to.
+        Tar::new().hardlink("d", "d/f"),
+        Tar::new().hardlink("usr", "bin/tool"),
+        Tar::new().file("usr/bin/more", "3").hardlink("usr", "bin/tool"),
     ]
 }
 
@@ -111,10 +119,13 @@ fn a_link_to_what_no_layer_shows_is_refused() {
         assert!(error.io_kind().is_some_and(|kind| kinds.contains(&kind)), "{error:?}");
         crate::unpack::unpacked(&layers).unwrap_err();
     }
-    let base = Tar::new().directory("d").end();
-    let top = Tar::new().hardlink("new", "d").end();
-    let error = Field::new(Overlay::User).unpack(&[base, top]).unwrap_err();
-    assert_eq!(error.io_kind(), Some(ErrorKind::IsADirectory));
+    for new in ["new", "d"] {
+        let layers = [Tar::new().file("d/f", "1").end(), Tar::new().hardlink(new, "d").end()];
+        let error = Field::new(Overlay::User).unpack(&layers).unwrap_err();
+        assert_eq!(error.io_kind(), Some(ErrorKind::IsADirectory), "{error:?}");
+        let error = crate::unpack::unpacked(&layers).unwrap_err();
+        assert_eq!(error.io_kind(), Some(ErrorKind::IsADirectory), "{error:?}");
+    }
 }
 
 // covers: IMG-LAYER-05
@@ -144,6 +155,19 @@ fn an_overlay_shows_what_came_back_as_a_flat_tree_does() {
         Tar::new().directory("n").file("n/.wh.f", "").file("n/g", "3"),
         Tar::new().file(".wh.gone", "").file("usr/.wh.sub", ""),
         Tar::new().file("d", "3").file("d", "4").directory("d").file("d/f", "3"),
+        // A directory that no entry speaks of, in the place of a file of the same layer.
+        Tar::new().file("d", "3").file("d/f", "3"),
+        Tar::new().file("usr", "3").file("usr/bin/f", "3"),
+        Tar::new().file("usr/bin/f", "3").file("usr/bin/.wh..wh..opq", "").file(".wh.usr", ""),
+        // A marker means what is there when it comes, by links as they are then.
+        Tar::new().file("bin/.wh.tool", "").directory("bin"),
+        Tar::new().file("d/.wh.f", "").symlink("d", "e"),
+        Tar::new().symlink("d", "usr").file("d/.wh.bin", ""),
+        Tar::new().file("loop/.wh..wh..opq", "").file("loop/.wh.f", ""),
+        // A link to nowhere shows what is made behind it until something takes its place.
+        Tar::new().file("dead/f", "3").file(".wh.dead", "").file("dead/f", "4"),
+        Tar::new().file("dead/f", "3").file("dead", "4").file("dead/f", "5"),
+        Tar::new().file("way/f", "3").file(".wh..wh..opq", ""),
     ];
     for (number, top) in tops.iter().enumerate() {
         let layers = above(top);
