@@ -23,7 +23,7 @@ fn blobs(layout: &Layout, root: &Descriptor) -> Vec<Descriptor> {
 
 /// Whether the filesystem shares blocks between files.
 #[cfg(target_os = "linux")]
-fn reflinks(layout: &Layout) -> bool {
+pub(crate) fn reflinks(layout: &Layout) -> bool {
     let [from, to] = ["from", "to"].map(|name| layout.path().with_extension(name));
     fs::write(&from, "x").unwrap();
     let (from, to) = (fs::File::open(from).unwrap(), fs::File::create(to).unwrap());
