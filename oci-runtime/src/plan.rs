@@ -1,5 +1,6 @@
 //! From a specification and a host to the list of everything that will be done, or every reason why not.
 
+mod borrowed;
 mod cgroup;
 mod check;
 mod devices;

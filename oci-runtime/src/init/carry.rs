@@ -177,7 +177,9 @@ impl Carrier {
                 (self.root, self.proc) = (None, None);
             }
             Step::RootPropagation(propagation) => mounts::propagate_root(*propagation)?,
-            Step::Terminal { height, width } => terminal::open(self, *height, *width)?,
+            Step::Terminal { height, width, make_console } => {
+                terminal::open(self, height.zip(*width), *make_console)?;
+            }
             Step::Rlimit { resource, soft, hard } => identity::rlimit(resource, *soft, *hard)?,
             Step::Schedule(schedule) => identity::schedule(schedule)?,
             Step::IoPriority { class, level } => identity::io_priority(class, *level)?,

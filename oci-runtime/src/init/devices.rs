@@ -8,46 +8,59 @@ use rustix::io::Errno;
 use super::fault::{Doing, Fault};
 use super::mounts;
 use super::paths::{self, Kind};
-use crate::plan::{Device, DeviceKind};
+use crate::plan::{Device, DeviceKind, Supply};
 
-/// Makes a device node, or shows the host's.
+/// Sees to it that a device node is there.
 pub(crate) fn device(root: BorrowedFd<'_>, device: &Device) -> Result<(), Fault> {
     plain_dev(root, &device.path)?;
-    if device.bind {
-        let node = mounts::host_device(&device.path, device.major, device.minor)?;
-        let target = paths::make(root, &device.path, Kind::File)?;
-        return mounts::attach(node.as_fd(), target.as_fd());
+    match device.supply {
+        Supply::Make => make(root, device),
+        Supply::Show => {
+            let node = mounts::host_device(&device.path, device.major, device.minor)?;
+            let target = paths::make(root, &device.path, Kind::File)?;
+            mounts::attach(node.as_fd(), target.as_fd())
+        }
+        Supply::Demand => {
+            let found = paths::find(root, &device.path)?.ok_or_else(|| {
+                let reason = "nothing is made in a directory of the host";
+                Fault::new(format!("nothing is at `{}`, and {reason}", device.path))
+            })?;
+            same(found.as_fd(), "", device)
+        }
     }
+}
+
+fn make(root: BorrowedFd<'_>, device: &Device) -> Result<(), Fault> {
     let (directory, name) = paths::parent(root, &device.path)?;
-    let kind = match device.kind {
-        DeviceKind::Character => FileType::CharacterDevice,
-        DeviceKind::Block => FileType::BlockDevice,
-        DeviceKind::Fifo => FileType::Fifo,
-    };
     let number = makedev(device.major, device.minor);
-    match mknodat(&directory, name, kind, Mode::from_raw_mode(device.mode), number) {
+    let mode = Mode::from_raw_mode(device.mode);
+    match mknodat(&directory, name, file_type(device.kind), mode, number) {
         Ok(()) => {}
-        Err(Errno::EXIST) => return same(directory.as_fd(), name, kind, number, &device.path),
+        Err(Errno::EXIST) => return same(directory.as_fd(), name, device),
         Err(error) => return Err(error.into()),
     }
     let (uid, gid) = (Uid::from_raw(device.uid), Gid::from_raw(device.gid));
     Ok(chownat(&directory, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
-/// What stands there already must be the device that is wanted.
-fn same(
-    directory: BorrowedFd<'_>,
-    name: &str,
-    kind: FileType,
-    number: u64,
-    path: &str,
-) -> Result<(), Fault> {
-    let found = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
-    let is_device = kind != FileType::Fifo;
-    if FileType::from_raw_mode(found.st_mode) != kind || (is_device && found.st_rdev != number) {
-        return Err(Fault::new(format!("another file is at `{path}` already")));
+fn file_type(kind: DeviceKind) -> FileType {
+    match kind {
+        DeviceKind::Character => FileType::CharacterDevice,
+        DeviceKind::Block => FileType::BlockDevice,
+        DeviceKind::Fifo => FileType::Fifo,
     }
-    Ok(())
+}
+
+/// What stands there already must be the device that is wanted.
+fn same(directory: BorrowedFd<'_>, name: &str, device: &Device) -> Result<(), Fault> {
+    let found = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH)?;
+    let is_kind = FileType::from_raw_mode(found.st_mode) == file_type(device.kind);
+    let is_number =
+        device.kind == DeviceKind::Fifo || found.st_rdev == makedev(device.major, device.minor);
+    if is_kind && is_number {
+        return Ok(());
+    }
+    Err(Fault::new(format!("another file is at `{}` already", device.path)))
 }
 
 /// Makes a symbolic link, unless something stands there.

@@ -2,7 +2,7 @@
 
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{FileType, OFlags, fstat, fstatfs, makedev};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -14,14 +14,15 @@ use super::fault::{Doing, Fault};
 use super::mounts;
 use super::paths::{self, Kind};
 
+const CONSOLE: &str = "/dev/console";
 const DEVPTS_MAGIC: u64 = 0x1cd1;
 
 /// Opens a terminal of the container's own `/dev/pts`, hands its master to the caller, and makes it standard input,
-/// output, error and `/dev/console`.
+/// output, error and `/dev/console`, which is made if it may be.
 pub(crate) fn open(
     carrier: &mut Carrier,
-    height: Option<u16>,
-    width: Option<u16>,
+    size: Option<(u16, u16)>,
+    make_console: bool,
 ) -> Result<(), Fault> {
     let console =
         carrier.console.take().ok_or_else(|| Fault::new("no console socket was given"))?;
@@ -29,13 +30,11 @@ pub(crate) fn open(
     unlockpt(&master)?;
     let slave =
         ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-    if let (Some(ws_row), Some(ws_col)) = (height, width) {
+    if let Some((ws_row, ws_col)) = size {
         tcsetwinsize(&slave, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 })?;
     }
     if let Ok(root) = carrier.root() {
-        let target = paths::make(root.as_fd(), "/dev/console", Kind::File)?;
-        let shown = mounts::clone_handle(slave.as_fd(), false)?;
-        mounts::attach(shown.as_fd(), target.as_fd())
+        show(root.as_fd(), slave.as_fd(), make_console)
             .doing(|| "show it as `/dev/console`".into())?;
     }
     let handles = [master.as_fd()];
@@ -51,6 +50,17 @@ pub(crate) fn open(
         .doing(|| "make it the controlling terminal".into())?;
     carrier.has_terminal = true;
     Ok(())
+}
+
+/// Shows a terminal as the console of the container.
+fn show(root: BorrowedFd<'_>, terminal: BorrowedFd<'_>, make: bool) -> Result<(), Fault> {
+    let target = if make {
+        Some(paths::make(root, CONSOLE, Kind::File)?)
+    } else {
+        paths::find(root, CONSOLE)?
+    };
+    let Some(target) = target else { return Ok(()) };
+    mounts::attach(mounts::clone_handle(terminal, false)?.as_fd(), target.as_fd())
 }
 
 /// Gives the terminal to the user of the program, who may want to open it by its name.

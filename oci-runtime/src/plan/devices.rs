@@ -1,6 +1,6 @@
 //! Device nodes and the links that programs expect beside them.
 
-use super::{Device, DeviceKind, DeviceRule, Planner, Step};
+use super::{Device, DeviceKind, DeviceRule, Planner, Step, Supply};
 use crate::spec::linux;
 
 /// The devices that every container has: path, major, minor.
@@ -25,48 +25,41 @@ impl Planner<'_> {
     /// The steps that make devices and links.
     pub(super) fn devices(&mut self) -> Vec<Step> {
         const MKNOD: u32 = 27;
-        let bind = self.has_user_namespace() || !self.host.has_capability(MKNOD);
-        let spec = self.spec;
-        let is_dev = |path: &str| path.trim_end_matches('/') == "/dev";
-        // A `/dev` of the host has its devices, and nothing is to be made in it.
-        let host_dev = spec.mounts.iter().any(|mount| {
-            is_dev(&mount.destination)
-                && (mount.options.iter().any(|word| word == "bind" || word == "rbind")
-                    || matches!(mount.r#type.as_deref(), Some("bind" | "rbind")))
-        });
-        let own = self.own_devices(bind);
+        let may_make = !self.has_user_namespace() && self.host.has_capability(MKNOD);
+        let supply = if may_make { Supply::Make } else { Supply::Show };
+        let own = self.own_devices(supply);
         let mut steps = Vec::new();
-        if !host_dev {
-            for (path, major, minor) in DEFAULT {
-                if !own.iter().any(|device| device.path == path) {
-                    let kind = DeviceKind::Character;
-                    let device = Device {
-                        path: path.into(),
-                        kind,
-                        major,
-                        minor,
-                        mode: 0o666,
-                        uid: 0,
-                        gid: 0,
-                        bind,
-                    };
-                    steps.push(Step::Device(device));
-                }
+        for (path, major, minor) in DEFAULT {
+            // A `/dev` of the host has what it has.
+            if !self.is_borrowed(path) && !own.iter().any(|device| device.path == path) {
+                let (path, kind) = (path.into(), DeviceKind::Character);
+                let (mode, uid, gid) = (0o666, 0, 0);
+                steps.push(Step::Device(Device {
+                    path,
+                    kind,
+                    major,
+                    minor,
+                    mode,
+                    uid,
+                    gid,
+                    supply,
+                }));
             }
         }
         steps.extend(own.into_iter().map(Step::Device));
-        if !host_dev {
-            let link =
-                |path: &str, target: &str| Step::Link { path: path.into(), target: target.into() };
-            steps.extend(LINKS.iter().map(|(path, target)| link(path, target)));
-            if spec.mounts.iter().any(|mount| mount.r#type.as_deref() == Some("devpts")) {
-                steps.push(link("/dev/ptmx", "pts/ptmx"));
-            }
-        }
+        let has_terminals =
+            self.spec.mounts.iter().any(|mount| mount.r#type.as_deref() == Some("devpts"));
+        let multiplexer = has_terminals.then_some(("/dev/ptmx", "pts/ptmx"));
+        let links = LINKS.into_iter().chain(multiplexer);
+        steps.extend(
+            links
+                .filter(|(path, _)| !self.is_borrowed(path))
+                .map(|(path, target)| Step::Link { path: path.into(), target: target.into() }),
+        );
         steps
     }
 
-    fn own_devices(&mut self, bind: bool) -> Vec<Device> {
+    fn own_devices(&mut self, supply: Supply) -> Vec<Device> {
         let linux = self.linux();
         let mut devices = Vec::new();
         for (index, device) in linux.devices.iter().enumerate() {
@@ -99,7 +92,11 @@ impl Planner<'_> {
                 mode: device.file_mode.unwrap_or(0o666) & 0o7777,
                 uid: device.uid.unwrap_or_default(),
                 gid: device.gid.unwrap_or_default(),
-                bind: bind && kind != DeviceKind::Fifo,
+                supply: match kind {
+                    _ if self.is_borrowed(&device.path) => Supply::Demand,
+                    DeviceKind::Fifo => Supply::Make,
+                    _ => supply,
+                },
             });
         }
         devices

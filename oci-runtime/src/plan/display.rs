@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::{
     Attribute, Capabilities, Capability, Change, Device, IdRange, Mount, Namespace, Plan,
-    Propagation, PropagationKind, Source, Step,
+    Propagation, PropagationKind, Source, Step, Supply,
 };
 
 impl Display for Plan {
@@ -156,7 +156,11 @@ impl Display for Mount {
 
 impl Display for Device {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let verb = if self.bind { "show" } else { "make" };
+        let verb = match self.supply {
+            Supply::Make => "make",
+            Supply::Show => "show",
+            Supply::Demand => "demand",
+        };
         write!(
             f,
             "{verb} device {} ({}:{}, mode {:03o})",

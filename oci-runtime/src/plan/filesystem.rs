@@ -106,6 +106,7 @@ impl Planner<'_> {
         Some(Step::Terminal {
             height: size.map(|size| side(size.height)),
             width: size.map(|size| side(size.width)),
+            make_console: !self.is_borrowed("/dev/console"),
         })
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     cgroup::{CgroupPlan, CgroupWrite, DeviceRule, Hierarchy},
-    device::{Device, DeviceKind},
+    device::{Device, DeviceKind, Supply},
     hook::{Hook, HookKind, Hooks},
     mount::{Attribute, Change, Idmap, Mount, OpenTree, Propagation, PropagationKind, Source},
     namespace::{IdRange, MapIds, Namespace, TimeOffset},
@@ -82,8 +82,9 @@ pub(crate) enum Step {
     PivotRoot,
     /// Set how mounts of the container spread.
     RootPropagation(Propagation),
-    /// Open a terminal, hand it to the caller and make it standard input, output and error.
-    Terminal { height: Option<u16>, width: Option<u16> },
+    /// Open a terminal, hand it to the caller and make it standard input, output and error. It is shown as
+    /// `/dev/console`, which is made unless its directory is the host's.
+    Terminal { height: Option<u16>, width: Option<u16>, make_console: bool },
     /// Bound a resource of the process.
     Rlimit { resource: String, soft: u64, hard: u64 },
     /// Set how the process is scheduled.

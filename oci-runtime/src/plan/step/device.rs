@@ -12,8 +12,19 @@ pub(crate) struct Device {
     pub(crate) mode: u32,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// The caller may not make device nodes: show the host's node of the same path and number.
-    pub(crate) bind: bool,
+    pub(crate) supply: Supply,
+}
+
+/// Where a device node comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Supply {
+    /// It is made.
+    Make,
+    /// The caller may not make device nodes: the host's node of the same path and number is shown.
+    Show,
+    /// Its directory is the host's: it must be there.
+    Demand,
 }
 
 /// The kind of a device node.

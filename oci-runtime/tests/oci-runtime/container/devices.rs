@@ -1,5 +1,10 @@
 //! Devices that a specification adds.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use oci_runtime::Stdio;
+use oci_runtime::spec::Mount;
 use oci_runtime::spec::linux::{Device, DeviceType};
 
 use super::fixture::{Fixture, chain, prints};
@@ -38,7 +43,7 @@ fn devices_are_there_with_numbers_owner_and_mode() {
 #[ignore = "needs root and busybox"]
 fn another_file_in_a_devices_place_is_an_error() {
     use std::os::unix::fs::symlink;
-    type Plant = fn(&std::path::Path);
+    type Plant = fn(&Path);
     let cases: [(&str, Plant, bool); 5] = [
         ("a file", |path| std::fs::write(path, "").unwrap(), false),
         ("a directory", |path| std::fs::create_dir(path).unwrap(), false),
@@ -63,8 +68,118 @@ fn another_file_in_a_devices_place_is_an_error() {
     }
 }
 
+/// A container whose `/dev` is a directory of the host, which holds `/dev/null` alone; and that directory.
+fn with_the_hosts_dev(destination: &str, line: &str) -> (Fixture, PathBuf) {
+    let mut fixture = Fixture::new().shell(line);
+    let directory = fixture.dir.path().join("host-dev");
+    fs::create_dir(&directory).unwrap();
+    node(&directory.join("null"), 3);
+    fixture.spec.mounts.retain(|mount| !mount.destination.starts_with("/dev"));
+    let mut mount = Mount::new(destination.into());
+    mount.source = Some(directory.to_str().unwrap().into());
+    mount.options = vec!["rbind".into()];
+    fixture.spec.mounts.push(mount);
+    (fixture, directory)
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+// covers: RT-LINUX-07
+#[test]
+#[ignore = "needs root and busybox"]
+fn nothing_is_made_in_a_directory_of_the_host() {
+    let line = "echo x > /dev/null && ls /dev";
+    for destination in ["/dev", "/dev/", "//dev/./", "/tmp/../dev"] {
+        let (mut fixture, directory) = with_the_hosts_dev(destination, line);
+        let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+        assert_eq!(outcome.stdout, "null\n", "{destination}: {}", outcome.stderr);
+        let devices = &mut fixture.spec.linux.as_mut().unwrap().devices;
+        *devices = vec![device(DeviceType::Char, "/dev/null", Some((1, 3)))];
+        let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+        assert_eq!(outcome.stdout, "null\n", "{destination}: {}", outcome.stderr);
+        for (path, number, expected) in [
+            ("/dev/own", (1, 5), "nothing is at `/dev/own`"),
+            ("/dev/own/zero", (1, 5), "nothing is at `/dev/own/zero`"),
+            ("/dev/null", (1, 5), "another file is at `/dev/null` already"),
+        ] {
+            fixture.spec.linux.as_mut().unwrap().devices =
+                vec![device(DeviceType::Char, path, Some(number))];
+            let error = chain(&fixture.run().map(drop).unwrap_err());
+            assert!(error.contains(expected), "{destination}: {error}");
+            assert_eq!(fixture.residue(), Vec::<String>::new());
+        }
+        assert_eq!(names(&directory), ["null"], "{destination}");
+    }
+}
+
+/// The console of the container is shown over the host's, and none is made where the host has none.
+#[test]
+#[ignore = "needs root and busybox"]
+fn a_terminal_makes_no_console_in_a_directory_of_the_host() {
+    for has_console in [false, true] {
+        let line = "[ /dev/console -ef /dev/pts/0 ] && echo console";
+        let (mut fixture, directory) = with_the_hosts_dev("/dev", line);
+        let mut terminals = Mount::new("/dev/pts".into());
+        (terminals.r#type, terminals.source) = (Some("devpts".into()), Some("devpts".into()));
+        terminals.options = ["newinstance", "ptmxmode=0666"].map(String::from).to_vec();
+        fixture.spec.mounts.push(terminals);
+        fs::create_dir(directory.join("pts")).unwrap();
+        if has_console {
+            fs::write(directory.join("console"), "").unwrap();
+        }
+        let before = names(&directory);
+        fixture.spec.process.as_mut().unwrap().terminal = Some(true);
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let container =
+            fixture.create(Stdio::terminal(theirs)).map_err(|error| chain(&error)).unwrap();
+        let master = super::sight::master(&ours);
+        container.start().map_err(|error| chain(&error)).unwrap();
+        let status = container.wait().unwrap();
+        drop(master);
+        container.delete().unwrap();
+        assert_eq!(status.success(), has_console);
+        assert_eq!(names(&directory), before);
+    }
+}
+
+/// What is mounted last decides whose the directory is.
+#[test]
+#[ignore = "needs root and busybox"]
+fn devices_are_made_in_what_is_mounted_over_a_directory_of_the_host() {
+    let (mut fixture, directory) = with_the_hosts_dev("/dev", "stat -c '%n %t:%T' /dev/own/zero");
+    fs::create_dir(directory.join("own")).unwrap();
+    let mut mount = Mount::new("/dev/own".into());
+    (mount.r#type, mount.source) = (Some("tmpfs".into()), Some("tmpfs".into()));
+    fixture.spec.mounts.push(mount);
+    fixture.spec.linux.as_mut().unwrap().devices =
+        vec![device(DeviceType::Char, "/dev/own/zero", Some((1, 5)))];
+    let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(outcome.stdout, "/dev/own/zero 1:5\n", "{}", outcome.stderr);
+    assert_eq!(names(&directory), ["null", "own"]);
+    assert_eq!(names(&directory.join("own")), Vec::<String>::new());
+}
+
+/// Changing a mount makes it no directory of the host.
+#[test]
+#[ignore = "needs root and busybox"]
+fn a_dev_that_is_remounted_has_its_devices() {
+    let change = |spec: &mut oci_runtime::Spec| {
+        let mut mount = Mount::new("/dev".into());
+        mount.options = ["remount", "bind", "nosuid"].map(String::from).to_vec();
+        spec.mounts.push(mount);
+    };
+    assert_eq!(prints(change, "[ -c /dev/null ] && [ -h /dev/fd ] && echo there"), "there\n");
+}
+
 /// Makes a character device of major number 1.
-fn node(path: &std::path::Path, minor: u32) {
+fn node(path: &Path, minor: u32) {
     use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
     let mode = Mode::from_raw_mode(0o666);
     mknodat(CWD, path, FileType::CharacterDevice, mode, makedev(1, minor)).unwrap();

@@ -1,0 +1,36 @@
+//! Directories of the host that a container is shown: nothing is made in them.
+
+use super::Planner;
+use super::options::Options;
+use crate::spec;
+
+impl Planner<'_> {
+    /// Whether a path lies in a file or directory of the host that is mounted into the container.
+    ///
+    /// The last mount on the way to it decides: it covers those before.
+    pub(super) fn is_borrowed(&self, path: &str) -> bool {
+        let path = components(path);
+        let covers = |mount: &&spec::Mount| path.starts_with(&components(&mount.destination));
+        let makes = |mount: &&spec::Mount| !Options::parse(&mount.options).remount;
+        let mounts = self.spec.mounts.iter();
+        mounts.filter(covers).rfind(makes).is_some_and(is_bind)
+    }
+}
+
+/// Whether an entry shows what the host has.
+pub(super) fn is_bind(mount: &spec::Mount) -> bool {
+    Options::parse(&mount.options).bind || matches!(mount.r#type.as_deref(), Some("bind" | "rbind"))
+}
+
+/// The names on the way to a path, if no link leads elsewhere.
+fn components(path: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    names
+}
