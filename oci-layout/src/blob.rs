@@ -41,6 +41,16 @@ impl Blobs {
         Self { files, prefix, durability, reuse, session }
     }
 
+    /// Where the blobs are.
+    pub(crate) fn files(&self) -> &dyn Files {
+        &*self.files
+    }
+
+    /// What tells this directory from another one.
+    pub(crate) fn identity(&self) -> io::Result<(u64, u64)> {
+        Lock::identity(self.files())
+    }
+
     /// The path of a blob. Only a parsed digest makes one: it has no slash and is no dot-dot.
     pub(crate) fn path(&self, digest: &Digest) -> String {
         format!("{}{}/{}", self.prefix, digest.algorithm_name(), digest.encoded())

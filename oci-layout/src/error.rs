@@ -27,6 +27,10 @@ pub enum ErrorKind {
     Invalid,
     /// The index was changed by another writer meanwhile.
     Changed,
+    /// Whether layouts share their blobs is not as it has to be: those that do are for
+    /// [`collect_shared_garbage`](crate::Layout::collect_shared_garbage), all of them at once, others for
+    /// [`collect_garbage`](crate::Layout::collect_garbage).
+    Shared,
     /// This store cannot do it.
     Unsupported,
     /// It is done and every reader sees it, but the disk did not confirm that it outlives a power cut.
@@ -48,7 +52,16 @@ impl Error {
         message: impl Into<String>,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self { kind: ErrorKind::Invalid, message: message.into(), source: Some(source.into()) }
+        Self::because(ErrorKind::Invalid, message, source)
+    }
+
+    /// With what is wrong, or what to do, in words.
+    pub(crate) fn because(
+        kind: ErrorKind,
+        message: impl Into<String>,
+        reason: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self { kind, message: message.into(), source: Some(reason.into()) }
     }
 
     /// Of the kind that `source` has.
@@ -93,7 +106,9 @@ impl From<Error> for io::Error {
         let kind = match error.kind {
             ErrorKind::NotFound => io::ErrorKind::NotFound,
             ErrorKind::Name => io::ErrorKind::InvalidInput,
-            ErrorKind::Version | ErrorKind::Unsupported => io::ErrorKind::Unsupported,
+            ErrorKind::Version | ErrorKind::Shared | ErrorKind::Unsupported => {
+                io::ErrorKind::Unsupported
+            }
             ErrorKind::Ambiguous | ErrorKind::Invalid => io::ErrorKind::InvalidData,
             ErrorKind::Changed => io::ErrorKind::ResourceBusy,
             ErrorKind::NotDurable | ErrorKind::Io => io::ErrorKind::Other,

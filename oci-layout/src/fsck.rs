@@ -12,7 +12,7 @@ pub use fault::{Fault, FaultKind};
 
 use crate::blob::Found;
 use crate::files::Kind;
-use crate::gc::sessions;
+use crate::gc::{sessions, unneeded};
 use crate::layout::Layout;
 use crate::lock::{Lock, WORK};
 use crate::{Error, ErrorKind};
@@ -75,7 +75,7 @@ impl Layout {
 
     /// What the index does not reach. All that it reaches is known to be there and readable.
     fn unneeded_blobs(&self) -> Result<Vec<Fault>, Error> {
-        if self.shares_blobs() {
+        if self.shared_blobs().is_some() {
             return Ok(Vec::new());
         }
         let pinned = match self.has_writers() {
@@ -83,7 +83,7 @@ impl Layout {
             other => other.map(|_| Vec::new()),
         };
         let pinned = pinned.map_err(|error| Error::io(self.about("cannot check"), error))?;
-        match self.unneeded(pinned) {
+        match unneeded(&[self], &pinned) {
             Ok(blobs) => Ok(blobs
                 .into_iter()
                 .map(|digest| Fault::unreachable(self.blobs().path(&digest), digest))

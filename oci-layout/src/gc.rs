@@ -1,3 +1,4 @@
+mod collector;
 mod mark;
 pub(crate) mod sessions;
 
@@ -6,8 +7,11 @@ use std::io;
 use oci_image::Digest;
 
 use crate::layout::{INDEX_FILE, Layout};
-use crate::lock::{Lock, WORK};
-use crate::{Durability, Error, ErrorKind};
+use crate::lock::WORK;
+use crate::{Durability, Error};
+
+use collector::Collector;
+pub(crate) use collector::unneeded;
 
 /// What nothing in a layout needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,7 +19,8 @@ use crate::{Durability, Error, ErrorKind};
 pub struct Garbage {
     /// Blobs that the index does not reach and no writer has under way.
     pub blobs: Vec<Digest>,
-    /// Files that a writer left unfinished when it died, below the layout.
+    /// Files that a writer left unfinished when it died, below the layout; of layouts that share their
+    /// blobs with the path of the layout, or of the directory of blobs.
     pub leftovers: Vec<String>,
     /// The size of all of it, in bytes.
     pub bytes: u64,
@@ -27,8 +32,7 @@ impl Layout {
     /// # Errors
     /// As there.
     pub fn garbage(&self) -> Result<Garbage, Error> {
-        let _lock = self.lock_collector()?;
-        self.find_garbage()
+        Ok(Collector::alone(self)?.find()?.garbage)
     }
 
     /// Removes the blobs that the index does not reach, and what dead writers left.
@@ -41,22 +45,27 @@ impl Layout {
     /// If a reachable document is wrong (then nothing is removed: what it needs is unknown), if the
     /// blobs are shared with other layouts, or if a file cannot be removed.
     pub fn collect_garbage(&self) -> Result<Garbage, Error> {
-        let failed = |error| Error::io(self.about("cannot collect the garbage of"), error);
-        let _lock = self.lock_collector()?;
-        let garbage = self.find_garbage()?;
-        self.settle_index().map_err(failed)?;
-        for path in self.garbage_paths(&garbage) {
-            if_there(self.files().remove(&path)).map_err(failed)?;
-        }
-        Ok(garbage)
+        Collector::alone(self)?.collect()
     }
 
-    fn lock_collector(&self) -> Result<Lock, Error> {
-        if self.shares_blobs() {
-            let text = self.about("other layouts may need the blobs of");
-            return Err(Error::new(ErrorKind::Unsupported, text));
-        }
-        Lock::exclusive(self.files()).map_err(|error| Error::io(self.about("cannot lock"), error))
+    /// Lists what [`collect_shared_garbage`](Self::collect_shared_garbage) would remove now.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn shared_garbage(layouts: &[&Self]) -> Result<Garbage, Error> {
+        Ok(Collector::together(layouts)?.find()?.garbage)
+    }
+
+    /// Removes the blobs of a [shared directory](crate::LayoutOptions::shared_blobs) that the index of none
+    /// of these layouts reaches, and what dead writers left there and in the layouts.
+    ///
+    /// All layouts that share the directory must be among them: what another one needs is garbage here.
+    /// Kept is what [`collect_garbage`](Self::collect_garbage) keeps, of each of them.
+    ///
+    /// # Errors
+    /// As there, and if they do not share one directory.
+    pub fn collect_shared_garbage(layouts: &[&Self]) -> Result<Garbage, Error> {
+        Collector::together(layouts)?.collect()
     }
 
     /// An index that a power cut could undo must not have lost what its predecessor names.
@@ -66,36 +75,6 @@ impl Layout {
             self.files().sync_dir(".")?;
         }
         Ok(())
-    }
-
-    fn find_garbage(&self) -> Result<Garbage, Error> {
-        let failed = |error| Error::io(self.about("cannot look for the garbage of"), error);
-        let mut garbage = Garbage::default();
-        let sessions = sessions::survey(self.files()).map_err(failed)?;
-        garbage.leftovers = sessions.dead;
-        garbage.blobs = self.unneeded(sessions.pinned)?;
-        for path in self.garbage_paths(&garbage) {
-            let file = self.files().open(&path).and_then(|file| file.metadata());
-            match if_there(file).map_err(failed)? {
-                Some(file) => garbage.bytes += file.len(),
-                None => garbage.leftovers.retain(|leftover| *leftover != path),
-            }
-        }
-        Ok(garbage)
-    }
-
-    fn garbage_paths(&self, garbage: &Garbage) -> Vec<String> {
-        let blobs = garbage.blobs.iter().map(|digest| self.blobs().path(digest));
-        blobs.chain(garbage.leftovers.iter().cloned()).collect()
-    }
-
-    /// The blobs that neither the index nor a pin needs.
-    pub(crate) fn unneeded(&self, pinned: Vec<Digest>) -> Result<Vec<Digest>, Error> {
-        let needed = mark::needed(self, pinned)?;
-        let found = self.blobs().found();
-        let found = found
-            .map_err(|error| Error::io(self.about("cannot look for the garbage of"), error))?;
-        Ok(found.blobs.into_iter().filter(|digest| !needed.contains(digest)).collect())
     }
 }
 

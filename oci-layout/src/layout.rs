@@ -25,7 +25,7 @@ pub struct Layout {
     blobs: Blobs,
     session: Arc<LazySession>,
     durability: Durability,
-    shares_blobs: bool,
+    shared_blobs: Option<PathBuf>,
 }
 
 impl Layout {
@@ -64,9 +64,9 @@ impl Layout {
         self.durability
     }
 
-    /// Whether other layouts may use the same blobs.
-    pub(crate) fn shares_blobs(&self) -> bool {
-        self.shares_blobs
+    /// The directory of blobs that other layouts may use too.
+    pub(crate) fn shared_blobs(&self) -> Option<&Path> {
+        self.shared_blobs.as_deref()
     }
 
     /// The session of this handle in the layout's own directory. The caller holds no lock.
@@ -174,7 +174,7 @@ impl LayoutOptions {
             blobs: Blobs::new(blob_files, prefix, self.durability, self.reuse, blob_session),
             session,
             durability: self.durability,
-            shares_blobs: self.shared_blobs.is_some(),
+            shared_blobs: self.shared_blobs.clone(),
         })
     }
 }

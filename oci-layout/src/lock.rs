@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 
 use crate::files::Files;
 
@@ -32,6 +33,12 @@ impl Lock {
         let file = lock_file(files)?;
         uninterrupted(|| file.lock())?;
         Ok(Self { _file: file })
+    }
+
+    /// What tells the lock of one directory from that of another, by whatever path they are reached.
+    pub(crate) fn identity(files: &dyn Files) -> io::Result<(u64, u64)> {
+        let metadata = lock_file(files)?.metadata()?;
+        Ok((metadata.dev(), metadata.ino()))
     }
 }
 

@@ -62,7 +62,8 @@ impl LayoutOptions {
     /// Keeps the blobs in another directory, which must be there, as `<algorithm>/<encoded>`.
     ///
     /// Several layouts may share it; each of them must be opened so. No layout can know what the
-    /// others use: garbage is not collected from it.
+    /// others use: [`Layout::collect_shared_garbage`](crate::Layout::collect_shared_garbage) takes all of
+    /// them.
     pub fn shared_blobs(mut self, directory: impl Into<PathBuf>) -> Self {
         self.shared_blobs = Some(directory.into());
         self

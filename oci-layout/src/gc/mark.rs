@@ -39,7 +39,8 @@ fn foreign(manifests: &[Descriptor]) -> impl Iterator<Item = Digest> {
 
 /// The digests that stand as strings in a blob, if it looks like a JSON object.
 fn mentioned(layout: &Layout, digest: &Digest) -> io::Result<Vec<Digest>> {
-    let file = match layout.files().open(&layout.blobs().path(digest)) {
+    let blobs = layout.blobs();
+    let file = match blobs.files().open(&blobs.path(digest)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         opened => opened?,
     };

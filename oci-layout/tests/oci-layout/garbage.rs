@@ -1,11 +1,14 @@
+use std::collections::BTreeSet;
+use std::error::Error;
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 
 use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource};
 use oci_image::{Descriptor, Digest, Manifest, MediaType};
-use oci_layout::{Garbage, Layout};
+use oci_layout::{ErrorKind, Garbage, Layout, LayoutOptions};
 
-use crate::fixture::{empty, image, index_of, put, put_document};
+use crate::fixture::{directory, empty, image, index_of, put, put_document, read_whole};
 
 /// Collects with a handle that pins nothing, after the one that wrote is gone.
 fn collect(layout: Layout) -> (Layout, Garbage) {
@@ -154,4 +157,73 @@ fn files_that_are_no_blobs_are_left_alone() {
     let (layout, garbage) = collect(layout);
     assert_eq!(garbage.blobs.len(), 1);
     assert!(names.iter().all(|name| layout.path().join(name).exists()));
+}
+
+/// Two layouts that share their blobs, each with an image of its own, and one of nobody.
+fn sharing(directory: &Path) -> (Layout, Layout) {
+    let options = LayoutOptions::new().shared_blobs(directory.join("shared"));
+    let open = |name| options.create(directory.join(name)).unwrap();
+    fs::create_dir(directory.join("shared")).unwrap();
+    let (one, two) = (open("one"), open("two"));
+    one.tag("v1", &image(&one, "of one")).unwrap();
+    two.tag("v1", &image(&two, "of two")).unwrap();
+    image(&one, "of nobody");
+    drop((one, two));
+    (open("one"), open("two"))
+}
+
+#[test]
+fn the_garbage_of_layouts_that_share_blobs_is_what_none_of_them_needs() {
+    let directory = directory();
+    let (one, two) = sharing(directory.path());
+    for place in ["shared", "one"] {
+        fs::write(directory.path().join(place).join(".in-flight/0123.4"), "half").unwrap();
+    }
+    let all = [&two, &one, &two];
+    let listed = Layout::shared_garbage(&all).unwrap();
+    assert_eq!(listed.blobs.len(), 3);
+    let leftovers = ["one", "shared"]
+        .map(|place| format!("{}/{place}/.in-flight/0123.4", directory.path().display()));
+    assert_eq!(listed.leftovers.iter().collect::<BTreeSet<_>>(), leftovers.iter().collect());
+    assert_eq!(Layout::collect_shared_garbage(&all).unwrap(), listed);
+    assert_eq!(Layout::collect_shared_garbage(&all).unwrap(), Garbage::default());
+    for layout in [&one, &two] {
+        read_whole(layout, &layout.resolve("v1").unwrap());
+        assert_eq!(layout.fsck().unwrap(), []);
+    }
+    let future = put(&one, "mentioned");
+    let unknown = put(&one, &format!(r#"{{"part":"{}"}}"#, future.digest));
+    one.add(&unknown).unwrap();
+    drop(one);
+    assert_eq!(Layout::shared_garbage(&[&two]).unwrap().blobs.len(), 3 + 2);
+    let options = LayoutOptions::new().shared_blobs(directory.path().join("shared"));
+    let one = options.open(directory.path().join("one")).unwrap();
+    assert_eq!(Layout::shared_garbage(&[&one, &two]).unwrap(), Garbage::default());
+}
+
+#[test]
+fn what_a_live_handle_has_among_shared_blobs_is_kept() {
+    let directory = directory();
+    let (one, two) = sharing(directory.path());
+    put(&one, "stored and not named yet");
+    assert_eq!(Layout::collect_shared_garbage(&[&one, &two]).unwrap().blobs.len(), 3);
+}
+
+#[test]
+fn layouts_are_collected_alone_or_together_as_they_keep_their_blobs() {
+    let directory = directory();
+    let (one, two) = sharing(directory.path());
+    for error in [one.collect_garbage().unwrap_err(), two.garbage().unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Shared);
+        assert!(error.source().unwrap().to_string().contains("all of them"), "{error:?}");
+    }
+    let (_directory, alone) = empty();
+    let elsewhere = crate::fixture::directory();
+    let (other, _) = sharing(elsewhere.path());
+    for layouts in [&[&one, &alone][..], &[&alone], &[&one, &two, &other]] {
+        let error = Layout::collect_shared_garbage(layouts).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Shared);
+    }
+    assert_eq!(Layout::collect_shared_garbage(&[]).unwrap(), Garbage::default());
+    read_whole(&other, &other.resolve("v1").unwrap());
 }

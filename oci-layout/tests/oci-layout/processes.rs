@@ -5,9 +5,9 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use oci_layout::{Entry, ErrorKind, Layout};
+use oci_layout::{Entry, ErrorKind, Layout, LayoutOptions};
 
-use crate::fixture::{empty, image, names, put, read_whole, sound};
+use crate::fixture::{directory, empty, image, names, put, read_whole, sound};
 use crate::worker::{Job, Worker, job};
 
 const WRITERS: usize = 8;
@@ -126,6 +126,49 @@ fn a_collector_at_work_takes_nothing_from_writers() {
     // A config, a manifest and a layer of each that has a name.
     let left = std::fs::read_dir(layout.path().join("blobs/sha256")).unwrap().count();
     assert_eq!(left, (WRITERS * EACH + WRITERS) * 3);
+}
+
+#[test]
+fn a_collector_of_shared_blobs_takes_nothing_from_writers() {
+    const EACH: usize = 10;
+    let open = |place: &Path, number: usize| {
+        let options = LayoutOptions::new().shared_blobs(place.join("shared"));
+        options.create(place.join(if number.is_multiple_of(2) { "even" } else { "odd" })).unwrap()
+    };
+    if let Some(job) = job() {
+        if let Some(writer) = number(&job) {
+            return (0..EACH).for_each(|index| {
+                let layout = open(&job.layout, writer);
+                let image = image(&layout, &format!("{writer} moves to {index}"));
+                layout.tag(&format!("{writer}"), &image).unwrap();
+                layout.tag(&format!("{writer}/{index}"), &image).unwrap();
+                read_whole(&layout, &image);
+            });
+        }
+        let layouts = [open(&job.layout, 0), open(&job.layout, 1)];
+        // Each of two collectors names them in another order.
+        let mut all: Vec<_> = layouts.iter().collect();
+        if job.role == "other" {
+            all.reverse();
+        }
+        return until_all_are_named(&layouts[0], WRITERS / 2 * EACH, |_| {
+            Layout::collect_shared_garbage(&all).unwrap();
+        });
+    }
+    let directory = directory();
+    std::fs::create_dir(directory.path().join("shared")).unwrap();
+    let this = a_collector_of_shared_blobs_takes_nothing_from_writers;
+    let layouts = [open(directory.path(), 0), open(directory.path(), 1)];
+    let collectors = ["one", "other"].map(|role| Worker::spawn(this, role, directory.path()));
+    spawn_writers(this, directory.path()).into_iter().for_each(Worker::join);
+    collectors.into_iter().for_each(Worker::join);
+    Layout::collect_shared_garbage(&[&layouts[0], &layouts[1]]).unwrap();
+    for layout in &layouts {
+        assert_eq!(names(layout).len(), WRITERS / 2 * (EACH + 1));
+        assert_eq!(layout.fsck().unwrap(), []);
+    }
+    let left = std::fs::read_dir(directory.path().join("shared/sha256")).unwrap().count();
+    assert_eq!(left, WRITERS * EACH * 3);
 }
 
 #[test]

@@ -1,0 +1,153 @@
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+
+use oci_image::Digest;
+
+use super::{Garbage, if_there, mark, sessions};
+use crate::files::Files;
+use crate::layout::Layout;
+use crate::lock::Lock;
+use crate::{Error, ErrorKind};
+
+/// Collects the garbage of layouts whose blobs are in one directory, while nobody else writes to them.
+pub(super) struct Collector<'a> {
+    layouts: Vec<&'a Layout>,
+    places: Vec<Place<'a>>,
+}
+
+/// A directory in which writers have something under way.
+struct Place<'a> {
+    files: &'a dyn Files,
+    /// What stands before a path in it where it is told of.
+    prefix: String,
+    _lock: Lock,
+}
+
+/// What is to go: as it is told of, and where each leftover is.
+pub(super) struct Doomed {
+    pub(super) garbage: Garbage,
+    leftovers: Vec<(usize, String)>,
+}
+
+impl<'a> Collector<'a> {
+    /// For a layout with blobs of its own.
+    pub(super) fn alone(layout: &'a Layout) -> Result<Self, Error> {
+        if layout.shared_blobs().is_some() {
+            let text = layout.about("cannot collect alone the garbage of");
+            let advice =
+                "other layouts share its blobs: the garbage of all of them is collected at once";
+            return Err(Error::because(ErrorKind::Shared, text, advice));
+        }
+        let place =
+            Place::lock(layout.files(), String::new()).map_err(|error| locked(layout, error))?;
+        Ok(Self { layouts: vec![layout], places: vec![place] })
+    }
+
+    /// For all layouts that share a directory of blobs.
+    pub(super) fn together(layouts: &[&'a Layout]) -> Result<Self, Error> {
+        let mut collector = Self { layouts: Vec::new(), places: Vec::new() };
+        let Some(first) = layouts.first() else { return Ok(collector) };
+        let directory = first.blobs().identity().map_err(|error| locked(first, error))?;
+        // In the order of their locks, so that collectors do not wait for each other, and each once.
+        let mut ordered = BTreeMap::new();
+        for layout in layouts {
+            let failed = |error| locked(layout, error);
+            if layout.shared_blobs().is_none()
+                || layout.blobs().identity().map_err(failed)? != directory
+            {
+                let text = layout.about("cannot collect with others the garbage of");
+                let reason =
+                    format!("its blobs are not those of layout `{}`", first.path().display());
+                return Err(Error::because(ErrorKind::Shared, text, reason));
+            }
+            ordered.insert(Lock::identity(layout.files()).map_err(failed)?, *layout);
+        }
+        for layout in ordered.into_values() {
+            let prefix = format!("{}/", layout.path().display());
+            let place =
+                Place::lock(layout.files(), prefix).map_err(|error| locked(layout, error))?;
+            collector.places.push(place);
+            collector.layouts.push(layout);
+        }
+        if let Some(shared) = first.shared_blobs() {
+            let prefix = format!("{}/", shared.display());
+            let place = Place::lock(first.blobs().files(), prefix);
+            collector.places.push(place.map_err(|error| locked(first, error))?);
+        }
+        Ok(collector)
+    }
+
+    /// What nothing needs.
+    pub(super) fn find(&self) -> Result<Doomed, Error> {
+        let mut doomed = Doomed { garbage: Garbage::default(), leftovers: Vec::new() };
+        let Some(first) = self.layouts.first() else { return Ok(doomed) };
+        let failed = |error| looked_for(first, error);
+        let mut pinned = Vec::new();
+        for (position, place) in self.places.iter().enumerate() {
+            let sessions = sessions::survey(place.files).map_err(failed)?;
+            pinned.extend(sessions.pinned);
+            for path in sessions.dead {
+                if let Some(size) = size(place.files, &path).map_err(failed)? {
+                    doomed.garbage.bytes += size;
+                    doomed.garbage.leftovers.push(format!("{}{path}", place.prefix));
+                    doomed.leftovers.push((position, path));
+                }
+            }
+        }
+        doomed.garbage.blobs = unneeded(&self.layouts, &pinned)?;
+        for digest in &doomed.garbage.blobs {
+            let size = size(first.blobs().files(), &first.blobs().path(digest));
+            doomed.garbage.bytes += size.map_err(failed)?.unwrap_or(0);
+        }
+        Ok(doomed)
+    }
+
+    /// Removes what nothing needs.
+    pub(super) fn collect(&self) -> Result<Garbage, Error> {
+        let Doomed { garbage, leftovers } = self.find()?;
+        let Some(first) = self.layouts.first() else { return Ok(garbage) };
+        let failed = |error| Error::io(first.about("cannot collect the garbage of"), error);
+        for layout in &self.layouts {
+            layout.settle_index().map_err(failed)?;
+        }
+        for digest in &garbage.blobs {
+            if_there(first.blobs().remove(digest)).map_err(failed)?;
+        }
+        for (position, path) in leftovers {
+            if let Some(place) = self.places.get(position) {
+                if_there(place.files.remove(&path)).map_err(failed)?;
+            }
+        }
+        Ok(garbage)
+    }
+}
+
+impl<'a> Place<'a> {
+    fn lock(files: &'a dyn Files, prefix: String) -> io::Result<Self> {
+        Ok(Self { files, prefix, _lock: Lock::exclusive(files)? })
+    }
+}
+
+/// The blobs that neither an index nor a pin needs.
+pub(crate) fn unneeded(layouts: &[&Layout], pinned: &[Digest]) -> Result<Vec<Digest>, Error> {
+    let Some(first) = layouts.first() else { return Ok(Vec::new()) };
+    let mut needed = HashSet::new();
+    for layout in layouts {
+        needed.extend(mark::needed(layout, pinned.to_vec())?);
+    }
+    let found = first.blobs().found().map_err(|error| looked_for(first, error))?;
+    Ok(found.blobs.into_iter().filter(|digest| !needed.contains(digest)).collect())
+}
+
+fn size(files: &dyn Files, path: &str) -> io::Result<Option<u64>> {
+    let metadata = if_there(files.open(path).and_then(|file| file.metadata()))?;
+    Ok(metadata.map(|metadata| metadata.len()))
+}
+
+fn locked(layout: &Layout, error: io::Error) -> Error {
+    Error::io(layout.about("cannot lock"), error)
+}
+
+fn looked_for(layout: &Layout, error: io::Error) -> Error {
+    Error::io(layout.about("cannot look for the garbage of"), error)
+}
