@@ -92,7 +92,19 @@ pub fn one_line(error: &dyn Error) -> String {
         }
         source = error.source();
     }
-    line.replace('\n', "; ")
+    plain(&line.replace('\n', "; "))
+}
+
+/// Text of others, without what moves the cursor of a terminal or begins a line of its own.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char.is_control() {
+            true => plain.extend(char.escape_default()),
+            false => plain.push(char),
+        }
+    }
+    plain
 }
 
 /// A digest and a size, shortened for reading.

@@ -11,10 +11,9 @@ use std::io;
 pub use fault::{Fault, FaultKind};
 
 use crate::blob::Found;
-use crate::files::Kind;
 use crate::gc::{sessions, unneeded};
 use crate::layout::Layout;
-use crate::lock::{Lock, WORK};
+use crate::lock::Lock;
 use crate::{Error, ErrorKind};
 
 impl Layout {
@@ -33,7 +32,7 @@ impl Layout {
             return Ok(version.into_iter().collect());
         }
         let (found, mut faults) = {
-            let _lock = self.lock_if_written().map_err(failed)?;
+            let _lock = Lock::to_look(self.files()).map_err(failed)?;
             let mut faults = self.faults_of_references();
             let found = match self.blobs().found() {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -55,34 +54,13 @@ impl Layout {
         Ok(faults)
     }
 
-    /// The lock that writers respect. Where no writer of this library has ever been there is none, and
-    /// none is made.
-    fn lock_if_written(&self) -> io::Result<Option<Lock>> {
-        if !self.has_writers()? {
-            return Ok(None);
-        }
-        match Lock::exclusive(self.files()) {
-            // Who may not lock may still look.
-            Err(error) if is_refused(&error) => Ok(None),
-            locked => locked.map(Some),
-        }
-    }
-
-    fn has_writers(&self) -> io::Result<bool> {
-        let names = self.files().list(".")?;
-        Ok(names.iter().any(|entry| entry.name == WORK && entry.kind == Kind::Directory))
-    }
-
     /// What the index does not reach. All that it reaches is known to be there and readable.
     fn unneeded_blobs(&self) -> Result<Vec<Fault>, Error> {
         if self.shared_blobs().is_some() {
             return Ok(Vec::new());
         }
-        let pinned = match self.has_writers() {
-            Ok(true) => sessions::survey(self.files()).map(|sessions| sessions.pinned),
-            other => other.map(|_| Vec::new()),
-        };
-        let pinned = pinned.map_err(|error| Error::io(self.about("cannot check"), error))?;
+        let sessions = sessions::survey(self.files());
+        let pinned = sessions.map_err(|error| Error::io(self.about("cannot check"), error))?.pinned;
         match unneeded(&[self], &pinned) {
             Ok(blobs) => Ok(blobs
                 .into_iter()
@@ -96,13 +74,6 @@ impl Layout {
 
     /// What writers left unfinished when they died.
     pub(crate) fn leftovers(&self) -> io::Result<Vec<Fault>> {
-        if !self.has_writers()? {
-            return Ok(Vec::new());
-        }
         Ok(sessions::survey(self.files())?.dead.into_iter().map(Fault::leftover).collect())
     }
-}
-
-fn is_refused(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }

@@ -7,11 +7,11 @@ use std::io;
 use oci_image::Digest;
 
 use crate::layout::{INDEX_FILE, Layout};
-use crate::lock::WORK;
+use crate::lock::{Lock, WORK};
 use crate::{Durability, Error};
 
-use collector::Collector;
 pub(crate) use collector::unneeded;
+use collector::{Collector, to_collect};
 
 /// What nothing in a layout needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,12 +27,13 @@ pub struct Garbage {
 }
 
 impl Layout {
-    /// Lists what [`collect_garbage`](Self::collect_garbage) would remove now.
+    /// Lists what [`collect_garbage`](Self::collect_garbage) would remove now. Changes nothing, and needs no
+    /// right to.
     ///
     /// # Errors
     /// As there.
     pub fn garbage(&self) -> Result<Garbage, Error> {
-        Ok(Collector::alone(self)?.find()?.garbage)
+        Ok(Collector::alone(self, Lock::to_look)?.find()?.garbage)
     }
 
     /// Removes the blobs that the index does not reach, and what dead writers left.
@@ -45,7 +46,7 @@ impl Layout {
     /// If a reachable document is wrong (then nothing is removed: what it needs is unknown), if the
     /// blobs are shared with other layouts, or if a file cannot be removed.
     pub fn collect_garbage(&self) -> Result<Garbage, Error> {
-        Collector::alone(self)?.collect()
+        Collector::alone(self, to_collect)?.collect()
     }
 
     /// Lists what [`collect_shared_garbage`](Self::collect_shared_garbage) would remove now.
@@ -53,7 +54,7 @@ impl Layout {
     /// # Errors
     /// As there.
     pub fn shared_garbage(layouts: &[&Self]) -> Result<Garbage, Error> {
-        Ok(Collector::together(layouts)?.find()?.garbage)
+        Ok(Collector::together(layouts, Lock::to_look)?.find()?.garbage)
     }
 
     /// Removes the blobs of a [shared directory](crate::LayoutOptions::shared_blobs) that the index of none
@@ -65,7 +66,7 @@ impl Layout {
     /// # Errors
     /// As there, and if they do not share one directory.
     pub fn collect_shared_garbage(layouts: &[&Self]) -> Result<Garbage, Error> {
-        Collector::together(layouts)?.collect()
+        Collector::together(layouts, to_collect)?.collect()
     }
 
     /// An index that a power cut could undo must not have lost what its predecessor names.

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-use crate::files::Files;
+use crate::files::{Files, Kind};
 
 /// Where the store keeps what is not part of the layout: the lock, pins, unfinished files.
 pub(crate) const WORK: &str = ".in-flight";
@@ -35,6 +35,18 @@ impl Lock {
         Ok(Self { _file: file })
     }
 
+    /// The exclusive lock for who only looks: none where no writer of this library has ever been, and none
+    /// is made, nor for those who may not lock.
+    pub(crate) fn to_look(files: &dyn Files) -> io::Result<Option<Self>> {
+        if !has_writers(files)? {
+            return Ok(None);
+        }
+        match Self::exclusive(files) {
+            Err(error) if is_refused(&error) => Ok(None),
+            locked => locked.map(Some),
+        }
+    }
+
     /// What tells the lock of one directory from that of another, by whatever path they are reached.
     pub(crate) fn identity(files: &dyn Files) -> io::Result<(u64, u64)> {
         let metadata = lock_file(files)?.metadata()?;
@@ -50,6 +62,16 @@ fn lock_file(files: &dyn Files) -> io::Result<File> {
         }
         opened => opened,
     }
+}
+
+/// Whether there is anything of a writer of this library.
+pub(crate) fn has_writers(files: &dyn Files) -> io::Result<bool> {
+    let names = files.list(".")?;
+    Ok(names.iter().any(|entry| entry.name == WORK && entry.kind == Kind::Directory))
+}
+
+fn is_refused(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Makes a directory if there is none; says whether it had to.

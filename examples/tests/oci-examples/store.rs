@@ -210,16 +210,22 @@ fn archives_are_not_changed_and_other_files_are_none() {
 }
 
 #[test]
-fn what_a_layout_says_cannot_move_the_cursor() {
+fn what_a_layout_says_cannot_move_the_cursor_or_begin_a_line() {
     let (_directory, layout, _, _) = layout();
     let index = layout.path().join("index.json");
-    let text = fs::read_to_string(&index).unwrap().replace("\"v1\"", "\"\\u001b[2J\"");
+    let name = r#""\u001b[2J\nv2\tsha256:0""#;
+    let text = fs::read_to_string(&index).unwrap().replace("\"v1\"", name);
     fs::write(&index, text).unwrap();
-    for command in ["ls", "tree"] {
+    for (command, lines) in [("ls", 1), ("tree", 2)] {
         let (status, text) = inspect(&layout, command, "", &[]);
         assert_eq!(status, Some(0));
-        assert!(text.contains("\\u{1b}[2J") && !text.contains('\x1b'), "{text}");
+        assert!(text.contains(r"\u{1b}[2J\nv2\tsha256:0") && !text.contains('\x1b'), "{text}");
+        assert_eq!(text.lines().count(), lines, "{text}");
     }
+    let file = layout.path().join("blobs/sha256/\x1b[2J\nno fault");
+    fs::write(file, "").unwrap();
+    let (_, text) = inspect(&layout, "fsck", "", &[]);
+    assert!(text.contains(r"\u{1b}[2J\nno fault") && !text.contains('\x1b'), "{text}");
 }
 
 #[test]

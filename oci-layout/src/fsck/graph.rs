@@ -6,6 +6,7 @@ use oci_image::blob::BlobSourceExt;
 use oci_image::{Descriptor, Digest};
 
 use super::{Fault, FaultKind};
+use crate::ErrorKind;
 use crate::layout::{INDEX_FILE, Layout};
 use crate::walk::is_document;
 
@@ -14,9 +15,22 @@ impl Layout {
     pub(super) fn faults_of_references(&self) -> Vec<Fault> {
         let index = match self.index() {
             Ok(index) => index,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return vec![Fault::of(
+                    FaultKind::Missing,
+                    INDEX_FILE.into(),
+                    None,
+                    "is not there",
+                )];
+            }
             Err(error) => {
                 let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-                return vec![Fault::of(FaultKind::Document, INDEX_FILE.into(), None, reason)];
+                return vec![Fault::of(
+                    FaultKind::Document,
+                    INDEX_FILE.into(),
+                    None,
+                    format!("is no index: {reason}"),
+                )];
             }
         };
         let mut graph =

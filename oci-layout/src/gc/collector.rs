@@ -20,7 +20,14 @@ struct Place<'a> {
     files: &'a dyn Files,
     /// What stands before a path in it where it is told of.
     prefix: String,
-    _lock: Lock,
+    _lock: Option<Lock>,
+}
+
+/// How a directory is locked: [`to_collect`], or [`Lock::to_look`].
+type ToLock = fn(&dyn Files) -> io::Result<Option<Lock>>;
+
+pub(super) fn to_collect(files: &dyn Files) -> io::Result<Option<Lock>> {
+    Lock::exclusive(files).map(Some)
 }
 
 /// What is to go: as it is told of, and where each leftover is.
@@ -31,20 +38,20 @@ pub(super) struct Doomed {
 
 impl<'a> Collector<'a> {
     /// For a layout with blobs of its own.
-    pub(super) fn alone(layout: &'a Layout) -> Result<Self, Error> {
+    pub(super) fn alone(layout: &'a Layout, to_lock: ToLock) -> Result<Self, Error> {
         if layout.shared_blobs().is_some() {
             let text = layout.about("cannot collect alone the garbage of");
             let advice =
                 "other layouts share its blobs: the garbage of all of them is collected at once";
             return Err(Error::because(ErrorKind::Shared, text, advice));
         }
-        let place =
-            Place::lock(layout.files(), String::new()).map_err(|error| locked(layout, error))?;
+        let place = Place::lock(layout.files(), String::new(), to_lock)
+            .map_err(|error| locked(layout, error))?;
         Ok(Self { layouts: vec![layout], places: vec![place] })
     }
 
     /// For all layouts that share a directory of blobs.
-    pub(super) fn together(layouts: &[&'a Layout]) -> Result<Self, Error> {
+    pub(super) fn together(layouts: &[&'a Layout], to_lock: ToLock) -> Result<Self, Error> {
         let mut collector = Self { layouts: Vec::new(), places: Vec::new() };
         let Some(first) = layouts.first() else { return Ok(collector) };
         let directory = first.blobs().identity().map_err(|error| locked(first, error))?;
@@ -64,14 +71,14 @@ impl<'a> Collector<'a> {
         }
         for layout in ordered.into_values() {
             let prefix = format!("{}/", layout.path().display());
-            let place =
-                Place::lock(layout.files(), prefix).map_err(|error| locked(layout, error))?;
+            let place = Place::lock(layout.files(), prefix, to_lock)
+                .map_err(|error| locked(layout, error))?;
             collector.places.push(place);
             collector.layouts.push(layout);
         }
         if let Some(shared) = first.shared_blobs() {
             let prefix = format!("{}/", shared.display());
-            let place = Place::lock(first.blobs().files(), prefix);
+            let place = Place::lock(first.blobs().files(), prefix, to_lock);
             collector.places.push(place.map_err(|error| locked(first, error))?);
         }
         Ok(collector)
@@ -123,8 +130,8 @@ impl<'a> Collector<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn lock(files: &'a dyn Files, prefix: String) -> io::Result<Self> {
-        Ok(Self { files, prefix, _lock: Lock::exclusive(files)? })
+    fn lock(files: &'a dyn Files, prefix: String, to_lock: ToLock) -> io::Result<Self> {
+        Ok(Self { files, prefix, _lock: to_lock(files)? })
     }
 }
 

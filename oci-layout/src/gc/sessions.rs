@@ -5,11 +5,12 @@ use std::io;
 use oci_image::Digest;
 
 use super::{is_lock, work_path};
-use crate::files::Files;
+use crate::files::{Files, Kind};
 use crate::layout::read_limited;
+use crate::lock::{WORK, has_writers};
 
 /// What the sessions of a layout have under way. The caller holds the exclusive lock, so no session
-/// begins or pins meanwhile.
+/// begins or pins meanwhile, or only looks.
 pub(crate) struct Sessions {
     /// What live sessions pin.
     pub(crate) pinned: Vec<Digest>,
@@ -34,9 +35,12 @@ pub(crate) fn survey(files: &dyn Files) -> io::Result<Sessions> {
 /// The files under way, by the session whose name they carry.
 fn by_session(files: &dyn Files) -> io::Result<BTreeMap<String, Vec<String>>> {
     let mut sessions = BTreeMap::<String, Vec<String>>::new();
-    for entry in files.list(crate::lock::WORK)? {
+    if !has_writers(files)? {
+        return Ok(sessions);
+    }
+    for entry in files.list(WORK)? {
         let Some(name) = entry.name.to_str().filter(|name| !is_lock(name)) else { continue };
-        if entry.kind == crate::files::Kind::File {
+        if entry.kind == Kind::File {
             let session = name.split_once('.').map_or(name, |(session, _)| session);
             sessions.entry(session.to_owned()).or_default().push(name.to_owned());
         }

@@ -124,6 +124,8 @@ fn a_layout_that_cannot_be_opened_can_be_checked() {
     assert_eq!(kinds(&check()), [FaultKind::Document]);
     fs::remove_file(&file).unwrap();
     assert_eq!(kinds(&check()), [FaultKind::Missing]);
+    fs::rename(layout.path().join("index.json"), layout.path().join("moved.json")).unwrap();
+    assert_eq!(kinds(&check()), [FaultKind::Missing; 2]);
     fs::rename(layout.path().join("blobs"), layout.path().join("moved")).unwrap();
     let paths: Vec<_> = check().into_iter().map(|fault| fault.path).collect();
     assert!(paths.contains(&"oci-layout".into()) && paths.contains(&"blobs".into()), "{paths:?}");

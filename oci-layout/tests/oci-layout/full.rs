@@ -113,6 +113,7 @@ fn may_read_alone(path: &Path) {
     }
     layout.any_document(&image).unwrap();
     read_whole(&layout, &image);
+    assert_eq!(layout.garbage().unwrap().blobs.len(), 1);
     drop(layout);
     assert_eq!(snapshot(path), before);
 }

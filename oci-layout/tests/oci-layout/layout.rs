@@ -116,6 +116,8 @@ fn reading_writes_nothing() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o555)).unwrap();
     let layout = Layout::open(&path).unwrap();
     assert_eq!(layout.image("v1").unwrap().descriptor().digest, image.digest);
+    assert_eq!(layout.fsck().unwrap(), []);
+    assert_eq!(layout.garbage().unwrap().blobs, []);
     assert!(!path.join(".in-flight").exists());
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
 }

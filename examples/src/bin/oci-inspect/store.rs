@@ -5,6 +5,7 @@ mod gc;
 mod names;
 mod tree;
 
+use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 use oci_examples::image_name::ImageName;
 use oci_examples::local::Store;
+use oci_examples::report::plain;
 use oci_image::json;
 use oci_layout::Layout;
 use serde::Serialize;
@@ -100,27 +102,16 @@ impl Request {
         }
     }
 
-    /// Prints one thing: a line of JSON, or of text.
-    fn print(&self, value: &impl Serialize, text: impl std::fmt::Display) -> Result<()> {
-        let mut out = io::stdout().lock();
-        if self.json {
-            out.write_all(&json::to_vec(value)?)?;
-            writeln!(out)?;
+    /// Prints one thing: a line of JSON, or of text in columns.
+    fn print(&self, value: &impl Serialize, columns: &[&dyn fmt::Display]) -> Result<()> {
+        let line = if self.json {
+            json::to_vec(value)?
         } else {
-            writeln!(out, "{}", plain(&text.to_string()))?;
-        }
-        Ok(())
+            let columns: Vec<_> = columns.iter().map(|it| plain(&it.to_string())).collect();
+            columns.join("\t").into_bytes()
+        };
+        let mut out = io::stdout().lock();
+        out.write_all(&line)?;
+        Ok(writeln!(out)?)
     }
-}
-
-/// What a layout says cannot move the cursor of the terminal that it is shown on.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char.is_control() && char != '\n' && char != '\t' {
-            true => plain.extend(char.escape_default()),
-            false => plain.push(char),
-        }
-    }
-    plain
 }

@@ -48,5 +48,5 @@ fn show(request: &Request, fault: &Fault, repaired: bool) -> Result<()> {
         message: &fault.message,
         repaired,
     };
-    request.print(&line, format_args!("{fault}{}", if repaired { " (removed)" } else { "" }))
+    request.print(&line, &[&format_args!("{fault}{}", if repaired { " (removed)" } else { "" })])
 }

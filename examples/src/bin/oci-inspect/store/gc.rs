@@ -17,14 +17,12 @@ pub(super) fn collect(request: &Request) -> Result<()> {
     let garbage = if request.dry_run { layout.garbage()? } else { layout.collect_garbage()? };
     let removed =
         Removed { blobs: &garbage.blobs, leftovers: &garbage.leftovers, bytes: garbage.bytes };
-    let mut text = String::new();
-    for path in
-        garbage.blobs.iter().map(Digest::as_str).chain(garbage.leftovers.iter().map(String::as_str))
-    {
-        text.push_str(path);
-        text.push('\n');
+    let blobs = garbage.blobs.iter().map(Digest::as_str);
+    let paths: Vec<_> = blobs.chain(garbage.leftovers.iter().map(String::as_str)).collect();
+    if !request.json {
+        paths.iter().try_for_each(|path| request.print(&removed, &[path]))?;
     }
-    let count = garbage.blobs.len() + garbage.leftovers.len();
     let did = if request.dry_run { "would be removed" } else { "removed" };
-    request.print(&removed, format_args!("{text}{count} files, {} {did}", Bytes(garbage.bytes)))
+    let (count, bytes) = (paths.len(), Bytes(garbage.bytes));
+    request.print(&removed, &[&format_args!("{count} files, {bytes} {did}")])
 }

@@ -50,5 +50,5 @@ pub(super) fn untag(request: &Request) -> Result<()> {
 fn show(request: &Request, name: Option<&str>, descriptor: &Descriptor) -> Result<()> {
     let (digest, size) = (&descriptor.digest, Bytes(descriptor.size));
     let shown = name.unwrap_or("-");
-    request.print(&Line { name, descriptor }, format_args!("{shown}\t{digest}\t{size}"))
+    request.print(&Line { name, descriptor }, &[&shown, digest, &size])
 }

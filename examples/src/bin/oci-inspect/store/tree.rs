@@ -44,5 +44,5 @@ fn show(request: &Request, name: Option<&str>, node: &Node) -> Result<()> {
     if *missing {
         text.push_str(" (missing)");
     }
-    request.print(&Line { name, depth: *depth, descriptor, missing: *missing }, text)
+    request.print(&Line { name, depth: *depth, descriptor, missing: *missing }, &[&text])
 }
