@@ -136,7 +136,7 @@ impl Container {
             Ok(Some((Report::Failed(failure), _))) => {
                 // Who is told so may delete the container at once.
                 let _ = until_ended(self.as_fd());
-                Err(step_error(&self.planned()?, &failure))
+                Err(step_error(failure))
             }
             Ok(Some(_)) => {
                 Err(Error::new(ErrorKind::System, format!("{doing}: the init sent no failure")))
@@ -144,16 +144,6 @@ impl Container {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
             Err(error) => Err(system(error)),
         }
-    }
-
-    /// The steps, for their names.
-    fn planned(&self) -> Result<Vec<crate::plan::Step>, Error> {
-        let spec = self.spec()?;
-        let bundle = crate::Bundle::new(self.record()?.bundle, spec);
-        let host = crate::Host::probe().map_err(Error::system("look at the host"))?;
-        Ok(crate::Plan::new(bundle.spec(), &bundle, &host)
-            .map(|plan| plan.steps)
-            .unwrap_or_default())
     }
 
     fn poststart(&self, record: &Record) -> Result<(), Error> {

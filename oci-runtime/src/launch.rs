@@ -203,7 +203,7 @@ fn converse(
         };
         match report {
             Report::Ready => return Ok(()),
-            Report::Failed(failure) => return Err(step_error(launch.steps, &failure)),
+            Report::Failed(failure) => return Err(step_error(failure)),
             Report::Born { pid: new } => {
                 let pidfd = descriptors
                     .pop()
@@ -229,13 +229,12 @@ fn converse(
 }
 
 /// The error of a step: its words, what is known beyond them, and the kernel's reason.
-pub(crate) fn step_error(steps: &[Step], failure: &Failure) -> Error {
-    let step = steps.get(failure.step);
-    let mut doing = step.map_or_else(|| "an unknown step".into(), Step::to_string);
-    if let Some(detail) = &failure.detail {
-        doing = format!("{doing}: {detail}");
-    }
-    let kind = if matches!(step, Some(Step::Hooks(_))) { ErrorKind::Hook } else { ErrorKind::Step };
+pub(crate) fn step_error(failure: Failure) -> Error {
+    let doing = match failure.detail {
+        Some(detail) => format!("{}: {detail}", failure.step),
+        None => failure.step,
+    };
+    let kind = if failure.is_hook { ErrorKind::Hook } else { ErrorKind::Step };
     match failure.errno {
         Some(errno) => Error::because(kind, doing, io::Error::from_raw_os_error(errno)),
         None => Error::new(kind, doing),

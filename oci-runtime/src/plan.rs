@@ -15,6 +15,7 @@ mod mounts;
 mod namespaces;
 mod options;
 mod refusal;
+mod rlimits;
 mod seccomp;
 mod step;
 
@@ -111,6 +112,7 @@ impl<'a> Planner<'a> {
         self.check();
         self.cgroup();
         self.oom_score();
+        self.raise_limits();
         let mounts = self.filesystem();
         let trees = std::mem::take(&mut self.trees);
         let opened = trees.into_iter().map(Step::OpenTree);

@@ -72,8 +72,10 @@ pub(crate) enum Answer {
 /// A step that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failure {
-    /// The index of the step in the plan.
-    pub(crate) step: usize,
+    /// The step, in words.
+    pub(crate) step: String,
+    /// A hook failed, and not the runtime.
+    pub(crate) is_hook: bool,
     /// The kernel's error number, if the kernel refused.
     pub(crate) errno: Option<i32>,
     /// What was being done, if that is more than the step says.

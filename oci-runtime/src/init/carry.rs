@@ -53,13 +53,16 @@ pub(crate) fn carry(socket: OwnedFd, order: Order, descriptors: Vec<OwnedFd>) ->
             Ok(()) => {}
             Err(Ended::Stopped) => return 125,
             Err(Ended::Fault(fault)) => {
-                let failure = Failure { step: index, errno: fault.errno, detail: fault.detail };
-                let _ = wire::send(&carrier.socket, &Report::Failed(failure), &[]);
+                let _ = wire::send(&carrier.socket, &Report::Failed(failure(step, fault)), &[]);
                 return 125;
             }
         }
     }
     0
+}
+
+fn failure(step: &Step, Fault { errno, detail }: Fault) -> Failure {
+    Failure { step: step.to_string(), is_hook: matches!(step, Step::Hooks(_)), errno, detail }
 }
 
 /// What the program of the steps is given.

@@ -24,31 +24,14 @@ impl Planner<'_> {
             self.steps.push(Step::AwaitStart);
             return;
         };
-        self.limits(process);
+        self.limits_of_scheduling(process);
+        self.schedule(process);
         self.steps.push(Step::WorkingDirectory(process.cwd.clone()));
         self.rights(process);
     }
 
-    /// Limits and scheduling.
-    pub(super) fn limits(&mut self, process: &spec::Process) {
-        const SYS_RESOURCE: u32 = 24;
-        for (index, rlimit) in process.rlimits.iter().enumerate() {
-            let resource = rlimit.r#type.as_str().to_owned();
-            let pointer = format!("/process/rlimits/{index}");
-            if matches!(rlimit.r#type, spec::RlimitType::Other(_)) {
-                self.refuse(&pointer, format!("the kernel has no limit `{resource}`"));
-            }
-            if let Some(most) = self.host.hard_limits.get(&resource)
-                && rlimit.hard > *most
-                && !self.host.has_capability(SYS_RESOURCE)
-            {
-                self.refuse(
-                    &pointer,
-                    format!("the caller may not raise `{resource}` above {most}"),
-                );
-            }
-            self.steps.push(Step::Rlimit { resource, soft: rlimit.soft, hard: rlimit.hard });
-        }
+    /// How the process is scheduled, and where its memory comes from.
+    fn schedule(&mut self, process: &spec::Process) {
         if let Some(scheduler) = &process.scheduler {
             self.scheduler(scheduler);
         }
@@ -143,6 +126,7 @@ impl Planner<'_> {
         });
         self.steps.push(Step::AwaitStart);
         self.steps.extend(self.hooks(&[HookKind::StartContainer]));
+        self.limits(process);
         self.steps.extend(filter.map(Step::Seccomp));
         if late {
             self.steps.push(Step::Capabilities(sets));

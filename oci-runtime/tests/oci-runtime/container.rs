@@ -8,6 +8,7 @@ mod exec;
 mod fixture;
 mod hooks;
 mod life;
+mod limits;
 mod mounts;
 mod oracle;
 mod sight;

@@ -82,9 +82,9 @@ fn every_reason_is_collected() {
             "`/process/cwd`: `here` is not absolute",
             "`/process/rlimits/1`: `RLIMIT_NOFILE` stands twice",
             "`/linux/cgroupsPath`: `/a/../../b` does not name a group beneath another",
+            "`/process/rlimits/2`: the kernel has no limit `RLIMIT_X`",
             "`/linux/sysctl/kernel.core_pattern`: it belongs to no namespace: setting it would change the host",
             "`/linux/namespaces/6`: the kind `pid` stands twice",
-            "`/process/rlimits/2`: the kernel has no limit `RLIMIT_X`",
         ]
     );
 }
@@ -199,4 +199,36 @@ fn words_of_kernel_parameters_are_parted_by_dots_or_slashes() {
         let plan = plan(spec, &Host::typical()).unwrap();
         assert!(plan.to_string().contains("net.ipv4.conf.eth0/100.forwarding"), "{plan}");
     }
+}
+
+/// The kernel lets nobody raise a limit in a user namespace, and the init needs descriptors and memory to the end.
+#[test]
+fn limits_are_raised_first_and_set_last() {
+    let mut host = Host::typical();
+    host.hard_limits.insert("RLIMIT_NOFILE".into(), 1024);
+    host.hard_limits.insert("RLIMIT_NICE".into(), 20);
+    let mut spec = Spec::linux_default();
+    spec.process.as_mut().unwrap().rlimits = vec![
+        Rlimit::new(RlimitType::Nofile, 2048, 3),
+        Rlimit::new(RlimitType::As, 1 << 20, 1 << 20),
+        Rlimit::new(RlimitType::Nice, 20, 20),
+    ];
+    let plan = plan(spec, &host).unwrap();
+    let steps: Vec<String> = plan.steps().collect();
+    let of = |word: &str| {
+        let at = |step: &String| step.starts_with(word);
+        steps.iter().position(at).unwrap_or_else(|| panic!("no `{word}` in\n{plan}"))
+    };
+    let order = [
+        "set RLIMIT_NOFILE to 2048 of 2048",
+        "make the process",
+        "set RLIMIT_NICE to 20 of 20",
+        "wait for the start",
+        "set RLIMIT_NOFILE to 3 of 2048",
+        "set RLIMIT_AS to 1048576 of 1048576",
+        "execute sh",
+    ];
+    let places: Vec<usize> = order.map(of).to_vec();
+    assert!(places.is_sorted(), "{plan}");
+    assert_eq!(steps.iter().filter(|step| step.contains("RLIMIT")).count(), 4, "{plan}");
 }

@@ -11,7 +11,7 @@ use oci_runtime::{Container, Error, ErrorKind, Stdio};
 use super::fixture::{Fixture, chain};
 
 /// A shell line as an ordinary process of a container.
-fn shell(line: &str) -> Process {
+pub(crate) fn shell(line: &str) -> Process {
     let mut process = Process::new("/".into());
     process.args = vec!["sh".into(), "-c".into(), line.into()];
     process.env = vec!["PATH=/bin".into()];
@@ -20,7 +20,7 @@ fn shell(line: &str) -> Process {
 }
 
 /// Runs a process in the container; what it printed, and how it ended.
-fn run(container: &Container, process: Process) -> Result<(String, Option<i32>), Error> {
+pub(crate) fn run(container: &Container, process: Process) -> Result<(String, Option<i32>), Error> {
     let out = tempfile::tempfile().unwrap();
     let copy = || out.try_clone().unwrap();
     let stdio = Stdio::files(File::open("/dev/null").unwrap(), copy(), copy());
@@ -32,7 +32,7 @@ fn run(container: &Container, process: Process) -> Result<(String, Option<i32>),
 }
 
 /// A container that sleeps, while `test` is done with it.
-fn within(fixture: &Fixture, test: impl FnOnce(&Container)) {
+pub(crate) fn within(fixture: &Fixture, test: impl FnOnce(&Container)) {
     let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
     container.start().map_err(|error| chain(&error)).unwrap();
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(&container)));
