@@ -37,9 +37,25 @@ pub(crate) fn commit_and_tell(
 ) -> io::Result<()> {
     for number in 0..count {
         commit(&options.create(path)?, number)?;
-        io::stdout().write_all(format!("\nacknowledged {number}\n").as_bytes()).unwrap();
+        tell(number);
     }
     Ok(())
+}
+
+/// Copies what was committed to `source`, one image after the other, and tells of each.
+pub(crate) fn copy_and_tell(source: &Path, path: &Path, count: usize) -> io::Result<()> {
+    let source = Layout::open(source)?;
+    for number in 0..count {
+        let name = format!("v{number}");
+        let target = Layout::create(path)?;
+        target.copy_from(&source, &source.resolve(&name)?)?.tag(&name)?;
+        tell(number);
+    }
+    Ok(())
+}
+
+fn tell(number: usize) {
+    io::stdout().write_all(format!("\nacknowledged {number}\n").as_bytes()).unwrap();
 }
 
 /// How many commits a worker told of.

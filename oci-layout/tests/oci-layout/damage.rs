@@ -5,9 +5,10 @@ use std::io::{self, ErrorKind};
 
 use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource, BlobSourceExt, Memory};
 use oci_image::build::{Builder, Layer};
+use oci_image::layer::{Compression, Limits};
 use oci_image::{Descriptor, MediaType, Platform};
 use oci_layout::unpack::unpack;
-use oci_layout::{Archive, ArchiveWriter, Layout};
+use oci_layout::{Archive, ArchiveWriter, DockerArchive, DockerArchiveWriter, DockerForm, Layout};
 
 use crate::fixture::{directory, empty};
 use crate::tar::{Tar, diff_id, options};
@@ -103,10 +104,25 @@ fn one_wrong_byte_is_found_and_never_passed_on() {
         let refused = writer.append(&layout, &all[..1]).unwrap_err();
         assert_eq!(refused.kind(), oci_layout::ErrorKind::Invalid, "{what}");
 
+        let target = Layout::create(layout.path().with_extension("target")).unwrap();
+        let refused = target.copy_from(&layout, &all[0]).unwrap_err();
+        assert_eq!(refused.kind(), oci_layout::ErrorKind::Invalid, "{what}");
+        assert!(target.open(blob).unwrap().is_none(), "{what}");
+        fs::remove_dir_all(target.path()).unwrap();
+
         if !blob.media_type.is_manifest() {
             let root = directory();
             unpack(&layout, image.manifest(), root.path().join("root"), &options())
                 .expect_err(what);
+            let form = DockerForm::Legacy;
+            let mut writer = DockerArchiveWriter::with_form(Vec::new(), form).unwrap();
+            let refused = writer.append(&image, &[]).unwrap_err();
+            assert_eq!(refused.kind(), oci_layout::ErrorKind::Invalid, "{what}");
+            image.recompress(&Compression::none(), &Memory::new()).expect_err(what);
+            let exported = image
+                .files(&Limits::default())
+                .is_ok_and(|files| files.export(io::sink(), &Compression::none()).is_ok());
+            assert!(!exported, "{what}");
         }
     });
     copy(&layout, &all, &Memory::new()).unwrap();
@@ -168,4 +184,43 @@ fn no_wrong_byte_of_an_archive_changes_what_it_holds() {
     }
     let bytes: u64 = all.iter().map(|blob| blob.size).sum();
     assert!(refused as u64 > bytes / 3, "{refused} refusals, {bytes} bytes of blobs");
+}
+
+/// As above, of both forms. What `manifest.json` says that is no digest, as the names of images, is for
+/// nobody to verify.
+#[test]
+fn no_wrong_byte_of_a_docker_archive_changes_what_its_images_hold() {
+    let (directory, layout) = store();
+    let image = layout.image("v1").unwrap();
+    let path = directory.path().join("docker.tar");
+    for form in [DockerForm::Oci, DockerForm::Legacy] {
+        let mut writer = DockerArchiveWriter::with_form(Vec::new(), form).unwrap();
+        writer.append(&image, &["app:v1"]).unwrap();
+        let good = writer.finish().unwrap();
+        fs::write(&path, &good).unwrap();
+        let originals = whole_images(&DockerArchive::open(&path).unwrap()).unwrap();
+        assert_eq!(originals[0].len(), 3);
+        let mut refused = 0;
+        for at in (0..good.len()).step_by(3) {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << (at % 8);
+            fs::write(&path, bad).unwrap();
+            match DockerArchive::open(&path).map(|archive| whole_images(&archive)) {
+                Ok(Some(images)) => assert!(images == originals, "{form:?}: byte {at}"),
+                _ => refused += 1,
+            }
+        }
+        assert!(refused > (2 * 2560 + 300) / 3, "{refused} refusals");
+    }
+}
+
+/// The configs and layers of the images, if all of them are right.
+fn whole_images(archive: &DockerArchive) -> Option<Vec<Vec<Vec<u8>>>> {
+    let read = |blob: &Descriptor| archive.read(blob, 1 << 20).ok();
+    let images = archive.list().into_iter().map(|entry| {
+        let image = archive.image(entry.descriptor.digest.as_str()).ok()?;
+        let blobs = [&image.manifest().config].into_iter().chain(&image.manifest().layers);
+        blobs.map(read).collect()
+    });
+    images.collect()
 }
