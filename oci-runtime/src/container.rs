@@ -276,6 +276,7 @@ impl Container {
             .remove()
             .map_err(|error| Error::because(ErrorKind::System, doing(), error))?;
         entry.remove()?;
+        crate::record::sweep(&self.runtime.dir);
         poststop(&entry.record, &entry.record.bundle)
             .into_iter()
             .for_each(|warning| self.warn(warning));

@@ -1,5 +1,7 @@
 //! What is kept about a container between calls and between processes.
 
+mod removal;
+
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -13,6 +15,8 @@ use crate::cgroup::Cgroup;
 use crate::plan::Hooks;
 use crate::spec::{Spec, State, Status};
 use crate::{Error, ErrorKind};
+
+pub(crate) use removal::sweep;
 
 const RECORD: &str = "state.json";
 const CONFIG: &str = "config.json";
@@ -202,21 +206,10 @@ impl Entry {
         write().map_err(Error::system(format!("write `{}`", path.display())))
     }
 
-    /// Removes the directory, under another name: whoever looks for the lock meanwhile makes none in it.
+    /// Removes the directory.
     pub(crate) fn remove(&self) -> Result<(), Error> {
-        let remove = || {
-            // No id begins with a dot.
-            let name = format!(".{}", fs::metadata(&self.dir)?.ino());
-            let gone = self.dir.with_file_name(name);
-            fs::rename(&self.dir, &gone)?;
-            fs::remove_dir_all(gone)
-        };
-        match remove() {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::system(format!("remove `{}`", self.dir.display()))(error))
-            }
-            _ => Ok(()),
-        }
+        removal::remove(&self.dir)
+            .map_err(Error::system(format!("remove `{}`", self.dir.display())))
     }
 }
 

@@ -69,6 +69,7 @@ impl Runtime {
         let plan = Plan::new(bundle.spec(), &bundle, &host)
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
         stdio.demand(&plan, &doing())?;
+        crate::record::sweep(&self.dir);
         let mut entry = Entry::create(&self.dir, record(id, &bundle, &plan))?;
         match self.make(&mut entry, &bundle, &plan, stdio) {
             Ok(pidfd) => Container::new(self.clone(), id, Some(pidfd), plan.warnings()),
@@ -133,6 +134,7 @@ impl Runtime {
     /// If the directory cannot be read.
     pub fn list(&self) -> Result<Vec<Container>, Error> {
         let doing = || format!("list the containers of `{}`", self.dir.display());
+        crate::record::sweep(&self.dir);
         let mut ids = Vec::new();
         for entry in std::fs::read_dir(&self.dir).map_err(Error::system(doing()))? {
             let entry = entry.map_err(Error::system(doing()))?;

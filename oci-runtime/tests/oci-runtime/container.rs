@@ -7,6 +7,7 @@ mod devices;
 mod exec;
 mod fixture;
 mod hooks;
+mod leftover;
 mod life;
 mod limits;
 mod mounts;
