@@ -8,12 +8,13 @@ pub mod apply;
 pub mod documents;
 pub mod layer;
 pub mod layouts;
+pub mod random;
 pub mod texts;
 
 /// A name and what holds for any bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All targets by name.
+/// The targets that hold on any machine, by name.
 pub const TARGETS: &[Target] = &[
     ("digest", texts::digest),
     ("reference", texts::reference),
@@ -39,3 +40,6 @@ pub const TARGETS: &[Target] = &[
     ("runtime_state", documents::runtime_state),
     ("runtime_features", documents::runtime_features),
 ];
+
+/// The targets that ask other programs, which are not on every machine: python3 and GNU tar.
+pub const PEER_TARGETS: &[Target] = &[("layer_peers", layer::layer_peers)];

@@ -8,7 +8,9 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use oci_fuzz::TARGETS;
+use oci_fuzz::layer::{layer_peers, mutate as archive};
+use oci_fuzz::random::Random;
+use oci_fuzz::{PEER_TARGETS, TARGETS, Target};
 
 const MUTATIONS: usize = 2000;
 
@@ -59,20 +61,14 @@ fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
 
 #[test]
 fn every_target_holds_on_its_corpus() {
-    for (name, target) in TARGETS {
-        let corpus = corpus(name);
-        assert!(!corpus.is_empty(), "{name} has no corpus");
-        for (file, bytes) in corpus {
-            run(*target, &bytes, &file.display().to_string());
-        }
-    }
+    replay(TARGETS);
 }
 
 #[test]
 fn every_target_holds_on_mutations_of_its_corpus() {
     for (name, target) in TARGETS {
-        let seeds: Vec<_> = corpus(name).into_iter().map(|(_, bytes)| bytes).collect();
-        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let seeds = seeds(name);
+        let mut random = Random::new(0);
         for round in 0..MUTATIONS {
             let mutant = mutate(&mut random, &seeds);
             run(*target, &mutant, &format!("{name}, round {round}"));
@@ -81,10 +77,29 @@ fn every_target_holds_on_mutations_of_its_corpus() {
 }
 
 #[test]
+#[ignore = "needs python3 and GNU tar"]
+fn every_target_that_asks_other_programs_holds_on_its_corpus() {
+    replay(PEER_TARGETS);
+}
+
+#[test]
+#[ignore = "needs python3 and GNU tar"]
+fn layers_are_read_as_by_others_whatever_becomes_of_them() {
+    let seeds = seeds("layer_peers");
+    let mut random = Random::new(0);
+    for round in 0..MUTATIONS {
+        let mut mutant = random.pick(&seeds).clone();
+        archive::mutate(&mut mutant, &mut random);
+        run(layer_peers, &mutant, &format!("round {round}"));
+    }
+}
+
+#[test]
 fn every_target_has_its_folder_and_its_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let named: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(named.len(), TARGETS.len(), "two targets of one name");
+    let targets = [TARGETS, PEER_TARGETS].concat();
+    let named: BTreeSet<_> = targets.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(named.len(), targets.len(), "two targets of one name");
     for folder in ["corpus", "fuzz_targets"] {
         let there: BTreeSet<_> = fs::read_dir(root.join(folder))
             .unwrap()
@@ -92,6 +107,20 @@ fn every_target_has_its_folder_and_its_program() {
             .collect();
         assert_eq!(there, named, "{folder}");
     }
+}
+
+fn replay(targets: &[Target]) {
+    for (name, target) in targets {
+        let corpus = corpus(name);
+        assert!(!corpus.is_empty(), "{name} has no corpus");
+        for (file, bytes) in corpus {
+            run(*target, &bytes, &file.display().to_string());
+        }
+    }
+}
+
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    corpus(target).into_iter().map(|(_, bytes)| bytes).collect()
 }
 
 fn run(target: fn(&[u8]), bytes: &[u8], what: &str) {
@@ -128,20 +157,4 @@ fn mutate(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
         }
     }
     bytes
-}
-
-/// Xorshift: the same numbers everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-
-    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len())]
-    }
 }

@@ -55,15 +55,16 @@ impl Records {
                 b"size" => records.size = Some(integer(key, value)?),
                 b"uid" => records.uid = Some(integer(key, value)?),
                 b"gid" => records.gid = Some(integer(key, value)?),
-                b"mtime" => {
-                    let time = Timestamp::parse(value).ok_or_else(|| unusable(key))?;
-                    records.mtime = Some(time);
-                }
+                b"mtime" => records.mtime = Some(time(key, value)?),
+                // Nobody needs them, but GNU tar and Go refuse the header if they are wrong.
+                b"atime" | b"ctime" => drop(time(key, value)?),
                 b"hdrcharset" if !matches!(value, b"BINARY" | b"ISO-IR 10646 2000 UTF-8") => {
                     return Err(unusable(key).into());
                 }
                 b"SCHILY.devmajor" | b"SCHILY.devminor" => records.has_device = true,
                 _ if is_sparse(key) => return Err(Defect::Sparse.into()),
+                // Parts of archives in volumes, and of backups: GNU tar makes entries of them.
+                _ if key.starts_with(b"GNU.") => return Err(unusable(key).into()),
                 _ => {
                     if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
                         records.xattrs.insert(xattr_name(key, name)?, value.to_vec());
@@ -117,10 +118,22 @@ pub(super) fn check_global(body: &[u8]) -> Result<(), Defect> {
     for (key, _) in split(body)? {
         let speaks_of_entries = matches!(
             key,
-            b"path" | b"linkpath" | b"size" | b"uid" | b"gid" | b"uname" | b"gname" | b"mtime"
+            b"path"
+                | b"linkpath"
+                | b"size"
+                | b"uid"
+                | b"gid"
+                | b"uname"
+                | b"gname"
+                | b"mtime"
+                | b"atime"
+                | b"ctime"
+                | b"hdrcharset"
         ) || is_sparse(key)
             || is_windows(key)
-            || [&b"SCHILY."[..], b"LIBARCHIVE."].iter().any(|prefix| key.starts_with(prefix));
+            || [&b"GNU."[..], b"SCHILY.", b"LIBARCHIVE."]
+                .iter()
+                .any(|prefix| key.starts_with(prefix));
         if speaks_of_entries {
             return Err(Defect::PaxGlobal(shown(key)));
         }
@@ -183,6 +196,10 @@ fn name(key: &[u8], value: &[u8]) -> Result<Vec<u8>, Defect> {
 
 fn integer(key: &[u8], value: &[u8]) -> Result<u64, Defect> {
     decimal(value).filter(|value| i64::try_from(*value).is_ok()).ok_or_else(|| unusable(key))
+}
+
+fn time(key: &[u8], value: &[u8]) -> Result<Timestamp, Defect> {
+    Timestamp::parse(value).ok_or_else(|| unusable(key))
 }
 
 fn xattr_name(key: &[u8], name: &[u8]) -> Result<Vec<u8>, Defect> {

@@ -243,12 +243,13 @@ impl<R: Read> Reader<R> {
         let Some(length) = usize::try_from(size).ok().filter(|length| *length <= limit.0) else {
             return Err(limit.1.into());
         };
-        let mut body = vec![0; length];
-        let padding = padding(size);
-        if self.input.fill(&mut body)? < length || !self.input.skip(padding)? {
+        let mut blocks = vec![0; length.next_multiple_of(BLOCK)];
+        if self.input.fill(&mut blocks)? < blocks.len() {
             return Err(refused(offset, Defect::Truncated));
         }
-        extensions.add(kind, &body, offset, &self.limits).map_err(|fault| fault.at(offset))
+        let (body, padding) = blocks.split_at(length);
+        extension::check_end(kind, body, padding).map_err(|defect| refused(offset, defect))?;
+        extensions.add(kind, body, offset, &self.limits).map_err(|fault| fault.at(offset))
     }
 
     fn entry(

@@ -6,6 +6,7 @@ mod generate;
 mod limits;
 mod oracle;
 mod overlay;
+mod peers;
 mod read;
 mod refuse;
 mod write;

@@ -33,24 +33,21 @@ impl Found {
         let entry_type = entry_type(header, &name)?;
         let size = size(header, &records, entry_type)?;
         let path = path(&name, limits)?;
-        let change = match whiteout::marker(&path)? {
+        let marker = whiteout::marker(&path)?;
+        if size > limits.file_bytes {
+            let limit = limits.file_bytes;
+            return Err(Fault::Limit(LimitExceeded::FileBytes { path, size, limit }));
+        }
+        let kind = kind(header, &records, entry_type, size, &link, limits)?;
+        if path.is_root() && kind != Kind::Directory {
+            return Err(Defect::Root.into());
+        }
+        // What nobody needs of a marker is still an error to other parsers.
+        let metadata = metadata(header, records, entry_type)?;
+        let change = match marker {
             Marker::Whiteout(path) => Change::Whiteout(path),
             Marker::Opaque(path) => Change::Opaque(path),
-            Marker::None => {
-                if size > limits.file_bytes {
-                    let limit = limits.file_bytes;
-                    return Err(Fault::Limit(LimitExceeded::FileBytes { path, size, limit }));
-                }
-                let kind = kind(header, &records, entry_type, size, &link, limits)?;
-                if path.is_root() && kind != Kind::Directory {
-                    return Err(Defect::Root.into());
-                }
-                Change::Upsert(Entry {
-                    path,
-                    kind,
-                    metadata: metadata(header, records, entry_type)?,
-                })
-            }
+            Marker::None => Change::Upsert(Entry { path, kind, metadata }),
         };
         Ok(Self { change, content: size })
     }

@@ -59,6 +59,16 @@ impl Extensions {
     }
 }
 
+/// Refuses what goes on in the padding: Python reads records to the end of the last block, and GNU
+/// tar and Python a long name up to its NUL byte.
+pub(super) fn check_end(kind: u8, body: &[u8], padding: &[u8]) -> Result<(), Defect> {
+    match (kind, body.last(), padding.first()) {
+        (_, _, None | Some(0)) | (b'L' | b'K', Some(0), _) => Ok(()),
+        (b'L' | b'K', ..) => Err(Defect::LongName),
+        _ => Err(Defect::PaxRecord),
+    }
+}
+
 /// The text of a GNU long name: up to the NUL byte, which is the last or missing.
 fn long(body: &[u8]) -> Result<Vec<u8>, Defect> {
     let end = body.iter().position(|byte| *byte == 0).unwrap_or(body.len());

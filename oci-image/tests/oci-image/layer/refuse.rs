@@ -144,7 +144,12 @@ fn pax_values_that_cannot_be_used() {
         ("mtime", "--1"),
         ("mtime", "9223372036854775808"),
         ("mtime", "nan"),
+        ("atime", "."),
+        ("ctime", "a"),
         ("hdrcharset", "UTF-16"),
+        ("GNU.dumpdir", "Ya\0\0"),
+        ("GNU.volume.label", "a"),
+        ("GNU.volume.size", "."),
         ("SCHILY.xattr.", "x"),
         ("LIBARCHIVE.xattr.user.%2", "eA=="),
         ("LIBARCHIVE.xattr.user.%zz", "eA=="),
@@ -167,9 +172,13 @@ fn global_headers_that_speak_of_entries() {
         "uname",
         "gname",
         "mtime",
+        "atime",
+        "ctime",
+        "hdrcharset",
         "SCHILY.xattr.security.capability",
         "LIBARCHIVE.xattr.user.a",
         "GNU.sparse.major",
+        "GNU.volume.label",
         "MSWINDOWS.rawsd",
     ] {
         let archive = new().global(&[("comment", "good"), (key, "1")]).file("a", "");
@@ -224,6 +233,28 @@ fn long_names_with_a_second_reading() {
     for body in ["\0", "", "a\0b\0", "\0a"] {
         let archive = new().with(&Raw::gnu(b'L', "././@LongLink"), body).file("a", "");
         check(vec![(body, archive, Defect::LongName)]);
+    }
+}
+
+#[test]
+fn extensions_that_go_on_in_the_padding() {
+    let extension = |kind, body: &str, padding: &str| {
+        let mut raw = Raw::gnu(kind, "././@LongLink");
+        raw.size(body.len() as u64);
+        new().add(&raw).content([body, padding].concat()).add(Raw::of(b'2', "a").link("b"))
+    };
+    check(vec![
+        ("name", extension(b'L', "name", "more"), Defect::LongName),
+        ("link", extension(b'K', "link", "more"), Defect::LongName),
+        ("record", extension(b'x', "6 a=b\n", "8 uid=1\n"), Defect::PaxRecord),
+        ("global record", extension(b'g', "6 a=b\n", "8 uid=1\n"), Defect::PaxRecord),
+    ]);
+    for good in [
+        extension(b'L', "a", "\0more"),
+        extension(b'L', "a\0", "more"),
+        extension(b'x', "10 path=a\n", "\0more"),
+    ] {
+        assert_eq!(list(&good.end()).unwrap()[0].0.path().as_bytes(), b"a");
     }
 }
 
@@ -287,6 +318,22 @@ fn reserved_names_that_mark_nothing() {
         ("nearly opaque", new().file(".wh..wh..opqq", ""), reserved(".wh..wh..opqq")),
         ("below a whiteout", new().file(".wh.a/b", ""), reserved(".wh.a")),
         ("below an opaque", new().file(".wh..wh..opq/b", ""), reserved(".wh..wh..opq")),
+    ]);
+}
+
+#[test]
+fn markers_that_are_no_good_entries() {
+    let marker = |kind| Raw::of(kind, "a/.wh.b");
+    check(vec![
+        ("owner", new().add(marker(b'0').put(116, b"\x80\0\0\x01\0\0\0\0")), Defect::Number("gid")),
+        (
+            "owner by PAX",
+            new().pax(&[("uid", "4294967295")]).add(&marker(b'0')),
+            Defect::Number("uid"),
+        ),
+        ("mode", new().add(marker(b'0').mode(0o040_755)), Defect::ModeType(0o040_755)),
+        ("link", new().add(&marker(b'2')), Defect::SymlinkTarget),
+        ("hard link", new().add(&marker(b'1')), Defect::HardlinkTarget(PathError::Empty)),
     ]);
 }
 

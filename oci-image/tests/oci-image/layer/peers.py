@@ -9,10 +9,7 @@ import tarfile
 
 def members(archive):
     for member in tarfile.open(fileobj=io.BytesIO(archive), mode="r:", errors="surrogateescape"):
-        content = member.isreg() and tarfile.open(fileobj=io.BytesIO(archive), mode="r:").fileobj
-        if content:
-            content.seek(member.offset_data)
-            content = content.read(member.size)
+        content = archive[member.offset_data :][: member.size] if member.isreg() else b""
         yield (
             member.name.encode("utf-8", "surrogateescape").hex() or "-",
             member.type.hex(),
@@ -23,7 +20,7 @@ def members(archive):
             repr(float(member.mtime)),
             member.linkname.encode("utf-8", "surrogateescape").hex() or "-",
             f"{member.devmajor}:{member.devminor}",
-            hashlib.sha256(content or b"").hexdigest(),
+            hashlib.sha256(content).hexdigest(),
         )
 
 
@@ -32,6 +29,6 @@ while length := sys.stdin.buffer.read(8):
     try:
         for member in members(archive) if archive else ():
             print(" ".join(member))
-        print("end")
+        print("end", flush=True)
     except Exception as error:
-        print("error", type(error).__name__, str(error).encode("ascii", "replace").decode())
+        print("error", type(error).__name__, ascii(str(error)), flush=True)
