@@ -22,6 +22,31 @@ use crate::{Error, ErrorKind, Launcher, Runtime, hooks, sys};
 /// A container: a handle that threads share, and that can be found again by its id.
 ///
 /// Dropping the handle leaves the container as it is.
+///
+/// ```no_run
+/// use oci_runtime::{Bundle, Runtime, Spec, Stdio, spec::Process};
+///
+/// let mut spec = Spec::linux_default(); // `sh`, in namespaces of its own
+/// spec.process.get_or_insert_with(|| Process::new("/".into())).args = vec!["sleep".into(), "9".into()];
+/// let runtime = Runtime::open("/run/my-tool")?;
+/// let container = runtime.create("web-1", &Bundle::new("bundle", spec), Stdio::null())?;
+/// container.start()?;
+///
+/// let mut more = Process::new("/".into()); // its working directory
+/// more.args = vec!["ps".into()];
+/// more.env = vec!["PATH=/usr/bin:/bin".into()];
+/// let status = container.exec(more, Stdio::inherit())?.wait()?;
+/// println!("ps ended with {status}, and the container uses {:?} bytes", container.stats()?.memory_bytes);
+///
+/// container.kill(15)?; // SIGTERM
+/// println!("its program ended with {}", container.wait()?);
+/// container.delete()?; // force_delete() deletes what runs, too
+/// # Ok::<(), oci_runtime::Error>(())
+/// ```
+///
+/// It goes through the states of the specification: `created` by [`Runtime::create`], `running` by
+/// [`start`](Self::start), `stopped` when its program has ended, until [`delete`](Self::delete). Each call says what it
+/// demands, and fails with [`ErrorKind::State`] otherwise.
 #[derive(Debug)]
 pub struct Container {
     runtime: Runtime,

@@ -19,6 +19,26 @@ pub const MAX_ID: usize = 255;
 /// A directory that holds what is known about containers, and the program that becomes their init.
 ///
 /// Any process that opens the same directory finds the same containers.
+///
+/// ```no_run
+/// use oci_runtime::{Bundle, ErrorKind, Launcher, Runtime, Stdio};
+///
+/// // Without a launcher, this program itself becomes the init: then `oci_runtime::init()` is the first line of `main`.
+/// let init = Launcher::program("/usr/libexec/oci-runtime-init");
+/// let runtime = Runtime::open("/run/my-tool")?.launcher(init);
+///
+/// let bundle = Bundle::open("bundle")?; // config.json, and the root filesystem that it names
+/// match runtime.create("web-1", &bundle, Stdio::inherit()) {
+///     Ok(container) => container.start()?,
+///     Err(error) if error.kind() == ErrorKind::Id => println!("it is there already"),
+///     Err(error) => return Err(error),
+/// }
+/// for container in runtime.list()? {
+///     println!("{} is {}", container.id(), container.state()?.status.as_str());
+/// }
+/// runtime.container("web-1")?.force_delete()?;
+/// # Ok::<(), oci_runtime::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Runtime {
     pub(crate) dir: PathBuf,
