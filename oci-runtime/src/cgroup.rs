@@ -2,6 +2,7 @@
 
 mod devices;
 mod freeze;
+mod join;
 mod kill;
 mod make;
 mod stats;
@@ -27,12 +28,22 @@ pub(crate) struct Cgroup {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Group {
     controllers: Vec<String>,
+    /// Where the hierarchy is mounted.
+    mount: PathBuf,
     directory: PathBuf,
 }
+
+/// The file that names the processes of a group.
+const PROCS: &str = "cgroup.procs";
 
 impl Group {
     fn is_unified(&self) -> bool {
         self.controllers.is_empty()
+    }
+
+    /// Puts a process into the group.
+    fn enter(&self, pid: i32) -> Result<(), CgroupError> {
+        write(&self.directory.join(PROCS), &pid.to_string())
     }
 }
 
@@ -60,10 +71,7 @@ impl CgroupError {
 impl Cgroup {
     /// Puts a process into the groups.
     pub(crate) fn enter(&self, pid: i32) -> Result<(), CgroupError> {
-        for group in &self.groups {
-            write(&group.directory.join("cgroup.procs"), &pid.to_string())?;
-        }
-        Ok(())
+        self.groups.iter().try_for_each(|group| group.enter(pid))
     }
 
     /// The processes in the groups, as the caller sees them.
@@ -97,7 +105,7 @@ impl Cgroup {
 
 /// The processes of a group and of all groups beneath.
 fn collect(directory: &Path, found: &mut Vec<i32>) -> Result<(), CgroupError> {
-    let procs = directory.join("cgroup.procs");
+    let procs = directory.join(PROCS);
     match std::fs::read_to_string(&procs) {
         Ok(text) => found.extend(
             text.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0),

@@ -6,9 +6,9 @@ use std::process::ExitStatus;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::cgroup::Cgroup;
 use crate::launch::{Born, Errands, Launch, launch};
 use crate::plan::Step;
+use crate::record::Record;
 use crate::spec::{self, Status};
 use crate::wire::Role;
 use crate::{Bundle, Container, Error, ErrorKind, Host, Plan, Stdio};
@@ -51,7 +51,7 @@ impl Container {
             stdio.into_descriptors().map_err(Error::system("open standard input and output"))?;
         descriptors.push((Role::Target, target));
         let launched = Launch { steps: &plan.steps, descriptors, state: serde_json::Value::Null };
-        let born = launch(self.launcher(), launched, &mut Joining(&record.cgroup))?;
+        let born = launch(self.launcher(), launched, &mut Joining(&record))?;
         let attendant = born.attendant.map(|child| pidfd(&child)).transpose();
         let attendant = attendant.map_err(Error::system(doing()))?.ok_or_else(|| {
             Error::new(ErrorKind::System, format!("{}: nobody attends it", doing()))
@@ -107,14 +107,15 @@ fn pidfd(child: &std::process::Child) -> std::io::Result<OwnedFd> {
 }
 
 /// What the launching process does for a process that joins a container.
-struct Joining<'a>(&'a Cgroup);
+struct Joining<'a>(&'a Record);
 
 impl Errands for Joining<'_> {
     fn run(&mut self, step: &Step, pid: i32) -> Result<(), Error> {
         match step {
             Step::EnterCgroup => self
                 .0
-                .enter(pid)
+                .cgroup
+                .join(pid, self.0.pid.unwrap_or_default())
                 .map_err(|error| Error::because(ErrorKind::Step, step.to_string(), error)),
             _ => {
                 let reason = format!("{step}: not a step of the launching process");

@@ -24,7 +24,8 @@ impl Cgroup {
             let directory = directory(hierarchy, &path);
             let above = directory.ancestors().skip(1).take_while(|path| *path != hierarchy.mount);
             cgroup.parents.extend(above.filter(|path| !path.exists()).map(Path::to_path_buf));
-            cgroup.groups.push(Group { controllers: hierarchy.controllers.clone(), directory });
+            let (controllers, mount) = (hierarchy.controllers.clone(), hierarchy.mount.clone());
+            cgroup.groups.push(Group { controllers, mount, directory });
         }
         cgroup
     }

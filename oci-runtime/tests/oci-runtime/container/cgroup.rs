@@ -9,6 +9,7 @@ use oci_runtime::Stdio;
 use oci_runtime::spec::IdMapping;
 use oci_runtime::spec::linux::{Namespace, NamespaceType};
 
+use super::exec::{run, shell, within};
 use super::fixture::{Fixture, chain};
 
 /// The hierarchies of a process and its group in each, without the one of the host's service manager.
@@ -148,4 +149,33 @@ fn a_parent_that_another_made_stays() {
     fs::remove_dir(&theirs).unwrap();
     outcome.unwrap();
     assert_eq!(left, [theirs]);
+}
+
+/// The directory of the unified hierarchy, where the container has a group in it.
+fn unified(id: &str) -> Option<PathBuf> {
+    directories(id).into_iter().find(|path| path.join("cgroup.controllers").exists())
+}
+
+/// Like a service manager in a container that gives its services groups of their own.
+#[test]
+#[ignore = "needs root, control groups and busybox"]
+fn a_process_is_added_to_a_container_that_hands_its_controllers_on() {
+    let fixture = Fixture::new().shell("exec sleep 100");
+    let line = "grep ^0:: /proc/self/cgroup";
+    within(&fixture, |container| {
+        let Some(group) = unified(&fixture.id) else { return };
+        let inner = group.join("inner");
+        fs::create_dir(&inner).unwrap();
+        let first = container.state().unwrap().pid.unwrap().to_string();
+        fs::write(inner.join("cgroup.procs"), first).unwrap();
+        let (text, _) = run(container, shell(line)).unwrap();
+        assert_eq!(text, "0::/\n");
+        // With controllers that bound whole processes, those are only in the groups at the bottom.
+        let has = fs::read_to_string(group.join("cgroup.controllers")).unwrap();
+        let whole = ["memory", "io", "hugetlb"].into_iter().find(|name| has.contains(name));
+        let Some(controller) = whole else { return };
+        fs::write(group.join("cgroup.subtree_control"), format!("+{controller}")).unwrap();
+        let (text, _) = run(container, shell(line)).unwrap();
+        assert_eq!(text, "0::/inner\n");
+    });
 }
