@@ -5,6 +5,8 @@
 
 mod cut;
 mod faults;
+#[cfg(target_os = "linux")]
+mod gone;
 mod poor;
 mod promise;
 mod recorder;

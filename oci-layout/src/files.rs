@@ -14,7 +14,7 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 
-pub(crate) use disk::Disk;
+pub(crate) use disk::{Disk, sync_directory};
 #[cfg(target_os = "linux")]
 use linux as share;
 #[cfg(not(target_os = "linux"))]

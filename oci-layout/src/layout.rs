@@ -5,7 +5,7 @@ use std::sync::Arc;
 use oci_image::{Index, LayoutFile, json};
 
 use crate::blob::Blobs;
-use crate::files::{Disk, Files};
+use crate::files::{Disk, Files, sync_directory};
 use crate::lock::{Lock, ensure_dir};
 use crate::session::{LazySession, Session};
 use crate::{Durability, Error, ErrorKind, Fault, LayoutOptions};
@@ -234,5 +234,5 @@ fn sync_parent_of(path: &Path) -> io::Result<()> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    std::fs::File::open(parent)?.sync_all()
+    sync_directory(std::fs::File::open(parent)?)
 }

@@ -138,8 +138,18 @@ impl Files for Disk {
     }
 
     fn sync_dir(&self, path: &str) -> io::Result<()> {
-        Ok(fs::fsync(self.directory(path)?)?)
+        sync_directory(self.directory(path)?)
     }
+}
+
+/// Makes the names in an open directory durable.
+///
+/// XFS says so too when it has given up on the disk while it was at it, and what it had not written is
+/// lost. It does not speak of the directory any more then.
+pub(crate) fn sync_directory(directory: impl AsFd) -> io::Result<()> {
+    fs::fsync(&directory)?;
+    fs::fstat(&directory)?;
+    Ok(())
 }
 
 /// As for everything that programs make: the umask says what remains of it.

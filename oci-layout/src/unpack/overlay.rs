@@ -128,7 +128,7 @@ impl OverlayStore {
                     if self.durability == Durability::Synced {
                         let directory = File::open(&self.path);
                         directory
-                            .and_then(|directory| directory.sync_all())
+                            .and_then(crate::files::sync_directory)
                             .map_err(failed("sync", &self.path))?;
                     }
                     return Ok((path, unpacked));

@@ -1,9 +1,11 @@
 //! Real filesystems that lose their power.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use oci_layout::{Durability, LayoutOptions};
 
@@ -26,7 +28,7 @@ impl Disk {
         let directory = directory();
         let image = directory.path().join("image");
         // mkfs.xfs makes none below 300 MiB. The file has holes.
-        std::fs::File::create(&image).unwrap().set_len(320 << 20).unwrap();
+        File::create(&image).unwrap().set_len(320 << 20).unwrap();
         run(Command::new(format!("mkfs.{filesystem}")).arg("-q").arg(&image));
         let mut disk = Self { directory, mount: None };
         disk.mount();
@@ -49,8 +51,23 @@ impl Disk {
 
     /// What a new start finds.
     fn start_again(&mut self) {
-        self.mount.take().unwrap().unmount();
-        self.mount();
+        // A program that another test runs may have a mount namespace of its own, and the disk that was cut
+        // off stays as it is until that ends.
+        for _ in 0..1000 {
+            self.mount.take().unwrap().unmount();
+            self.mount();
+            if self.is_on() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the disk stays cut off");
+    }
+
+    fn is_on(&self) -> bool {
+        let probe = self.path().join("probe");
+        let written = File::create(&probe).and_then(|probe| probe.sync_all());
+        written.and_then(|()| std::fs::remove_file(probe)).is_ok()
     }
 }
 
