@@ -1,6 +1,8 @@
 //! Bundles: what a runtime makes a container from.
 
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use oci_image::blob::BlobSource;
@@ -24,7 +26,8 @@ pub struct UnpackedBundle {
 }
 
 impl UnpackedBundle {
-    /// Unpacks an image to `rootfs` in the directory `path`, which is made if there is none.
+    /// Unpacks an image to `rootfs` in the directory `path`, which is made if there is none. No one
+    /// else can enter it then: in images are programs that run with the rights of their owners.
     ///
     /// # Errors
     /// Those of [`unpack`](unpack::unpack), and if the directory cannot be made.
@@ -36,7 +39,7 @@ impl UnpackedBundle {
     ) -> Result<Self, UnpackError> {
         let path = path.into();
         let config = unpack::config(source, manifest)?;
-        match std::fs::create_dir(&path) {
+        match DirBuilder::new().mode(0o700).create(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(UnpackError::bundle(&path, error));
             }

@@ -2,9 +2,11 @@
 
 use std::error::Error;
 use std::ffi::CString;
-use std::fs::{self, File};
+use std::fmt;
+use std::fs::{self, DirBuilder, File};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,7 +16,7 @@ use oci_examples::local;
 use oci_examples::report::{Bytes, Content, Step, Steps, one_line, tell};
 use oci_image::json;
 use oci_image::layer::{Compression, EntryPath, Limits, Overlay};
-use oci_layout::unpack::{self, Devices, OverlayStore, Owners, Progress};
+use oci_layout::unpack::{self, Devices, OverlayStore, Owners, Progress, Unpacked};
 use oci_layout::{Layout, Root, UnpackOptions};
 use oci_runtime::Spec;
 use rustix::mount::MountFlags;
@@ -37,7 +39,9 @@ usage: oci-unpack [OPTION...] --image oci:DIRECTORY[:TAG] BUNDLE
   --devices WHAT   make them, skip them, or leave a placeholder for each: an empty file";
 
 fn main() -> ExitCode {
-    match Command::parse().and_then(Command::run) {
+    let command = Command::parse()
+        .map_err(|error| format!("{}; see oci-unpack --help", one_line(&*error)).into());
+    match command.and_then(Command::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell(format_args!("oci-unpack: {}", one_line(&*error)));
@@ -92,7 +96,7 @@ impl Command {
                 let image = image.ok_or("there is no --image to read from")?;
                 return Ok(Self::Cat { image, path });
             }
-            _ => return Err(USAGE.into()),
+            _ => return Err("--export and --cat are two things".into()),
         }
         match (image, layer, store, target) {
             (Some(image), None, None, Some(bundle)) => Ok(Self::Image { image, bundle, options }),
@@ -100,7 +104,10 @@ impl Command {
                 Ok(Self::Overlay { image, store, bundle, options })
             }
             (None, Some(file), None, Some(root)) => Ok(Self::Layer { file, root, options }),
-            _ => Err(USAGE.into()),
+            (None, None, ..) => Err("there is neither --image nor --layer".into()),
+            (_, _, _, None) => Err("there is no directory to unpack to".into()),
+            (_, _, Some(_), _) if rootless => Err("--overlay needs privileges to mount".into()),
+            _ => Err("--layer is alone, without --image and --overlay".into()),
         }
     }
 
@@ -143,9 +150,12 @@ fn unpack_image(name: &ImageName, bundle: PathBuf, mut options: UnpackOptions) -
     }
     bundle.write_config(json::to_vec(&spec)?)?;
     let unpacked = bundle.unpacked();
-    step.end(format_args!("{} changes, {}", unpacked.changes, Bytes(unpacked.bytes)));
+    step.end(Done(unpacked));
     Ok(())
 }
+
+/// How many bytes of options the kernel takes.
+const MOST_OPTIONS: usize = 4095;
 
 fn mount_image(
     name: &ImageName,
@@ -153,6 +163,10 @@ fn mount_image(
     bundle: &Path,
     mut options: UnpackOptions,
 ) -> Result<()> {
+    let [rootfs, upper, work] = ["rootfs", "upper", "work"].map(|name| bundle.join(name));
+    if is_mounted(&rootfs) {
+        return Err(format!("something is mounted on `{}` already", rootfs.display()).into());
+    }
     let (path, tag) = local::place(name)?;
     let layout = Layout::open(path)?;
     let image = local::image(&layout, tag)?;
@@ -164,21 +178,38 @@ fn mount_image(
     options.progress = Some(progress(&mut step, size));
     let stack = image.unpack_overlay(&store, &options)?;
     let unpacked = stack.unpacked();
-    step.end(format_args!("{} changes, {}", unpacked.changes, Bytes(unpacked.bytes)));
+    step.end(Done(unpacked));
 
     let step = steps.begin("mount");
-    let [rootfs, upper, work] = ["rootfs", "upper", "work"].map(|name| bundle.join(name));
-    for path in [&rootfs, &upper, &work] {
-        fs::create_dir_all(path)
+    // No one else can enter the bundle.
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    for path in [&rootfs, &work] {
+        builder
+            .create(path)
             .map_err(|error| format!("cannot make `{}`: {error}", path.display()))?;
     }
-    let data = CString::new(stack.options(&upper, &work).into_encoded_bytes())?;
+    stack
+        .create_upper(&upper)
+        .map_err(|error| format!("cannot make `{}`: {error}", upper.display()))?;
+    let mut data = stack.options(&upper, &work);
+    let held;
+    if data.len() > MOST_OPTIONS {
+        held = stack.hold()?;
+        data = held.options(&upper, &work);
+    }
+    let data = CString::new(data.into_encoded_bytes())?;
     rustix::mount::mount("overlay", &rootfs, "overlay", MountFlags::empty(), data.as_c_str())
         .map_err(|error| format!("cannot mount the layers on `{}`: {error}", rootfs.display()))?;
     let spec = Spec::from_image(&*image.config()?, &rootfs)?;
     fs::write(bundle.join("config.json"), json::to_vec(&spec)?)?;
     step.end(format_args!("{} layers on {}", stack.layers().len(), rootfs.display()));
     Ok(())
+}
+
+fn is_mounted(path: &Path) -> bool {
+    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
+    device(path).is_some_and(|here| Some(here) != device(&path.join("..")))
 }
 
 /// Writes an archive that is there once all of it was right.
@@ -214,8 +245,23 @@ fn layer(file: PathBuf, root: PathBuf, mut options: UnpackOptions) -> Result<()>
     let mut step = Steps::new().begin("apply");
     options.progress = Some(progress(&mut step, blob.metadata()?.len()));
     let (diff_id, unpacked) = unpack::apply_stream(blob, &Root::create(root)?, &options)?;
-    step.end(format_args!("{diff_id} {} changes, {}", unpacked.changes, Bytes(unpacked.bytes)));
+    step.end(format_args!("{diff_id} {}", Done(&unpacked)));
     Ok(())
+}
+
+/// What was unpacked, in words.
+struct Done<'a>(&'a Unpacked);
+
+impl fmt::Display for Done<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unpacked { changes, bytes, devices_left_out, .. } = self.0;
+        write!(f, "{changes} changes, {}", Bytes(*bytes))?;
+        match devices_left_out {
+            0 => Ok(()),
+            1 => f.write_str(", 1 device left out"),
+            some => write!(f, ", {some} devices left out"),
+        }
+    }
 }
 
 /// Moves a bar as blobs are read.

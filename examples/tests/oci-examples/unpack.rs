@@ -148,6 +148,10 @@ fn user(process: &Process) -> User {
     process.user.clone().unwrap_or_default()
 }
 
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o7777
+}
+
 #[test]
 fn makes_a_bundle_of_an_image() {
     let field = Field::new().store();
@@ -159,10 +163,31 @@ fn makes_a_bundle_of_an_image() {
     assert_eq!((user(&process).uid, user(&process).gid), (Some(1000), Some(1001)));
     assert!(process.env.contains(&"A=b c".to_owned()));
 
+    assert_eq!(mode(&field.path("bundle")), 0o700);
+
     let line = field.unpack("bundle", &[]).bad(1);
     assert!(line.contains("is not empty"), "{line}");
     let line = run(UNPACK, &["--image", "docker://localhost/app", "bundle"]).bad(1);
     assert!(line.contains("not in a layout"), "{line}");
+}
+
+#[test]
+fn says_in_one_line_what_it_is_not_told() {
+    let wrong: &[&[&str]] = &[
+        &[],
+        &["bundle"],
+        &["--image", "oci:layout:app"],
+        &["--layer", "file"],
+        &["--layer", "file", "--image", "oci:layout:app", "root"],
+        &["--layer", "file", "--overlay", "store", "root"],
+        &["--image", "oci:layout:app", "--overlay", "store", "--rootless", "bundle"],
+        &["--image", "oci:layout:app", "--cat", "a", "--export", "b"],
+        &["--devices", "break", "--layer", "file", "root"],
+    ];
+    for arguments in wrong {
+        let line = run(UNPACK, arguments).bad(1);
+        assert!(line.starts_with("oci-unpack: ") && line.ends_with("see oci-unpack --help"));
+    }
 }
 
 #[test]
@@ -311,6 +336,7 @@ fn mounts_layers_that_images_share() {
     for bundle in ["one", "two"] {
         field.unpack(bundle, &["--overlay", &store]).good();
     }
+    let again = field.unpack("one", &["--overlay", &store]);
     let mounted = field.path("one/rootfs");
     let differ = different(&field.path("tree"), &mounted);
     fs::write(mounted.join("changed"), "1").unwrap();
@@ -320,6 +346,8 @@ fn mounts_layers_that_images_share() {
     for bundle in ["one", "two"] {
         run("umount", &["-l".as_ref(), field.path(bundle).join("rootfs").as_path()]).good();
     }
+    assert!(again.bad(1).contains("already"));
+    assert_eq!(mode(&field.path("one")), 0o700);
     assert_eq!(differ, [""; 0]);
     assert_eq!(exist, [true, false]);
     assert_eq!(user(&config.process.unwrap()).uid, Some(1000));
@@ -340,7 +368,9 @@ fn a_device_is_an_error_for_who_cannot_make_it_unless_it_is_left_out() {
     let unpack = |what: &str, root: &str| {
         run(UNPACK, &["--layer", &path("layer"), "--devices", what, &path(root)])
     };
-    unpack("skip", "skipped").good();
+    let done = unpack("skip", "skipped");
+    assert!(done.errors.contains(", 1 device left out"), "{}", done.errors);
+    done.good();
     assert!(!directory.path().join("skipped/null").exists());
     unpack("placeholder", "placed").good();
     assert!(directory.path().join("placed/null").metadata().unwrap().is_file());

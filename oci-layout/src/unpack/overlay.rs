@@ -1,10 +1,10 @@
 //! Images as stacks of directories that the kernel's overlay filesystem puts together.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
+mod stack;
+
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use oci_image::blob::BlobSource;
@@ -16,6 +16,8 @@ use super::error::{Reason, UnpackError};
 use super::lower::{Lower, is_marked};
 use super::{Step, UnpackOptions, Unpacked};
 use crate::{Durability, Image};
+
+pub use stack::{HeldLayers, OverlayStack};
 
 /// A directory of unpacked layers, each there once, which many images and processes share.
 ///
@@ -34,16 +36,9 @@ pub struct OverlayStore {
     durability: Durability,
 }
 
-/// The layers of an image as directories, ready to be mounted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OverlayStack {
-    layers: Vec<PathBuf>,
-    overlay: Overlay,
-    unpacked: Unpacked,
-}
-
 impl OverlayStore {
-    /// Opens a store of layers in this form, and makes the directory if there is none.
+    /// Opens a store of layers in this form, and makes the directory if there is none. No one else can
+    /// enter it then: in layers are programs that run with the rights of their owners.
     ///
     /// # Errors
     /// If it cannot be made.
@@ -53,7 +48,7 @@ impl OverlayStore {
             Overlay::User => "user",
         };
         let path = path.as_ref().join(name);
-        fs::create_dir_all(&path)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
         // Mounts need it, and a process may change its directory.
         let path = path.canonicalize()?;
         Ok(Self { path, overlay, durability: Durability::Synced })
@@ -193,84 +188,6 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
     let is_there =
         fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (held.dev(), held.ino()));
     Ok(is_there.then_some(directory))
-}
-
-impl OverlayStack {
-    /// The layers, the top one first, as the option `lowerdir` lists them.
-    pub fn layers(&self) -> &[PathBuf] {
-        &self.layers
-    }
-
-    /// What was unpacked; layers that were there already do not count.
-    pub fn unpacked(&self) -> &Unpacked {
-        &self.unpacked
-    }
-
-    /// The options to mount the image with: `mount -t overlay -o OPTIONS overlay DIRECTORY`.
-    ///
-    /// What is changed goes to `upper`, and `work` is an empty directory on the same filesystem.
-    ///
-    /// The kernel takes 4,095 bytes of options by this way, which is enough for some thirty layers.
-    pub fn options(&self, upper: &Path, work: &Path) -> OsString {
-        let mut options = self.lower();
-        for (key, path) in [(",upperdir=", upper), (",workdir=", work)] {
-            options.push(key);
-            options.push(escape(path));
-        }
-        options
-    }
-
-    /// The options to mount the image with, so that nothing can be changed in it.
-    ///
-    /// One layer alone cannot be mounted so; an empty directory is put below it.
-    ///
-    /// # Errors
-    /// If that directory cannot be made.
-    pub fn read_only_options(&self) -> io::Result<OsString> {
-        let mut options = self.lower();
-        if let [only] = self.layers.as_slice() {
-            let empty = only.with_file_name("empty");
-            fs::create_dir_all(&empty)?;
-            options = OsString::from("lowerdir=");
-            options.push(escape(only));
-            options.push(":");
-            options.push(escape(&empty));
-            options.push(self.flags());
-        }
-        Ok(options)
-    }
-
-    fn lower(&self) -> OsString {
-        let mut options = OsString::from("lowerdir=");
-        for (index, layer) in self.layers.iter().enumerate() {
-            if index > 0 {
-                options.push(":");
-            }
-            options.push(escape(layer));
-        }
-        options.push(self.flags());
-        options
-    }
-
-    /// Directories of layers were never those of an overlay, and lead nowhere else.
-    fn flags(&self) -> &'static str {
-        match self.overlay {
-            Overlay::Trusted => ",redirect_dir=nofollow,metacopy=off",
-            Overlay::User => ",userxattr",
-        }
-    }
-}
-
-/// Escapes what separates options and paths.
-fn escape(path: &Path) -> OsString {
-    let mut escaped = Vec::new();
-    for byte in path.as_os_str().as_bytes() {
-        if matches!(byte, b'\\' | b':' | b',') {
-            escaped.push(b'\\');
-        }
-        escaped.push(*byte);
-    }
-    OsString::from_vec(escaped)
 }
 
 impl Image<'_> {

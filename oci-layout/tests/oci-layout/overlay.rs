@@ -1,6 +1,7 @@
 //! Images as stacks of overlay directories.
 
 mod links;
+mod many;
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
