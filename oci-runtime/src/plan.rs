@@ -1,5 +1,7 @@
 //! From a specification and a host to the list of everything that will be done, or every reason why not.
 
+#[cfg(target_os = "linux")]
+mod affinity;
 mod borrowed;
 mod cgroup;
 mod check;

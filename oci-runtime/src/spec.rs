@@ -48,6 +48,7 @@ pub use from_image::FromImageError;
 pub use hooks::{Hook, Hooks};
 pub use id_mapping::IdMapping;
 pub use image_user::{ImageUser, ImageUserError};
+pub(crate) use lint::version::Version;
 pub use linux::Linux;
 pub use mount::Mount;
 pub use process::{ConsoleSize, ExecCpuAffinity, Process};

@@ -156,6 +156,7 @@ impl Carrier {
             Step::BecomeRoot => identity::become_root()?,
             Step::TimeNamespace(offsets) => namespaces::new_time(offsets)?,
             Step::Clone(kinds) => self.clone_into(kinds)?,
+            Step::Processors(list) => identity::processors(list)?,
             Step::Attend => self.attend()?,
             Step::CgroupNamespace => namespaces::new_cgroup()?,
             Step::Session => drop(rustix::process::setsid()?),

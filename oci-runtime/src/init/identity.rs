@@ -2,9 +2,10 @@
 
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, Gid, Uid, clear_ambient_capability_set,
-    configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
-    set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    CapabilitySet, CapabilitySets, CpuSet, Gid, Uid, clear_ambient_capability_set,
+    configure_capability_in_ambient_set, remove_capability_from_bounding_set, sched_setaffinity,
+    set_capabilities, set_keep_capabilities, set_thread_groups, set_thread_res_gid,
+    set_thread_res_uid,
 };
 
 use super::fault::{Doing, Fault};
@@ -153,6 +154,17 @@ pub(crate) fn schedule(schedule: &Schedule) -> Result<(), Fault> {
         period: schedule.period,
         ..Default::default()
     })?)
+}
+
+/// Sets which processors this process runs on.
+pub(crate) fn processors(list: &[u32]) -> Result<(), Fault> {
+    let mut set = CpuSet::new();
+    for processor in 0..CpuSet::MAX_CPU {
+        if list.is_empty() || list.iter().any(|asked| *asked as usize == processor) {
+            set.set(processor);
+        }
+    }
+    Ok(sched_setaffinity(None, &set)?)
 }
 
 /// Sets how input and output are scheduled.

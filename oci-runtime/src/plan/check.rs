@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Planner;
+use crate::Spec;
+use crate::spec::Version;
 
 impl Planner<'_> {
     /// Refuses what no other part of the plan looks at.
@@ -14,6 +16,7 @@ impl Planner<'_> {
                 format!("kernel {} lacks `{missing}`; Linux 5.12 has them", self.host.kernel),
             );
         }
+        self.check_version();
         let spec = self.spec;
         for (pointer, there) in [
             ("/solaris", spec.solaris.is_some()),
@@ -34,8 +37,36 @@ impl Planner<'_> {
         self.check_hooks();
     }
 
+    /// A version of another major number may mean something else by the same words.
+    fn check_version(&mut self) {
+        let text = &self.spec.oci_version;
+        let ours = Version::parse(Spec::VERSION);
+        let fits = Version::parse(text).zip(ours).map(|(found, ours)| found.is_compatible(&ours));
+        let reason = match fits {
+            Some(true) => return,
+            Some(false) => format!("version {text} is not supported, {} is", Spec::VERSION),
+            None => format!("`{text}` is no version"),
+        };
+        self.refuse("/ociVersion", reason);
+    }
+
     fn check_linux(&mut self) {
         let linux = self.linux();
+        let memory = linux.resources.as_ref().and_then(|resources| resources.memory.as_ref());
+        if memory.is_some_and(|memory| memory.use_hierarchy == Some(false)) {
+            let reason = "the kernel counts with a group what the groups beneath it use";
+            self.refuse("/linux/resources/memory/useHierarchy", reason);
+        }
+        if !self.has_user_namespace() {
+            for (pointer, mappings) in [
+                ("/linux/uidMappings", &linux.uid_mappings),
+                ("/linux/gidMappings", &linux.gid_mappings),
+            ] {
+                if !mappings.is_empty() {
+                    self.refuse(pointer, "there is no user namespace to map ids for");
+                }
+            }
+        }
         for (pointer, there, reason) in [
             ("/linux/intelRdt", linux.intel_rdt.is_some(), "resctrl is not supported"),
             (
@@ -68,6 +99,15 @@ impl Planner<'_> {
 
     fn check_process(&mut self) {
         let Some(process) = &self.spec.process else { return };
+        let user = process.user.as_ref();
+        for (pointer, there) in [
+            ("/process/commandLine", process.command_line.is_some()),
+            ("/process/user/username", user.is_some_and(|user| user.username.is_some())),
+        ] {
+            if there {
+                self.refuse(pointer, "this is for Windows");
+            }
+        }
         for (pointer, label) in [
             ("/process/apparmorProfile", &process.apparmor_profile),
             ("/process/selinuxLabel", &process.selinux_label),

@@ -21,15 +21,16 @@ impl Plan {
         let mut planner = Planner::new(&spec, bundle, host);
         planner.plan();
         let enter = planner.enter();
+        let (initial, last) = planner.affinity();
         let made = std::mem::take(&mut planner.steps);
-        planner.steps = made
-            .into_iter()
-            .flat_map(|step| match step {
-                Step::Clone(_) => enter.clone(),
-                step if is_of_process(&step) => vec![step],
-                _ => Vec::new(),
-            })
-            .collect();
+        let steps = made.into_iter().flat_map(|step| match step {
+            Step::Clone(_) => enter.clone(),
+            // Its group is entered by now, if it has one.
+            Step::Session => last.iter().cloned().chain([step]).collect(),
+            step if is_of_process(&step) => vec![step],
+            _ => Vec::new(),
+        });
+        planner.steps = initial.into_iter().chain(steps).collect();
         planner.finish()
     }
 }
@@ -55,7 +56,6 @@ fn is_of_process(step: &Step) -> bool {
         step,
         Step::OomScore(_)
             | Step::EnterCgroup
-            | Step::Session
             | Step::Terminal { .. }
             | Step::Rlimit { .. }
             | Step::Schedule(_)

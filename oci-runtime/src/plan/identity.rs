@@ -234,7 +234,7 @@ impl Planner<'_> {
 }
 
 /// Numbers of a list like `0-3,7`.
-fn list(text: &str) -> Option<Vec<u32>> {
+pub(super) fn list(text: &str) -> Option<Vec<u32>> {
     const MOST: u32 = 1024;
     let mut numbers = Vec::new();
     for part in text.split(',').filter(|part| !part.trim().is_empty()) {

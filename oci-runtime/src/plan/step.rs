@@ -46,6 +46,8 @@ pub(crate) enum Step {
     Clone(Vec<Namespace>),
     /// Make the process in the namespaces that were joined, and stay until it has ended.
     Attend,
+    /// Run on these processors; on all that the control group has, if none is named.
+    Processors(Vec<u32>),
     /// Put the process into its control group.
     EnterCgroup,
     /// Make a control group namespace, with the process's own group as its root.

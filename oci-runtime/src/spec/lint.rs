@@ -14,7 +14,7 @@ mod scheduler;
 mod seccomp;
 mod state;
 mod target;
-mod version;
+pub(crate) mod version;
 mod vm;
 mod windows;
 mod zos;

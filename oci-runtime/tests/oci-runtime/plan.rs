@@ -1,6 +1,8 @@
 //! Plans: what will be done, or every reason why not. No privileges, no kernel.
 
-use oci_runtime::spec::linux::{IntelRdt, Namespace, NamespaceType, NetDevice, Pids, Resources};
+use oci_runtime::spec::linux::{
+    IntelRdt, Memory, Namespace, NamespaceType, NetDevice, Pids, Resources,
+};
 use oci_runtime::spec::{Capability, IdMapping, Rlimit, RlimitType};
 use oci_runtime::{Bundle, Host, Plan, Refusals, Spec};
 
@@ -231,4 +233,54 @@ fn limits_are_raised_first_and_set_last() {
     let places: Vec<usize> = order.map(of).to_vec();
     assert!(places.is_sorted(), "{plan}");
     assert_eq!(steps.iter().filter(|step| step.contains("RLIMIT")).count(), 4, "{plan}");
+}
+
+// covers: RT-GEN-06
+#[test]
+fn a_version_of_another_major_number_is_refused() {
+    for (version, expected) in [
+        ("1.0.0", None),
+        ("1.0.0-rc5", None),
+        ("1.0.2-dev", None),
+        ("1.99.0+build.7", None),
+        ("0.9.0", Some("version 0.9.0 is not supported, 1.3.0 is")),
+        ("2.0.0", Some("version 2.0.0 is not supported, 1.3.0 is")),
+        ("10.0.0", Some("version 10.0.0 is not supported, 1.3.0 is")),
+        ("1.0", Some("`1.0` is no version")),
+        ("", Some("`` is no version")),
+    ] {
+        let mut spec = Spec::linux_default();
+        spec.oci_version = version.into();
+        let result = plan(spec, &Host::typical()).map(drop).map_err(|error| error.to_string());
+        let expected = expected.map(|reason| format!("`/ociVersion`: {reason}"));
+        assert_eq!(result.err(), expected, "{version}");
+    }
+}
+
+#[test]
+fn what_means_nothing_here_is_refused_and_not_skipped() {
+    let found = refusals(
+        |spec| {
+            let process = spec.process.as_mut().unwrap();
+            process.command_line = Some("cmd /c dir".into());
+            process.user.as_mut().unwrap().username = Some("ContainerUser".into());
+            let linux = spec.linux.as_mut().unwrap();
+            linux.uid_mappings = vec![IdMapping::new(0, 1000, 1)];
+            linux.gid_mappings = vec![IdMapping::new(0, 1000, 1)];
+            let mut memory = Memory::new();
+            memory.use_hierarchy = Some(false);
+            linux.resources.get_or_insert_with(Resources::new).memory = Some(memory);
+        },
+        &Host::typical(),
+    );
+    assert_eq!(
+        found,
+        [
+            "`/linux/resources/memory/useHierarchy`: the kernel counts with a group what the groups beneath it use",
+            "`/linux/uidMappings`: there is no user namespace to map ids for",
+            "`/linux/gidMappings`: there is no user namespace to map ids for",
+            "`/process/commandLine`: this is for Windows",
+            "`/process/user/username`: this is for Windows",
+        ]
+    );
 }

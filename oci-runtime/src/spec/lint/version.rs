@@ -13,7 +13,7 @@ pub(super) fn check(findings: &mut Findings, id: &'static str, text: &str) {
 ///
 /// [SemVer 2.0.0]: https://semver.org/spec/v2.0.0.html
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Version<'a> {
+pub(crate) struct Version<'a> {
     core: [Number<'a>; 3],
     pre: Option<Vec<Part<'a>>>,
 }
@@ -30,7 +30,7 @@ enum Part<'a> {
 }
 
 impl<'a> Version<'a> {
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let (text, build) = split(text, '+');
         let (core, pre) = split(text, '-');
         if !build.is_none_or(|build| build.split('.').all(is_word)) {
@@ -46,6 +46,13 @@ impl<'a> Version<'a> {
             Some(pre) => Some(pre.split('.').map(Part::parse).collect::<Option<_>>()?),
         };
         Some(Self { core, pre })
+    }
+}
+
+impl Version<'_> {
+    /// Whether both are of one major version, which keeps its promises.
+    pub(crate) fn is_compatible(&self, other: &Self) -> bool {
+        self.core.first() == other.core.first()
     }
 }
 

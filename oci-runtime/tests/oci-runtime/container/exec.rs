@@ -5,7 +5,9 @@ use std::io::{Read, Seek};
 use std::os::unix::process::ExitStatusExt;
 
 use oci_runtime::spec::linux::{Namespace, NamespaceType, Seccomp, SeccompAction, Syscall};
-use oci_runtime::spec::{Capabilities, Capability, IdMapping, Process, Rlimit, RlimitType, User};
+use oci_runtime::spec::{
+    Capabilities, Capability, ExecCpuAffinity, IdMapping, Process, Rlimit, RlimitType, User,
+};
 use oci_runtime::{Container, Error, ErrorKind, Stdio};
 
 use super::fixture::{Fixture, chain};
@@ -156,6 +158,38 @@ fn a_process_joins_a_user_namespace_with_a_terminal() {
             String::from_utf8_lossy(&text),
             " 0 100000 1000\r\n7\r\n/dev/pts/0\r\n30 100\r\n"
         );
+    });
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_process_runs_on_the_processors_that_it_is_given() {
+    let fixture = Fixture::new().shell("sleep 100");
+    let allowed = "grep Cpus_allowed: /proc/self/status";
+    within(&fixture, |container| {
+        let on = |initial: Option<&str>, last: Option<&str>| {
+            let mut process = shell(allowed);
+            let mut affinity = ExecCpuAffinity::new();
+            (affinity.initial, affinity.r#final) = (initial.map(Into::into), last.map(Into::into));
+            process.exec_cpu_affinity = Some(affinity);
+            run(container, process).map(|(text, _)| text)
+        };
+        let (all, _) = run(container, shell(allowed)).unwrap();
+        let first = on(None, Some("0")).unwrap();
+        let mask = first.trim_start_matches("Cpus_allowed:").replace([',', '\t', '\n'], "");
+        assert_eq!(mask.trim_start_matches('0'), "1", "{first}");
+        assert_eq!(on(Some("0-1023"), Some("0")).unwrap(), first);
+        // What is for the way in alone is taken back.
+        assert_eq!(on(Some("0"), None).unwrap(), all);
+        assert_eq!(on(Some(""), None).unwrap(), all);
+        for (initial, last, expected) in [
+            (Some("0-"), None, "`/process/execCPUAffinity/initial`: `0-` is no list"),
+            (None, Some("9999"), "`/process/execCPUAffinity/final`: `9999` is no list"),
+        ] {
+            let error = on(initial, last).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused);
+            assert!(chain(&error).contains(expected), "{}", chain(&error));
+        }
     });
 }
 
