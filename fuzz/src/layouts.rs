@@ -1,12 +1,13 @@
 //! Layouts: any bytes as one of the files of a layout, and as an archive of one.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use oci_image::blob::{BlobSinkExt, BlobSource, BlobSourceExt};
 use oci_image::{Descriptor, Digest, LayoutFile, json};
 use oci_layout::{
-    Archive, ArchiveWriter, DockerArchive, Durability, Entry, ErrorKind, Layout, LayoutOptions,
-    Walk,
+    Archive, ArchiveWriter, DockerArchive, DockerArchiveWriter, DockerForm, Durability, Entry,
+    ErrorKind, Layout, LayoutOptions, Walk,
 };
 use tempfile::TempDir;
 
@@ -94,8 +95,8 @@ pub fn layout_archive(data: &[u8]) {
     assert_eq!(whole(&again, roots), Some(blobs));
 }
 
-/// Any bytes as `manifest.json`: of an archive that is taken, each image is whole and goes into a
-/// layout.
+/// Any bytes as `manifest.json`: of an archive that is taken, each image is whole, goes into a layout,
+/// and is the same in an archive that we write.
 pub fn docker_manifest(data: &[u8]) {
     let layer = [0; 1024];
     let diff_id = Digest::sha256(layer);
@@ -120,6 +121,25 @@ pub fn docker_manifest(data: &[u8]) {
     let writer = ArchiveWriter::new(Vec::new()).unwrap();
     writer.append(&archive, roots).unwrap();
     writer.finish().unwrap();
+    for form in [DockerForm::Oci, DockerForm::Legacy] {
+        saved_again(&archive, &blobs, form);
+    }
+}
+
+/// The same images in an archive that we write have the same blobs.
+fn saved_again(archive: &DockerArchive, blobs: &[(Digest, Vec<u8>)], form: DockerForm) {
+    let mut writer = DockerArchiveWriter::with_form(Vec::new(), form).unwrap();
+    for entry in archive.list() {
+        let image = archive.image(entry.descriptor.digest.as_str()).unwrap();
+        // A name may be none that goes into an archive, or be taken.
+        let names: Vec<_> = entry.name.as_deref().into_iter().collect();
+        let _ = writer.append(&image, &names).or_else(|_| writer.append(&image, &[])).unwrap();
+    }
+    let path = DIRECTORY.with(|directory| directory.path().join("saved"));
+    fs::write(&path, writer.finish().unwrap()).unwrap();
+    let again = DockerArchive::open(&path).unwrap();
+    let found = whole(&again, &again.index().manifests).unwrap();
+    assert_eq!(BTreeSet::from_iter(&found), BTreeSet::from_iter(blobs));
 }
 
 fn header(name: &str, size: usize) -> Vec<u8> {

@@ -12,7 +12,7 @@ use oci_layout::Layout;
 use rustix::io::Errno;
 
 use crate::commits::{commit, committed, go_on};
-use crate::fixture::{directory, put, read_whole};
+use crate::fixture::{directory, empty, put, read_whole};
 use crate::mount::Mount;
 use crate::worker::{command, job};
 
@@ -28,11 +28,14 @@ fn errno(error: &io::Error) -> Option<i32> {
     None
 }
 
-/// Commits until there is no room. Says how many commits were acknowledged, and if it failed.
-fn commit_all(path: &Path, count: usize) -> (usize, bool) {
+/// How the image of a number comes into a layout.
+type Add<'a> = &'a dyn Fn(&Layout, usize) -> io::Result<()>;
+
+/// Adds images until there is no room. Says how many were acknowledged, and if it failed.
+fn add_all(path: &Path, count: usize, add: Add<'_>) -> (usize, bool) {
     for number in 0..count {
         let outcome = Layout::create(path).map_err(io::Error::from);
-        let outcome = outcome.and_then(|layout| commit(&layout, number));
+        let outcome = outcome.and_then(|layout| add(&layout, number));
         if let Err(error) = outcome {
             assert_eq!(errno(&error), Some(Errno::NOSPC.raw_os_error()), "{error:?}");
             return (number, true);
@@ -41,15 +44,22 @@ fn commit_all(path: &Path, count: usize) -> (usize, bool) {
     (count, false)
 }
 
+const COUNT: usize = 3;
+
 /// Tries with ever more room, until there is enough.
-fn sweep(room: impl Fn(usize) -> Mount, most: usize) {
-    const COUNT: usize = 3;
+fn sweep(room: impl Fn(usize) -> Mount, most: usize, add: Add<'_>) {
     for budget in 1..most {
         let mount = room(budget);
-        let (acknowledged, full) = commit_all(&mount.layout(), COUNT);
+        let (acknowledged, full) = add_all(&mount.layout(), COUNT, add);
         assert_eq!(committed(&mount.layout()), acknowledged, "budget {budget}");
         if !full {
             return assert!(budget > 10, "a budget of {budget} was enough");
+        }
+        if acknowledged > 0 {
+            // Making room needs none.
+            let layout = Layout::open(mount.layout()).unwrap();
+            layout.collect_garbage().unwrap();
+            assert_eq!(layout.fsck().unwrap(), [], "budget {budget}");
         }
         mount.lift_limits();
         if acknowledged == 0 {
@@ -64,13 +74,27 @@ fn sweep(room: impl Fn(usize) -> Mount, most: usize) {
 #[test]
 #[ignore = "needs root"]
 fn a_disk_without_room_for_bytes_hurts_nothing_that_is_there() {
-    sweep(|pages| Mount::tmpfs(pages * 4096, 0), 100);
+    sweep(|pages| Mount::tmpfs(pages * 4096, 0), 100, &commit);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn a_disk_without_room_for_files_hurts_nothing_that_is_there() {
-    sweep(|inodes| Mount::tmpfs(0, inodes), 100);
+    sweep(|inodes| Mount::tmpfs(0, inodes), 100, &commit);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_disk_without_room_for_a_copy_hurts_nothing_that_is_there() {
+    let (_directory, source) = empty();
+    (0..COUNT).try_for_each(|number| commit(&source, number)).unwrap();
+    let copy = |layout: &Layout, number: usize| -> io::Result<()> {
+        let name = format!("v{number}");
+        layout.copy_from(&source, &source.resolve(&name)?)?.tag(&name)?;
+        Ok(())
+    };
+    sweep(|pages| Mount::tmpfs(pages * 4096, 0), 100, &copy);
+    sweep(|inodes| Mount::tmpfs(0, inodes), 100, &copy);
 }
 
 /// The paths below a directory, with their content and when they were changed.

@@ -21,6 +21,8 @@ const NAMES: [&str; 3] = ["v1", "v2", "latest"];
 enum Command {
     /// Stores all of an image.
     Put(usize),
+    /// Copies all of an image from another layout, and names it.
+    Copy(usize, usize),
     /// Begins a blob and lets it be.
     Begin(usize),
     Tag(usize, usize),
@@ -36,6 +38,7 @@ enum Command {
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         4 => (0..IMAGES).prop_map(Command::Put),
+        2 => (0..IMAGES, 0..NAMES.len()).prop_map(|(image, name)| Command::Copy(image, name)),
         1 => (0..IMAGES).prop_map(Command::Begin),
         4 => (0..IMAGES, 0..NAMES.len()).prop_map(|(image, name)| Command::Tag(image, name)),
         2 => (0..IMAGES).prop_map(Command::Add),
@@ -165,9 +168,27 @@ impl System {
         self.directory.path().join("layout")
     }
 
+    /// A layout with every image, of which the files may be shared.
+    fn source(&self) -> Layout {
+        let path = self.directory.path().join("source");
+        if let Ok(source) = Layout::open(&path) {
+            return source;
+        }
+        let source = Layout::create(path).unwrap();
+        (0..IMAGES).for_each(|number| put(&source, number));
+        source
+    }
+
     fn open(&mut self) {
         self.handles = (0..HANDLES).map(|_| Layout::open(self.path()).unwrap()).collect();
     }
+}
+
+/// Stores all of an image.
+fn put(layout: &Layout, number: usize) {
+    let (image, content) = image(number);
+    layout.put(&image.manifest().layers[0], content.as_bytes()).unwrap();
+    let _ = layout.put_image(&image).unwrap();
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -188,10 +209,15 @@ fn step(system: &mut System, model: &mut Model, handle: usize, command: &Command
     let descriptor = |number: usize| image(number).0.descriptor();
     match *command {
         Command::Put(number) => {
-            let (image, content) = image(number);
-            layout.put(&image.manifest().layers[0], content.as_bytes()).unwrap();
-            let _ = layout.put_image(&image).unwrap();
-            model.put(handle, &image);
+            put(layout, number);
+            model.put(handle, &image(number).0);
+        }
+        Command::Copy(number, name) => {
+            let source = system.source();
+            let copied = layout.copy_from(&source, &descriptor(number)).unwrap();
+            copied.tag(NAMES[name]).unwrap();
+            model.put(handle, &image(number).0);
+            model.tag(NAMES[name], descriptor(number).digest);
         }
         Command::Begin(number) => {
             let layer = image(number).0.manifest().layers[0].clone();
