@@ -126,9 +126,10 @@ impl Planner<'_> {
             if access.is_empty() || access.chars().any(|letter| !"rwm".contains(letter)) {
                 self.refuse(&pointer, format!("access `{access}` is not made of `r`, `w` and `m`"));
             }
-            // Go writes -1 for any number.
-            let number = |number: Option<i64>| number.and_then(|number| u32::try_from(number).ok());
-            let (major, minor) = (number(rule.major), number(rule.minor));
+            let (Some(major), Some(minor)) = (any_or(rule.major), any_or(rule.minor)) else {
+                self.refuse(&pointer, "a device number is negative or too large");
+                continue;
+            };
             planned.push(DeviceRule { allow: rule.allow, kind, major, minor, access });
         }
         let mut allow = |kind, major, minor, access: &str| {
@@ -143,5 +144,13 @@ impl Planner<'_> {
         allow('c', Some(136), None, "rwm");
         allow('c', Some(5), Some(2), "rwm");
         planned
+    }
+}
+
+/// The number of a rule: none is any, and so is what Go writes for it. None: it is no number.
+fn any_or(number: Option<i64>) -> Option<Option<u32>> {
+    match number {
+        None | Some(-1) => Some(None),
+        Some(number) => u32::try_from(number).ok().map(Some),
     }
 }

@@ -1,5 +1,7 @@
 //! Plans: what will be done, or every reason why not. No privileges, no kernel.
 
+mod limits;
+
 use oci_runtime::spec::linux::{
     IntelRdt, Memory, Namespace, NamespaceType, NetDevice, Pids, Resources,
 };

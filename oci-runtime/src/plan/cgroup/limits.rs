@@ -46,6 +46,7 @@ impl Planner<'_> {
             let pointer = format!("/linux/resources/unified/{file}");
             if file.contains(['/', '\0']) || !file.contains('.') {
                 lines.planner.refuse(&pointer, "it is not the name of a file of a control group");
+                continue;
             }
             let controller = file.split('.').next().unwrap_or_default();
             if controller == "cgroup" {
@@ -167,11 +168,15 @@ impl Lines<'_, '_> {
 
     fn memory(&mut self, memory: &Memory) {
         let pointer = "/linux/resources/memory";
-        if let (Some(limit), Some(swap)) = (memory.limit, memory.swap)
-            && swap >= 0
-            && (limit < 0 || swap < limit)
-        {
-            self.planner.refuse(pointer, "`swap` is memory and swap together, and below `limit`");
+        if let Some(swap) = memory.swap.filter(|swap| *swap > 0) {
+            let reason = "`swap` is memory and swap together";
+            match memory.limit.filter(|limit| *limit > 0) {
+                None => self.planner.refuse(pointer, format!("{reason}, and `limit` is none")),
+                Some(limit) if swap < limit => {
+                    self.planner.refuse(pointer, format!("{reason}, and below `limit`"));
+                }
+                Some(_) => {}
+            }
         }
         if let Some(limit) = memory.limit.filter(|limit| *limit != 0) {
             let value = if self.is_old("memory") { limit.to_string() } else { most(limit) };
@@ -187,9 +192,10 @@ impl Lines<'_, '_> {
                 if self.is_old("memory") { reservation.to_string() } else { most(reservation) };
             self.either("memory", "memory.soft_limit_in_bytes", "memory.low", value, pointer);
         }
+        let limited = |limit: Option<i64>| Some(limit.filter(|limit| *limit >= 0)?.to_string());
         for (value, file) in [
-            (memory.kernel.map(|value| value.to_string()), "memory.kmem.limit_in_bytes"),
-            (memory.kernel_tcp.map(|value| value.to_string()), "memory.kmem.tcp.limit_in_bytes"),
+            (limited(memory.kernel), "memory.kmem.limit_in_bytes"),
+            (limited(memory.kernel_tcp), "memory.kmem.tcp.limit_in_bytes"),
             (memory.swappiness.map(|value| value.to_string()), "memory.swappiness"),
             (
                 memory.disable_oom_killer.filter(|disable| *disable).map(|_| "1".into()),
@@ -204,6 +210,9 @@ impl Lines<'_, '_> {
 
     fn block_io(&mut self, block_io: &BlockIo) {
         let pointer = "/linux/resources/blockIO";
+        if block_io.weight.is_some_and(|weight| weight > 1000 || (1..10).contains(&weight)) {
+            self.planner.refuse(format!("{pointer}/weight"), "it is not between 10 and 1000");
+        }
         if let Some(weight) = block_io.weight.filter(|weight| *weight > 0) {
             let new = 1 + u64::from(weight.clamp(10, 1000) - 10) * 9999 / 990;
             if self.is_old("blkio") {
