@@ -9,9 +9,10 @@ use oci_image::MediaType;
 use oci_layout::{Layout, UnpackOptions};
 use tempfile::TempDir;
 
-use crate::program::{Done, run, run_with};
+use crate::program::{Done, copy_program, run, run_with};
 use crate::tree::differences;
 
+const UNPACK: &str = env!("CARGO_BIN_EXE_oci-unpack");
 const PACK: &str = env!("CARGO_BIN_EXE_oci-pack");
 
 /// A directory to pack and a layout to pack into.
@@ -185,4 +186,48 @@ fn other_tools_read_what_was_packed() {
     assert_eq!(inspected.matches("sha256:").count(), 3, "{inspected}");
     let copy = format!("dir:{}", field.path("copy").display());
     run("skopeo", &["copy", "-q", &top, &copy]).good();
+}
+
+#[test]
+#[ignore = "needs root and setpriv"]
+fn a_user_without_privileges_packs_what_was_unpacked_as_it_is() {
+    let field = Field::new();
+    let tree = field.tree();
+    for (path, mode, owner) in
+        [("etc/shadow", 0, 0), ("etc/tool", 0o4111, 5), ("etc/deep/er/file", 0o200, 7)]
+    {
+        fs::write(tree.join(path), path).unwrap();
+        std::os::unix::fs::chown(tree.join(path), Some(owner), Some(owner)).unwrap();
+        fs::set_permissions(tree.join(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    fs::set_permissions(tree.join("etc/deep"), fs::Permissions::from_mode(0o311)).unwrap();
+    field.pack(&["--image", &field.name("app")]).good();
+
+    fs::set_permissions(field.path(""), fs::Permissions::from_mode(0o777)).unwrap();
+    let [unpack, pack] = [(UNPACK, "oci-unpack"), (PACK, "oci-pack")].map(|(from, name)| {
+        copy_program(from, field.path(name));
+        field.path(name)
+    });
+    let as_user = |program: &Path, arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=12345", "--regid=12346", "--clear-groups"]).arg(program);
+        run_with(command.args(arguments).env_remove("SOURCE_DATE_EPOCH"))
+    };
+    let (bundle, image) =
+        (field.path("bundle"), format!("oci:{}:app", field.path("own").display()));
+    let arguments = ["--rootless", "--image", &field.name("app"), bundle.to_str().unwrap()];
+    as_user(&unpack, &arguments).good();
+    let rootfs = bundle.join("rootfs");
+    let arguments = [rootfs.to_str().unwrap(), "--rootless", "--image", &image];
+    as_user(&pack, &arguments).good();
+    let done = as_user(&pack, &[&arguments[..], &["--base", &image]].concat());
+    assert!(done.errors.contains("nothing differs"), "{}", done.errors);
+    done.good();
+    let mode = |path: &str| rootfs.join(path).metadata().unwrap().permissions().mode() & 0o7777;
+    assert_eq!([mode("etc/shadow"), mode("etc/tool"), mode("etc/deep")], [0, 0o4111, 0o311]);
+
+    let layout = Layout::open(field.path("own")).unwrap();
+    let again = field.path("again");
+    layout.image("app").unwrap().unpack(&again, &UnpackOptions::default()).unwrap();
+    assert_eq!(different(&tree, &again), [""; 0]);
 }

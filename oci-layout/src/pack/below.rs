@@ -63,8 +63,11 @@ impl Below<'_> {
     pub(super) fn enter(&self, path: &EntryPath) -> Result<LowerDirectory, PackError> {
         match self {
             Self::Nothing | Self::Overlay => Ok(LowerDirectory::None),
-            Self::Tree { lower, .. } => match lower.physical_directory(path.as_bytes()) {
-                Ok(fd) => Ok(LowerDirectory::Tree(Held::new(path.clone(), fd)?)),
+            Self::Tree { lower, .. } => match Node::directory(lower, path) {
+                Ok(node) => {
+                    let fd = node.read(lower)?;
+                    Ok(LowerDirectory::Tree(Held::new(node.path, fd)?))
+                }
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(LowerDirectory::None),
                 Err(error) => Err(PackError::file("open the directory", path, error)),
             },
@@ -139,7 +142,8 @@ fn is_same(
         _ => true,
     };
     if !is_alike
-        || kept_xattrs(old, &options.xattr_filter)? != kept_xattrs(new, &options.xattr_filter)?
+        || kept_xattrs(old, lower, &options.xattr_filter)?
+            != kept_xattrs(new, upper, &options.xattr_filter)?
     {
         return Ok(false);
     }

@@ -61,7 +61,7 @@ impl<'a, W: Write> Changes<'a, W> {
         if !has_root {
             self.upsert(&top, Kind::Directory)?;
         }
-        let xattrs = all_xattrs(&top, &self.options.xattr_filter)?;
+        let xattrs = all_xattrs(&top, self.root, &self.options.xattr_filter)?;
         self.enter(top, &xattrs, None, lower)?;
         while let Some(frame) = self.stack.last_mut() {
             let Some(name) = frame.rest.next() else {
@@ -90,7 +90,7 @@ impl<'a, W: Write> Changes<'a, W> {
             return Ok(());
         }
         let lower = self.below.enter(&node.path)?;
-        let xattrs = all_xattrs(&node, &self.options.xattr_filter)?;
+        let xattrs = all_xattrs(&node, self.root, &self.options.xattr_filter)?;
         let unwritten = match is_changed {
             true => None,
             false => Some(self.entry(&node, Kind::Directory, xattrs.clone())?),
@@ -168,7 +168,8 @@ impl<'a, W: Write> Changes<'a, W> {
             self.written.entry(node.id()).or_insert_with(|| node.path.clone());
         }
         let is_file = matches!(kind, Kind::File { .. });
-        let entry = self.entry(node, kind, all_xattrs(node, &self.options.xattr_filter)?)?;
+        let entry =
+            self.entry(node, kind, all_xattrs(node, self.root, &self.options.xattr_filter)?)?;
         match is_file {
             true => {
                 let reader = File::from(node.read(self.root)?);

@@ -7,7 +7,7 @@ use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
 use rustix::io::Errno;
 
 use super::error::{PackError, Reason};
-use crate::root::{Id, Root};
+use crate::root::{DIRECTORY, Id, Root, Target};
 
 /// Something in a tree, held by a descriptor that only says where it is.
 pub(super) struct Node {
@@ -35,10 +35,14 @@ impl Node {
     /// The root of a tree.
     pub(super) fn top(root: &Root) -> Result<Self, PackError> {
         let path = EntryPath::ROOT;
-        match root.physical_directory(b"") {
-            Ok(fd) => Self::new(path, fd),
-            Err(error) => Err(PackError::file("open", &path, error)),
-        }
+        Self::directory(root, &path).map_err(|error| PackError::file("open", &path, error))
+    }
+
+    /// The directory at a path that has no links.
+    pub(super) fn directory(root: &Root, path: &EntryPath) -> Result<Self, Errno> {
+        let fd = root.physical(path.as_bytes(), DIRECTORY.union(OFlags::PATH))?;
+        let stat = fstat(&fd)?;
+        Ok(Self { path: path.clone(), fd, stat })
     }
 
     fn new(path: EntryPath, fd: OwnedFd) -> Result<Self, PackError> {
@@ -99,7 +103,32 @@ impl Node {
             true => OFlags::RDONLY | OFlags::DIRECTORY,
             false => OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK,
         };
-        root.reopen(self.fd.as_fd(), flags)
+        self.reading(root, || root.reopen(self.fd.as_fd(), flags))
             .map_err(|error| PackError::file("read", &self.path, error))
+    }
+
+    /// Reads something of a file. If it is ours and nothing but its mode forbids that, as in trees
+    /// that were unpacked without privileges, the mode is another for this moment.
+    pub(super) fn reading<T>(
+        &self,
+        root: &Root,
+        read: impl Fn() -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        match read() {
+            Err(Errno::ACCESS) if self.is_ours() => {}
+            result => return result,
+        }
+        let (target, mode) = (Target::path(&self.fd), self.stat.st_mode & 0o7777);
+        let more = if self.is_directory() { 0o500 } else { 0o400 };
+        target.set_mode(root, mode | more).map_err(|_| Errno::ACCESS)?;
+        let result = read();
+        target.set_mode(root, mode)?;
+        result
+    }
+
+    fn is_ours(&self) -> bool {
+        let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+        (self.stat.st_uid, self.stat.st_gid) == (user.as_raw(), group.as_raw())
+            && matches!(self.file_type(), FileType::RegularFile | FileType::Directory)
     }
 }

@@ -4,11 +4,11 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use oci_image::layer::EntryPath;
-use rustix::fs::{FileType, Mode, RawDir, openat};
+use rustix::fs::{FileType, RawDir, SeekFrom};
 
 use super::error::{PackError, Reason};
 use super::node::Node;
-use crate::root::{DIRECTORY, MARKER, Root};
+use crate::root::{MARKER, Root};
 
 /// How many directories of a tree are held open at once.
 pub(super) const OPEN: usize = 32;
@@ -40,9 +40,9 @@ impl Held {
     pub(super) fn get(&mut self, root: &Root) -> Result<BorrowedFd<'_>, PackError> {
         let fd = match self.fd.take() {
             Some(fd) => fd,
-            None => root
-                .physical_directory(self.path.as_bytes())
-                .map_err(|error| PackError::file("open the directory", &self.path, error))?,
+            None => Node::directory(root, &self.path)
+                .map_err(|error| PackError::file("open the directory", &self.path, error))?
+                .read(root)?,
         };
         let fd: &OwnedFd = self.fd.insert(fd);
         Ok(fd.as_fd())
@@ -60,10 +60,9 @@ pub(super) fn names(
     path: &EntryPath,
 ) -> Result<Vec<(Vec<u8>, FileType)>, PackError> {
     let failed = |error| PackError::file("list", path, error);
-    // Listing moves the place in the directory, which others may share.
-    let own = openat(directory, ".", DIRECTORY, Mode::empty()).map_err(failed)?;
+    rustix::fs::seek(directory, SeekFrom::Start(0)).map_err(failed)?;
     let mut buffer = [MaybeUninit::uninit(); BATCH];
-    let mut entries = RawDir::new(&own, &mut buffer);
+    let mut entries = RawDir::new(directory, &mut buffer);
     let mut names = Vec::new();
     while let Some(entry) = entries.next() {
         let entry = entry.map_err(failed)?;
@@ -84,8 +83,9 @@ pub(super) fn visit(
 ) -> Result<(), PackError> {
     let top = Node::top(root)?;
     see(&top)?;
-    let listed = names(top.fd.as_fd(), &top.path)?;
-    let mut stack = vec![(Held::new(top.path, top.fd)?, listed.into_iter())];
+    let fd = top.read(root)?;
+    let listed = names(fd.as_fd(), &top.path)?;
+    let mut stack = vec![(Held::new(top.path, fd)?, listed.into_iter())];
     while let Some((held, rest)) = stack.last_mut() {
         let Some((name, _)) = rest.next() else {
             stack.pop();

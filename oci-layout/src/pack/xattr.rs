@@ -8,12 +8,16 @@ use rustix::io::Errno;
 use super::error::{PackError, Reason};
 use super::node::Node;
 use crate::XattrFilter;
-use crate::root::{Target, split_overlay};
+use crate::root::{Root, Target, split_overlay};
 
 pub(super) type Xattrs = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// All attributes that can be read and are not left out, and those of overlays.
-pub(super) fn all_xattrs(node: &Node, filter: &XattrFilter) -> Result<Xattrs, PackError> {
+pub(super) fn all_xattrs(
+    node: &Node,
+    root: &Root,
+    filter: &XattrFilter,
+) -> Result<Xattrs, PackError> {
     let failed = |error| PackError::file("read the extended attributes of", &node.path, error);
     let target = Target::path(&node.fd);
     let names = match target.xattrs() {
@@ -23,7 +27,7 @@ pub(super) fn all_xattrs(node: &Node, filter: &XattrFilter) -> Result<Xattrs, Pa
     let mut xattrs = Xattrs::new();
     let is_read = |name: &[u8]| !filter.leaves_out(name) || split_overlay(name).is_some();
     for name in names.into_iter().filter(|name| is_read(name)) {
-        match target.xattr(&name) {
+        match node.reading(root, || target.xattr(&name)) {
             Ok(value) => _ = xattrs.insert(name, value),
             // It was taken away meanwhile.
             Err(Errno::NODATA) => {}
@@ -34,8 +38,12 @@ pub(super) fn all_xattrs(node: &Node, filter: &XattrFilter) -> Result<Xattrs, Pa
 }
 
 /// All attributes that can be read and are not left out.
-pub(super) fn kept_xattrs(node: &Node, filter: &XattrFilter) -> Result<Xattrs, PackError> {
-    let mut xattrs = all_xattrs(node, filter)?;
+pub(super) fn kept_xattrs(
+    node: &Node,
+    root: &Root,
+    filter: &XattrFilter,
+) -> Result<Xattrs, PackError> {
+    let mut xattrs = all_xattrs(node, root, filter)?;
     xattrs.retain(|name, _| !filter.leaves_out(name));
     Ok(xattrs)
 }

@@ -24,8 +24,14 @@ impl Root {
 
     /// Opens the directory of a path that is known to have no links.
     pub(crate) fn physical_directory(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
-        let flags = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        self.open_by(path, DIRECTORY, flags)
+        self.physical(path, DIRECTORY)
+    }
+
+    /// Opens what is at a path that is known to have no links.
+    pub(crate) fn physical(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        self.open_by(path, flags, resolve)
     }
 
     fn open_by(&self, path: &[u8], flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
