@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
-use oci_layout::{Archive, ArchiveWriter, Layout};
+use oci_layout::{Archive, ArchiveWriter, DockerArchiveWriter, DockerForm, Layout};
 
 use super::containerd::Containerd;
 use super::ours;
@@ -70,4 +70,28 @@ fn containerd_imports_an_archive_of_ours_and_exports_one_that_we_read() {
     assert_eq!(exported[0].descriptor.digest, image.digest);
     let in_theirs = ours::digests(&theirs, &exported[0].descriptor);
     assert_eq!(in_theirs, ours::digests(&layout, &image));
+}
+
+#[test]
+#[ignore = "needs root, busybox and containerd"]
+fn containerd_imports_docker_archives_of_ours() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = |name: &str| directory.path().join(name);
+    let layout = ours::image(&place("root"), &place("layout"));
+    let containerd = Containerd::start(directory.path());
+    for (form, name) in [
+        (DockerForm::Oci, "docker.io/library/ours:oci"),
+        (DockerForm::Legacy, "docker.io/library/ours:legacy"),
+    ] {
+        let file = place("docker.tar");
+        let out = File::create(&file).unwrap();
+        let mut archive = DockerArchiveWriter::with_form(out, form).unwrap();
+        archive.append(&layout.image("v1").unwrap(), &[name]).unwrap();
+        archive.finish().unwrap();
+        containerd.images(&["import", "--snapshotter=native", file.to_str().unwrap()]).good();
+        let list = containerd.images(&["list", "-q"]).good();
+        assert!(list.lines().any(|line| line == name), "{list}");
+        let check = containerd.images(&["check", &format!("name=={name}")]).good();
+        assert!(check.contains("complete"), "{check}");
+    }
 }
