@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -20,7 +20,6 @@ use oci_layout::unpack::{self, Devices, OverlayStore, Owners, Progress, Unpacked
 use oci_layout::{Layout, Root, UnpackOptions};
 use oci_runtime::Spec;
 use rustix::mount::MountFlags;
-use tempfile::NamedTempFile;
 
 const USAGE: &str = "\
 usage: oci-unpack [OPTION...] --image oci:DIRECTORY[:TAG] BUNDLE
@@ -212,18 +211,30 @@ fn is_mounted(path: &Path) -> bool {
     device(path).is_some_and(|here| Some(here) != device(&path.join("..")))
 }
 
-/// Writes an archive that is there once all of it was right.
+/// Writes an archive: to a pipe or device as it comes, to a file that is there once all of it was right.
 fn export(name: &ImageName, path: &Path) -> Result<()> {
     let (layout, tag) = local::place(name)?;
     let layout = Layout::open(layout)?;
     let image = local::image(&layout, tag)?;
     let step = Steps::new().begin("export");
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let file = NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))
-        .map_err(|error| format!("cannot write beside `{}`: {error}", path.display()))?;
+    let failed = |error: std::io::Error| format!("cannot write to `{}`: {error}", path.display());
     let files = image.files(&Limits::default())?;
-    let (file, layer) = files.export(file, &Compression::none())?;
-    file.persist(path)?;
+    let layer = match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => {
+            let file = File::options().write(true).open(path).map_err(failed)?;
+            files.export(file, &Compression::none())?.1
+        }
+        _ => {
+            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let file = tempfile::Builder::new()
+                .permissions(fs::Permissions::from_mode(0o666))
+                .tempfile_in(directory.unwrap_or(Path::new(".")))
+                .map_err(failed)?;
+            let (file, layer) = files.export(file, &Compression::none())?;
+            file.persist(path).map_err(|error| failed(error.error))?;
+            layer
+        }
+    };
     step.end(Content(&layer.diff_id, layer.descriptor.size));
     Ok(())
 }

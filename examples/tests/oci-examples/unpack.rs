@@ -194,7 +194,17 @@ fn says_in_one_line_what_it_is_not_told() {
 fn exports_an_image_and_prints_a_file_of_it() {
     let field = Field::new().store();
     let (image, archive) = (field.image(), field.text("all.tar"));
-    run(UNPACK, &["--image", &image, "--export", &archive]).good();
+    let mut export = Command::new("sh");
+    export.args(["-c", "umask 026; exec \"$0\" \"$@\"", UNPACK]);
+    run_with(export.args(["--image", &image, "--export", &archive])).good();
+    assert_eq!(mode(Path::new(&archive)), 0o640);
+    let link = field.text("link");
+    symlink("/dev/stdout", &link).unwrap();
+    let mut pipe = Command::new("sh");
+    pipe.args(["-c", "\"$0\" \"$@\" | sha256sum", UNPACK, "--image", &image, "--export", &link]);
+    let [piped, whole] = [run_with(&mut pipe), run("sha256sum", &[&archive])].map(Done::good);
+    assert_eq!(piped[..64], whole[..64]);
+    assert!(Path::new(&link).is_symlink());
     run(UNPACK, &["--layer", &archive, &field.text("again")]).good();
     assert_eq!(different(&field.path("tree"), &field.path("again")), [""; 0]);
 
