@@ -51,8 +51,11 @@ impl Reply {
         self.body(Body::full(bytes), length)
     }
 
+    /// A value that is no JSON, which no answer has, is a failure of the server.
     pub(crate) fn json(self, value: &impl Serialize) -> Self {
-        let text = json::to_vec(value).expect("the values of answers are JSON");
+        let Ok(text) = json::to_vec(value) else {
+            return Self::new(StatusCode::INTERNAL_SERVER_ERROR);
+        };
         self.header(header::CONTENT_TYPE, "application/json").bytes(text)
     }
 
