@@ -181,7 +181,9 @@ impl Entry {
 
     /// Writes the record so that readers see the old one or the new one.
     pub(crate) fn save(&self) -> Result<(), Error> {
-        self.write(RECORD, &serde_json::to_vec(&self.record).unwrap_or_default())
+        let text = serde_json::to_vec(&self.record)
+            .map_err(|error| Error::because(ErrorKind::System, "write the state", error))?;
+        self.write(RECORD, &text)
     }
 
     /// Keeps the specification: later changes of the bundle's do not matter.

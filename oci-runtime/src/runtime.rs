@@ -85,6 +85,11 @@ impl Runtime {
         let host =
             Host::probe().map_err(Error::system(format!("{}: look at the host", doing())))?;
         let bundle_dir = std::path::absolute(bundle.dir()).map_err(Error::system(doing()))?;
+        if bundle_dir.to_str().is_none() {
+            let shown = bundle_dir.display();
+            let reason = format!("{}: the path of bundle `{shown}` is not UTF-8", doing());
+            return Err(Error::new(ErrorKind::Bundle, reason));
+        }
         let bundle = Bundle::new(bundle_dir, bundle.spec().clone());
         let plan = Plan::new(bundle.spec(), &bundle, &host)
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
@@ -148,7 +153,8 @@ impl Runtime {
         Container::new(self.clone(), id, pidfd, &[])
     }
 
-    /// All containers, by their ids.
+    /// All containers, in the order of their ids. One whose state cannot be read is among them, and says why when it is
+    /// asked for its state.
     ///
     /// # Errors
     /// If the directory cannot be read.
@@ -166,7 +172,8 @@ impl Runtime {
             match self.container(&id) {
                 // Deleted while we looked.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                container => containers.push(container?),
+                Err(_) => containers.push(Container::new(self.clone(), &id, None, &[])?),
+                Ok(container) => containers.push(container),
             }
         }
         Ok(containers)

@@ -152,6 +152,13 @@ impl Planner<'_> {
         }
     }
 
+    /// Refuses the number that means "no id" to the kernel: nothing would be changed.
+    pub(super) fn demand_id(&mut self, pointer: &str, id: u32) {
+        if id == u32::MAX {
+            self.refuse(pointer, format!("{id} is no id"));
+        }
+    }
+
     /// Refuses a path that is not absolute, or is none.
     pub(super) fn demand_absolute(&mut self, pointer: &str, path: &str) {
         if !path.starts_with('/') {

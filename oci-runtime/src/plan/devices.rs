@@ -84,14 +84,17 @@ impl Planner<'_> {
             if kind != DeviceKind::Fifo && (device.major.is_none() || device.minor.is_none()) {
                 self.refuse(&pointer, "a device needs a major and a minor number");
             }
+            let (uid, gid) = (device.uid.unwrap_or_default(), device.gid.unwrap_or_default());
+            self.demand_id(&format!("{pointer}/uid"), uid);
+            self.demand_id(&format!("{pointer}/gid"), gid);
             devices.push(Device {
                 path: device.path.clone(),
                 kind,
                 major,
                 minor,
                 mode: device.file_mode.unwrap_or(0o666) & 0o7777,
-                uid: device.uid.unwrap_or_default(),
-                gid: device.gid.unwrap_or_default(),
+                uid,
+                gid,
                 supply: match kind {
                     _ if self.is_borrowed(&device.path) => Supply::Demand,
                     DeviceKind::Fifo => Supply::Make,

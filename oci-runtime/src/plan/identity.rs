@@ -140,6 +140,11 @@ impl Planner<'_> {
     fn user(&mut self, process: &spec::Process, keep_capabilities: bool) {
         let user = process.user.clone().unwrap_or_else(|| spec::User::posix(0, 0));
         let (uid, gid) = (user.uid.unwrap_or_default(), user.gid.unwrap_or_default());
+        self.demand_id("/process/user/uid", uid);
+        self.demand_id("/process/user/gid", gid);
+        for (index, gid) in user.additional_gids.iter().enumerate() {
+            self.demand_id(&format!("/process/user/additionalGids/{index}"), *gid);
+        }
         let linux = self.linux();
         if self.is_new(Namespace::User) {
             let ranges = |mappings: &[spec::IdMapping]| -> Vec<IdRange> {

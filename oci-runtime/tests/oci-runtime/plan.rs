@@ -3,9 +3,9 @@
 mod limits;
 
 use oci_runtime::spec::linux::{
-    IntelRdt, Memory, Namespace, NamespaceType, NetDevice, Pids, Resources,
+    Device, DeviceType, IntelRdt, Memory, Namespace, NamespaceType, NetDevice, Pids, Resources,
 };
-use oci_runtime::spec::{Capability, IdMapping, Rlimit, RlimitType};
+use oci_runtime::spec::{Capability, IdMapping, Rlimit, RlimitType, User};
 use oci_runtime::{Bundle, Host, Plan, Refusals, Spec};
 
 fn plan(spec: Spec, host: &Host) -> Result<Plan, Refusals> {
@@ -285,4 +285,29 @@ fn what_means_nothing_here_is_refused_and_not_skipped() {
             "`/process/user/username`: this is for Windows",
         ]
     );
+}
+
+/// To the kernel the last number is no id: whoever asks for it would stay who he is, root.
+#[test]
+fn the_number_that_is_no_id_is_refused() {
+    let found = refusals(
+        |spec| {
+            let mut user = User::posix(u32::MAX, u32::MAX);
+            user.additional_gids = vec![7, u32::MAX];
+            spec.process.as_mut().unwrap().user = Some(user);
+            let mut device = Device::new(DeviceType::Char, "/dev/own".into());
+            (device.major, device.minor) = (Some(1), Some(3));
+            (device.uid, device.gid) = (Some(u32::MAX), Some(0));
+            spec.linux.as_mut().unwrap().devices = vec![device];
+        },
+        &Host::typical(),
+    );
+    let reason = "4294967295 is no id";
+    let pointers = [
+        "/linux/devices/0/uid",
+        "/process/user/uid",
+        "/process/user/gid",
+        "/process/user/additionalGids/1",
+    ];
+    assert_eq!(found, pointers.map(|pointer| format!("`{pointer}`: {reason}")));
 }

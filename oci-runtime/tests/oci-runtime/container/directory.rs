@@ -1,10 +1,11 @@
-//! What a process leaves that is killed while it deletes a container.
+//! The directory of containers: what cannot be read in it, and what a killed process left there.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use oci_runtime::{Runtime, Stdio};
+use oci_runtime::{Bundle, ErrorKind, Runtime, Spec, Stdio};
 
 use super::fixture::Fixture;
 
@@ -27,6 +28,40 @@ fn a_list_has_no_leftover_and_leaves_none() {
     let leftover = leftover(dir.path());
     assert!(runtime.list().unwrap().is_empty());
     assert!(!leftover.exists());
+}
+
+#[test]
+fn a_state_that_cannot_be_read_hides_no_other_container() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = Runtime::open(dir.path()).unwrap();
+    for (id, state) in [("broken", "{"), ("empty", "")] {
+        fs::create_dir(dir.path().join(id)).unwrap();
+        fs::write(dir.path().join(id).join("state.json"), state).unwrap();
+    }
+    fs::create_dir(dir.path().join("just-begun")).unwrap();
+    let containers = runtime.list().unwrap();
+    let ids: Vec<&str> = containers.iter().map(|container| container.id()).collect();
+    assert_eq!(ids, ["broken", "empty", "just-begun"]);
+    for container in containers.iter().take(2) {
+        let error = container.state().unwrap_err();
+        let expected = format!("read the state of container `{}`", container.id());
+        assert_eq!((error.kind(), error.to_string()), (ErrorKind::System, expected));
+        // What it was is not known: it may run.
+        assert_eq!(container.force_delete().unwrap_err().kind(), ErrorKind::System);
+    }
+}
+
+/// The state of a container, and what hooks are told of it, is JSON.
+#[test]
+fn a_bundle_whose_path_is_no_text_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = Runtime::open(dir.path().join("run")).unwrap();
+    let bundle = Bundle::new(dir.path().join(OsStr::from_bytes(b"b\xff")), Spec::linux_default());
+    let error = runtime.create("one", &bundle, Stdio::null()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Bundle);
+    assert!(error.to_string().ends_with("` is not UTF-8"), "{error}");
+    assert!(runtime.list().unwrap().is_empty());
 }
 
 #[test]
