@@ -5,7 +5,7 @@ use std::path::Path;
 
 use oci_image::blob::BlobSource;
 use oci_image::{Descriptor, Platform};
-use oci_layout::{Archive, DockerArchive, Entry, Image, Layout};
+use oci_layout::{Archive, DockerArchive, Entry, Image, Layout, LayoutOptions};
 
 use crate::image_name::ImageName;
 
@@ -48,13 +48,17 @@ pub enum Store {
 }
 
 impl Store {
-    /// Opens the store that an image is in. Says what the image is called there.
+    /// Opens the store that an image is in; with these options, if it is a layout. Says what the image is
+    /// called there.
     ///
     /// # Errors
     /// If the image is in a registry, or the store cannot be opened.
-    pub fn open(name: &ImageName) -> Result<(Self, Option<&str>)> {
+    pub fn open<'a>(
+        name: &'a ImageName,
+        options: &LayoutOptions,
+    ) -> Result<(Self, Option<&'a str>)> {
         let (store, name) = match name {
-            ImageName::Layout { path, tag } => (Self::Layout(Layout::open(path)?), tag),
+            ImageName::Layout { path, tag } => (Self::Layout(options.open(path)?), tag),
             ImageName::Archive { path, tag } => (Self::Archive(Archive::open(path)?), tag),
             ImageName::DockerArchive { path, name } => {
                 (Self::DockerArchive(DockerArchive::open(path)?), name)

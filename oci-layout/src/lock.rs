@@ -49,7 +49,11 @@ impl Lock {
 
     /// What tells the lock of one directory from that of another, by whatever path they are reached.
     pub(crate) fn identity(files: &dyn Files) -> io::Result<(u64, u64)> {
-        let metadata = lock_file(files)?.metadata()?;
+        let file = match files.open(LOCK) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => lock_file(files),
+            opened => opened,
+        };
+        let metadata = file?.metadata()?;
         Ok((metadata.dev(), metadata.ino()))
     }
 }

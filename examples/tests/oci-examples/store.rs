@@ -6,7 +6,7 @@ use std::process::Command;
 use oci_image::blob::BlobSinkExt;
 use oci_image::build::Builder;
 use oci_image::{Descriptor, MediaType, Platform};
-use oci_layout::{ArchiveWriter, DockerArchiveWriter, DockerForm, Layout};
+use oci_layout::{ArchiveWriter, DockerArchiveWriter, DockerForm, Layout, LayoutOptions};
 use serde_json::Value;
 
 /// A layout with an image `v1`, and a blob that nothing needs.
@@ -133,6 +133,41 @@ fn finds_faults_and_repairs_them() {
     layout.untag("v1").unwrap();
     inspect(&layout, "gc", "", &[]);
     assert_eq!(inspect(&layout, "fsck", "", &["--repair"]), (Some(0), String::new()));
+}
+
+#[test]
+fn collects_the_garbage_of_layouts_that_share_their_blobs() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = |name: &str| directory.path().join(name);
+    fs::create_dir(place("shared")).unwrap();
+    let options = LayoutOptions::new().shared_blobs(place("shared"));
+    let mut names = Vec::new();
+    for name in ["one", "two"] {
+        let layout = options.create(place(name)).unwrap();
+        let image = Builder::new(&Platform::host()).cmd([name]).build().unwrap();
+        layout.put_image(&image).unwrap().tag(name).unwrap();
+        layout.put(&Descriptor::of(MediaType::LAYER_TAR, name), name.as_bytes()).unwrap();
+        names.push(format!("oci:{}", place(name).display()));
+    }
+    let shared = format!("--shared-blobs={}", place("shared").display());
+    let count = |command: &[&str]| {
+        let (status, text) = inspect_at("gc", &shared, command);
+        assert_eq!(status, Some(0), "{text}");
+        lines_of_json(&text)[0]["blobs"].as_array().unwrap().len()
+    };
+    let [one, two] = [names[0].as_str(), names[1].as_str()];
+    assert_eq!(count(&["--dry-run", "--json", one]), 2 + 2);
+    assert_eq!(count(&["--dry-run", "--json", one, two]), 2);
+    assert_eq!(count(&["--json", two, one]), 2);
+    assert_eq!(count(&["--json", one, two]), 0);
+    for name in [one, two] {
+        assert_eq!(inspect_at("fsck", &shared, &[name]), (Some(0), String::new()));
+        assert_eq!(inspect_at("tree", &shared, &[name]).1.lines().count(), 2);
+    }
+    for wrong in [&[][..], &["oci-archive:x"], &[one, "oci-archive:x"]] {
+        assert_eq!(inspect_at("gc", &shared, wrong).0, Some(1));
+    }
+    assert_eq!(inspect_at("gc", one, &[two]).0, Some(1));
 }
 
 /// Where archives of the image are, and its name in them.

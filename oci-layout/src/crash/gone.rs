@@ -32,7 +32,8 @@ impl Xfs {
 
 impl Drop for Xfs {
     fn drop(&mut self) {
-        run("umount", &["-l"], &self.path());
+        // A test that fails says why, not this.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
     }
 }
 

@@ -34,6 +34,8 @@ usage: oci-inspect parse KIND [FILE]
   fsck     finds all that is wrong with a layout; exit status 1 if something is, or stays after --repair
 
 --json prints a line of JSON for each thing. STORE is oci:DIRECTORY, oci-archive:FILE or docker-archive:FILE.
+--shared-blobs DIRECTORY before a layout says where its blobs are, if it shares them; gc then takes all layouts
+that do, as what the others need is garbage to it.
 
 FILE - or none is standard input. KIND is one of";
 

@@ -15,7 +15,7 @@ use oci_examples::image_name::ImageName;
 use oci_examples::local::Store;
 use oci_examples::report::plain;
 use oci_image::json;
-use oci_layout::Layout;
+use oci_layout::{Layout, LayoutOptions};
 use serde::Serialize;
 
 use crate::Result;
@@ -26,6 +26,10 @@ pub(crate) const COMMANDS: [&str; 6] = ["ls", "tree", "tag", "untag", "gc", "fsc
 #[derive(Default)]
 struct Request {
     image: Option<ImageName>,
+    /// What else has its blobs in the same directory.
+    others: Vec<ImageName>,
+    options: LayoutOptions,
+    shares_blobs: bool,
     new_name: Option<String>,
     json: bool,
     dry_run: bool,
@@ -54,8 +58,15 @@ impl Request {
                 Long("json") => request.json = true,
                 Long("dry-run") if command == "gc" => request.dry_run = true,
                 Long("repair") if command == "fsck" => request.repair = true,
+                Long("shared-blobs") => {
+                    request.options = request.options.shared_blobs(arguments.value()?);
+                    request.shares_blobs = true;
+                }
                 Value(image) if request.image.is_none() => {
                     request.image = Some(image.parse_with(str::parse)?);
+                }
+                Value(image) if command == "gc" && request.shares_blobs => {
+                    request.others.push(image.parse_with(str::parse)?);
                 }
                 Value(name) if command == "tag" && request.new_name.is_none() => {
                     request.new_name = Some(name.string()?);
@@ -69,7 +80,7 @@ impl Request {
     /// The layout or archive and, if one is said, the name in it.
     fn store(&self) -> Result<(Store, Option<&str>)> {
         match &self.image {
-            Some(image) => Store::open(image),
+            Some(image) => Store::open(image, &self.options),
             None => Err(
                 "which images? name them as oci:DIRECTORY, oci-archive:FILE or docker-archive:FILE"
                     .into(),
@@ -80,18 +91,18 @@ impl Request {
     /// The layout and, if one is said, the name in it.
     fn layout(&self) -> Result<(Layout, Option<&str>)> {
         let (path, name) = self.directory()?;
-        Ok((Layout::open(path)?, name))
+        Ok((self.options.open(path)?, name))
+    }
+
+    /// All layouts that are named.
+    fn layouts(&self) -> Result<Vec<Layout>> {
+        let open = |image| Ok(self.options.open(directory(image)?.0)?);
+        self.image.iter().chain(&self.others).map(open).collect()
     }
 
     /// Where the layout is and, if one is said, the name in it.
     fn directory(&self) -> Result<(&Path, Option<&str>)> {
-        match &self.image {
-            Some(ImageName::Layout { path, tag }) => Ok((path, tag.as_deref())),
-            Some(other) => {
-                Err(format!("`{other}` is not in a layout, which alone can be changed").into())
-            }
-            None => Err("which layout? name it as oci:DIRECTORY".into()),
-        }
+        self.image.as_ref().map_or(Err("which layout? name it as oci:DIRECTORY".into()), directory)
     }
 
     /// The layout and the name in it, which must be said.
@@ -113,5 +124,13 @@ impl Request {
         let mut out = io::stdout().lock();
         out.write_all(&line)?;
         Ok(writeln!(out)?)
+    }
+}
+
+/// Where a layout is and, if one is said, the name in it.
+fn directory(image: &ImageName) -> Result<(&Path, Option<&str>)> {
+    match image {
+        ImageName::Layout { path, tag } => Ok((path, tag.as_deref())),
+        other => Err(format!("`{other}` is not in a layout, which alone can be changed").into()),
     }
 }

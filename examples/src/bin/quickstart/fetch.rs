@@ -8,7 +8,7 @@ use oci_image::blob::BlobSource;
 use oci_image::{
     AnyDocument, Config as ImageConfig, Descriptor, Document, Platform, Reference, json,
 };
-use oci_layout::Image;
+use oci_layout::{Image, LayoutOptions};
 
 use crate::stop::{Stop, Stoppable};
 use crate::workspace::Workspace;
@@ -81,7 +81,7 @@ async fn find(name: &ImageName, plain_http: bool) -> Result<Found> {
             Ok(Found::InRegistry(resolve(reference, plain_http).await?))
         }
         _ => {
-            let (store, tag) = Store::open(name)?;
+            let (store, tag) = Store::open(name, &LayoutOptions::new())?;
             let image = match tag {
                 Some(tag) => store.resolve(tag)?,
                 None => only(store.list()?, name)?,

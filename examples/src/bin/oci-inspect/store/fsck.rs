@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use oci_image::{Digest, Level};
-use oci_layout::{Fault, LayoutOptions};
+use oci_layout::Fault;
 use serde::Serialize;
 
 use super::Request;
@@ -21,7 +21,7 @@ struct Line<'a> {
 /// place in the index names is missing then.
 pub(super) fn check(request: &Request) -> Result<ExitCode> {
     let (path, _) = request.directory()?;
-    let options = LayoutOptions::new();
+    let options = &request.options;
     let mut faults = options.fsck(path)?;
     // What cannot be opened is not repaired: one of its faults says why.
     if request.repair

@@ -1,5 +1,6 @@
 use oci_examples::report::Bytes;
 use oci_image::Digest;
+use oci_layout::{Garbage, Layout};
 use serde::Serialize;
 
 use super::Request;
@@ -13,8 +14,7 @@ struct Removed<'a> {
 }
 
 pub(super) fn collect(request: &Request) -> Result<()> {
-    let (layout, _) = request.layout()?;
-    let garbage = if request.dry_run { layout.garbage()? } else { layout.collect_garbage()? };
+    let garbage = if request.shares_blobs { together(request)? } else { alone(request)? };
     let removed =
         Removed { blobs: &garbage.blobs, leftovers: &garbage.leftovers, bytes: garbage.bytes };
     let blobs = garbage.blobs.iter().map(Digest::as_str);
@@ -25,4 +25,19 @@ pub(super) fn collect(request: &Request) -> Result<()> {
     let did = if request.dry_run { "would be removed" } else { "removed" };
     let (count, bytes) = (paths.len(), Bytes(garbage.bytes));
     request.print(&removed, &[&format_args!("{count} files, {bytes} {did}")])
+}
+
+fn alone(request: &Request) -> Result<Garbage> {
+    let (layout, _) = request.layout()?;
+    Ok(if request.dry_run { layout.garbage()? } else { layout.collect_garbage()? })
+}
+
+fn together(request: &Request) -> Result<Garbage> {
+    request.directory()?;
+    let layouts = request.layouts()?;
+    let layouts: Vec<_> = layouts.iter().collect();
+    Ok(match request.dry_run {
+        true => Layout::shared_garbage(&layouts)?,
+        false => Layout::collect_shared_garbage(&layouts)?,
+    })
 }
