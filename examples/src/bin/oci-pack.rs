@@ -23,7 +23,8 @@ const USAGE: &str = "\
 usage: oci-pack [OPTION...] DIRECTORY --image oci:LAYOUT:TAG
 
 Makes a layer of DIRECTORY and gives the image that has it the name TAG. The layout is made if
-there is none. Times after SOURCE_DATE_EPOCH, if the environment has it, are written as that.
+there is none. Times after SOURCE_DATE_EPOCH, if the environment has it, are written as that, and
+the image is said to be made then.
 
   --image NAME     the image to make
   --base NAME      put the layer on this image; it holds what differs from it
@@ -111,7 +112,12 @@ impl Arguments {
         };
         match base.is_some() && layer.diff_id == Digest::sha256(EMPTY) {
             true => tell("nothing differs from the base: no layer is added"),
-            false => builder = builder.layer(layer.created_by("oci-pack")),
+            false => {
+                builder = builder.layer(layer.created_by("oci-pack"));
+                if let Some(time) = self.options.latest {
+                    builder = builder.created(rfc3339(time)?);
+                }
+            }
         }
         let image = layout.put_image(&builder.build()?)?.tag(tag)?;
         println(&image.digest);
@@ -136,6 +142,12 @@ fn source_date_epoch() -> Result<Option<Timestamp>> {
     let seconds = value.to_str().and_then(|text| text.parse().ok());
     let seconds = seconds.ok_or("SOURCE_DATE_EPOCH is no number of seconds")?;
     Ok(Some(Timestamp::from_seconds(seconds)))
+}
+
+fn rfc3339(time: Timestamp) -> Result<String> {
+    let time = jiff::Timestamp::from_second(time.seconds())
+        .map_err(|_| "SOURCE_DATE_EPOCH is no time of this age")?;
+    Ok(time.to_string())
 }
 
 /// Packs what differs from an image, which is unpacked for that to a temporary directory.

@@ -126,6 +126,9 @@ fn makes_the_same_image_of_the_same_files() {
     };
     let copy = Field::new();
     assert_eq!(pack(&field.tree(), "one"), pack(&copy.tree(), "two"));
+    let layout = Layout::open(field.path("layout")).unwrap();
+    let image = layout.image("one").unwrap();
+    assert_eq!(image.config().unwrap().created.as_deref(), Some("2001-09-09T01:46:40Z"));
 }
 
 #[test]
