@@ -46,7 +46,8 @@ pub fn layer_archive(data: &[u8]) {
 pub fn layer_peers(data: &[u8]) {
     thread_local!(static PEERS: RefCell<Option<Peers>> = const { RefCell::new(None) });
     let mut archive = seal(data);
-    if Codec::detect(&archive) != Codec::None {
+    // No bytes are no entries, and for these no archive.
+    if archive.is_empty() || Codec::detect(&archive) != Codec::None {
         return;
     }
     let Ok((listing, _)) = list(&archive[..]) else { return };

@@ -27,7 +27,7 @@ def members(archive):
 while length := sys.stdin.buffer.read(8):
     archive = sys.stdin.buffer.read(struct.unpack("<Q", length)[0])
     try:
-        for member in members(archive) if archive else ():
+        for member in members(archive):
             print(" ".join(member))
         print("end", flush=True)
     except Exception as error:
