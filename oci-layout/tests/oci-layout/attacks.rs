@@ -1,8 +1,11 @@
 //! Layers and neighbours that want out of the root.
 
+mod cases;
 mod known_bad;
+mod trusting;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,6 +15,7 @@ use oci_layout::{Root, UnpackError};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::TempDir;
 
+use self::cases::{End, attacks};
 use crate::tar::{Tar, header, options};
 use crate::tree::{Tree, outline, tree};
 
@@ -46,148 +50,46 @@ impl Field {
     }
 
     fn check(&self, what: &str) {
-        assert_eq!(tree(Path::new(&self.outside())), self.before, "{what}");
-        let names: Vec<_> = fs::read_dir(self.directory.path()).unwrap().collect();
-        assert_eq!(names.len(), 2, "{what}: something is next to the root");
+        assert_eq!(self.harm(), None, "{what}");
     }
-}
 
-/// What becomes of an attack.
-enum End {
-    /// The layer is refused.
-    Refused,
-    /// The layer is applied, within the root: the tree is this. `OUT` stands for the outside's path.
-    Held(&'static [&'static str]),
-    /// The layer is applied, within the root.
-    Harmless,
+    /// What was done to the outside.
+    fn harm(&self) -> Option<String> {
+        let outside = self.outside();
+        let names = fs::read_dir(self.directory.path()).map_or(0, Iterator::count);
+        if names != 2 || !self.root().symlink_metadata().is_ok_and(|root| root.is_dir()) {
+            return Some("the root is gone, or something is next to it".to_owned());
+        }
+        let found = tree(Path::new(&outside));
+        if found != self.before {
+            return Some(format!("{found:?} was {:?}", self.before));
+        }
+        let links = Path::new(&outside).join("canary").metadata().unwrap().nlink();
+        (links != 1).then(|| "the canary has another name".to_owned())
+    }
+
+    /// Whether a layer that was applied, or was not, has come to this end.
+    fn ended(&self, is_applied: bool, end: &End) -> bool {
+        match end {
+            End::Refused => !is_applied,
+            End::Harmless => is_applied,
+            End::Held(expected) => is_applied && outline(&self.root()) == *expected,
+        }
+    }
 }
 
 // covers: IMG-LAYER-05, IMG-LAYER-10, IMG-LAYER-13
 #[test]
 fn no_layer_reaches_out_of_the_root() {
-    use End::{Harmless, Held, Refused};
-    let new = Tar::new;
-    type Attack = (&'static str, fn(Tar, &str) -> Tar, End);
-    let attacks: &[Attack] = &[
-        ("climbing name", |tar, _| tar.file("../outside/canary", "x"), Refused),
-        ("climbing in the middle", |tar, _| tar.directory("a").file("a/../../x", "x"), Refused),
-        ("absolute name", |tar, out| tar.file(format!("{out}/canary"), "x"), Harmless),
-        ("root as a link", |tar, out| tar.symlink("./", out), Refused),
-        ("root as a file", |tar, _| tar.file(".", "x"), Refused),
-        ("root as a whiteout", |tar, _| tar.file(".wh..", ""), Refused),
-        ("parent as a whiteout", |tar, _| tar.file(".wh...", ""), Refused),
-        ("bare whiteout", |tar, _| tar.file(".wh.", ""), Refused),
-        (
-            "file through an absolute link",
-            |tar, out| tar.symlink("l", out).file("l/canary", "x"),
-            Harmless,
-        ),
-        (
-            "file through a climbing link",
-            |tar, _| tar.symlink("l", "../../outside").file("l/canary", "x"),
-            Held(&["l -> ../../outside", "outside/", "outside/canary: x"]),
-        ),
-        (
-            "file through a chain of links",
-            |tar, _| {
-                let tar = tar.directory("d").symlink("d/up", "..").symlink("d/l", "up/../outside");
-                tar.file("d/l/canary", "x")
-            },
-            Held(&["d/", "d/l -> up/../outside", "d/up -> ..", "outside/", "outside/canary: x"]),
-        ),
-        (
-            "file over a link",
-            |tar, out| tar.symlink("l", format!("{out}/canary")).file("l", "x"),
-            Held(&["l: x"]),
-        ),
-        (
-            "directory over a link, to change its mode",
-            |tar, out| tar.symlink("l", out).add(header(b'5', "l/").mode(0o777)),
-            Held(&["l/"]),
-        ),
-        (
-            "hard link through a link",
-            |tar, out| tar.symlink("l", out).hardlink("h", "l/canary"),
-            Refused,
-        ),
-        (
-            "hard link to a link, then written to",
-            |tar, out| {
-                tar.symlink("l", format!("{out}/canary"))
-                    .hardlink("h", "l")
-                    .file("h", "x")
-                    .file("l", "y")
-            },
-            Held(&["h: x", "l: y"]),
-        ),
-        ("hard link that climbs", |tar, _| tar.hardlink("h", "../outside/canary"), Refused),
-        (
-            "hard link to an absolute name",
-            |tar, out| tar.hardlink("h", format!("{out}/canary")),
-            Refused,
-        ),
-        ("hard link to a directory", |tar, _| tar.directory("d").hardlink("h", "d"), Refused),
-        (
-            "hard link to what is missing",
-            |tar, _| tar.hardlink("h", "later").file("later", ""),
-            Refused,
-        ),
-        ("hard link to itself", |tar, _| tar.file("f", "1").hardlink("f", "f"), Held(&["f: 1"])),
-        ("hard link to the root", |tar, _| tar.hardlink("h", "."), Refused),
-        (
-            "whiteout through a link",
-            |tar, out| tar.symlink("l", out).file("l/.wh.canary", ""),
-            Harmless,
-        ),
-        (
-            "opaque through a link",
-            |tar, out| tar.symlink("l", out).file("l/.wh..wh..opq", ""),
-            Harmless,
-        ),
-        ("link that leads to itself", |tar, _| tar.symlink("l", "l").file("l/f", "x"), Refused),
-        (
-            "file below a file",
-            |tar, _| tar.file("f", "1").file("f/g", "2"),
-            Held(&["f/", "f/g: 2"]),
-        ),
-        (
-            "file over a full directory",
-            |tar, _| tar.directory("d").file("d/f", "1").file("d", "2"),
-            Held(&["d: 2"]),
-        ),
-        (
-            "directory over a pipe",
-            |tar, _| tar.add(header(b'6', "p")).directory("p"),
-            Held(&["p/"]),
-        ),
-        (
-            "the mark of an incomplete tree",
-            |tar, _| tar.file(".wh..oci-layout.incomplete", ""),
-            Harmless,
-        ),
-        (
-            "the process's own directory",
-            |tar, _| tar.symlink("l", "/proc/self/cwd").file("l/f", ""),
-            Harmless,
-        ),
-    ];
-    for (what, attack, end) in attacks {
+    for (what, attack, end, _) in attacks() {
         let field = Field::new();
         // Whiteouts act on lower layers, so there is one, and each attack is tried in two ways.
-        field.apply(&new().directory("low").file("low/f", "1").end()).unwrap();
-        field.apply(&new().file(".wh.low", "").end()).unwrap();
-        let result = field.apply(&attack(new(), &field.outside()).end());
-        match (end, result) {
-            (End::Refused, result) => {
-                assert!(result.is_err(), "{what}: {:?}", outline(&field.root()))
-            }
-            (End::Harmless, result) => result.unwrap_or_else(|error| panic!("{what}: {error:?}")),
-            (End::Held(expected), result) => {
-                result.unwrap_or_else(|error| panic!("{what}: {error:?}"));
-                assert_eq!(outline(&field.root()), *expected, "{what}");
-            }
-        }
+        field.apply(&Tar::new().directory("low").file("low/f", "1").end()).unwrap();
+        field.apply(&Tar::new().file(".wh.low", "").end()).unwrap();
+        let result = field.apply(&attack(Tar::new(), &field.outside()).end());
         field.check(what);
+        let ended = field.ended(result.is_ok(), &end);
+        assert!(ended, "{what}: {result:?}, {:?}", outline(&field.root()));
     }
 }
 
@@ -196,7 +98,7 @@ fn no_layer_reaches_out_of_the_root() {
 fn links_of_lower_layers_lead_nowhere_else() {
     let field = Field::new();
     let out = field.outside();
-    field.apply(&Tar::new().symlink("l", &out).symlink("m", "../../outside").end()).unwrap();
+    field.apply(&Tar::new().symlink("l", &out).symlink("m", "../outside").end()).unwrap();
     let evil = Tar::new()
         .file("l/canary", "x")
         .file("m/canary", "x")

@@ -44,7 +44,7 @@ fn smuggled() -> Vec<u8> {
 }
 
 #[test]
-#[ignore = "needs cargo and crates.io"]
+#[ignore = "needs cargo, crates.io and GNU tar"]
 fn what_gets_out_of_known_bad_crates_stays_within() {
     let program = program();
 
@@ -80,5 +80,19 @@ fn what_gets_out_of_known_bad_crates_stays_within() {
         let found = outline(&field.root());
         assert!(!found.iter().any(|line| line.starts_with("smuggled")), "{bad}: {found:?}");
         assert_eq!(applied.is_ok(), found.iter().any(|line| line.starts_with("b")), "{bad}");
+    }
+
+    // Of two names, one counts; of a directory with a content, some read the content.
+    let twice = header(b'0', "a").pax("path", "first").pax("path", "second");
+    for (layer, sees, overlooks) in [
+        (Tar::new().add(twice), "first", "second"),
+        (Tar::new().with(header(b'5', "d"), smuggled()), "d", "smuggled"),
+    ] {
+        let layer = layer.end();
+        let seen = known_bad(&program, &["tar", "list"], &layer);
+        let listed = known_bad(Path::new("tar"), &["-tf", "-"], &layer);
+        assert!(seen.contains(sees) && !seen.contains(overlooks), "{seen}");
+        assert!(listed.contains(overlooks), "{listed}");
+        Field::new().apply(&layer).unwrap_err();
     }
 }
