@@ -1,9 +1,13 @@
 //! What the process of a container reads and writes.
 
-use std::fs::OpenOptions;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+
+use rustix::io::Errno;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use crate::plan::Step;
 use crate::wire::Role;
@@ -41,11 +45,53 @@ impl Stdio {
         Self(Choice::Files(stdin.into(), stdout.into(), stderr.into()))
     }
 
-    /// A new terminal of the container; its master arrives on `socket` as one message with one descriptor.
+    /// A new terminal of the container; its master arrives on `socket` as one message with one descriptor, as other
+    /// runtimes send it to a console socket.
     ///
     /// Goes with a specification that has `process.terminal` set, and with no other.
+    ///
+    /// ```no_run
+    /// use std::os::unix::net::UnixStream;
+    /// use oci_runtime::{Bundle, Runtime, Stdio};
+    ///
+    /// # let bundle = Bundle::open("bundle")?;
+    /// let (ours, theirs) = UnixStream::pair()?;
+    /// let container = Runtime::open("/run/my-tool")?.create("shell", &bundle, Stdio::terminal(theirs))?;
+    /// let master = Stdio::master(&ours)?; // what is written to it is typed, what is read was printed
+    /// container.start()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn terminal(socket: UnixStream) -> Self {
         Self(Choice::Terminal(socket))
+    }
+
+    /// Receives the master of a [`terminal`](Self::terminal) on the other end of its socket. It is there when the
+    /// container is created, or the process runs.
+    ///
+    /// When nobody has the terminal open any more, reading from its master fails with `EIO`.
+    ///
+    /// # Errors
+    /// If the other end was closed and sent none.
+    pub fn master(socket: &UnixStream) -> io::Result<File> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        // Its name, which nobody needs.
+        let mut name = [0; 64];
+        let mut name = [IoSliceMut::new(&mut name)];
+        loop {
+            match recvmsg(socket, &mut name, &mut control, RecvFlags::CMSG_CLOEXEC) {
+                Err(Errno::INTR) => {}
+                result => {
+                    result?;
+                    break;
+                }
+            }
+        }
+        let received = control.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut handles) => handles.next(),
+            _ => None,
+        });
+        received.map(File::from).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     /// Whether the process gets a terminal.

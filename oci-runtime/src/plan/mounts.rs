@@ -38,20 +38,21 @@ impl Planner<'_> {
             self.refuse(format!("{pointer}/options"), format!("option `{word}` is not supported"));
         }
         let kind = entry.r#type.as_deref().unwrap_or_default();
+        let is_bind = options.bind || matches!(kind, "bind" | "rbind");
+        let maps = options.idmap.is_some()
+            || !entry.uid_mappings.is_empty()
+            || !entry.gid_mappings.is_empty();
+        if maps && (options.remount || !is_bind) {
+            self.refuse(pointer, "ids can be mapped on bind mounts only");
+        }
         if options.remount {
             return vec![remount(target, options)];
         }
-        if options.bind || matches!(kind, "bind" | "rbind") {
+        if is_bind {
             return self
                 .bind(pointer, entry, target, options, kind == "rbind")
                 .into_iter()
                 .collect();
-        }
-        if options.idmap.is_some()
-            || !entry.uid_mappings.is_empty()
-            || !entry.gid_mappings.is_empty()
-        {
-            self.refuse(pointer, "ids can be mapped on bind mounts only");
         }
         match kind {
             "" | "none" => {
@@ -193,13 +194,18 @@ impl Planner<'_> {
                 "in a user namespace, control groups need a cgroup namespace of their own",
             );
         }
-        if !own_space {
-            return self.cgroup_binds(target, &options);
-        }
         if let [only] = hierarchies.as_slice()
             && only.controllers.is_empty()
+            && own_space
         {
             return vec![filesystem("cgroup2", Some("cgroup"), target.into(), options)];
+        }
+        for word in options.data.iter().chain(options.demands()) {
+            let reason = format!("option `{word}` means nothing for control groups of the host");
+            self.refuse(format!("{pointer}/options"), reason);
+        }
+        if !own_space {
+            return self.cgroup_binds(target, &options);
         }
         let mut mounts = vec![shelf(target)];
         for hierarchy in &hierarchies {

@@ -5,7 +5,7 @@ mod limits;
 use oci_runtime::spec::linux::{
     Device, DeviceType, IntelRdt, Memory, Namespace, NamespaceType, NetDevice, Pids, Resources,
 };
-use oci_runtime::spec::{Capability, IdMapping, Rlimit, RlimitType, User};
+use oci_runtime::spec::{Capability, IdMapping, Mount, Rlimit, RlimitType, User};
 use oci_runtime::{Bundle, Host, Plan, Refusals, Spec};
 
 fn plan(spec: Spec, host: &Host) -> Result<Plan, Refusals> {
@@ -310,4 +310,43 @@ fn the_number_that_is_no_id_is_refused() {
         "/process/user/additionalGids/1",
     ];
     assert_eq!(found, pointers.map(|pointer| format!("`{pointer}`: {reason}")));
+}
+
+#[test]
+fn mount_options_that_would_do_nothing_are_refused() {
+    let mount = |kind: &str, options: &[&str]| {
+        let mut mount = Mount::new("/mnt".into());
+        (mount.r#type, mount.source) = (Some(kind.into()), Some("/source".into()));
+        mount.options = options.iter().map(|word| (*word).into()).collect();
+        mount
+    };
+    let found = refusals(
+        |spec| {
+            let linux = spec.linux.as_mut().unwrap();
+            linux.namespaces.retain(|space| space.r#type != NamespaceType::Cgroup);
+            let mut mapped = mount("none", &["remount", "ro"]);
+            mapped.uid_mappings = vec![IdMapping::new(0, 1000, 1)];
+            mapped.gid_mappings = vec![IdMapping::new(0, 1000, 1)];
+            spec.mounts = vec![
+                mapped,
+                mount("none", &["remount", "bind", "idmap"]),
+                mount("tmpfs", &["idmap"]),
+                mount("bind", &["size=1"]),
+                mount("cgroup", &["ro", "nsdelegate"]),
+            ];
+        },
+        &Host::typical(),
+    );
+    let mapped = "ids can be mapped on bind mounts only";
+    assert_eq!(
+        found,
+        [
+            format!("`/mounts/0`: {mapped}"),
+            format!("`/mounts/1`: {mapped}"),
+            format!("`/mounts/2`: {mapped}"),
+            "`/mounts/3/options`: option `size=1` means nothing for a bind mount".into(),
+            "`/mounts/4/options`: option `nsdelegate` means nothing for control groups of the host"
+                .into(),
+        ]
+    );
 }

@@ -139,7 +139,7 @@ fn a_terminal_makes_no_console_in_a_directory_of_the_host() {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         let container =
             fixture.create(Stdio::terminal(theirs)).map_err(|error| chain(&error)).unwrap();
-        let master = super::sight::master(&ours);
+        let master = Stdio::master(&ours).unwrap();
         container.start().map_err(|error| chain(&error)).unwrap();
         let status = container.wait().unwrap();
         drop(master);

@@ -149,11 +149,11 @@ fn a_process_joins_a_user_namespace_with_a_terminal() {
         assert_eq!(refused.kind(), ErrorKind::Refused);
         let added = container.exec(process, Stdio::terminal(theirs));
         let added = added.map_err(|error| chain(&error)).unwrap();
-        let master = super::sight::master(&ours);
+        let mut master = Stdio::master(&ours).unwrap();
         assert_eq!(added.wait().unwrap().code(), Some(0));
         let mut text = Vec::new();
         // The end of a terminal is an error.
-        let _ = File::from(master).read_to_end(&mut text);
+        let _ = master.read_to_end(&mut text);
         assert_eq!(
             String::from_utf8_lossy(&text),
             " 0 100000 1000\r\n7\r\n/dev/pts/0\r\n30 100\r\n"

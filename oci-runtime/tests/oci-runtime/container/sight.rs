@@ -345,21 +345,6 @@ fn bind_mounts_get_their_attributes_and_mapped_ids() {
     assert!(text.contains(" ro,nosuid,noatime,idmapped "), "{text}");
 }
 
-/// The terminal that arrives on a socket.
-pub(crate) fn master(socket: &std::os::unix::net::UnixStream) -> std::os::fd::OwnedFd {
-    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut name = [0; 16];
-    let mut buffers = [std::io::IoSliceMut::new(&mut name)];
-    recvmsg(socket, &mut buffers, &mut control, RecvFlags::empty()).unwrap();
-    let received = control.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut handles) => handles.next(),
-        _ => None,
-    });
-    received.unwrap()
-}
-
 // covers: RT-PROC-02
 #[test]
 #[ignore = "needs user namespaces and busybox"]
@@ -374,12 +359,12 @@ fn a_terminal_is_handed_over() {
     process.console_size = Some(ConsoleSize::new(30, 100));
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     let container = fixture.create(Stdio::terminal(theirs)).map_err(|error| chain(&error)).unwrap();
-    let master = master(&ours);
+    let mut master = Stdio::master(&ours).unwrap();
     container.start().map_err(|error| chain(&error)).unwrap();
     container.wait().unwrap();
     let mut text = Vec::new();
     // The end of a terminal is an error.
-    let _ = std::fs::File::from(master).read_to_end(&mut text);
+    let _ = master.read_to_end(&mut text);
     container.delete().unwrap();
     assert_eq!(String::from_utf8_lossy(&text), "30 100\r\n/dev/pts/0\r\nconsole\r\n");
 }
@@ -395,12 +380,22 @@ fn a_terminal_belongs_to_the_user() {
     process.user = Some(oci_runtime::spec::User::posix(1000, 1000));
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     let container = fixture.create(Stdio::terminal(theirs)).map_err(|error| chain(&error)).unwrap();
-    let master = master(&ours);
+    let mut master = Stdio::master(&ours).unwrap();
     container.start().map_err(|error| chain(&error)).unwrap();
     container.wait().unwrap();
     let mut text = Vec::new();
     // The end of a terminal is an error.
-    let _ = std::fs::File::from(master).read_to_end(&mut text);
+    let _ = master.read_to_end(&mut text);
     container.delete().unwrap();
     assert_eq!(String::from_utf8_lossy(&text), "1000\r\nopened\r\n");
+}
+
+#[test]
+fn a_socket_that_brings_no_terminal_says_so() {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    drop(oci_runtime::Stdio::terminal(theirs));
+    assert_eq!(
+        oci_runtime::Stdio::master(&ours).unwrap_err().kind(),
+        std::io::ErrorKind::UnexpectedEof
+    );
 }
