@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 #[cfg(target_os = "linux")]
+mod acls;
+#[cfg(target_os = "linux")]
 mod any_layers;
 mod archives;
 #[cfg(target_os = "linux")]
