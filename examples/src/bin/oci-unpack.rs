@@ -35,7 +35,9 @@ usage: oci-unpack [OPTION...] --image oci:DIRECTORY[:TAG] BUNDLE
   --cat PATH       print one file of the image
   --layer FILE     apply the layer (plain, gzip or zstd) to the directory ROOT
   --rootless       without privileges: all files become the caller's, and devices are left out
-  --devices WHAT   make them, skip them, or leave a placeholder for each: an empty file";
+  --devices WHAT   make them, skip them, or leave a placeholder for each: an empty file
+  --ratio N        above 1 GiB, take layers that are up to N times larger than their blobs; 200
+                   unless given";
 
 fn main() -> ExitCode {
     let command = Command::parse()
@@ -56,8 +58,8 @@ enum Command {
     Help,
     Image { image: ImageName, bundle: PathBuf, options: UnpackOptions },
     Overlay { image: ImageName, store: PathBuf, bundle: PathBuf, options: UnpackOptions },
-    Export { image: ImageName, file: PathBuf },
-    Cat { image: ImageName, path: EntryPath },
+    Export { image: ImageName, file: PathBuf, limits: Limits },
+    Cat { image: ImageName, path: EntryPath, limits: Limits },
     Layer { file: PathBuf, root: PathBuf, options: UnpackOptions },
 }
 
@@ -65,6 +67,7 @@ impl Command {
     fn parse() -> Result<Self> {
         let (mut image, mut layer, mut store, mut target) = (None, None, None, None);
         let (mut rootless, mut devices, mut export, mut cat) = (false, None, None, None);
+        let mut limits = Limits::default();
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
@@ -75,6 +78,7 @@ impl Command {
                 Long("cat") => cat = Some(EntryPath::parse(arguments.value()?.as_bytes())?),
                 Long("rootless") => rootless = true,
                 Long("devices") => devices = Some(arguments.value()?.parse_with(devices_of)?),
+                Long("ratio") => limits.ratio = arguments.value()?.parse()?,
                 Short('h') | Long("help") => return Ok(Self::Help),
                 Value(path) if target.is_none() => target = Some(PathBuf::from(path)),
                 other => return Err(other.unexpected().into()),
@@ -85,15 +89,16 @@ impl Command {
             false => UnpackOptions::default(),
         };
         options.devices = devices.unwrap_or(options.devices);
+        options.limits = limits.clone();
         match (export, cat) {
             (None, None) => {}
             (Some(file), None) => {
                 let image = image.ok_or("there is no --image to export")?;
-                return Ok(Self::Export { image, file });
+                return Ok(Self::Export { image, file, limits });
             }
             (None, Some(path)) => {
                 let image = image.ok_or("there is no --image to read from")?;
-                return Ok(Self::Cat { image, path });
+                return Ok(Self::Cat { image, path, limits });
             }
             _ => return Err("--export and --cat are two things".into()),
         }
@@ -117,8 +122,8 @@ impl Command {
             Self::Overlay { image, store, bundle, options } => {
                 mount_image(&image, &store, &bundle, options)?;
             }
-            Self::Export { image, file } => export(&image, &file)?,
-            Self::Cat { image, path } => cat(&image, &path)?,
+            Self::Export { image, file, limits } => export(&image, &file, &limits)?,
+            Self::Cat { image, path, limits } => cat(&image, &path, &limits)?,
             Self::Layer { file, root, options } => layer(file, root, options)?,
         }
         Ok(())
@@ -212,13 +217,13 @@ fn is_mounted(path: &Path) -> bool {
 }
 
 /// Writes an archive: to a pipe or device as it comes, to a file that is there once all of it was right.
-fn export(name: &ImageName, path: &Path) -> Result<()> {
+fn export(name: &ImageName, path: &Path, limits: &Limits) -> Result<()> {
     let (layout, tag) = local::place(name)?;
     let layout = Layout::open(layout)?;
     let image = local::image(&layout, tag)?;
     let step = Steps::new().begin("export");
     let failed = |error: std::io::Error| format!("cannot write to `{}`: {error}", path.display());
-    let files = image.files(&Limits::default())?;
+    let files = image.files(limits)?;
     let layer = match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => {
             let file = File::options().write(true).open(path).map_err(failed)?;
@@ -242,11 +247,11 @@ fn export(name: &ImageName, path: &Path) -> Result<()> {
 /// How large a file is that is printed: 256 MiB.
 const CAT_LIMIT: u64 = 256 << 20;
 
-fn cat(name: &ImageName, path: &EntryPath) -> Result<()> {
+fn cat(name: &ImageName, path: &EntryPath, limits: &Limits) -> Result<()> {
     let (layout, tag) = local::place(name)?;
     let layout = Layout::open(layout)?;
     let image = local::image(&layout, tag)?;
-    let content = image.files(&Limits::default())?.read(path, CAT_LIMIT)?;
+    let content = image.files(limits)?.read(path, CAT_LIMIT)?;
     Ok(std::io::stdout().write_all(&content)?)
 }
 

@@ -183,6 +183,7 @@ fn says_in_one_line_what_it_is_not_told() {
         &["--image", "oci:layout:app", "--overlay", "store", "--rootless", "bundle"],
         &["--image", "oci:layout:app", "--cat", "a", "--export", "b"],
         &["--devices", "break", "--layer", "file", "root"],
+        &["--ratio", "much", "--layer", "file", "root"],
     ];
     for arguments in wrong {
         let line = run(UNPACK, arguments).bad(1);
