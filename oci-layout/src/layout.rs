@@ -192,13 +192,19 @@ fn is_missing(files: &dyn Files, path: &str) -> io::Result<bool> {
 }
 
 fn check_version(path: &Path, files: &dyn Files) -> Result<(), Error> {
-    let layout =
-        layout_file(files).map_err(|error| cannot_open(path, error))?.map_err(|error| {
-            Error::invalid(
-                format!("file `{LAYOUT_FILE}` of layout `{}` is wrong", path.display()),
-                error,
-            )
-        })?;
+    let found = layout_file(files).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let text = format!("`{}` is no layout: it has no file `{LAYOUT_FILE}`", path.display());
+            Error::new(ErrorKind::NotFound, text)
+        }
+        _ => cannot_open(path, error),
+    });
+    let layout = found?.map_err(|error| {
+        Error::invalid(
+            format!("file `{LAYOUT_FILE}` of layout `{}` is wrong", path.display()),
+            error,
+        )
+    })?;
     if layout.image_layout_version != LayoutFile::VERSION {
         return Err(Error::new(
             ErrorKind::Version,

@@ -24,13 +24,9 @@ impl Layout {
                 )];
             }
             Err(error) => {
-                let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-                return vec![Fault::of(
-                    FaultKind::Document,
-                    INDEX_FILE.into(),
-                    None,
-                    format!("is no index: {reason}"),
-                )];
+                let reason = error.source().map_or_else(|| error.to_string(), whole_text);
+                let message = format!("is no index: {reason}");
+                return vec![Fault::of(FaultKind::Document, INDEX_FILE.into(), None, message)];
             }
         };
         let mut graph =
@@ -94,10 +90,23 @@ impl Graph<'_> {
             Err(error) if is_content(&error) => {}
             Err(error) => {
                 let digest = Some(descriptor.digest.clone());
-                self.faults.push(Fault::of(FaultKind::Document, path, digest, error.to_string()));
+                let message = format!("is refused: {}", whole_text(&error));
+                self.faults.push(Fault::of(FaultKind::Document, path, digest, message));
             }
         }
     }
+}
+
+/// What an error says, and what is below it.
+fn whole_text(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }
 
 /// Whether the error says that the bytes are not those of the digest.

@@ -90,11 +90,15 @@ fn documents_that_are_none_are_found() {
     let faults = layout.fsck().unwrap();
     assert_eq!(kinds(&faults), [FaultKind::Document]);
     assert_eq!(faults[0].digest.as_ref(), Some(&blob.digest));
+    assert!(faults[0].message.contains("`layers`"), "{}", faults[0]);
 
-    fs::write(layout.path().join("index.json"), "{").unwrap();
-    let faults = layout.fsck().unwrap();
-    assert_eq!(kinds(&faults), [FaultKind::Document]);
-    assert_eq!(faults[0].path, "index.json");
+    for (index, reason) in [("{", "EOF"), (r#"{"manifests":0}"#, "`0`")] {
+        fs::write(layout.path().join("index.json"), index).unwrap();
+        let faults = layout.fsck().unwrap();
+        assert_eq!(kinds(&faults), [FaultKind::Document]);
+        assert_eq!(faults[0].path, "index.json");
+        assert!(faults[0].message.contains(reason), "{}", faults[0]);
+    }
 }
 
 // covers: IMG-LAYOUT-02, IMG-LAYOUT-03

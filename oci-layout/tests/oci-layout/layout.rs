@@ -32,7 +32,9 @@ fn creating_again_opens_and_loses_nothing() {
 #[test]
 fn what_is_no_layout_is_not_opened() {
     let directory = tempfile::tempdir().unwrap();
-    assert_eq!(Layout::open(directory.path()).unwrap_err().kind(), ErrorKind::NotFound);
+    let error = Layout::open(directory.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().ends_with("is no layout: it has no file `oci-layout`"), "{error}");
     let missing = directory.path().join("missing");
     assert_eq!(Layout::open(&missing).unwrap_err().kind(), ErrorKind::NotFound);
     let missing_parent = missing.join("layout");
