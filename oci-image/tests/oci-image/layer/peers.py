@@ -1,10 +1,28 @@
 """Reads archives as Python's tarfile does: each on stdin behind its length, each as lines on stdout."""
 
+import base64
 import hashlib
 import io
 import struct
 import sys
 import tarfile
+import urllib.parse
+
+
+def xattrs(records):
+    """Extended attributes, which tarfile only hands on: in the common form, and in libarchive's own."""
+    found = {}
+    for key, value in records.items():
+        value = value.encode("utf-8", "surrogateescape")
+        for prefix, read in ("LIBARCHIVE.xattr.", libarchive), ("SCHILY.xattr.", lambda *both: both):
+            if key.startswith(prefix):
+                name, value = read(key.removeprefix(prefix).encode("utf-8", "surrogateescape"), value)
+                found[name] = value
+    return (f"{name.hex()}={value.hex()}" for name, value in found.items())
+
+
+def libarchive(name, value):
+    return urllib.parse.unquote_to_bytes(name), base64.b64decode(value + b"==")
 
 
 def members(archive):
@@ -20,6 +38,7 @@ def members(archive):
             repr(float(member.mtime)),
             member.linkname.encode("utf-8", "surrogateescape").hex() or "-",
             f"{member.devmajor}:{member.devminor}",
+            ",".join(sorted(xattrs(member.pax_headers))) or "-",
             hashlib.sha256(content).hexdigest(),
         )
 

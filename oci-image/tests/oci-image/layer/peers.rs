@@ -1,5 +1,6 @@
 //! Archives as Python's tarfile and GNU tar read them. The fuzz target `layer_peers` uses this, too.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -128,7 +129,7 @@ fn same_as_python(listing: &[(Change, Vec<u8>)], lines: &[String]) -> Result<(),
 /// What Python sees otherwise in an entry, by what it says after the name.
 fn difference(entry: &Entry, content: &[u8], line: &str) -> Option<&'static str> {
     let fields: Vec<_> = line.split(' ').collect();
-    let [kind, mode, uid, gid, size, mtime, link, device, sum] = fields[..] else {
+    let [kind, mode, uid, gid, size, mtime, link, device, xattrs, sum] = fields[..] else {
         return Some("reading");
     };
     let metadata = &entry.metadata;
@@ -154,11 +155,21 @@ fn difference(entry: &Entry, content: &[u8], line: &str) -> Option<&'static str>
         ("uid", uid == metadata.uid.to_string()),
         ("gid", gid == metadata.gid.to_string()),
         ("size", size == entry.size().to_string()),
+        ("xattr", unlist(xattrs).as_ref() == Some(&metadata.xattrs)),
         ("mtime", mtime.parse().is_ok_and(is_time)),
         ("content", sum == Digest::sha256(content).encoded()),
     ]
     .into_iter()
     .find_map(|(what, is_same)| (!is_same).then_some(what))
+}
+
+fn unlist(text: &str) -> Option<BTreeMap<Vec<u8>, Vec<u8>>> {
+    let pairs = text.split(',').filter(|pair| *pair != "-");
+    pairs
+        .map(|pair| {
+            pair.split_once('=').and_then(|(name, value)| Some((unhex(name)?, unhex(value)?)))
+        })
+        .collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
