@@ -129,7 +129,8 @@ impl Container {
     /// Runs the program. Returns when it runs and the poststart hooks have ended.
     ///
     /// # Errors
-    /// If the container is not in the state `created`, or if the program or a hook fails; then the container is stopped.
+    /// [`ErrorKind::State`] if the container is not `created` or has no program. [`ErrorKind::Step`] if the program cannot
+    /// be run, [`ErrorKind::Hook`] if a hook fails; then the container is stopped.
     pub fn start(&self) -> Result<(), Error> {
         let mut entry = self.entry()?;
         let doing = || format!("start container `{}`", self.id);
@@ -180,10 +181,10 @@ impl Container {
         Ok(())
     }
 
-    /// Waits until the program has ended, and returns how.
+    /// Waits until the program has ended, and returns how; as often as it is asked, and in any thread.
     ///
     /// # Errors
-    /// If the container was made by another process and the kernel (before 6.15) does not tell others how a process
+    /// [`ErrorKind::State`] if the container was made by another process and the kernel (before 6.15) does not tell others how a process
     /// ended.
     pub fn wait(&self) -> Result<ExitStatus, Error> {
         let doing = || format!("wait for container `{}`", self.id);
@@ -204,10 +205,10 @@ impl Container {
         Ok(status)
     }
 
-    /// Sends a signal to the program.
+    /// Sends a signal to the program, by its number: 1 to 64.
     ///
     /// # Errors
-    /// If the container is neither created nor running.
+    /// [`ErrorKind::State`] if the container is neither created nor running, or there is no such signal.
     pub fn kill(&self, signal: i32) -> Result<(), Error> {
         let doing = || format!("send signal {signal} to container `{}`", self.id);
         let record = self.record()?;
@@ -230,10 +231,10 @@ impl Container {
         self.end_all(&record)
     }
 
-    /// Stops all processes of the container where they are.
+    /// Stops all processes of the container where they are; its state is `paused`.
     ///
     /// # Errors
-    /// If it is not running, or has no control group.
+    /// [`ErrorKind::State`] if it is neither created nor running, [`ErrorKind::System`] if it has no control group.
     pub fn pause(&self) -> Result<(), Error> {
         let entry = self.entry()?;
         let doing = format!("pause container `{}`", self.id);
@@ -248,7 +249,7 @@ impl Container {
     /// Lets all processes of the container go on.
     ///
     /// # Errors
-    /// If it is not paused.
+    /// [`ErrorKind::State`] if it is not paused.
     pub fn resume(&self) -> Result<(), Error> {
         let entry = self.entry()?;
         let doing = format!("resume container `{}`", self.id);
@@ -266,10 +267,10 @@ impl Container {
         Ok(self.record()?.cgroup.stats())
     }
 
-    /// Takes back all that creating made.
+    /// Takes back all that creating made. The bundle stays.
     ///
     /// # Errors
-    /// If the container is not stopped.
+    /// [`ErrorKind::State`] if the container is not stopped.
     pub fn delete(&self) -> Result<(), Error> {
         let entry = self.entry()?;
         self.demand(&entry.record, &format!("delete container `{}`", self.id), &[Status::Stopped])?;

@@ -13,7 +13,8 @@ use crate::spec::{self, Status};
 use crate::wire::Role;
 use crate::{Bundle, Container, Error, ErrorKind, Host, Plan, Stdio};
 
-/// A process that was added to a running container.
+/// A process that was added to a container by [`Container::exec`]; what it runs is a
+/// [`spec::Process`](crate::spec::Process).
 ///
 /// Dropping the handle leaves it as it is; when the container ends, it ends too.
 #[derive(Debug)]
@@ -31,9 +32,13 @@ impl Container {
     /// with the rights, limits and user that `process` has. Returns when the program runs; what was asked for and not
     /// given is among the [`warnings`](Self::warnings).
     ///
+    /// `process` stands for itself. What it leaves out is not taken from the container's program: it has no environment,
+    /// no capabilities, and user and group 0.
+    ///
     /// # Errors
-    /// If the container is neither created nor running, if the process cannot be had here, or if a step fails. Then
-    /// nothing is left in the container.
+    /// [`ErrorKind::State`] if the container is neither created nor running, [`ErrorKind::Refused`] if the process cannot
+    /// be had here, [`ErrorKind::Step`] if a step fails, as when there is no such program. Then nothing is left in the
+    /// container.
     pub fn exec(&self, process: spec::Process, stdio: Stdio) -> Result<Process, Error> {
         let doing = || format!("run a process in container `{}`", self.id());
         let record = self.record()?;
@@ -78,7 +83,7 @@ impl Process {
         })
     }
 
-    /// Sends it a signal.
+    /// Sends it a signal, by its number: 1 to 64.
     ///
     /// # Errors
     /// If it has ended, or there is no such signal.

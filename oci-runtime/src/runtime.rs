@@ -76,9 +76,12 @@ impl Runtime {
 
     /// Makes a container up to the point where its program can be started.
     ///
+    /// An id is letters, digits, `_`, `+`, `-` and `.`, at most [`MAX_ID`] of them, and begins with neither `.` nor `-`.
+    ///
     /// # Errors
-    /// If the id is in use or is none, if the specification cannot be carried out here, or if a step fails. Then
-    /// nothing of the container is left.
+    /// [`ErrorKind::Id`] if the id is in use or is none, [`ErrorKind::Refused`] with every reason if the specification
+    /// cannot be carried out here, [`ErrorKind::Step`] or [`ErrorKind::Hook`] if a step or a hook fails. Then nothing of
+    /// the container is left.
     pub fn create(&self, id: &str, bundle: &Bundle, stdio: Stdio) -> Result<Container, Error> {
         check_id(id)?;
         let doing = || format!("create container `{id}`");
@@ -136,7 +139,7 @@ impl Runtime {
     /// Finds a container that this or another process made.
     ///
     /// # Errors
-    /// If there is none of this id.
+    /// [`ErrorKind::NotFound`] if there is none of this id, [`ErrorKind::Id`] if it is no id.
     pub fn container(&self, id: &str) -> Result<Container, Error> {
         check_id(id)?;
         let dir = self.dir.join(id);
