@@ -258,9 +258,11 @@ fn cat(name: &ImageName, path: &EntryPath, limits: &Limits) -> Result<()> {
 fn layer(file: PathBuf, root: PathBuf, mut options: UnpackOptions) -> Result<()> {
     let blob =
         File::open(&file).map_err(|error| format!("cannot open `{}`: {error}", file.display()))?;
+    let root = Root::create(&root)
+        .map_err(|error| format!("cannot use `{}` as a root: {error}", root.display()))?;
     let mut step = Steps::new().begin("apply");
     options.progress = Some(progress(&mut step, blob.metadata()?.len()));
-    let (diff_id, unpacked) = unpack::apply_stream(blob, &Root::create(root)?, &options)?;
+    let (diff_id, unpacked) = unpack::apply_stream(blob, &root, &options)?;
     step.end(format_args!("{diff_id} {}", Done(&unpacked)));
     Ok(())
 }

@@ -270,6 +270,9 @@ fn applies_a_layer_file_of_every_compression() {
         run(UNPACK, &["--layer".as_ref(), path("layer").as_path(), &broken]).good();
         assert_eq!(different(&broken, &path(name)), [""; 0]);
     }
+    let missing = path("no/root");
+    let line = run(UNPACK, &["--layer".as_ref(), path("layer").as_path(), &missing]).bad(1);
+    assert!(line.contains("no/root` as a root: No such file"), "{line}");
 }
 
 #[test]
