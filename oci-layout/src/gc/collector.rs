@@ -59,13 +59,16 @@ impl<'a> Collector<'a> {
         let mut ordered = BTreeMap::new();
         for layout in layouts {
             let failed = |error| locked(layout, error);
-            if layout.shared_blobs().is_none()
-                || layout.blobs().identity().map_err(failed)? != directory
-            {
+            let refused = |reason: String| {
                 let text = layout.about("cannot collect with others the garbage of");
-                let reason =
-                    format!("its blobs are not those of layout `{}`", first.path().display());
-                return Err(Error::because(ErrorKind::Shared, text, reason));
+                Err(Error::because(ErrorKind::Shared, text, reason))
+            };
+            if layout.shared_blobs().is_none() {
+                return refused("no other layout shares its blobs".into());
+            }
+            if layout.blobs().identity().map_err(failed)? != directory {
+                let first = first.path().display();
+                return refused(format!("its blobs are not those of layout `{first}`"));
             }
             ordered.insert(Lock::identity(layout.files()).map_err(failed)?, *layout);
         }

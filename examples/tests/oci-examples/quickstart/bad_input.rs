@@ -119,7 +119,7 @@ fn a_command_line_that_makes_no_sense() {
 fn an_image_that_is_not_there() {
     let scene = Scene::new();
     let missing = scene.path("missing");
-    for transport in ["oci", "oci-archive"] {
+    for transport in ["oci", "oci-archive", "docker-archive"] {
         let name = format!("{transport}:{}", missing.display());
         let line = complaint(&scene.run(&[&name]), 1);
         assert!(line.contains(missing.to_str().unwrap()), "{line}");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use oci_distribution_client::{Client, Config};
-use oci_layout::ArchiveWriter;
+use oci_layout::{ArchiveWriter, DockerArchiveWriter};
 use oci_registry::Store;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -73,8 +73,13 @@ fn runs_images_of_layouts_and_archives() {
     writer.append(&layout, std::slice::from_ref(&index)).unwrap();
     writer.tag("v1", &index).unwrap();
     writer.finish().unwrap();
+    let saved = scene.path("saved.tar");
+    let mut writer = DockerArchiveWriter::new(std::fs::File::create(&saved).unwrap()).unwrap();
+    writer.append(&layout.image("v1").unwrap(), &["app:v1"]).unwrap();
+    writer.finish().unwrap();
     check_report(&scene.run(&[&format!("oci:{}:v1", layout.path().display())]));
     check_report(&scene.run(&[&format!("oci-archive:{}", archive.display())]));
+    check_report(&scene.run(&[&format!("docker-archive:{}:app:v1", saved.display())]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

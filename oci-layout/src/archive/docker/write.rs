@@ -12,7 +12,8 @@ use crate::recompress::recompressed;
 use crate::{ArchiveWriter, Error, ErrorKind, Image};
 use legacy::Legacy;
 
-/// Writes images as a tar archive that `docker load` reads, in one pass.
+/// Writes images as a tar archive that `docker load` reads, in one pass. Podman, skopeo, buildah and
+/// containerd read each of its forms.
 ///
 /// Layers are written uncompressed, so the manifests in it are others than the images had; the configs
 /// are the same. The same images in the same order give the same bytes.
@@ -26,12 +27,12 @@ pub struct DockerArchiveWriter<W: Write> {
 #[non_exhaustive]
 pub enum DockerForm {
     /// An image layout, as Docker since 25: configs and layers are its blobs. [`Archive`](crate::Archive)
-    /// and other readers of layouts read it too, and so does Docker since 1.10.
+    /// and other readers of layouts read it too.
     #[default]
     Oci,
     /// No layout but what came before: configs as `<digest>.json`, layers as `<diff ID>.tar`, and for
     /// readers that know no `manifest.json` the file `repositories` and a directory for each layer of
-    /// each image. Docker of every age reads it, podman, skopeo and buildah.
+    /// each image.
     Legacy,
 }
 
