@@ -160,7 +160,7 @@ pub(crate) fn schedule(schedule: &Schedule) -> Result<(), Fault> {
 pub(crate) fn processors(list: &[u32]) -> Result<(), Fault> {
     let mut set = CpuSet::new();
     for processor in 0..CpuSet::MAX_CPU {
-        if list.is_empty() || list.iter().any(|asked| *asked as usize == processor) {
+        if list.iter().any(|asked| *asked as usize == processor) {
             set.set(processor);
         }
     }

@@ -5,7 +5,7 @@ use super::{Planner, Step};
 impl Planner<'_> {
     /// The processors up to the control group, and from there on.
     ///
-    /// Without the second, the first would stay: then the process gets all that its group has.
+    /// Without the second the kernel decides, and nothing is done.
     pub(super) fn affinity(&mut self) -> (Option<Step>, Option<Step>) {
         let process = self.spec.process.as_ref();
         let Some(asked) = process.and_then(|process| process.exec_cpu_affinity.as_ref()) else {
@@ -13,7 +13,6 @@ impl Planner<'_> {
         };
         let initial = self.processors("initial", asked.initial.as_deref());
         let last = self.processors("final", asked.r#final.as_deref());
-        let last = last.or_else(|| initial.is_some().then(Vec::new));
         (initial.map(Step::Processors), last.map(Step::Processors))
     }
 

@@ -76,7 +76,6 @@ impl Display for Step {
             Self::Attend => f.write_str("make the process and wait for its end"),
             Self::Clone(kinds) if kinds.is_empty() => f.write_str("make the process"),
             Self::Clone(kinds) => write!(f, "make the process in new {}", spaces(kinds)),
-            Self::Processors(list) if list.is_empty() => f.write_str("run on any processor"),
             Self::Processors(list) => {
                 let list: Vec<String> = list.iter().map(u32::to_string).collect();
                 write!(f, "run on processors {}", list.join(","))

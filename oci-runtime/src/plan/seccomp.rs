@@ -73,6 +73,9 @@ impl Planner<'_> {
                 self.refuse(pointer, warning);
             }
         }
+        if syscall.names.is_empty() {
+            self.refuse(pointer, "it names no system call");
+        }
         let conditions = syscall.args.iter().map(condition).collect::<Option<Vec<_>>>();
         if conditions.is_none() {
             self.refuse(pointer, "an argument's index is above 5 or its operator is unknown");

@@ -46,7 +46,7 @@ pub(crate) enum Step {
     Clone(Vec<Namespace>),
     /// Make the process in the namespaces that were joined, and stay until it has ended.
     Attend,
-    /// Run on these processors; on all that the control group has, if none is named.
+    /// Run on these processors.
     Processors(Vec<u32>),
     /// Put the process into its control group.
     EnterCgroup,

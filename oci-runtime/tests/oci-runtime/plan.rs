@@ -4,6 +4,7 @@ mod limits;
 
 use oci_runtime::spec::linux::{
     Device, DeviceType, IntelRdt, Memory, Namespace, NamespaceType, NetDevice, Pids, Resources,
+    Seccomp, SeccompAction, Syscall,
 };
 use oci_runtime::spec::{Capability, IdMapping, Mount, Rlimit, RlimitType, User};
 use oci_runtime::{Bundle, Host, Plan, Refusals, Spec};
@@ -104,6 +105,9 @@ fn what_is_not_supported_is_refused_by_name() {
             linux.intel_rdt = Some(IntelRdt::new());
             linux.mount_label = Some("system_u:object_r:container_file_t:s0".into());
             linux.net_devices.insert("eth0".into(), NetDevice::new());
+            let mut filter = Seccomp::new(SeccompAction::Allow);
+            filter.syscalls = vec![Syscall::new(SeccompAction::Errno)];
+            linux.seccomp = Some(filter);
         },
         &Host::typical(),
     );
@@ -114,6 +118,7 @@ fn what_is_not_supported_is_refused_by_name() {
             "`/linux/netDevices`: moving network devices is not supported",
             "`/linux/mountLabel`: SELinux labels are not supported",
             "`/mounts/2/options`: option `tmpcopyup` is not supported",
+            "`/linux/seccomp/syscalls/0`: it names no system call",
         ]
     );
 }

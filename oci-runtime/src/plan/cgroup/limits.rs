@@ -34,6 +34,10 @@ impl Planner<'_> {
             lines.network(network);
         }
         for (device, rdma) in &resources.rdma {
+            if rdma.hca_handles.is_none() && rdma.hca_objects.is_none() {
+                let pointer = format!("/linux/resources/rdma/{device}");
+                lines.planner.refuse(pointer, "it has no limit");
+            }
             let mut line = device.clone();
             for (word, value) in
                 [("hca_handle", rdma.hca_handles), ("hca_object", rdma.hca_objects)]
@@ -224,7 +228,10 @@ impl Lines<'_, '_> {
         if let Some(weight) = block_io.leaf_weight.filter(|weight| *weight > 0) {
             self.old("blkio", "blkio.leaf_weight", weight.to_string(), pointer);
         }
-        for device in &block_io.weight_device {
+        for (index, device) in block_io.weight_device.iter().enumerate() {
+            if device.weight.is_none() && device.leaf_weight.is_none() {
+                self.planner.refuse(format!("{pointer}/weightDevice/{index}"), "it has no weight");
+            }
             let at = format!("{}:{}", device.major, device.minor);
             if let Some(weight) = device.weight {
                 self.old("blkio", "blkio.weight_device", format!("{at} {weight}"), pointer);

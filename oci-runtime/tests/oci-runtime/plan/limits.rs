@@ -19,7 +19,7 @@ fn writes(resources: &str) -> String {
     }
 }
 
-// covers: RT-LINUX-18, RT-LINUX-19, RT-LINUX-20
+// covers: RT-LINUX-18, RT-LINUX-19, RT-LINUX-20, RT-LINUX-21, RT-LINUX-23, RT-LINUX-24, RT-LINUX-25
 #[test]
 fn limits_are_written_as_the_unified_hierarchy_has_them() {
     for (resources, expected) in [
@@ -46,6 +46,11 @@ fn limits_are_written_as_the_unified_hierarchy_has_them() {
             "io.weight=10000, io.max=8:0 rbps=600",
         ),
         (r#"{"hugepageLimits":[{"pageSize":"2MB","limit":4096}]}"#, "hugetlb.2MB.max=4096"),
+        (r#"{"pids":{"limit":0}}"#, "pids.max=0"),
+        (
+            r#"{"rdma":{"mlx5_1":{"hcaHandles":3,"hcaObjects":9}}}"#,
+            "rdma.max=mlx5_1 hca_handle=3 hca_object=9",
+        ),
         (r#"{"unified":{"memory.high":"900"}}"#, "memory.high=900"),
     ] {
         assert_eq!(writes(resources), expected, "{resources}");
@@ -87,6 +92,11 @@ fn limits_that_cannot_be_had_are_refused() {
         (
             r#"{"blockIO":{"weight":1001}}"#,
             "`/linux/resources/blockIO/weight`: it is not between 10 and 1000",
+        ),
+        (r#"{"rdma":{"mlx5_1":{}}}"#, "`/linux/resources/rdma/mlx5_1`: it has no limit"),
+        (
+            r#"{"blockIO":{"weightDevice":[{"major":8,"minor":0}]}}"#,
+            "`/linux/resources/blockIO/weightDevice/0`: it has no weight",
         ),
         (
             r#"{"unified":{"../x":"1"}}"#,
