@@ -51,16 +51,20 @@ impl Timestamp {
         if !fraction.iter().all(u8::is_ascii_digit) {
             return None;
         }
-        let seconds = i64::try_from(decimal(whole)?).ok()?;
+        let whole = decimal(whole)?;
         let nanoseconds = (0..9).fold(0, |value, place| {
             value * 10 + fraction.get(place).map_or(0, |digit| u32::from(digit - b'0'))
         });
-        match (negative, nanoseconds) {
-            (false, _) => Some(Self { seconds, nanoseconds }),
-            (true, 0) => Some(Self { seconds: -seconds, nanoseconds }),
-            (true, _) => {
-                Some(Self { seconds: -seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds })
-            }
+        if !negative {
+            return Some(Self { seconds: i64::try_from(whole).ok()?, nanoseconds });
+        }
+        let seconds = 0_i64.checked_sub_unsigned(whole)?;
+        match nanoseconds {
+            0 => Some(Self { seconds, nanoseconds }),
+            _ => Some(Self {
+                seconds: seconds.checked_sub(1)?,
+                nanoseconds: 1_000_000_000 - nanoseconds,
+            }),
         }
     }
 }

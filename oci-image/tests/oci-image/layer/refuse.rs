@@ -143,6 +143,7 @@ fn pax_values_that_cannot_be_used() {
         ("mtime", "1.-5"),
         ("mtime", "--1"),
         ("mtime", "9223372036854775808"),
+        ("mtime", "-9223372036854775808.5"),
         ("mtime", "nan"),
         ("atime", "."),
         ("ctime", "a"),
