@@ -18,9 +18,10 @@ use crate::{Descriptor, RootFs};
 
 /// The files of an image: what is at which path, once all layers are applied one on the other.
 ///
-/// Nothing is unpacked. In memory are the paths, the targets of symbolic links and the attributes of
-/// directories; for contents, the layers are read again. Each layer is checked whenever it is read,
-/// its blob against the descriptor and its content against the diff ID, to its end.
+/// Nothing is unpacked. In memory, up to a [limit](Limits::files_bytes), are the paths, the targets of
+/// symbolic links and the attributes of directories; for contents, the layers are read again. Each
+/// layer is checked whenever it is read, its blob against the descriptor and its content against the
+/// diff ID, to its end.
 ///
 /// ```
 /// use oci_image::blob::{BlobSinkExt, Memory};
@@ -64,7 +65,8 @@ impl<'a, S: BlobSource + ?Sized> Files<'a, S> {
             return Err(FilesError::DiffIdCount { layers: count, diff_ids });
         }
         let layers = layers.iter().cloned().zip(rootfs.diff_ids.iter().cloned()).collect();
-        let mut files = Self { source, layers, limits: limits.clone(), tree: Tree::new() };
+        let mut files =
+            Self { source, layers, limits: limits.clone(), tree: Tree::new(limits.files_bytes) };
         for number in 0..count {
             let mut tree = std::mem::take(&mut files.tree);
             tree.begin_layer();

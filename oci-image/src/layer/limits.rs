@@ -30,6 +30,10 @@ pub struct Limits {
     ///
     /// It is rounded down to a power of two.
     pub zstd_window: u64,
+    /// The memory that [`Files`](super::Files) may take for all layers of an image, in bytes: 2 GiB.
+    ///
+    /// Each file, directory and attribute counts with its name and 256 bytes.
+    pub files_bytes: u64,
 }
 
 impl Default for Limits {
@@ -46,6 +50,7 @@ impl Default for Limits {
             xattr_bytes: 512 << 10,
             pax_bytes: 1 << 20,
             zstd_window: 128 << 20,
+            files_bytes: 2 << 30,
         }
     }
 }

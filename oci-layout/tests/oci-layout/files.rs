@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use crate::any_layers::{archives, config, stack};
 use crate::overlay::hiding;
-use crate::tar::Tar;
+use crate::tar::{Tar, header};
 use crate::tree::{Tree, tree};
 use crate::unpack::image;
 
@@ -129,6 +129,32 @@ fn a_file_is_read_by_links_that_stay_in_the_image() {
     let error = files.read(&"abs".parse().unwrap(), 2).unwrap_err();
     let too_large = Obstacle::TooLarge { size: 3, limit: 2 };
     assert!(matches!(error, FilesError::Path { obstacle, .. } if obstacle == too_large));
+}
+
+/// A path makes a directory of each of its names, and attributes are kept.
+#[test]
+fn files_take_no_more_memory_than_the_limit() {
+    let deep = |top: u32| format!("{top}/{}", "d/".repeat(900));
+    let paths = (0..100).fold(Tar::new(), |tar, top| tar.directory(deep(top)));
+    let attributes = (0..100).fold(Tar::new(), |tar, name| {
+        tar.add(header(b'5', name.to_string()).xattr("user.a", vec![b'x'; 100_000]))
+    });
+    let links =
+        (0..3000).fold(Tar::new(), |tar, name| tar.symlink(name.to_string(), "x".repeat(4000)));
+    for layer in [paths, attributes, links] {
+        let (blobs, manifest) = image(&[layer.end()]);
+        let rootfs = &config_of(&blobs, &manifest).rootfs;
+        let mut limits = Limits::default();
+        Files::new(&blobs, &manifest.layers, rootfs, &limits).unwrap();
+        limits.files_bytes = 4 << 20;
+        let error = Files::new(&blobs, &manifest.layers, rootfs, &limits).unwrap_err();
+        let FilesError::Layer { source, .. } = &error else { panic!("{error:?}") };
+        let too_much = Obstacle::TooMuch(4 << 20);
+        assert!(
+            matches!(**source, FilesError::Path { obstacle, .. } if obstacle == too_much),
+            "{error:?}"
+        );
+    }
 }
 
 #[test]

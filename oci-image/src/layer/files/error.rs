@@ -94,6 +94,9 @@ pub enum Obstacle {
     /// The way leads through too many symbolic links.
     #[error("it leads through more than 40 symbolic links")]
     Loop,
+    /// [`Limits::files_bytes`](crate::layer::Limits::files_bytes).
+    #[error("the files up to there take more than {0} bytes of memory")]
+    TooMuch(u64),
     /// The file is too large.
     #[error("it has {size} bytes, more than {limit}")]
     TooLarge {

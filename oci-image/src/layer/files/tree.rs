@@ -8,6 +8,9 @@ use crate::layer::{Change, Entry, EntryPath, Kind, Metadata};
 /// How many links are followed on one way, as by the kernel.
 const LINKS: usize = 40;
 
+/// What a node or an attribute takes besides its bytes: about that, in lists and maps.
+const NODE: usize = 256;
+
 /// A node's place in the tree's list. Places are not used twice, so a list of names that a layer has
 /// put somewhere stays true.
 type Id = usize;
@@ -21,6 +24,10 @@ pub(super) struct Tree {
     /// What this layer has put where. Whiteouts leave it alone.
     upper: HashSet<(Id, Box<[u8]>)>,
     is_begun: bool,
+    /// How much memory all of it may take, and about how much it took. A path makes as many nodes as
+    /// it has names, so the number of entries does not bound them.
+    limit: u64,
+    taken: u64,
 }
 
 /// Which change of which layer something comes from.
@@ -60,17 +67,19 @@ enum Missing {
 
 impl Default for Tree {
     fn default() -> Self {
-        Self::new()
+        Self::new(0)
     }
 }
 
 impl Tree {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(limit: u64) -> Self {
         Self {
             nodes: vec![Directory::empty(ROOT)],
             now: Origin::default(),
             upper: HashSet::new(),
             is_begun: false,
+            limit,
+            taken: 0,
         }
     }
 
@@ -124,8 +133,7 @@ impl Tree {
 
     fn upsert(&mut self, entry: &Entry) -> Result<(), Obstacle> {
         let Some((parent, name)) = entry.path.split() else {
-            self.describe(ROOT, &entry.metadata);
-            return Ok(());
+            return self.describe(ROOT, &entry.metadata);
         };
         let parent = self.find(parent, Missing::Make)?;
         if self.now.layer > 0 {
@@ -137,18 +145,16 @@ impl Tree {
             Kind::Directory => {
                 let id = match there.filter(|id| matches!(self.nodes[*id], What::Directory(_))) {
                     Some(id) => id,
-                    None => self.put(parent, name, Directory::empty(parent)),
+                    None => self.put(parent, name, Directory::empty(parent))?,
                 };
-                self.describe(id, &entry.metadata);
-                return Ok(());
+                return self.describe(id, &entry.metadata);
             }
             Kind::Hardlink { target } => return self.link(parent, name, target),
             Kind::Symlink { target } => What::Symlink { target: target.clone(), origin },
             Kind::File { size } => What::File { origin, size: *size },
             Kind::CharDevice(_) | Kind::BlockDevice(_) | Kind::Fifo => What::Special { origin },
         };
-        self.put(parent, name, what);
-        Ok(())
+        self.put(parent, name, what).map(drop)
     }
 
     fn link(&mut self, parent: Id, name: &[u8], target: &EntryPath) -> Result<(), Obstacle> {
@@ -170,8 +176,7 @@ impl Tree {
             }
             above = self.parent(above);
         }
-        self.insert(parent, name, id);
-        Ok(())
+        self.insert(parent, name, id)
     }
 
     fn whiteout(&mut self, path: &EntryPath) -> Result<(), Obstacle> {
@@ -243,7 +248,7 @@ impl Tree {
             here = match (there.map(|id| (id, &self.nodes[id])), missing) {
                 (Some((id, What::Directory(_))), _) => id,
                 (Some((_, What::Symlink { target, .. })), _) => way.follow(target, here)?,
-                (_, Missing::Make) => self.put(here, &name, Directory::empty(here)),
+                (_, Missing::Make) => self.put(here, &name, Directory::empty(here))?,
                 (Some(_), Missing::Fail) => return Err(Obstacle::NotADirectory),
                 (None, Missing::Fail) => return Err(Obstacle::NotFound),
             };
@@ -266,22 +271,40 @@ impl Tree {
     }
 
     /// Puts something new in a directory, in the place of what was there.
-    fn put(&mut self, directory: Id, name: &[u8], what: What) -> Id {
+    fn put(&mut self, directory: Id, name: &[u8], what: What) -> Result<Id, Obstacle> {
+        let id = self.nodes.len();
+        if let What::Symlink { target, .. } = &what {
+            self.take(target.len())?;
+        }
+        self.insert(directory, name, id)?;
         self.nodes.push(what);
-        let id = self.nodes.len() - 1;
-        self.insert(directory, name, id);
-        id
+        Ok(id)
     }
 
-    fn insert(&mut self, directory: Id, name: &[u8], id: Id) {
+    fn insert(&mut self, directory: Id, name: &[u8], id: Id) -> Result<(), Obstacle> {
+        self.take(NODE + name.len())?;
         if let What::Directory(directory) = &mut self.nodes[directory] {
             directory.children.insert(name.into(), id);
         }
+        Ok(())
     }
 
-    fn describe(&mut self, id: Id, metadata: &Metadata) {
+    fn describe(&mut self, id: Id, metadata: &Metadata) -> Result<(), Obstacle> {
+        let xattrs = metadata.xattrs.iter().map(|(name, value)| NODE + name.len() + value.len());
+        let windows = metadata.windows.iter().map(|(key, value)| NODE + key.len() + value.len());
+        self.take(NODE + xattrs.chain(windows).sum::<usize>())?;
         if let What::Directory(directory) = &mut self.nodes[id] {
             directory.metadata = Some(Box::new(metadata.clone()));
+        }
+        Ok(())
+    }
+
+    /// Takes memory. None is given back: what is replaced costs as much.
+    fn take(&mut self, bytes: usize) -> Result<(), Obstacle> {
+        self.taken = self.taken.saturating_add(bytes as u64);
+        match self.taken > self.limit {
+            true => Err(Obstacle::TooMuch(self.limit)),
+            false => Ok(()),
         }
     }
 }
