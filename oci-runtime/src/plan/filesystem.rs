@@ -101,11 +101,15 @@ impl Planner<'_> {
     fn terminal(&mut self) -> Option<Step> {
         let process =
             self.spec.process.as_ref().filter(|process| process.terminal == Some(true))?;
-        let side = |side: u64| u16::try_from(side).unwrap_or(u16::MAX);
         let size = process.console_size.as_ref();
+        let side = |side: u64| u16::try_from(side).ok();
+        if size.is_some_and(|size| side(size.height).and(side(size.width)).is_none()) {
+            let reason = format!("a terminal has {} lines and columns at most", u16::MAX);
+            self.refuse("/process/consoleSize", reason);
+        }
         Some(Step::Terminal {
-            height: size.map(|size| side(size.height)),
-            width: size.map(|size| side(size.width)),
+            height: size.and_then(|size| side(size.height)),
+            width: size.and_then(|size| side(size.width)),
             make_console: !self.is_borrowed("/dev/console"),
         })
     }

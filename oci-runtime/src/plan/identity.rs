@@ -106,7 +106,10 @@ impl Planner<'_> {
         self.steps.push(Step::BoundingSet(bounding));
         self.user(process, keep_capabilities);
         let mask = process.user.as_ref().and_then(|user| user.umask).unwrap_or(0o022);
-        self.steps.push(Step::Umask(mask & 0o777));
+        if mask > 0o777 {
+            self.refuse("/process/user/umask", format!("{mask:o} has more than permissions"));
+        }
+        self.steps.push(Step::Umask(mask));
         let late = filter.is_some() && !no_new_privileges;
         if !late {
             self.steps.push(Step::Capabilities(sets.clone()));

@@ -7,7 +7,7 @@ model! {
         optional uid: u32 = "uid";
         /// The group ID; required but on Windows.
         optional gid: u32 = "gid";
-        /// The mask of file modes.
+        /// The mask of file modes. If it is absent, containers of this crate have 022.
         optional umask: u32 = "umask";
         /// More groups.
         list additional_gids: Vec<u32> = "additionalGids";

@@ -6,7 +6,7 @@ use oci_runtime::spec::linux::{
     Device, DeviceType, IntelRdt, Memory, Namespace, NamespaceType, NetDevice, Pids, Resources,
     Seccomp, SeccompAction, Syscall,
 };
-use oci_runtime::spec::{Capability, IdMapping, Mount, Rlimit, RlimitType, User};
+use oci_runtime::spec::{Capability, ConsoleSize, IdMapping, Mount, Rlimit, RlimitType, User};
 use oci_runtime::{Bundle, Host, Plan, Refusals, Spec};
 
 fn plan(spec: Spec, host: &Host) -> Result<Plan, Refusals> {
@@ -354,4 +354,22 @@ fn mount_options_that_would_do_nothing_are_refused() {
                 .into(),
         ]
     );
+}
+
+#[test]
+fn numbers_that_do_not_fit_are_refused() {
+    let with = |umask, height, width| {
+        let mut spec = Spec::linux_default();
+        let process = spec.process.as_mut().unwrap();
+        process.user.as_mut().unwrap().umask = Some(umask);
+        process.terminal = Some(true);
+        process.console_size = Some(ConsoleSize::new(height, width));
+        plan(spec, &Host::typical()).map(drop).map_err(|error| error.to_string()).err()
+    };
+    assert_eq!(with(0o777, 65_535, 65_535), None);
+    let size = "`/process/consoleSize`: a terminal has 65535 lines and columns at most";
+    assert_eq!(with(0o22, 65_536, 80).as_deref(), Some(size));
+    assert_eq!(with(0o22, 25, u64::MAX).as_deref(), Some(size));
+    let mask = "`/process/user/umask`: 1022 has more than permissions";
+    assert_eq!(with(0o1022, 25, 80).as_deref(), Some(mask));
 }
