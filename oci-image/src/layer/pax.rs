@@ -58,6 +58,8 @@ impl Records {
                 b"mtime" => records.mtime = Some(time(key, value)?),
                 // Nobody needs them, but GNU tar and Go refuse the header if they are wrong.
                 b"atime" | b"ctime" => drop(time(key, value)?),
+                // Nobody needs these either, and Go refuses them.
+                b"uname" | b"gname" if value.contains(&0) => return Err(unusable(key).into()),
                 b"hdrcharset" if !matches!(value, b"BINARY" | b"ISO-IR 10646 2000 UTF-8") => {
                     return Err(unusable(key).into());
                 }

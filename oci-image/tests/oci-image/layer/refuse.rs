@@ -145,6 +145,8 @@ fn pax_values_that_cannot_be_used() {
         ("mtime", "9223372036854775808"),
         ("mtime", "-9223372036854775808.5"),
         ("mtime", "nan"),
+        ("uname", "root\0"),
+        ("gname", "\0"),
         ("atime", "."),
         ("ctime", "a"),
         ("hdrcharset", "UTF-16"),
