@@ -18,7 +18,7 @@ impl Planner<'_> {
 }
 
 /// Whether an entry shows what the host has.
-pub(super) fn is_bind(mount: &spec::Mount) -> bool {
+fn is_bind(mount: &spec::Mount) -> bool {
     Options::parse(&mount.options).bind || matches!(mount.r#type.as_deref(), Some("bind" | "rbind"))
 }
 
