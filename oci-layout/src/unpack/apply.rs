@@ -136,6 +136,9 @@ impl<'a> Applier<'a> {
         if let Some(upper) = &mut self.upper {
             upper.insert(parent.id, name);
         }
+        if let Some(form) = &mut self.form {
+            form.makes();
+        }
         let place = Place { path, parent, name };
         match &entry.kind {
             Kind::File { .. } => self.file(&place, &attributes, reader),

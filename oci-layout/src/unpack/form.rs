@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::apply::split;
 use super::directories::Directories;
 use super::error::UnpackError;
-use super::lower::{Lower, Says, opaque_name};
+use super::lower::{Lower, has, opaque_name};
 use super::parents::{Missing, Parent, Parents};
 use super::view::{Below, Cover, Covered, View, Way};
 use crate::root::{Attributes, DIRECTORY, Id, Root, Target};
@@ -23,16 +23,29 @@ pub(super) struct Form {
     lower: Lower,
     /// What the layer hides. It is put down last, when all that hides it otherwise is there.
     covered: Covered,
+    /// The directory of the last marker, if there are no links on the way to it.
+    straight: Option<EntryPath>,
 }
 
 impl Form {
     pub(super) fn new(lower: Lower) -> Self {
-        Self { lower, covered: Covered::default() }
+        Self { lower, covered: Covered::default(), straight: None }
+    }
+
+    /// The layer makes something, which may take the place of what ways lead through.
+    pub(super) fn makes(&mut self) {
+        self.straight = None;
     }
 
     /// The layer hides something, at a path that links may be on.
     pub(super) fn hides(&mut self, root: &Root, marker: &Change) -> Result<(), Errno> {
-        match self.view(root).physical(marker.path()) {
+        let directory = marker.path().parent();
+        let path = match directory.is_some() && directory == self.straight {
+            true => Ok(marker.path().clone()),
+            false => self.view(root).physical(marker.path()),
+        };
+        self.straight = directory.filter(|_| path.as_ref() == Ok(marker.path()));
+        match path {
             Ok(path) if matches!(marker, Change::Opaque(_)) => self.cover(Cover::Inside(path)),
             Ok(path) => self.cover(Cover::Whole(path)),
             // There is nothing to hide.
@@ -124,7 +137,8 @@ impl Form {
         parents: &mut Parents,
         directories: &mut Directories,
     ) -> Result<(), UnpackError> {
-        let mut place = Place { root, parents, directories, below: self.below() };
+        let (below, beneath) = (self.below(), None);
+        let mut place = Place { root, parents, directories, below, beneath };
         for cover in self.covered.all() {
             let (path, done) = match cover {
                 Cover::Whole(path) => (path, place.whiteout(path)),
@@ -146,6 +160,8 @@ struct Place<'a> {
     parents: &'a mut Parents,
     directories: &'a mut Directories,
     below: Below<'a>,
+    /// The directories of the layers below that are to be seen at the last path.
+    beneath: Option<(EntryPath, Vec<OwnedFd>)>,
 }
 
 impl Place<'_> {
@@ -157,18 +173,25 @@ impl Place<'_> {
     fn whiteout(&mut self, path: &EntryPath) -> Result<(), Errno> {
         let Some((directory, name)) = split(path) else { return Ok(()) };
         let parent = self.parent(directory)?;
-        let lower = self.below.lower;
         // A marker that hides nothing would be seen in a directory that no other layer has.
-        match lower.look_in(self.root, path)? {
-            Says::Gone => return Ok(()),
-            Says::Nothing if lower.look(path)?.is_none() => return Ok(()),
-            _ => {}
+        if !has(self.beneath(&parent.physical)?, name)? {
+            return Ok(());
         }
         let device = makedev(WHITEOUT.major, WHITEOUT.minor);
         match mknodat(&parent, name, FileType::CharacterDevice, Mode::empty(), device) {
             Err(Errno::EXIST) => self.opaque(path),
             result => result,
         }
+    }
+
+    /// The directories of the layers below that are to be seen at a path. All that hides them is put
+    /// down before what is in them.
+    fn beneath(&mut self, path: &EntryPath) -> Result<&[OwnedFd], Errno> {
+        let beneath = match self.beneath.take() {
+            Some((of, beneath)) if of == *path => beneath,
+            _ => self.below.lower.beneath(self.root, path)?,
+        };
+        Ok(&self.beneath.insert((path.clone(), beneath)).1)
     }
 
     /// Makes a directory hide what is below it. What is no directory does that anyway.

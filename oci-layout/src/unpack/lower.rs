@@ -3,10 +3,10 @@
 use std::os::fd::OwnedFd;
 
 use oci_image::layer::{EntryPath, Overlay, Timestamp};
-use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
 use rustix::io::Errno;
 
-use crate::root::{Attributes, Root, Target, is_hosts_own};
+use crate::root::{Attributes, DIRECTORY, Root, Target, is_hosts_own};
 
 /// A stack of layers, the top one first.
 pub(super) struct Lower {
@@ -78,6 +78,37 @@ impl Lower {
         self.attributes(&here, &stat).map(|attributes| Says::Found(Found::Directory(attributes)))
     }
 
+    /// The directories at a path that a `layer` on top lets show, the top one first. The path leads
+    /// through directories alone.
+    pub(super) fn beneath(&self, layer: &Root, path: &EntryPath) -> Result<Vec<OwnedFd>, Errno> {
+        let mut beneath = Vec::new();
+        for (index, layer) in std::iter::once(layer).chain(&self.layers).enumerate() {
+            let (found, hides) = self.descend(layer, path)?;
+            // What is in the layer on top lies beneath nothing.
+            beneath.extend(found.filter(|_| index > 0));
+            if hides {
+                break;
+            }
+        }
+        Ok(beneath)
+    }
+
+    /// The directory at a path of one layer, and whether it hides those of layers below.
+    fn descend(&self, layer: &Root, path: &EntryPath) -> Result<(Option<OwnedFd>, bool), Errno> {
+        let mut here = layer.physical_directory(b"")?;
+        let mut is_opaque = is_marked(&here, self.overlay)?;
+        for name in path.components() {
+            here = match openat(&here, name, DIRECTORY.union(OFlags::PATH), Mode::empty()) {
+                Ok(fd) => fd,
+                Err(Errno::NOENT) => return Ok((None, is_opaque)),
+                Err(Errno::NOTDIR | Errno::LOOP) => return Ok((None, true)),
+                Err(error) => return Err(error),
+            };
+            is_opaque |= is_marked(&here, self.overlay)?;
+        }
+        Ok((Some(here), is_opaque))
+    }
+
     /// Those of a directory, but that it hides what is below it.
     fn attributes(&self, directory: &OwnedFd, stat: &Stat) -> Result<Attributes, Errno> {
         let target = Target::path(directory);
@@ -119,4 +150,19 @@ pub(super) fn is_marked(directory: &OwnedFd, overlay: Overlay) -> Result<bool, E
         Err(Errno::NODATA | Errno::NOTSUP) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the first of these directories that says something of a name has it.
+pub(super) fn has(directories: &[OwnedFd], name: &[u8]) -> Result<bool, Errno> {
+    for directory in directories {
+        match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => {
+                let kind = FileType::from_raw_mode(stat.st_mode);
+                return Ok(kind != FileType::CharacterDevice || stat.st_rdev != 0);
+            }
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
 }
