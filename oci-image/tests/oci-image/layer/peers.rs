@@ -25,7 +25,8 @@ impl Peers {
         let mut python = program("python3")
             .args(["-c", include_str!("peers.py")])
             .stderr(Stdio::inherit())
-            .spawn()?;
+            .spawn()
+            .map_err(|error| io::Error::new(error.kind(), format!("python3: {error}")))?;
         let (questions, answers) = (python.stdin.take().unwrap(), python.stdout.take().unwrap());
         let (sender, receiver) = channel();
         thread::spawn(move || {
