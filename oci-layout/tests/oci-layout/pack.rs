@@ -11,6 +11,7 @@ use oci_layout::unpack::apply_layer;
 use oci_layout::{Root, UnpackOptions};
 use proptest::prelude::*;
 
+use crate::any_layers::config;
 use crate::grow::{grow, plan};
 use crate::tree::tree;
 
@@ -122,11 +123,10 @@ fn applying_a_difference_makes_one_tree_the_other() {
         apply_difference(a.path(), b.path());
         assert_eq!(tree(a.path()), tree(b.path()));
     };
-    let cases = |cases| ProptestConfig { cases, failure_persistence: None, ..Default::default() };
-    proptest!(cases(200), |(lower in plan(), upper in plan())| {
+    proptest!(config(200), |(lower in plan(), upper in plan())| {
         runner(lower, upper);
     });
-    proptest!(cases(100), |(lower in plan(), more in plan())| {
+    proptest!(config(100), |(lower in plan(), more in plan())| {
         let upper = lower.iter().chain(&more).cloned().collect();
         runner(lower, upper);
     });
