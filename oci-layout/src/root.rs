@@ -14,7 +14,7 @@ use oci_image::layer::EntryPath;
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-pub(crate) use attributes::{Attributes, OVERLAY, Target, is_hosts_own, split_overlay};
+pub(crate) use attributes::{Attributes, OVERLAY, Target, is_hosts_own, split_overlay, times};
 pub(crate) use incomplete::MARKER;
 pub(crate) use remove::Kept;
 

@@ -125,6 +125,18 @@ impl Attributes {
     }
 }
 
+/// When a file was read and changed last.
+pub(crate) fn times(stat: &Stat) -> (Timestamp, Timestamp) {
+    let atime = timestamp(stat.st_atime, stat.st_atime_nsec);
+    (atime, timestamp(stat.st_mtime, stat.st_mtime_nsec))
+}
+
+/// The time of a `stat`; the kernel gives no nanoseconds out of range.
+fn timestamp(seconds: i64, nanoseconds: impl TryInto<u32>) -> Timestamp {
+    let nanoseconds = nanoseconds.try_into().unwrap_or_default();
+    Timestamp::new(seconds, nanoseconds).unwrap_or_default()
+}
+
 /// What begins the names of the attributes by which overlay filesystems speak to themselves.
 pub(crate) const OVERLAY: [&str; 2] = ["trusted.overlay.", "user.overlay."];
 

@@ -5,12 +5,13 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use oci_image::layer::Timestamp;
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, fchmod, fstat, openat, unlinkat,
 };
 use rustix::io::Errno;
 
-use super::{DIRECTORY, Id, MARKER, Root, number};
+use super::{DIRECTORY, Id, MARKER, Root, Target, number, times};
 
 /// How many directories are held open at once, however deep the tree.
 const OPEN: usize = 32;
@@ -68,8 +69,9 @@ impl Root {
                 Err(error) => return Err(error),
             }
             match self.unlocked(parent, name) {
-                Ok((directory, _)) => {
-                    if self.remove_children(directory, kept)? {
+                Ok((directory, locked)) => {
+                    let directory = Level::new(directory, CString::default(), locked)?;
+                    if self.go_through(directory, kept)? {
                         return Ok(());
                     }
                 }
@@ -87,18 +89,26 @@ impl Root {
         Err(Errno::BUSY)
     }
 
-    /// Removes all that is in a directory but what is kept, and says whether anything was.
+    /// Removes all that is in a directory but what is kept, and says whether anything was. Then the
+    /// directory stays as it was.
     pub(crate) fn remove_children(
         &self,
         directory: OwnedFd,
         kept: &impl Kept,
     ) -> Result<bool, Errno> {
-        let mut stack = vec![Level::new(directory, CString::default())?];
+        self.go_through(Level::new(directory, CString::default(), None)?, kept)
+    }
+
+    fn go_through(&self, directory: Level, kept: &impl Kept) -> Result<bool, Errno> {
+        let mut stack = vec![directory];
         loop {
             let depth = stack.len();
             let level = stack.last_mut().ok_or(Errno::STALE)?;
             let Some((name, kind)) = level.next()? else {
                 let done = stack.pop().ok_or(Errno::STALE)?;
+                if done.is_kept || done.holds_kept {
+                    done.stay(self)?;
+                }
                 let Some(parent) = stack.last_mut() else { return Ok(done.holds_kept) };
                 parent.reopen_above(&done)?;
                 if let Some(again) = parent.close(done)? {
@@ -138,9 +148,8 @@ impl Root {
                 return Ok(None);
             }
             match self.unlocked(parent, &name) {
-                Ok((fd, mode)) => {
-                    let locked = mode.filter(|_| is_kept);
-                    return Ok(Some(Level { is_kept, locked, ..Level::new(fd, name)? }));
+                Ok((fd, locked)) => {
+                    return Ok(Some(Level { is_kept, ..Level::new(fd, name, locked)? }));
                 }
                 Err(Errno::NOENT) => return Ok(None),
                 Err(Errno::NOTDIR | Errno::LOOP) if is_kept => return Ok(None),
@@ -196,8 +205,9 @@ struct Level {
     id: Id,
     /// What it is called in the one above.
     name: CString,
-    /// The mode that it is to have again.
+    /// The mode and the times that it has again if it stays.
     locked: Option<Mode>,
+    times: (Timestamp, Timestamp),
     is_kept: bool,
     holds_kept: bool,
     /// What was listed and not looked at, and where the listing goes on.
@@ -207,13 +217,14 @@ struct Level {
 }
 
 impl Level {
-    fn new(fd: OwnedFd, name: CString) -> Result<Self, Errno> {
-        let id = Id::from(&fstat(&fd)?);
+    fn new(fd: OwnedFd, name: CString, locked: Option<Mode>) -> Result<Self, Errno> {
+        let stat = fstat(&fd)?;
         Ok(Self {
             fd: Some(fd),
-            id,
+            id: Id::from(&stat),
             name,
-            locked: None,
+            locked,
+            times: times(&stat),
             is_kept: false,
             holds_kept: false,
             pending: Vec::new(),
@@ -262,12 +273,18 @@ impl Level {
         Ok(())
     }
 
+    /// Gives a directory that stays its mode and times again.
+    fn stay(&self, root: &Root) -> Result<(), Errno> {
+        if let Some(mode) = self.locked {
+            fchmod(self.fd()?, mode)?;
+        }
+        let (atime, mtime) = self.times;
+        Target::Open(self.fd()?).set_times(root, atime, mtime)
+    }
+
     /// Removes a directory in this one that was gone through, if it is empty now. One that someone
     /// filled again is returned, to be gone through again.
     fn close(&mut self, mut child: Self) -> Result<Option<Self>, Errno> {
-        if let (Some(mode), Some(fd)) = (child.locked, &child.fd) {
-            fchmod(fd, mode)?;
-        }
         if child.is_kept || child.holds_kept {
             self.holds_kept = true;
             return Ok(None);

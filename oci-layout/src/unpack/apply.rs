@@ -91,8 +91,7 @@ impl<'a> Applier<'a> {
             self.parents.forget();
             form.hide(self.root, &mut self.parents, &mut self.directories)?;
         }
-        self.parents.forget();
-        self.directories.finish(self.root)?;
+        self.directories.finish(self.root, &mut self.parents)?;
         self.root.end().map_err(|source| Reason::Root {
             path: self.root.path().display().to_string(),
             source,
@@ -108,6 +107,7 @@ impl<'a> Applier<'a> {
         reader: &mut Reader<R>,
     ) -> Result<(), UnpackError> {
         self.done.changes += 1;
+        self.directories.make_room(self.root, &mut self.parents)?;
         match (change, &mut self.form) {
             (Change::Upsert(entry), _) => self.upsert(entry, reader),
             (marker, Some(form)) => {

@@ -9,12 +9,21 @@ use rustix::fs::{Mode, Stat};
 use rustix::io::Errno;
 
 use super::error::UnpackError;
-use crate::root::{Attributes, Id, Root, Target};
+use super::parents::Parents;
+use crate::root::{Attributes, Id, Root, Target, times};
+
+/// How much memory directories take before some are finished, in bytes.
+const ROOM: usize = 8 << 20;
+
+/// What a directory takes besides the bytes of its path and attributes, at most.
+const EACH: usize = 512;
 
 /// The directories that were made or touched.
 #[derive(Default)]
 pub(super) struct Directories {
     all: HashMap<Id, (EntryPath, Final)>,
+    /// About how many bytes of memory they take.
+    taken: usize,
 }
 
 /// What a directory is to be like.
@@ -38,6 +47,8 @@ impl Final {
 impl Directories {
     /// A layer says what the directory is like.
     pub(super) fn set(&mut self, id: Id, path: &EntryPath, attributes: Attributes) {
+        let xattrs = attributes.xattrs.iter().map(|(name, value)| EACH + name.len() + value.len());
+        self.taken += EACH + path.as_bytes().len() + xattrs.sum::<usize>();
         self.all.insert(id, (path.clone(), Final::Set(attributes)));
     }
 
@@ -58,15 +69,31 @@ impl Directories {
     /// meanwhile if an old `mode` is given.
     pub(super) fn keep(&mut self, stat: &Stat, path: &[u8], mode: Option<Mode>) {
         self.all.entry(Id::from(stat)).or_insert_with(|| {
+            self.taken += EACH + path.len();
             let path = EntryPath::parse(path).unwrap_or_default();
-            let atime = timestamp(stat.st_atime, stat.st_atime_nsec);
-            let mtime = timestamp(stat.st_mtime, stat.st_mtime_nsec);
+            let (atime, mtime) = times(stat);
             (path, Final::Keep { atime, mtime, mode })
         });
     }
 
+    /// Finishes all so far if they take much memory. What changes in one of them later is kept from
+    /// being seen like what changes in one that was there before.
+    pub(super) fn make_room(
+        &mut self,
+        root: &Root,
+        parents: &mut Parents,
+    ) -> Result<(), UnpackError> {
+        match self.taken > ROOM {
+            true => self.finish(root, parents),
+            false => Ok(()),
+        }
+    }
+
     /// Makes all but the root what they are to be, children before parents.
-    pub(super) fn finish(&mut self, root: &Root) -> Result<(), UnpackError> {
+    pub(super) fn finish(&mut self, root: &Root, parents: &mut Parents) -> Result<(), UnpackError> {
+        // Those that are open would be changed without being asked for here.
+        parents.forget();
+        self.taken = 0;
         let mut all: Vec<_> = std::mem::take(&mut self.all).into_iter().collect();
         all.sort_by(|(_, (left, a)), (_, (right, b))| {
             (b.is_open(), right.as_bytes()).cmp(&(a.is_open(), left.as_bytes()))
@@ -106,10 +133,4 @@ fn restore(root: &Root, id: Id, path: &EntryPath, state: &Final) -> Result<(), U
             .and_then(|()| target.set_times(root, *atime, *mtime))
             .map_err(|error| UnpackError::file("restore the attributes of", path, error)),
     }
-}
-
-/// The time of a `stat`; the kernel gives no nanoseconds out of range.
-fn timestamp(seconds: i64, nanoseconds: impl TryInto<u32>) -> Timestamp {
-    let nanoseconds = nanoseconds.try_into().unwrap_or_default();
-    Timestamp::new(seconds, nanoseconds).unwrap_or_default()
 }

@@ -140,6 +140,7 @@ impl Form {
         let (below, beneath) = (self.below(), None);
         let mut place = Place { root, parents, directories, below, beneath };
         for cover in self.covered.all() {
+            place.directories.make_room(root, place.parents)?;
             let (path, done) = match cover {
                 Cover::Whole(path) => (path, place.whiteout(path)),
                 Cover::Inside(path) => (path, place.opaque(path)),

@@ -169,6 +169,33 @@ fn what_changes_below_it_leaves_a_directory_its_time() {
     assert_eq!(tree["d/e"].mtime, (MTIME as i64, 0));
 }
 
+/// More directories than are held until the end, with long paths: they are changed again when they have
+/// their attributes already.
+#[test]
+fn directories_have_their_attributes_however_many_there_are() {
+    let long = ["d".repeat(250).as_str(); 7].join("/");
+    let leaves: Vec<_> = (0..1000).map(|number| format!("{number}/{long}/leaf")).collect();
+    let made = leaves.iter().fold(Tar::new(), |tar, leaf| {
+        tar.add(header(b'5', leaf).mode(0o550).mtime(7)).file(format!("{leaf}/old"), "")
+    });
+    let changed = leaves.iter().fold(Tar::new(), |tar, leaf| {
+        tar.file(format!("{leaf}/new"), "").file(format!("{leaf}/.wh.old"), "")
+    });
+    let directory = unpacked_with(&[made.end(), changed.end()], &options()).unwrap();
+    let mut found = 0;
+    for (path, node) in tree(&directory.path().join("root")) {
+        let is_leaf = path.ends_with("leaf");
+        found += usize::from(is_leaf);
+        match node.what {
+            What::Directory if is_leaf => assert_eq!((node.mode, node.mtime), (0o550, (7, 0))),
+            What::Directory if path == "." => assert_eq!(node.mtime, (0, 0)),
+            What::Directory => assert_eq!((node.mode, node.mtime), (0o755, (0, 0)), "{path}"),
+            _ => assert!(path.ends_with("leaf/new"), "{path}"),
+        }
+    }
+    assert_eq!(found, leaves.len());
+}
+
 #[test]
 fn a_directory_made_by_way_of_a_link_has_its_attributes_when_the_link_is_gone() {
     let layer = Tar::new()
