@@ -46,11 +46,6 @@ impl Blobs {
         &*self.files
     }
 
-    /// What tells this directory from another one.
-    pub(crate) fn identity(&self) -> io::Result<(u64, u64)> {
-        Lock::identity(self.files())
-    }
-
     /// The path of a blob. Only a parsed digest makes one: it has no slash and is no dot-dot.
     pub(crate) fn path(&self, digest: &Digest) -> String {
         format!("{}{}/{}", self.prefix, digest.algorithm_name(), digest.encoded())

@@ -22,6 +22,9 @@ use unix as share;
 
 /// What the store asks of a directory. One implementation is the disk; the others are in tests.
 pub(crate) trait Files: fmt::Debug + Send + Sync {
+    /// What tells the directory from another one, by whatever path they are reached: device and inode.
+    fn identity(&self) -> io::Result<(u64, u64)>;
+
     /// Opens a regular file for reading. Symbolic links and anything else are refused.
     fn open(&self, path: &str) -> io::Result<File>;
 

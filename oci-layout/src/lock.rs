@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 
 use crate::files::{Files, Kind};
 
@@ -45,16 +44,6 @@ impl Lock {
             Err(error) if is_refused(&error) => Ok(None),
             locked => locked.map(Some),
         }
-    }
-
-    /// What tells the lock of one directory from that of another, by whatever path they are reached.
-    pub(crate) fn identity(files: &dyn Files) -> io::Result<(u64, u64)> {
-        let file = match files.open(LOCK) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => lock_file(files),
-            opened => opened,
-        };
-        let metadata = file?.metadata()?;
-        Ok((metadata.dev(), metadata.ino()))
     }
 }
 

@@ -46,6 +46,10 @@ impl Faulty {
 }
 
 impl Files for Faulty {
+    fn identity(&self) -> io::Result<(u64, u64)> {
+        self.disk.identity()
+    }
+
     fn open(&self, path: &str) -> io::Result<File> {
         self.attempt(|| self.disk.open(path))
     }

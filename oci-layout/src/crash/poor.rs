@@ -42,6 +42,10 @@ impl Poor {
 }
 
 impl Files for Poor {
+    fn identity(&self) -> io::Result<(u64, u64)> {
+        self.disk.identity()
+    }
+
     fn open(&self, path: &str) -> io::Result<File> {
         self.disk.open(path)
     }

@@ -59,6 +59,10 @@ impl Recorder {
 }
 
 impl Files for Recorder {
+    fn identity(&self) -> io::Result<(u64, u64)> {
+        self.disk.identity()
+    }
+
     fn open(&self, path: &str) -> io::Result<File> {
         self.disk.open(path)
     }

@@ -52,6 +52,11 @@ fn open_directory(parent: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
 }
 
 impl Files for Disk {
+    fn identity(&self) -> io::Result<(u64, u64)> {
+        let stat = fs::fstat(&self.root)?;
+        Ok((stat.st_dev as u64, stat.st_ino))
+    }
+
     fn open(&self, path: &str) -> io::Result<File> {
         // A pipe without a writer must not block us, nor a terminal become ours.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;

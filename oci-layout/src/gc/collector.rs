@@ -54,8 +54,8 @@ impl<'a> Collector<'a> {
     pub(super) fn together(layouts: &[&'a Layout], to_lock: ToLock) -> Result<Self, Error> {
         let mut collector = Self { layouts: Vec::new(), places: Vec::new() };
         let Some(first) = layouts.first() else { return Ok(collector) };
-        let directory = first.blobs().identity().map_err(|error| locked(first, error))?;
-        // In the order of their locks, so that collectors do not wait for each other, and each once.
+        let directory = first.blobs().files().identity().map_err(|error| locked(first, error))?;
+        // In one order, so that collectors do not wait for each other, and each once.
         let mut ordered = BTreeMap::new();
         for layout in layouts {
             let failed = |error| locked(layout, error);
@@ -66,11 +66,11 @@ impl<'a> Collector<'a> {
             if layout.shared_blobs().is_none() {
                 return refused("no other layout shares its blobs".into());
             }
-            if layout.blobs().identity().map_err(failed)? != directory {
+            if layout.blobs().files().identity().map_err(failed)? != directory {
                 let first = first.path().display();
                 return refused(format!("its blobs are not those of layout `{first}`"));
             }
-            ordered.insert(Lock::identity(layout.files()).map_err(failed)?, *layout);
+            ordered.insert(layout.files().identity().map_err(failed)?, *layout);
         }
         for layout in ordered.into_values() {
             let prefix = format!("{}/", layout.path().display());

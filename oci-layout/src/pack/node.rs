@@ -7,7 +7,7 @@ use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
 use rustix::io::Errno;
 
 use super::error::{PackError, Reason};
-use crate::root::{DIRECTORY, Id, Root, Target};
+use crate::root::{DIRECTORY, Id, Root, Target, times};
 
 /// Something in a tree, held by a descriptor that only says where it is.
 pub(super) struct Node {
@@ -68,9 +68,7 @@ impl Node {
     }
 
     pub(super) fn mtime(&self) -> Timestamp {
-        // The kernel gives no nanoseconds out of range.
-        let nanoseconds = u32::try_from(self.stat.st_mtime_nsec).unwrap_or_default();
-        Timestamp::new(self.stat.st_mtime, nanoseconds).unwrap_or_default()
+        times(&self.stat).1
     }
 
     /// What it is; `None` for what no layer can hold.

@@ -2,11 +2,11 @@
 
 use std::os::fd::OwnedFd;
 
-use oci_image::layer::{EntryPath, Overlay, Timestamp};
+use oci_image::layer::{EntryPath, Overlay};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
 use rustix::io::Errno;
 
-use crate::root::{Attributes, DIRECTORY, Root, Target, is_hosts_own};
+use crate::root::{Attributes, DIRECTORY, Root, Target, is_hosts_own, times};
 
 /// A stack of layers, the top one first.
 pub(super) struct Lower {
@@ -117,12 +117,7 @@ impl Lower {
             mode: stat.st_mode & 0o7777,
             uid: stat.st_uid,
             gid: stat.st_gid,
-            // The kernel gives no nanoseconds out of range.
-            mtime: Timestamp::new(
-                stat.st_mtime,
-                u32::try_from(stat.st_mtime_nsec).unwrap_or_default(),
-            )
-            .unwrap_or_default(),
+            mtime: times(stat).1,
             xattrs: Default::default(),
             is_lenient: false,
         };

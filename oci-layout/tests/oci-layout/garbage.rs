@@ -202,6 +202,16 @@ fn the_garbage_of_layouts_that_share_blobs_is_what_none_of_them_needs() {
 }
 
 #[test]
+fn who_looks_for_the_garbage_of_layouts_that_share_blobs_leaves_nothing_in_them() {
+    let directory = directory();
+    let (one, two) = sharing(directory.path());
+    let work = ["shared", "one", "two"].map(|name| directory.path().join(name).join(".in-flight"));
+    work.iter().for_each(|work| fs::remove_dir_all(work).unwrap());
+    assert_eq!(Layout::shared_garbage(&[&one, &two]).unwrap().blobs.len(), 3);
+    assert!(!work.iter().any(|work| work.exists()));
+}
+
+#[test]
 fn what_a_live_handle_has_among_shared_blobs_is_kept() {
     let directory = directory();
     let (one, two) = sharing(directory.path());
