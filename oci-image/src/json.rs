@@ -24,6 +24,7 @@ pub use field::Int63;
 pub use field::{Collection, fold};
 pub use map::Map;
 pub use members::Members;
+pub use open_enum::Unlisted;
 pub use value::{Number, Value};
 
 use place::{Placed, Trail};
@@ -33,6 +34,11 @@ pub use crate::{model, open_enum};
 #[doc(hidden)]
 pub mod private {
     pub use serde;
+
+    /// For [`open_enum!`](super::open_enum) alone.
+    pub fn unlisted(text: String) -> super::Unlisted {
+        super::Unlisted::new(text)
+    }
 }
 
 /// The default limit of a document, in bytes: 4 MiB, what registries must accept.

@@ -212,7 +212,7 @@ impl Container {
     pub fn kill(&self, signal: i32) -> Result<(), Error> {
         let doing = || format!("send signal {signal} to container `{}`", self.id);
         let record = self.record()?;
-        let paused = Status::Other("paused".into());
+        let paused = Status::from("paused");
         self.demand(&record, &doing(), &[Status::Created, Status::Running, paused])?;
         let pidfd = record
             .pidfd()

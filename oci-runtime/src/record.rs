@@ -96,9 +96,7 @@ impl Record {
             // Who waits for the start is still the init.
             Phase::Created if alive && self.is_init() => Status::Created,
             Phase::Created | Phase::Started if !alive => Status::Stopped,
-            Phase::Created | Phase::Started if self.cgroup.is_frozen() => {
-                Status::Other("paused".into())
-            }
+            Phase::Created | Phase::Started if self.cgroup.is_frozen() => Status::from("paused"),
             Phase::Created | Phase::Started => Status::Running,
             Phase::Creating => Status::Creating,
         }

@@ -1,3 +1,27 @@
+use std::fmt;
+
+/// The text of a value that an [`open_enum!`](crate::json::open_enum) does not list.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Unlisted(String);
+
+impl Unlisted {
+    /// For the macro, which has compared `text` with every listed value.
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Unlisted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Declares the values that a text on the wire may have, and keeps those that nobody listed.
 ///
 /// ```
@@ -10,11 +34,14 @@
 /// }
 /// assert_eq!(Colour::from("red"), Colour::Red);
 /// assert_eq!(Colour::from("puce").as_str(), "puce");
-/// assert_eq!(oci_image::json::from_slice::<Colour>(b"\"puce\"")?, Colour::Other("puce".into()));
+/// assert_eq!(oci_image::json::from_slice::<Colour>(b"\"puce\"")?, Colour::from("puce"));
+/// assert!(Colour::from("puce") == "puce" && !Colour::from("puce").is_listed());
 /// # Ok::<(), oci_image::json::Error>(())
 /// ```
 ///
-/// Make values by `From`: `Other` of a listed text is not the listed value.
+/// Compare a value that is not listed by its text (`as_str`, or `==` with a `str`), and
+/// make it by `From`. What `Other` holds cannot be named or made otherwise, so a value that is listed later
+/// breaks no program, and `Other` never holds a listed text.
 #[macro_export]
 macro_rules! open_enum {
     ($(
@@ -28,8 +55,8 @@ macro_rules! open_enum {
         #[non_exhaustive]
         $vis enum $name {
             $($(#[$variant_meta])* $variant,)*
-            /// A value that is not listed here.
-            Other(String),
+            /// A value that is not listed here. Compare its text, which [`as_str`](Self::as_str) gives.
+            Other($crate::json::Unlisted),
         }
 
         impl $name {
@@ -40,7 +67,7 @@ macro_rules! open_enum {
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)*
-                    Self::Other(text) => text,
+                    Self::Other(text) => text.as_str(),
                 }
             }
 
@@ -54,7 +81,7 @@ macro_rules! open_enum {
             fn from(text: &str) -> Self {
                 match text {
                     $($text => Self::$variant,)*
-                    _ => Self::Other(text.to_owned()),
+                    _ => Self::Other($crate::json::private::unlisted(text.to_owned())),
                 }
             }
         }
@@ -63,7 +90,7 @@ macro_rules! open_enum {
             fn from(text: String) -> Self {
                 match text.as_str() {
                     $($text => Self::$variant,)*
-                    _ => Self::Other(text),
+                    _ => Self::Other($crate::json::private::unlisted(text)),
                 }
             }
         }

@@ -39,8 +39,8 @@ fn every_code_parses_and_prints_listed_or_not() {
         ("UNSUPPORTED", ErrorCode::Unsupported),
         ("TOOMANYREQUESTS", ErrorCode::TooManyRequests),
         ("EXTENSION_UNKNOWN", ErrorCode::ExtensionUnknown),
-        ("TAG_INVALID", ErrorCode::Other("TAG_INVALID".into())),
-        ("lower case", ErrorCode::Other("lower case".into())),
+        ("TAG_INVALID", ErrorCode::from("TAG_INVALID")),
+        ("lower case", ErrorCode::from("lower case")),
     ] {
         let body: ErrorResponse = round_trip(&format!(r#"{{"errors":[{{"code":"{text}"}}]}}"#));
         assert_eq!(body.errors[0].code, code);

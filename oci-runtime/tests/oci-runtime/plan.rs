@@ -64,11 +64,8 @@ fn every_reason_is_collected() {
             process.cwd = "here".into();
             process.args.clear();
             let rlimit = Rlimit::new(RlimitType::Nofile, 10, 10);
-            process.rlimits = vec![
-                rlimit.clone(),
-                rlimit,
-                Rlimit::new(RlimitType::Other("RLIMIT_X".into()), 1, 1),
-            ];
+            process.rlimits =
+                vec![rlimit.clone(), rlimit, Rlimit::new(RlimitType::from("RLIMIT_X"), 1, 1)];
             process.apparmor_profile = Some("strict".into());
             let linux = spec.linux.as_mut().unwrap();
             linux.masked_paths.insert(0, "proc".into());
@@ -178,7 +175,7 @@ fn ids_that_are_not_granted_are_refused() {
 fn capabilities_that_cannot_be_given_are_warnings() {
     let mut spec = Spec::linux_default();
     let sets = spec.process.as_mut().unwrap().capabilities.as_mut().unwrap();
-    sets.bounding = vec![Capability::Other("CAP_NEW".into())];
+    sets.bounding = vec![Capability::from("CAP_NEW")];
     let plan = plan(spec, &Host::typical()).unwrap();
     assert_eq!(plan.warnings(), ["capability `CAP_NEW` of the bounding set is unknown"]);
 }

@@ -85,7 +85,7 @@ fn a_process_gets_the_descriptors_and_rights_that_it_is_given_and_no_more() {
         let mut sets = Capabilities::new();
         sets.bounding = vec![Capability::Kill];
         sets.permitted = vec![Capability::Kill];
-        sets.effective = vec![Capability::Other("CAP_NEWER_THAN_US".into())];
+        sets.effective = vec![Capability::from("CAP_NEWER_THAN_US")];
         process.capabilities = Some(sets);
         let (text, _) = run(container, process).unwrap();
         // 3 is the directory that ls reads.

@@ -219,7 +219,7 @@ fn a_warning_changes_nothing() {
     };
     let without = fixture.run().map_err(|error| chain(&error)).unwrap();
     let process = fixture.spec.process.as_mut().unwrap();
-    let unknown = Capability::Other("CAP_NEWER_THAN_US".into());
+    let unknown = Capability::from("CAP_NEWER_THAN_US");
     process.capabilities.as_mut().unwrap().effective.push(unknown);
     let with = fixture.run().map_err(|error| chain(&error)).unwrap();
     assert_eq!(sets(&with.stdout).len(), 5);

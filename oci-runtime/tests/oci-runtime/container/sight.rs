@@ -23,7 +23,7 @@ fn the_five_capability_sets_are_those_asked_for() {
             sets.permitted = vec![Capability::Chown, Capability::Kill];
             sets.inheritable = vec![Capability::Kill];
             sets.ambient = vec![Capability::Kill];
-            sets.effective = vec![Capability::Chown, Capability::Other("CAP_NEWER_THAN_US".into())];
+            sets.effective = vec![Capability::Chown, Capability::from("CAP_NEWER_THAN_US")];
             process.capabilities = Some(sets);
             process.user = Some(User::posix(0, 0));
         },
@@ -265,7 +265,7 @@ fn a_container_is_paused_and_goes_on() {
     let container = fixture.create(Stdio::null()).unwrap();
     container.start().unwrap();
     container.pause().map_err(|error| chain(&error)).unwrap();
-    assert_eq!(container.state().unwrap().status, Status::Other("paused".into()));
+    assert_eq!(container.state().unwrap().status, Status::from("paused"));
     container.resume().unwrap();
     assert_eq!(container.state().unwrap().status, Status::Running);
     assert!(container.stats().unwrap().pids.is_some());

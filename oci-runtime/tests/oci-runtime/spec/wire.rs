@@ -325,12 +325,12 @@ fn absent_null_and_empty_come_back_as_they_were() {
 fn words_of_a_later_spec_survive() {
     let state = r#"{"ociVersion":"1.0.0","id":"c","status":"paused","bundle":"/b"}"#;
     let state: State = json::from_slice(state.as_bytes()).unwrap();
-    assert_eq!(state.status, Status::Other("paused".into()));
+    assert_eq!(state.status, Status::from("paused"));
     let spec = document("linux").value.to_string();
     let spec: Spec = json::from_slice(spec.as_bytes()).unwrap();
     let bounding = spec.process.unwrap().capabilities.unwrap().bounding;
-    assert_eq!(bounding, [Capability::Kill, Capability::Other("CAP_NEWTHING".into())]);
-    assert_eq!(NamespaceType::from("Pid"), NamespaceType::Other("Pid".into()));
+    assert_eq!(bounding, [Capability::Kill, Capability::from("CAP_NEWTHING")]);
+    assert_eq!(NamespaceType::from("Pid"), NamespaceType::from("Pid"));
 }
 
 #[test]
