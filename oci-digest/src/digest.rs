@@ -77,6 +77,13 @@ impl Digest {
         self.as_str().split_at(self.colon as usize + 1).1
     }
 
+    /// Whether image-spec [registers] the algorithm. By the grammar alone `app:1` is a digest too.
+    ///
+    /// [registers]: https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms
+    pub fn is_registered(&self) -> bool {
+        registered_length(self.algorithm_name()).is_some()
+    }
+
     pub(crate) fn from_hash(algorithm: Algorithm, hash: &[u8]) -> Self {
         let name = algorithm.name();
         let mut text = String::with_capacity(name.len() + 1 + 2 * hash.len());

@@ -11,11 +11,13 @@ mod hasher;
 mod io;
 #[cfg(feature = "serde")]
 mod serde;
+mod verified;
 mod verifier;
 
 pub use algorithm::Algorithm;
 pub use digest::{Digest, ParseError};
 pub use hasher::Hasher;
 #[cfg(feature = "std")]
-pub use io::{HashWriter, VerifyReader};
+pub use io::{HashWriter, VerifyReader, VerifyWriter};
+pub use verified::Verified;
 pub use verifier::{Unverifiable, Verifier, VerifyError};

@@ -20,12 +20,17 @@ impl Verifier {
         Ok(Self { hasher: Hasher::new(algorithm), expected: expected.clone(), size, seen: 0 })
     }
 
+    /// The expected digest.
+    pub fn digest(&self) -> &Digest {
+        &self.expected
+    }
+
     /// The number of bytes taken in.
     pub fn seen(&self) -> u64 {
         self.seen
     }
 
-    /// The number of bytes still to come.
+    /// The number of bytes that are missing.
     pub fn remaining(&self) -> u64 {
         self.size - self.seen
     }
@@ -35,11 +40,17 @@ impl Verifier {
     /// # Errors
     /// [`VerifyError::TooLong`] on the first byte too many; nothing of `bytes` is taken in then.
     pub fn update(&mut self, bytes: &[u8]) -> Result<(), VerifyError> {
+        self.check_room(bytes)?;
+        self.hasher.update(bytes);
+        self.seen += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Whether `bytes` may follow.
+    pub(crate) fn check_room(&self, bytes: &[u8]) -> Result<(), VerifyError> {
         if bytes.len() as u64 > self.remaining() {
             return Err(VerifyError::TooLong { digest: self.expected.clone(), size: self.size });
         }
-        self.hasher.update(bytes);
-        self.seen += bytes.len() as u64;
         Ok(())
     }
 
@@ -63,7 +74,7 @@ impl Verifier {
     }
 }
 
-/// The digest's algorithm is none that this build can compute.
+/// This build cannot compute the digest's algorithm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot verify `{digest}`: its algorithm is not supported")]
 #[non_exhaustive]
@@ -91,30 +102,18 @@ pub enum VerifyError {
         digest: Digest,
         /// The expected size in bytes.
         size: u64,
-        /// The number of bytes that came.
+        /// The number of bytes received.
         seen: u64,
     },
-    /// The size is right and the digest is another.
+    /// The size is right and the digest is not.
     #[error("content has digest `{actual}`, not `{expected}`")]
     Mismatch {
         /// The expected digest.
         expected: Digest,
-        /// The digest of what came.
+        /// The digest of what was received.
         actual: Digest,
     },
-    /// The digest's algorithm is none that this build can compute.
+    /// This build cannot compute the digest's algorithm.
     #[error(transparent)]
     Unverifiable(#[from] Unverifiable),
-}
-
-impl Digest {
-    /// Checks that `content` has this digest.
-    ///
-    /// # Errors
-    /// [`VerifyError::Mismatch`] or [`VerifyError::Unverifiable`].
-    pub fn verify(&self, content: &[u8]) -> Result<(), VerifyError> {
-        let mut verifier = Verifier::new(self, content.len() as u64)?;
-        verifier.update(content)?;
-        verifier.finish()
-    }
 }

@@ -94,6 +94,17 @@ fn registered_algorithms_want_exactly_their_hexadecimal() {
 }
 
 #[test]
+fn registered_algorithms_are_told_from_the_merely_grammatical() {
+    for (algorithm, length) in [("sha256", 64), ("sha384", 96), ("sha512", 128), ("blake3", 64)] {
+        let digest: Digest = format!("{algorithm}:{}", hex(length)).parse().unwrap();
+        assert!(digest.is_registered(), "{digest}");
+    }
+    for text in ["app:1", "md5:5d41402abc4b2a76b9719d911017c592", "sha256+b64:abc"] {
+        assert!(!text.parse::<Digest>().unwrap().is_registered(), "{text}");
+    }
+}
+
+#[test]
 fn errors_name_the_text_and_what_it_lacks() {
     let error = |text: &str| text.parse::<Digest>().unwrap_err().to_string();
     assert_eq!(error("latest"), "digest `latest` has no colon");

@@ -8,4 +8,7 @@ mod io;
 mod properties;
 #[cfg(feature = "serde")]
 mod serde;
+mod verified;
 mod verifier;
+#[cfg(feature = "std")]
+mod writer;

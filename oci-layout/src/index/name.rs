@@ -12,9 +12,7 @@ pub(crate) fn is_name(text: &str) -> bool {
 
 /// The digest that `text` is, if its algorithm is registered: by the grammar alone `app:1` is one too.
 pub(crate) fn as_digest(text: &str) -> Option<Digest> {
-    let digest: Digest = text.parse().ok()?;
-    let registered = ["sha256", "sha384", "sha512", "blake3"];
-    registered.contains(&digest.algorithm_name()).then_some(digest)
+    text.parse().ok().filter(Digest::is_registered)
 }
 
 fn is_component(component: &str) -> bool {
