@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
+use oci_cli::report::{one_line, tell};
 use oci_examples::conformance::{marks, requirements, table};
-use oci_examples::report::{one_line, tell};
 
 fn main() -> ExitCode {
     match run() {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lexopt::prelude::*;
+use oci_cli::report::{one_line, tell};
 use oci_examples::process_state::ProcessState;
-use oci_examples::report::{one_line, tell};
 use oci_examples::rootfs;
 use oci_runtime::{Bundle, Container, Runtime, Spec, Stdio};
 use tokio::task::JoinSet;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::program::copy_program;
+use oci_testing::program::copy_program;
 
 /// 200 containers take a few seconds. What takes this long hangs.
 const HANGS: Duration = Duration::from_secs(240);

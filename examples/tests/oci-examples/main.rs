@@ -4,15 +4,6 @@
 mod conformance;
 mod elf;
 mod embed;
-mod image_name;
-mod inspect;
 mod interop;
-mod oracles;
-mod pack;
 mod process_state;
-mod program;
 mod quickstart;
-mod store;
-mod tree;
-mod umoci;
-mod unpack;

@@ -13,11 +13,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use oci_examples::docker_registry::DockerRegistry;
 use oci_image::build::Builder;
 use oci_image::layer::Compression;
 use oci_image::{Digest, Platform};
 use oci_layout::Layout;
+use oci_testing::docker_registry::DockerRegistry;
 use table::{Sample, Table};
 
 const LAYERS: u64 = 6;

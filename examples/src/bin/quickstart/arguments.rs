@@ -1,7 +1,7 @@
 //! What the command line asks for.
 
 use lexopt::prelude::*;
-use oci_examples::image_name::ImageName;
+use oci_cli::image_name::ImageName;
 
 use crate::Result;
 

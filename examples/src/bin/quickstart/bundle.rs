@@ -1,6 +1,6 @@
 //! What a runtime runs: the root filesystem, and what to do with it.
 
-use oci_examples::report::{Bytes, Steps};
+use oci_cli::report::{Bytes, Steps};
 use oci_image::Config;
 use oci_layout::UnpackOptions;
 use oci_runtime::spec::linux::{Namespace, NamespaceType};

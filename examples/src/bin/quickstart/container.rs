@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
-use oci_examples::report::{Steps, tell};
+use oci_cli::report::{Steps, tell};
 use oci_runtime::{Bundle, Container, Runtime, Stdio};
 use tokio::task::spawn_blocking;
 
@@ -65,7 +65,7 @@ impl Drop for Deleted {
         if let Some(container) = self.0.take()
             && let Err(error) = container.force_delete()
         {
-            tell(format_args!("quickstart: {}", oci_examples::report::one_line(&error)));
+            tell(format_args!("quickstart: {}", oci_cli::report::one_line(&error)));
         }
     }
 }

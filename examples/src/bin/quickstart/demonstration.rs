@@ -1,7 +1,7 @@
 //! An image of our own: made, pushed to a registry in this process, and pulled again.
 
+use oci_cli::report::{Bytes, Content, Steps};
 use oci_distribution_client::{Client, Config};
-use oci_examples::report::{Bytes, Content, Steps};
 use oci_examples::rootfs;
 use oci_image::build::{self, Builder};
 use oci_image::layer::Compression;

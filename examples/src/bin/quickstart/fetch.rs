@@ -1,9 +1,9 @@
 //! An image that is somewhere else.
 
+use oci_cli::image_name::ImageName;
+use oci_cli::local::Store;
+use oci_cli::report::{Bytes, Content, Steps};
 use oci_distribution_client::{Client, Config, Repository, Resolved};
-use oci_examples::image_name::ImageName;
-use oci_examples::local::Store;
-use oci_examples::report::{Bytes, Content, Steps};
 use oci_image::blob::BlobSource;
 use oci_image::{
     AnyDocument, Config as ImageConfig, Descriptor, Document, Platform, Reference, json,

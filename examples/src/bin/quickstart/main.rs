@@ -15,7 +15,7 @@ use std::io;
 use std::process::ExitCode;
 
 use arguments::{Arguments, USAGE};
-use oci_examples::report::{Steps, one_line, tell};
+use oci_cli::report::{Steps, one_line, tell};
 use oci_examples::rootfs;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::ProgressBar;
+use oci_cli::report::Step;
 use oci_distribution_client::{Event, Step as Transfer};
-use oci_examples::report::Step;
 use oci_image::Digest;
 use oci_layout::unpack::{Progress, Step as Unpacking};
 

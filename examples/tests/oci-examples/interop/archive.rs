@@ -8,7 +8,7 @@ use oci_layout::{Archive, ArchiveWriter, DockerArchiveWriter, DockerForm, Layout
 
 use super::containerd::Containerd;
 use super::ours;
-use crate::program::{run, run_with};
+use oci_testing::program::{run, run_with};
 
 /// Writes all of `v1` into an archive.
 fn archive(layout: &Layout, file: &Path) {

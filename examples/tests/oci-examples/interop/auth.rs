@@ -4,13 +4,13 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use oci_cli::report::one_line;
 use oci_distribution_client::{Config, Credentials, ErrorKind};
-use oci_examples::docker_registry::DockerRegistry;
-use oci_examples::report::one_line;
+use oci_testing::docker_registry::DockerRegistry;
 
 use super::ours::{self, block_on, pull, push, repository};
 use super::token_server::{Asked, PASSWORD, TokenServer, USER};
-use crate::program::{run, run_with};
+use oci_testing::program::{run, run_with};
 
 fn alice(host: &str) -> Config {
     Config::default().credentials(host, Credentials::basic(USER, PASSWORD))

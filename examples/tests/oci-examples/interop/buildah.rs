@@ -6,8 +6,8 @@ use oci_registry::Store;
 
 use super::bundle::{run_by_us, write_config};
 use super::ours::{self, pull, repository};
-use crate::program::{Done, run, run_with};
-use crate::tree::differences_below;
+use oci_testing::program::{Done, run, run_with};
+use oci_testing::tree::differences_below;
 
 #[test]
 #[ignore = "needs root, busybox, tar, buildah, skopeo and umoci"]

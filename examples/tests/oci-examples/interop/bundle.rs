@@ -10,7 +10,7 @@ use oci_image::{Config, json};
 use oci_runtime::{Bundle, Launcher, Runtime, Spec, Stdio};
 
 use super::ours;
-use crate::program::run_with;
+use oci_testing::program::run_with;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 

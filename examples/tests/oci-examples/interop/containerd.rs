@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::program::{Done, run_with};
+use oci_testing::program::{Done, run_with};
 
 /// A containerd with everything in a directory of its own, stopped when dropped.
 pub(crate) struct Containerd {

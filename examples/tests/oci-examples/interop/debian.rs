@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use oci_examples::docker_registry::DockerRegistry;
+use oci_testing::docker_registry::DockerRegistry;
 
 use super::bundle::{run_by_us, write_config};
 use super::ours::{pull, repository};
-use crate::program::run;
-use crate::tree::differences;
+use oci_testing::program::run;
+use oci_testing::tree::differences;
 
 /// The archive of a minimal Debian, made once and kept.
 pub(crate) fn archive() -> PathBuf {

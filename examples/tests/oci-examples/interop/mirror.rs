@@ -1,9 +1,9 @@
 //! A mirror that fetches what it lacks.
 
 use oci_distribution_client::{Client, Config};
-use oci_examples::docker_registry::DockerRegistry;
 use oci_layout::Layout;
 use oci_registry::Store;
+use oci_testing::docker_registry::DockerRegistry;
 
 use super::ours::{self, block_on, push, repository};
 

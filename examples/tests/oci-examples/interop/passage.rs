@@ -1,11 +1,11 @@
 //! An image on its way through the programs of the field.
 
-use oci_examples::docker_registry::DockerRegistry;
+use oci_testing::docker_registry::DockerRegistry;
 
 use super::bundle::run_by;
 use super::ours::{self, push, repository};
-use crate::program::run;
-use crate::tree::differences_below;
+use oci_testing::program::run;
+use oci_testing::tree::differences_below;
 
 #[test]
 #[ignore = "needs root, busybox, docker-registry, skopeo, umoci and runc"]

@@ -14,7 +14,7 @@ use oci_image::{Descriptor, Platform};
 use oci_layout::Layout;
 use tempfile::TempDir;
 
-use crate::program::copy_program;
+use oci_testing::program::copy_program;
 
 /// A user that owns nothing.
 const NOBODY: u32 = 65534;

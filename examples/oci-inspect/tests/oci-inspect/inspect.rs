@@ -1,9 +1,9 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use oci_examples::inspect::{Kind, batch};
 use oci_image::Level;
 use oci_image::json::{self, Value, model};
+use oci_inspect::{Kind, batch};
 
 model! {
     /// A case of a suite: a document, and whether it is a good one.

@@ -5,19 +5,22 @@ use std::process::{Command, Stdio};
 
 /// What came of a program.
 #[derive(Debug)]
-pub(crate) struct Done {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) errors: String,
+pub struct Done {
+    /// Its exit code, if no signal killed it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub out: String,
+    /// What it printed on standard error.
+    pub errors: String,
 }
 
 /// Runs a program.
-pub(crate) fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Done {
+pub fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Done {
     run_with(Command::new(program).args(arguments))
 }
 
 /// Runs a program that was made ready.
-pub(crate) fn run_with(command: &mut Command) -> Done {
+pub fn run_with(command: &mut Command) -> Done {
     let output = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Done { code: output.status.code(), out: text(output.stdout), errors: text(output.stderr) }
@@ -25,21 +28,21 @@ pub(crate) fn run_with(command: &mut Command) -> Done {
 
 /// Copies a program that is to be run. Another process writes the copy: a child that another
 /// thread forks meanwhile would inherit what is open here, and a file open for writing is not run.
-pub(crate) fn copy_program(from: &str, to: impl AsRef<OsStr>) {
+pub fn copy_program(from: &str, to: impl AsRef<OsStr>) {
     run("cp", &[OsStr::new(from), to.as_ref()]).good();
 }
 
 impl Done {
     /// It must have succeeded: what it printed.
     #[track_caller]
-    pub(crate) fn good(self) -> String {
+    pub fn good(self) -> String {
         assert_eq!(self.code, Some(0), "{}\n{}", self.out, self.errors);
         self.out
     }
 
     /// It must have failed with this exit code: its one line.
     #[track_caller]
-    pub(crate) fn bad(self, code: i32) -> String {
+    pub fn bad(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.errors);
         let line = self.errors.trim_end();
         assert!(!line.is_empty() && !line.contains('\n'), "{line}");

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use oci_examples::report::Bytes;
+use oci_cli::report::Bytes;
 use oci_image::Descriptor;
 use oci_layout::{Node, Walk};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-use oci_examples::report::Bytes;
+use oci_cli::report::Bytes;
 use oci_image::Digest;
 use oci_layout::{Garbage, Layout};
 use serde::Serialize;

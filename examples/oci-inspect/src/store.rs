@@ -11,9 +11,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use oci_examples::image_name::ImageName;
-use oci_examples::local::Store;
-use oci_examples::report::plain;
+use oci_cli::image_name::ImageName;
+use oci_cli::local::Store;
+use oci_cli::report::plain;
 use oci_image::json;
 use oci_layout::{Layout, LayoutOptions};
 use serde::Serialize;

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use oci_examples::inspect::{Kind, batch};
-use oci_examples::report::{one_line, tell};
+use oci_cli::report::{one_line, tell};
 use oci_image::{Level, json};
+use oci_inspect::{Kind, batch};
 
 const USAGE: &str = "\
 usage: oci-inspect parse KIND [FILE]

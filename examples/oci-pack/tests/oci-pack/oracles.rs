@@ -4,14 +4,15 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
+use oci_layout::unpack;
+use oci_layout::{Layout, Root, UnpackOptions};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 use tempfile::TempDir;
 
-use crate::program::run;
-use crate::tree::differences;
+use oci_testing::program::run;
+use oci_testing::tree::differences;
 
 const PACK: &str = env!("CARGO_BIN_EXE_oci-pack");
-const UNPACK: &str = env!("CARGO_BIN_EXE_oci-unpack");
 
 struct Field(TempDir);
 
@@ -68,10 +69,10 @@ impl Field {
 
     /// Unpacks an image here and gives where to.
     fn unpack(&self, tag: &str) -> PathBuf {
-        let bundle = format!("{tag}-bundle");
-        let image = format!("oci:{}", self.image(tag));
-        run(UNPACK, &["--image", &image, &self.text(&bundle)]).good();
-        self.path(&bundle).join("rootfs")
+        let root = self.path(&format!("{tag}-rootfs"));
+        let layout = Layout::open(self.path("layout")).unwrap();
+        layout.image(tag).unwrap().unpack(&root, &UnpackOptions::default()).unwrap();
+        root
     }
 }
 
@@ -154,7 +155,9 @@ fn what_gnu_tar_packs_is_unpacked_as_it_is() {
         }
         run("tar", &[&arguments[..], &["-cf", &archive, "."]].concat()).good();
         let [ours, theirs] = ["ours", "theirs"].map(|who| field.text(&format!("{format}-{who}")));
-        run(UNPACK, &["--layer", &archive, &ours]).good();
+        let blob = fs::File::open(&archive).unwrap();
+        let root = Root::create(&ours).unwrap();
+        unpack::apply_stream(blob, &root, &UnpackOptions::default()).unwrap();
         fs::create_dir(&theirs).unwrap();
         let extract = ["--xattrs", "--xattrs-include=*", "--numeric-owner", "-xpf", &archive];
         run("tar", &[&extract[..], &["-C", &theirs]].concat()).good();

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use oci_examples::image_name::ImageName;
-use oci_examples::local;
-use oci_examples::report::{Bytes, Content, Step, Steps, one_line, tell};
+use oci_cli::image_name::ImageName;
+use oci_cli::local;
+use oci_cli::report::{Bytes, Content, Step, Steps, one_line, tell};
 use oci_image::json;
 use oci_image::layer::{Compression, EntryPath, Limits, Overlay};
 use oci_layout::unpack::{self, Devices, OverlayStore, Owners, Progress, Unpacked};

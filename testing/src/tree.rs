@@ -5,11 +5,11 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use oci_image::Digest;
+use oci_digest::Digest;
 use rustix::fs::{lgetxattr, llistxattr};
 
 /// Each path below `root` with all that a layer says of it.
-pub(crate) fn tree(root: &Path) -> BTreeMap<PathBuf, String> {
+pub fn tree(root: &Path) -> BTreeMap<PathBuf, String> {
     let mut paths = BTreeMap::new();
     let mut links = BTreeMap::new();
     let mut open = vec![root.to_path_buf()];
@@ -68,7 +68,7 @@ fn extended_attributes(path: &Path) -> String {
 }
 
 /// The paths that are not the same in both trees, with what each is.
-pub(crate) fn differences(left: &Path, right: &Path) -> Vec<String> {
+pub fn differences(left: &Path, right: &Path) -> Vec<String> {
     let (left, right) = (tree(left), tree(right));
     let mut paths: Vec<_> = left.keys().chain(right.keys()).collect();
     paths.sort();
@@ -78,7 +78,7 @@ pub(crate) fn differences(left: &Path, right: &Path) -> Vec<String> {
 }
 
 /// The same without the roots themselves, of which layers need not say anything.
-pub(crate) fn differences_below(left: &Path, right: &Path) -> Vec<String> {
+pub fn differences_below(left: &Path, right: &Path) -> Vec<String> {
     let mut found = differences(left, right);
     found.retain(|difference| !difference.starts_with("\"\":"));
     found

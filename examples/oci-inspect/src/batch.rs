@@ -4,7 +4,7 @@ use oci_image::json::{self, model};
 use oci_image::{Finding, json::Error};
 use serde::Serialize;
 
-use super::Kind;
+use crate::Kind;
 
 model! {
     /// What is asked: a document and its kind.
@@ -50,7 +50,7 @@ fn answer(line: &[u8]) -> Result<Answer, String> {
     let limit = 8 * json::DOCUMENT_LIMIT;
     let request: Request =
         json::from_slice_with_limit(line, limit).map_err(|error| format!("request: {error}"))?;
-    let kind: Kind = request.kind.parse().map_err(|error: super::UnknownKind| error.to_string())?;
+    let kind: Kind = request.kind.parse().map_err(|error: crate::UnknownKind| error.to_string())?;
     let inspected = kind.inspect(request.text.as_bytes())?;
     Ok(Answer::Good { ok: true, text: inspected.text, findings: inspected.findings })
 }

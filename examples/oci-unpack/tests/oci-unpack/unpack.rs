@@ -16,8 +16,8 @@ use oci_runtime::spec::{Process, User};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 use tempfile::TempDir;
 
-use crate::program::{Done, copy_program, run, run_with};
-use crate::tree::differences;
+use oci_testing::program::{Done, copy_program, run, run_with};
+use oci_testing::tree::differences;
 
 const UNPACK: &str = env!("CARGO_BIN_EXE_oci-unpack");
 

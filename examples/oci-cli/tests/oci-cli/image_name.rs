@@ -1,4 +1,4 @@
-use oci_examples::image_name::ImageName;
+use oci_cli::image_name::ImageName;
 
 #[test]
 fn names_print_as_they_were_read() {

@@ -8,8 +8,8 @@ use oci_image::layer::{
 };
 use oci_layout::Layout;
 
-use crate::program::run;
-use crate::tree::differences_below;
+use oci_testing::program::run;
+use oci_testing::tree::differences_below;
 
 const UNPACK: &str = env!("CARGO_BIN_EXE_oci-unpack");
 
@@ -91,7 +91,7 @@ fn compare(layers: Vec<Changes>) -> (Vec<String>, usize) {
     run("umoci", &["unpack", "--image", &image, &at("theirs")]).good();
     let [ours, theirs] =
         ["ours", "theirs"].map(|bundle| directory.path().join(bundle).join("rootfs"));
-    (differences_below(&theirs, &ours), crate::tree::tree(&ours).len())
+    (differences_below(&theirs, &ours), oci_testing::tree::tree(&ours).len())
 }
 
 /// Every type of entry, with every attribute.

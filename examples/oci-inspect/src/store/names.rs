@@ -1,5 +1,5 @@
-use oci_examples::local::Store;
-use oci_examples::report::Bytes;
+use oci_cli::local::Store;
+use oci_cli::report::Bytes;
 use oci_image::{Descriptor, annotations};
 use oci_layout::Entry;
 use serde::Serialize;

@@ -9,10 +9,9 @@ use oci_image::MediaType;
 use oci_layout::{Layout, UnpackOptions};
 use tempfile::TempDir;
 
-use crate::program::{Done, copy_program, run, run_with};
-use crate::tree::differences;
+use oci_testing::program::{Done, copy_program, run, run_with};
+use oci_testing::tree::differences;
 
-const UNPACK: &str = env!("CARGO_BIN_EXE_oci-unpack");
 const PACK: &str = env!("CARGO_BIN_EXE_oci-pack");
 
 /// A directory to pack and a layout to pack into.
@@ -191,9 +190,32 @@ fn other_tools_read_what_was_packed() {
     run("skopeo", &["copy", "-q", &top, &copy]).good();
 }
 
+/// Says where the layout is, to the process that [unpacks](unpack_as_user) as another user.
+const LAYOUT: &str = "OCI_PACK_TEST_LAYOUT";
+
+/// Unpacks the image `app` to `bundle` without privileges: this test program, run again as that user.
+fn unpack_as_user(field: &Field, test: &str) {
+    let program = field.path("unpack");
+    copy_program(std::env::current_exe().unwrap().to_str().unwrap(), &program);
+    let mut command = as_user(&program);
+    run_with(command.args(["--ignored", "--exact", test]).env(LAYOUT, field.path("layout"))).good();
+}
+
+fn as_user(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=12345", "--regid=12346", "--clear-groups"]).arg(program);
+    command
+}
+
 #[test]
 #[ignore = "needs root and setpriv"]
 fn a_user_without_privileges_packs_what_was_unpacked_as_it_is() {
+    if let Some(layout) = std::env::var_os(LAYOUT).map(PathBuf::from) {
+        let image = Layout::open(&layout).unwrap();
+        let bundle = layout.with_file_name("bundle");
+        image.image("app").unwrap().unpack_bundle(bundle, &UnpackOptions::rootless()).unwrap();
+        return;
+    }
     let field = Field::new();
     let tree = field.tree();
     for (path, mode, owner) in
@@ -207,23 +229,17 @@ fn a_user_without_privileges_packs_what_was_unpacked_as_it_is() {
     field.pack(&["--image", &field.name("app")]).good();
 
     fs::set_permissions(field.path(""), fs::Permissions::from_mode(0o777)).unwrap();
-    let [unpack, pack] = [(UNPACK, "oci-unpack"), (PACK, "oci-pack")].map(|(from, name)| {
-        copy_program(from, field.path(name));
-        field.path(name)
-    });
-    let as_user = |program: &Path, arguments: &[&str]| {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=12345", "--regid=12346", "--clear-groups"]).arg(program);
+    unpack_as_user(&field, "pack::a_user_without_privileges_packs_what_was_unpacked_as_it_is");
+    copy_program(PACK, field.path("oci-pack"));
+    let pack = |arguments: &[&str]| {
+        let mut command = as_user(&field.path("oci-pack"));
         run_with(command.args(arguments).env_remove("SOURCE_DATE_EPOCH"))
     };
-    let (bundle, image) =
-        (field.path("bundle"), format!("oci:{}:app", field.path("own").display()));
-    let arguments = ["--rootless", "--image", &field.name("app"), bundle.to_str().unwrap()];
-    as_user(&unpack, &arguments).good();
-    let rootfs = bundle.join("rootfs");
+    let (rootfs, image) =
+        (field.path("bundle/rootfs"), format!("oci:{}:app", field.path("own").display()));
     let arguments = [rootfs.to_str().unwrap(), "--rootless", "--image", &image];
-    as_user(&pack, &arguments).good();
-    let done = as_user(&pack, &[&arguments[..], &["--base", &image]].concat());
+    pack(&arguments).good();
+    let done = pack(&[&arguments[..], &["--base", &image]].concat());
     assert!(done.errors.contains("nothing differs"), "{}", done.errors);
     done.good();
     let mode = |path: &str| rootfs.join(path).metadata().unwrap().permissions().mode() & 0o7777;

@@ -8,9 +8,9 @@ use std::time::UNIX_EPOCH;
 use std::{fs, io};
 
 use lexopt::prelude::*;
-use oci_examples::image_name::ImageName;
-use oci_examples::local;
-use oci_examples::report::{Content, Steps, one_line, tell};
+use oci_cli::image_name::ImageName;
+use oci_cli::local;
+use oci_cli::report::{Content, Steps, one_line, tell};
 use oci_image::blob::{BlobSink, BlobSource};
 use oci_image::build::{Builder, Layer};
 use oci_image::layer::{Compression, Timestamp};

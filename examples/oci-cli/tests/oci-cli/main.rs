@@ -1,0 +1,4 @@
+//! What the tools rely on.
+#![allow(clippy::unwrap_used)]
+
+mod image_name;

@@ -1,0 +1,5 @@
+//! What `oci-pack` promises.
+#![allow(clippy::unwrap_used)]
+
+mod oracles;
+mod pack;

@@ -1,0 +1,5 @@
+//! What `oci-unpack` promises.
+#![allow(clippy::unwrap_used)]
+
+mod umoci;
+mod unpack;
