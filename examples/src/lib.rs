@@ -1,6 +1,5 @@
 //! What the examples share: making root filesystems, and telling what a process is.
 
-pub mod conformance;
 pub mod elf;
 pub mod process_state;
 pub mod rootfs;

@@ -1,7 +1,6 @@
 //! What the programs promise.
 #![allow(clippy::unwrap_used)]
 
-mod conformance;
 mod elf;
 mod embed;
 mod interop;

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::Mark;
+use crate::Mark;
 
 /// A row of `docs/requirements.tsv`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub fn table(requirements: &[Requirement], marks: &[Mark]) -> Result<String, Tab
         "# Conformance\n\n\
          What image-spec 1.1.1, runtime-spec 1.3.0, distribution-spec 1.1.1 and their main branches require, in our \
          words, and the tests that prove it. Made from `docs/requirements.tsv` and the marks `// covers:` of the tests by \
-         `cargo run -p oci-examples --bin conformance`.\n\n\
+         `cargo run -p oci-conformance`.\n\n\
          {} of {} requirements have a test.\n\n\
          | id | level | requirement | proof, or why there is none |\n|---|---|---|---|\n",
         tests.len(),

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use oci_cli::report::{one_line, tell};
-use oci_examples::conformance::{marks, requirements, table};
+use oci_conformance::{marks, requirements, table};
 
+#[allow(clippy::print_stderr)]
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(format_args!("conformance: {}", one_line(&*error)));
+            eprintln!("oci-conformance: {error}");
             ExitCode::FAILURE
         }
     }
@@ -28,14 +28,14 @@ fn run() -> Result<(), Box<dyn Error>> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let rows = requirements(&fs::read_to_string(root.join("docs/requirements.tsv"))?)?;
     let text = table(&rows, &marks(&root)?)?;
     let file = root.join("docs/conformance.md");
     if !check {
         fs::write(file, text)?;
     } else if fs::read_to_string(file)? != text {
-        return Err("docs/conformance.md is not current: run this without --check".into());
+        return Err("docs/conformance.md is not current: run `cargo run -p oci-conformance`".into());
     }
     Ok(())
 }
