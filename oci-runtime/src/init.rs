@@ -1,15 +1,15 @@
 //! The init: a fresh, single-threaded process that carries a plan out and decides nothing.
 
-mod attendant;
-mod carry;
 mod devices;
-mod fault;
+mod error;
 mod identity;
 mod mounts;
 mod namespaces;
 mod paths;
 mod procfs;
 mod program;
+mod steps;
+mod supervisor;
 mod terminal;
 
 use std::ffi::OsStr;
@@ -19,6 +19,7 @@ use rustix::fs::Mode;
 use crate::sys;
 
 pub(crate) use namespaces::lines;
+use steps::Init;
 
 /// The first argument that makes a program an init.
 pub(crate) const ARGUMENT: &str = "oci-runtime: init";
@@ -53,7 +54,7 @@ fn run() -> i32 {
     }
     rustix::process::umask(Mode::empty());
     match crate::wire::receive(&socket) {
-        Ok(Some((order, descriptors))) => carry::carry(socket, order, descriptors),
+        Ok(Some((instructions, descriptors))) => steps::run(socket, instructions, descriptors),
         _ => REFUSED,
     }
 }

@@ -15,7 +15,7 @@ use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use crate::init::ARGUMENT;
 use crate::plan::Step;
 use crate::spawn::spawn;
-use crate::wire::{self, Answer, Failure, Order, Report, Role};
+use crate::wire::{self, Failure, Instructions, Reply, Report, Role};
 use crate::{Error, ErrorKind};
 
 /// The program that becomes the init of containers, sealed in memory so that nobody can change it.
@@ -108,11 +108,11 @@ fn seal(program: &mut File) -> io::Result<OwnedFd> {
 
 /// The process of a container, alive and waiting.
 #[derive(Debug)]
-pub(crate) struct Born {
+pub(crate) struct Launched {
     pub(crate) pid: i32,
     pub(crate) pidfd: OwnedFd,
     /// The process between that waits for the end of this one, if there is one.
-    pub(crate) attendant: Option<Child>,
+    pub(crate) supervisor: Option<Child>,
 }
 
 /// What an init is told.
@@ -123,41 +123,41 @@ pub(crate) struct Launch<'a> {
 }
 
 /// Does the steps that fall to the launching process.
-pub(crate) trait Errands {
+pub(crate) trait RuntimeSteps {
     /// Does one step. `pid` is the process that the step is about.
     fn run(&mut self, step: &Step, pid: i32) -> Result<(), Error>;
     /// The container's process exists.
-    fn born(&mut self, born: &Born) -> Result<(), Error>;
+    fn process_created(&mut self, launched: &Launched) -> Result<(), Error>;
 }
 
 /// Has an init carry steps out up to the point where its process waits, or to the end if it is to wait nowhere. If anything fails, no process is left.
 pub(crate) fn launch(
     launcher: &Launcher,
     launch: Launch<'_>,
-    errands: &mut dyn Errands,
-) -> Result<Born, Error> {
-    let attended = launch.steps.contains(&Step::Attend);
+    runtime_steps: &mut dyn RuntimeSteps,
+) -> Result<Launched, Error> {
+    let supervised = launch.steps.contains(&Step::Attend);
     let (mut child, socket) = launcher.spawn()?;
-    let mut born = None;
-    let result = converse(&socket, &mut child, launch, errands, &mut born);
+    let mut launched = None;
+    let result = converse(&socket, &mut child, launch, runtime_steps, &mut launched);
     drop(socket);
-    match (result, born) {
-        (Ok(()), Some(mut born)) => {
-            if attended {
-                born.attendant = Some(child);
+    match (result, launched) {
+        (Ok(()), Some(mut launched)) => {
+            if supervised {
+                launched.supervisor = Some(child);
             } else {
                 let _ = child.wait();
             }
-            Ok(born)
+            Ok(launched)
         }
-        (result, born) => {
-            // An attendant buries the process, and ends with it.
-            born.iter().for_each(kill);
-            if !attended || born.is_none() {
+        (result, launched) => {
+            // A supervisor buries the process, and ends with it.
+            launched.iter().for_each(kill);
+            if !supervised || launched.is_none() {
                 let _ = child.kill();
             }
             let _ = child.wait();
-            born.iter().for_each(end);
+            launched.iter().for_each(end);
             Err(result
                 .err()
                 .unwrap_or_else(|| Error::new(ErrorKind::System, "the init made no process")))
@@ -166,28 +166,29 @@ pub(crate) fn launch(
 }
 
 /// Kills a process and waits until it is gone.
-pub(crate) fn end(born: &Born) {
-    kill(born);
-    let _ = waitid(WaitId::PidFd(born.pidfd.as_fd()), WaitIdOptions::EXITED);
+pub(crate) fn end(launched: &Launched) {
+    kill(launched);
+    let _ = waitid(WaitId::PidFd(launched.pidfd.as_fd()), WaitIdOptions::EXITED);
 }
 
-fn kill(born: &Born) {
-    let _ = pidfd_send_signal(&born.pidfd, Signal::KILL);
+fn kill(launched: &Launched) {
+    let _ = pidfd_send_signal(&launched.pidfd, Signal::KILL);
 }
 
 fn converse(
     socket: &UnixStream,
     child: &mut Child,
     launch: Launch<'_>,
-    errands: &mut dyn Errands,
-    born: &mut Option<Born>,
+    runtime_steps: &mut dyn RuntimeSteps,
+    launched: &mut Option<Launched>,
 ) -> Result<(), Error> {
     let failed = || "talk to the init";
     let roles = launch.descriptors.iter().map(|(role, _)| *role).collect();
-    let order = Order { steps: launch.steps.to_vec(), descriptors: roles, state: launch.state };
+    let instructions =
+        Instructions { steps: launch.steps.to_vec(), descriptors: roles, state: launch.state };
     let handles: Vec<_> =
         launch.descriptors.iter().map(|(_, descriptor)| descriptor.as_fd()).collect();
-    wire::send(socket, &order, &handles).map_err(Error::system(failed()))?;
+    wire::send(socket, &instructions, &handles).map_err(Error::system(failed()))?;
     drop(handles);
     drop(launch.descriptors);
     let waits = launch.steps.contains(&Step::AwaitStart);
@@ -195,7 +196,7 @@ fn converse(
     loop {
         let message = wire::receive(socket).map_err(Error::system(failed()))?;
         let Some((report, mut descriptors)) = message else {
-            if !waits && born.is_some() {
+            if !waits && launched.is_some() {
                 // Its exec closed the socket.
                 return Ok(());
             }
@@ -204,27 +205,31 @@ fn converse(
         match report {
             Report::Ready => return Ok(()),
             Report::Failed(failure) => return Err(step_error(failure)),
-            Report::Born { pid: new } => {
+            Report::ProcessCreated { pid: new } => {
                 let pidfd = descriptors
                     .pop()
                     .ok_or_else(|| Error::new(ErrorKind::System, "the init sent no pidfd"))?;
                 pid = new;
-                errands.born(born.insert(Born { pid, pidfd, attendant: None }))?;
+                runtime_steps.process_created(launched.insert(Launched {
+                    pid,
+                    pidfd,
+                    supervisor: None,
+                }))?;
             }
-            Report::Do { step } => {
+            Report::RunStep { step } => {
                 let Some(step) = launch.steps.get(step) else {
                     return Err(Error::new(
                         ErrorKind::System,
                         "the init asked for a step that is not planned",
                     ));
                 };
-                if let Err(error) = errands.run(step, pid) {
-                    let _ = wire::send(socket, &Answer::Stop, &[]);
+                if let Err(error) = runtime_steps.run(step, pid) {
+                    let _ = wire::send(socket, &Reply::Stop, &[]);
                     return Err(error);
                 }
             }
         }
-        wire::send(socket, &Answer::Done, &[]).map_err(Error::system(failed()))?;
+        wire::send(socket, &Reply::Done, &[]).map_err(Error::system(failed()))?;
     }
 }
 

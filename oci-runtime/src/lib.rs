@@ -15,8 +15,6 @@ mod cgroup;
 #[cfg(target_os = "linux")]
 mod container;
 #[cfg(target_os = "linux")]
-mod errands;
-#[cfg(target_os = "linux")]
 mod hooks;
 #[cfg(target_os = "linux")]
 mod init;
@@ -28,6 +26,8 @@ mod process;
 mod record;
 #[cfg(target_os = "linux")]
 mod runtime;
+#[cfg(target_os = "linux")]
+mod runtime_steps;
 #[cfg(target_os = "linux")]
 mod spawn;
 #[cfg(target_os = "linux")]

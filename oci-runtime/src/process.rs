@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::launch::{Born, Errands, Launch, launch};
+use crate::launch::{Launch, Launched, RuntimeSteps, launch};
 use crate::plan::Step;
 use crate::record::Record;
 use crate::spec::{self, Status};
@@ -23,7 +23,7 @@ pub struct Process {
     /// To send signals to.
     process: OwnedFd,
     /// Its parent, a child of this process that ends when it ends and in the same way.
-    attendant: OwnedFd,
+    supervisor: OwnedFd,
     container: String,
 }
 
@@ -56,13 +56,18 @@ impl Container {
             stdio.into_descriptors().map_err(Error::system("open standard input and output"))?;
         descriptors.push((Role::Target, target));
         let launched = Launch { steps: &plan.steps, descriptors, state: serde_json::Value::Null };
-        let born = launch(self.launcher(), launched, &mut Joining(&record))?;
-        let attendant = born.attendant.map(|child| pidfd(&child)).transpose();
-        let attendant = attendant.map_err(Error::system(doing()))?.ok_or_else(|| {
+        let process = launch(self.launcher(), launched, &mut Joining(&record))?;
+        let supervisor = process.supervisor.map(|child| pidfd(&child)).transpose();
+        let supervisor = supervisor.map_err(Error::system(doing()))?.ok_or_else(|| {
             Error::new(ErrorKind::System, format!("{}: nobody attends it", doing()))
         })?;
         plan.warnings().iter().for_each(|warning| self.warn(warning.clone()));
-        Ok(Process { pid: born.pid, process: born.pidfd, attendant, container: self.id().into() })
+        Ok(Process {
+            pid: process.pid,
+            process: process.pidfd,
+            supervisor,
+            container: self.id().into(),
+        })
     }
 }
 
@@ -101,7 +106,7 @@ impl Process {
 /// Readable when the process has ended.
 impl AsFd for Process {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.attendant.as_fd()
+        self.supervisor.as_fd()
     }
 }
 
@@ -114,7 +119,7 @@ fn pidfd(child: &std::process::Child) -> std::io::Result<OwnedFd> {
 /// What the launching process does for a process that joins a container.
 struct Joining<'a>(&'a Record);
 
-impl Errands for Joining<'_> {
+impl RuntimeSteps for Joining<'_> {
     fn run(&mut self, step: &Step, pid: i32) -> Result<(), Error> {
         match step {
             Step::EnterCgroup => self
@@ -129,7 +134,7 @@ impl Errands for Joining<'_> {
         }
     }
 
-    fn born(&mut self, _: &Born) -> Result<(), Error> {
+    fn process_created(&mut self, _: &Launched) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -57,7 +57,7 @@ pub(crate) enum Phase {
 
 impl Record {
     /// Notes the process.
-    pub(crate) fn born(&mut self, pid: i32) -> Result<(), Error> {
+    pub(crate) fn set_process(&mut self, pid: i32) -> Result<(), Error> {
         let system = Error::system(format!("look at process {pid}"));
         self.begun = Some(begun(pid).map_err(system)?.0);
         self.pid = Some(pid);

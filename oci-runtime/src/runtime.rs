@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::errands::Creation;
 use crate::launch::{Launch, launch};
 use crate::record::{Entry, Phase, Record, start_socket};
+use crate::runtime_steps::Creation;
 use crate::spec::Status;
 use crate::wire::Role;
 use crate::{Bundle, Container, Error, ErrorKind, Host, Launcher, Plan, Stdio};
@@ -125,12 +125,13 @@ impl Runtime {
         let state = serde_json::to_value(entry.record.state_as(Status::Creating))
             .map_err(|error| Error::because(ErrorKind::System, "write the state", error))?;
         let launched = Launch { steps: &plan.steps, descriptors, state };
-        let born = launch(&self.launcher, launched, &mut Creation { entry, bundle: bundle.dir() })?;
+        let process =
+            launch(&self.launcher, launched, &mut Creation { entry, bundle: bundle.dir() })?;
         entry.record.phase = Phase::Created;
         match entry.save() {
-            Ok(()) => Ok(born.pidfd),
+            Ok(()) => Ok(process.pidfd),
             Err(error) => {
-                crate::launch::end(&born);
+                crate::launch::end(&process);
                 Err(error)
             }
         }

@@ -23,14 +23,14 @@ pub(crate) const MAX_DESCRIPTORS: usize = 16;
 
 /// The first frame to an init: what to carry out. Its descriptors are named by `descriptors`, in order.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Order {
+pub(crate) struct Instructions {
     pub(crate) steps: Vec<Step>,
     pub(crate) descriptors: Vec<Role>,
     /// The OCI state that hooks read; the init puts its pid and the status in.
     pub(crate) state: serde_json::Value,
 }
 
-/// What a descriptor that comes with an [`Order`] is for.
+/// What a descriptor that comes with an [`Instructions`] is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Role {
     /// Standard input of the process.
@@ -51,9 +51,9 @@ pub(crate) enum Role {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Report {
     /// The container's process exists; its pidfd comes with this frame.
-    Born { pid: i32 },
+    ProcessCreated { pid: i32 },
     /// The launching process shall do the step with this index and answer.
-    Do { step: usize },
+    RunStep { step: usize },
     /// A step failed; the container's process ends.
     Failed(Failure),
     /// All is done up to the point where the process waits.
@@ -62,7 +62,7 @@ pub(crate) enum Report {
 
 /// From the launching process to its init: how a step that it was asked to do ended.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Answer {
+pub(crate) enum Reply {
     /// The step is done.
     Done,
     /// Stop: the launching process keeps the reason.

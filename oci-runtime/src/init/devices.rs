@@ -5,13 +5,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, Uid, chownat, makedev, mknodat, statat, symlinkat};
 use rustix::io::Errno;
 
-use super::fault::{Doing, Fault};
+use super::error::{Context, StepError};
 use super::mounts;
 use super::paths::{self, Kind};
 use crate::plan::{Device, DeviceKind, Supply};
 
 /// Sees to it that a device node is there.
-pub(crate) fn device(root: BorrowedFd<'_>, device: &Device) -> Result<(), Fault> {
+pub(crate) fn device(root: BorrowedFd<'_>, device: &Device) -> Result<(), StepError> {
     plain_dev(root, &device.path)?;
     match device.supply {
         Supply::Make => make(root, device),
@@ -23,14 +23,14 @@ pub(crate) fn device(root: BorrowedFd<'_>, device: &Device) -> Result<(), Fault>
         Supply::Demand => {
             let found = paths::find(root, &device.path)?.ok_or_else(|| {
                 let reason = "nothing is made in a directory of the host";
-                Fault::new(format!("nothing is at `{}`, and {reason}", device.path))
+                StepError::new(format!("nothing is at `{}`, and {reason}", device.path))
             })?;
             same(found.as_fd(), "", device)
         }
     }
 }
 
-fn make(root: BorrowedFd<'_>, device: &Device) -> Result<(), Fault> {
+fn make(root: BorrowedFd<'_>, device: &Device) -> Result<(), StepError> {
     let (directory, name) = paths::parent(root, &device.path)?;
     let number = makedev(device.major, device.minor);
     let mode = Mode::from_raw_mode(device.mode);
@@ -52,7 +52,7 @@ fn file_type(kind: DeviceKind) -> FileType {
 }
 
 /// What stands there already must be the device that is wanted.
-fn same(directory: BorrowedFd<'_>, name: &str, device: &Device) -> Result<(), Fault> {
+fn same(directory: BorrowedFd<'_>, name: &str, device: &Device) -> Result<(), StepError> {
     let found = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH)?;
     let is_kind = FileType::from_raw_mode(found.st_mode) == file_type(device.kind);
     let is_number =
@@ -60,11 +60,11 @@ fn same(directory: BorrowedFd<'_>, name: &str, device: &Device) -> Result<(), Fa
     if is_kind && is_number {
         return Ok(());
     }
-    Err(Fault::new(format!("another file is at `{}` already", device.path)))
+    Err(StepError::new(format!("another file is at `{}` already", device.path)))
 }
 
 /// Makes a symbolic link, unless something stands there.
-pub(crate) fn link(root: BorrowedFd<'_>, path: &str, target: &str) -> Result<(), Fault> {
+pub(crate) fn link(root: BorrowedFd<'_>, path: &str, target: &str) -> Result<(), StepError> {
     plain_dev(root, path)?;
     let (directory, name) = paths::parent(root, path)?;
     match symlinkat(target, &directory, name) {
@@ -74,13 +74,13 @@ pub(crate) fn link(root: BorrowedFd<'_>, path: &str, target: &str) -> Result<(),
 }
 
 /// Nothing is made beneath a `/dev` that is a link: whoever planted it says where the nodes go.
-fn plain_dev(root: BorrowedFd<'_>, path: &str) -> Result<(), Fault> {
+fn plain_dev(root: BorrowedFd<'_>, path: &str) -> Result<(), StepError> {
     if !path.starts_with("/dev/") {
         return Ok(());
     }
     match statat(root, "dev", AtFlags::SYMLINK_NOFOLLOW) {
         Ok(found) if FileType::from_raw_mode(found.st_mode) != FileType::Directory => {
-            Err(Errno::NOTDIR).doing(|| "`/dev` of the root filesystem is not a directory".into())
+            Err(Errno::NOTDIR).context(|| "`/dev` of the root filesystem is not a directory".into())
         }
         Err(error) if error != Errno::NOENT => Err(error.into()),
         _ => Ok(()),

@@ -8,18 +8,18 @@ use rustix::thread::{
     set_thread_res_uid,
 };
 
-use super::fault::{Doing, Fault};
+use super::error::{Context, StepError};
 use crate::plan::{Capabilities, Capability, Filter, Schedule};
 use crate::seccomp;
 use crate::sys;
 
 /// Writes how willing the kernel shall be to kill this process and those to come from it.
-pub(crate) fn oom_score(value: i32) -> Result<(), Fault> {
+pub(crate) fn oom_score(value: i32) -> Result<(), StepError> {
     Ok(std::fs::write("/proc/self/oom_score_adj", value.to_string())?)
 }
 
 /// Becomes user and group 0 of the user namespace.
-pub(crate) fn become_root() -> Result<(), Fault> {
+pub(crate) fn become_root() -> Result<(), StepError> {
     set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
     set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
     // The change of ids closed /proc/self to us; the clocks of a time namespace are set there.
@@ -32,15 +32,15 @@ pub(crate) fn user(
     gid: u32,
     groups: Option<&[u32]>,
     keep_capabilities: bool,
-) -> Result<(), Fault> {
+) -> Result<(), StepError> {
     if let Some(groups) = groups {
         let groups: Vec<Gid> = groups.iter().map(|group| Gid::from_raw(*group)).collect();
-        set_thread_groups(&groups).doing(|| "set the additional groups".into())?;
+        set_thread_groups(&groups).context(|| "set the additional groups".into())?;
     }
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-    set_thread_res_gid(gid, gid, gid).doing(|| "set the group".into())?;
+    set_thread_res_gid(gid, gid, gid).context(|| "set the group".into())?;
     set_keep_capabilities(keep_capabilities)?;
-    set_thread_res_uid(uid, uid, uid).doing(|| "set the user".into())?;
+    set_thread_res_uid(uid, uid, uid).context(|| "set the user".into())?;
     set_keep_capabilities(false)?;
     if keep_capabilities {
         let mut sets = rustix::thread::capabilities(None)?;
@@ -51,7 +51,7 @@ pub(crate) fn user(
 }
 
 /// Drops from the bounding set all but these.
-pub(crate) fn bounding_set(kept: &[Capability]) -> Result<(), Fault> {
+pub(crate) fn bounding_set(kept: &[Capability]) -> Result<(), StepError> {
     for number in 0..64 {
         if kept.iter().any(|capability| capability.number == number) {
             continue;
@@ -60,14 +60,14 @@ pub(crate) fn bounding_set(kept: &[Capability]) -> Result<(), Fault> {
         match remove_capability_from_bounding_set(capability) {
             // The kernel has no more capabilities.
             Err(rustix::io::Errno::INVAL) => break,
-            result => result.doing(|| format!("drop capability {number}"))?,
+            result => result.context(|| format!("drop capability {number}"))?,
         }
     }
     Ok(())
 }
 
 /// Sets all but the bounding set.
-pub(crate) fn capabilities(sets: &Capabilities) -> Result<(), Fault> {
+pub(crate) fn capabilities(sets: &Capabilities) -> Result<(), StepError> {
     let set = |list: &[Capability]| {
         CapabilitySet::from_bits_retain(
             list.iter().fold(0, |bits, capability| bits | 1 << capability.number),
@@ -87,13 +87,13 @@ pub(crate) fn capabilities(sets: &Capabilities) -> Result<(), Fault> {
             CapabilitySet::from_bits_retain(1 << capability.number),
             true,
         )
-        .doing(|| format!("make {} ambient", capability.name))?;
+        .context(|| format!("make {} ambient", capability.name))?;
     }
     Ok(())
 }
 
 /// Bounds a resource.
-pub(crate) fn rlimit(resource: &str, soft: u64, hard: u64) -> Result<(), Fault> {
+pub(crate) fn rlimit(resource: &str, soft: u64, hard: u64) -> Result<(), StepError> {
     let resource = match resource {
         "RLIMIT_AS" => Resource::As,
         "RLIMIT_CORE" => Resource::Core,
@@ -111,14 +111,14 @@ pub(crate) fn rlimit(resource: &str, soft: u64, hard: u64) -> Result<(), Fault> 
         "RLIMIT_RTTIME" => Resource::Rttime,
         "RLIMIT_SIGPENDING" => Resource::Sigpending,
         "RLIMIT_STACK" => Resource::Stack,
-        _ => return Err(Fault::new(format!("no such resource as `{resource}`"))),
+        _ => return Err(StepError::new(format!("no such resource as `{resource}`"))),
     };
     let bound = |value| if value == u64::MAX { None } else { Some(value) };
     Ok(rustix::process::setrlimit(resource, Rlimit { current: bound(soft), maximum: bound(hard) })?)
 }
 
 /// Sets how this process is scheduled.
-pub(crate) fn schedule(schedule: &Schedule) -> Result<(), Fault> {
+pub(crate) fn schedule(schedule: &Schedule) -> Result<(), StepError> {
     let policy = match schedule.policy.as_str() {
         "SCHED_OTHER" => 0,
         "SCHED_FIFO" => 1,
@@ -127,7 +127,7 @@ pub(crate) fn schedule(schedule: &Schedule) -> Result<(), Fault> {
         "SCHED_ISO" => 4,
         "SCHED_IDLE" => 5,
         "SCHED_DEADLINE" => 6,
-        other => return Err(Fault::new(format!("no such scheduling policy as `{other}`"))),
+        other => return Err(StepError::new(format!("no such scheduling policy as `{other}`"))),
     };
     let mut flags = 0;
     for flag in &schedule.flags {
@@ -139,11 +139,11 @@ pub(crate) fn schedule(schedule: &Schedule) -> Result<(), Fault> {
             "SCHED_FLAG_KEEP_PARAMS" => 0x10,
             "SCHED_FLAG_UTIL_CLAMP_MIN" => 0x20,
             "SCHED_FLAG_UTIL_CLAMP_MAX" => 0x40,
-            other => return Err(Fault::new(format!("no such scheduling flag as `{other}`"))),
+            other => return Err(StepError::new(format!("no such scheduling flag as `{other}`"))),
         };
     }
     let priority =
-        u32::try_from(schedule.priority).map_err(|_| Fault::new("the priority is negative"))?;
+        u32::try_from(schedule.priority).map_err(|_| StepError::new("the priority is negative"))?;
     Ok(sys::schedule::set_schedule(sys::schedule::Schedule {
         policy,
         flags,
@@ -157,7 +157,7 @@ pub(crate) fn schedule(schedule: &Schedule) -> Result<(), Fault> {
 }
 
 /// Sets which processors this process runs on.
-pub(crate) fn processors(list: &[u32]) -> Result<(), Fault> {
+pub(crate) fn processors(list: &[u32]) -> Result<(), StepError> {
     let mut set = CpuSet::new();
     for processor in 0..CpuSet::MAX_CPU {
         if list.iter().any(|asked| *asked as usize == processor) {
@@ -168,28 +168,28 @@ pub(crate) fn processors(list: &[u32]) -> Result<(), Fault> {
 }
 
 /// Sets how input and output are scheduled.
-pub(crate) fn io_priority(class: &str, level: i32) -> Result<(), Fault> {
+pub(crate) fn io_priority(class: &str, level: i32) -> Result<(), StepError> {
     let class = match class {
         "IOPRIO_CLASS_RT" => 1,
         "IOPRIO_CLASS_BE" => 2,
         "IOPRIO_CLASS_IDLE" => 3,
-        other => return Err(Fault::new(format!("no such I/O class as `{other}`"))),
+        other => return Err(StepError::new(format!("no such I/O class as `{other}`"))),
     };
     Ok(sys::schedule::set_io_priority(class << 13 | level)?)
 }
 
 /// Sets the execution domain.
-pub(crate) fn personality(domain: &str) -> Result<(), Fault> {
+pub(crate) fn personality(domain: &str) -> Result<(), StepError> {
     let domain = match domain {
         "LINUX" => 0,
         "LINUX32" => 8,
-        other => return Err(Fault::new(format!("no such execution domain as `{other}`"))),
+        other => return Err(StepError::new(format!("no such execution domain as `{other}`"))),
     };
     Ok(sys::schedule::set_personality(domain)?)
 }
 
 /// Sets where memory comes from.
-pub(crate) fn memory_policy(mode: &str, flags: &[String], nodes: &[u32]) -> Result<(), Fault> {
+pub(crate) fn memory_policy(mode: &str, flags: &[String], nodes: &[u32]) -> Result<(), StepError> {
     let mut bits = match mode {
         "MPOL_DEFAULT" => 0,
         "MPOL_PREFERRED" => 1,
@@ -198,14 +198,16 @@ pub(crate) fn memory_policy(mode: &str, flags: &[String], nodes: &[u32]) -> Resu
         "MPOL_LOCAL" => 4,
         "MPOL_PREFERRED_MANY" => 5,
         "MPOL_WEIGHTED_INTERLEAVE" => 6,
-        other => return Err(Fault::new(format!("no such memory policy as `{other}`"))),
+        other => return Err(StepError::new(format!("no such memory policy as `{other}`"))),
     };
     for flag in flags {
         bits |= match flag.as_str() {
             "MPOL_F_STATIC_NODES" => 1 << 15,
             "MPOL_F_RELATIVE_NODES" => 1 << 14,
             "MPOL_F_NUMA_BALANCING" => 1 << 13,
-            other => return Err(Fault::new(format!("no such memory policy flag as `{other}`"))),
+            other => {
+                return Err(StepError::new(format!("no such memory policy flag as `{other}`")));
+            }
         };
     }
     let words = nodes.iter().max().map_or(0, |most| *most as usize / 64 + 1);
@@ -217,8 +219,8 @@ pub(crate) fn memory_policy(mode: &str, flags: &[String], nodes: &[u32]) -> Resu
 }
 
 /// Loads the system call filter.
-pub(crate) fn seccomp(filter: &Filter) -> Result<(), Fault> {
+pub(crate) fn seccomp(filter: &Filter) -> Result<(), StepError> {
     let flags = seccomp::flag_bits(&filter.flags)
-        .map_err(|flag| Fault::new(format!("no such flag as `{flag}`")))?;
+        .map_err(|flag| StepError::new(format!("no such flag as `{flag}`")))?;
     Ok(sys::seccomp::load(&filter.instructions, flags).map(drop)?)
 }

@@ -15,8 +15,8 @@ use rustix::mount::{
 };
 use rustix::process::{chdir, fchdir, pivot_root};
 
-use super::carry::Carrier;
-use super::fault::{Doing, Fault};
+use super::Init;
+use super::error::{Context, StepError};
 use super::paths::{self, Kind};
 use crate::plan::{
     Attribute, Change, IVERSION, Mount, OpenTree, Propagation, PropagationKind, Source,
@@ -24,7 +24,7 @@ use crate::plan::{
 use crate::sys::mount::{Attributes, set_attributes};
 
 /// Takes hold of a file or directory of the host.
-pub(crate) fn open_tree(tree: &OpenTree) -> Result<OwnedFd, Fault> {
+pub(crate) fn open_tree(tree: &OpenTree) -> Result<OwnedFd, StepError> {
     let opened = clone_tree(CWD, tree.source.as_os_str().as_encoded_bytes(), tree.recursive)?;
     if let Some(propagation) = tree.propagation {
         propagate(opened.as_fd(), propagation)?;
@@ -49,7 +49,7 @@ pub(crate) fn clone_handle(handle: BorrowedFd<'_>, recursive: bool) -> Result<Ow
 }
 
 /// Attaches the root filesystem where it lies; if the way there is closed, over `/`, where pivoting finds it too.
-pub(crate) fn attach_root(tree: OwnedFd, path: &Path) -> Result<OwnedFd, Fault> {
+pub(crate) fn attach_root(tree: OwnedFd, path: &Path) -> Result<OwnedFd, StepError> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let target = match open(path, flags, Mode::empty()) {
         Err(Errno::ACCESS) => open("/", flags, Mode::empty())?,
@@ -60,37 +60,41 @@ pub(crate) fn attach_root(tree: OwnedFd, path: &Path) -> Result<OwnedFd, Fault> 
 }
 
 /// Mounts one entry.
-pub(crate) fn mount(carrier: &mut Carrier, mount: &Mount) -> Result<(), Fault> {
+pub(crate) fn mount(init: &mut Init, mount: &Mount) -> Result<(), StepError> {
     match &mount.source {
         Source::Remount { superblock, options } => {
-            let target =
-                paths::find(carrier.root()?.as_fd(), &mount.target)?.ok_or(Errno::NOENT)?;
+            let target = paths::find(init.root()?.as_fd(), &mount.target)?.ok_or(Errno::NOENT)?;
             if *superblock {
                 reconfigure(target.as_fd(), options)?;
                 count_versions(target.as_fd(), options)?;
             }
-            dress(target.as_fd(), mount)
+            set_attributes_and_propagation(target.as_fd(), mount)
         }
         Source::Tree { id, .. } => {
-            let tree = carrier.tree(*id)?;
-            dress(tree.as_fd(), mount)?;
+            let tree = init.tree(*id)?;
+            set_attributes_and_propagation(tree.as_fd(), mount)?;
             let kind = kind_of(tree.as_fd())?;
-            let target = paths::make(carrier.root()?.as_fd(), &mount.target, kind)?;
+            let target = paths::make(init.root()?.as_fd(), &mount.target, kind)?;
             attach(tree.as_fd(), target.as_fd())
         }
         Source::Filesystem { kind, source, options, plain_target } => {
             let tree = filesystem(kind, source.as_deref(), options)?;
-            dress(tree.as_fd(), mount)?;
-            let root = carrier.root()?.as_fd();
+            set_attributes_and_propagation(tree.as_fd(), mount)?;
+            let root = init.root()?.as_fd();
             let mut target = paths::make(root, &mount.target, Kind::Directory)?;
             if *plain_target {
                 // The files beneath are believed: nobody may have led the mount elsewhere.
-                target =
-                    paths::find_plain(root, &mount.target, OFlags::PATH | OFlags::DIRECTORY)
-                        .doing(|| format!("demand that `{}` is a plain directory", mount.target))?;
+                target = paths::find_plain(root, &mount.target, OFlags::PATH | OFlags::DIRECTORY)
+                    .context(|| {
+                    format!("demand that `{}` is a plain directory", mount.target)
+                })?;
             }
             attach(tree.as_fd(), target.as_fd())?;
-            if count_versions(tree.as_fd(), options)? { dress(tree.as_fd(), mount) } else { Ok(()) }
+            if count_versions(tree.as_fd(), options)? {
+                set_attributes_and_propagation(tree.as_fd(), mount)
+            } else {
+                Ok(())
+            }
         }
     }
 }
@@ -100,12 +104,12 @@ pub(crate) fn filesystem(
     kind: &str,
     source: Option<&str>,
     options: &[String],
-) -> Result<OwnedFd, Fault> {
-    let context =
-        fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).doing(|| format!("open filesystem `{kind}`"))?;
+) -> Result<OwnedFd, StepError> {
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)
+        .context(|| format!("open filesystem `{kind}`"))?;
     if let Some(source) = source {
         let set = fsconfig_set_string(&context, "source", source);
-        explain(&context, set).doing(|| format!("set source `{source}`"))?;
+        explain(&context, set).context(|| format!("set source `{source}`"))?;
     }
     configure(&context, options)?;
     let created = fsconfig_create(context.as_fd());
@@ -114,27 +118,27 @@ pub(crate) fn filesystem(
     explain(&context, mounted)
 }
 
-fn reconfigure(target: BorrowedFd<'_>, options: &[String]) -> Result<(), Fault> {
+fn reconfigure(target: BorrowedFd<'_>, options: &[String]) -> Result<(), StepError> {
     let context = fspick(target, "", FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH)?;
     configure(&context, options)?;
     let done = fsconfig_reconfigure(context.as_fd());
     explain(&context, done)
 }
 
-fn configure(context: &OwnedFd, options: &[String]) -> Result<(), Fault> {
+fn configure(context: &OwnedFd, options: &[String]) -> Result<(), StepError> {
     for option in options.iter().filter(|option| *option != IVERSION) {
         let set = match option.split_once('=') {
             Some((key, value)) => fsconfig_set_string(context, key, value),
             None => fsconfig_set_flag(context, option.as_str()),
         };
-        explain(context, set).doing(|| format!("set option `{option}`"))?;
+        explain(context, set).context(|| format!("set option `{option}`"))?;
     }
     Ok(())
 }
 
 /// Turns `iversion` on if it is asked for, and says so. The calls that configure filesystems have no word for it; the
 /// one before them has, and takes the mount's attributes away: they are to be set anew.
-fn count_versions(mount: BorrowedFd<'_>, options: &[String]) -> Result<bool, Fault> {
+fn count_versions(mount: BorrowedFd<'_>, options: &[String]) -> Result<bool, StepError> {
     if !options.iter().any(|option| option == IVERSION) {
         return Ok(false);
     }
@@ -149,13 +153,13 @@ fn count_versions(mount: BorrowedFd<'_>, options: &[String]) -> Result<bool, Fau
         };
     }
     fchdir(mount)?;
-    mount_remount(".", flags, c"").doing(|| format!("set option `{IVERSION}`"))?;
+    mount_remount(".", flags, c"").context(|| format!("set option `{IVERSION}`"))?;
     chdir("/")?;
     Ok(true)
 }
 
 /// Adds to an error what the kernel has to say about it.
-fn explain<T>(context: &OwnedFd, result: Result<T, Errno>) -> Result<T, Fault> {
+fn explain<T>(context: &OwnedFd, result: Result<T, Errno>) -> Result<T, StepError> {
     result.map_err(|error| {
         let mut message = [0; 512];
         let read =
@@ -163,18 +167,18 @@ fn explain<T>(context: &OwnedFd, result: Result<T, Errno>) -> Result<T, Fault> {
         let message = String::from_utf8_lossy(&message[..read]);
         let message = message.trim_start_matches(['e', 'w', 'i', ' ']).trim_end();
         let detail = (!message.is_empty()).then(|| format!("the kernel says `{message}`"));
-        Fault { errno: Some(error.raw_os_error()), detail }
+        StepError { errno: Some(error.raw_os_error()), detail }
     })
 }
 
 /// Gives a mount its attributes and its propagation.
-fn dress(tree: BorrowedFd<'_>, mount: &Mount) -> Result<(), Fault> {
+fn set_attributes_and_propagation(tree: BorrowedFd<'_>, mount: &Mount) -> Result<(), StepError> {
     change(tree, &mount.change, false)?;
     change(tree, &mount.recursive_change, true)?;
     mount.propagation.map_or(Ok(()), |propagation| propagate(tree, propagation))
 }
 
-fn change(tree: BorrowedFd<'_>, change: &Change, recursive: bool) -> Result<(), Fault> {
+fn change(tree: BorrowedFd<'_>, change: &Change, recursive: bool) -> Result<(), StepError> {
     if change.is_empty() {
         return Ok(());
     }
@@ -186,7 +190,7 @@ fn change(tree: BorrowedFd<'_>, change: &Change, recursive: bool) -> Result<(), 
         Attributes { set: bits(&change.set), clear, ..Attributes::default() },
         recursive,
     )
-    .doing(|| "set attributes".into())
+    .context(|| "set attributes".into())
 }
 
 fn bit(attribute: Attribute) -> u64 {
@@ -204,21 +208,21 @@ fn bit(attribute: Attribute) -> u64 {
 }
 
 /// Sets how the mount that a handle names spreads.
-pub(crate) fn propagate(tree: BorrowedFd<'_>, propagation: Propagation) -> Result<(), Fault> {
+pub(crate) fn propagate(tree: BorrowedFd<'_>, propagation: Propagation) -> Result<(), StepError> {
     let propagation_bit = flags(propagation.kind).bits();
     let attributes =
         Attributes { propagation: u64::from(propagation_bit), ..Attributes::default() };
-    set_attributes(tree, attributes, propagation.recursive).doing(|| "set propagation".into())
+    set_attributes(tree, attributes, propagation.recursive).context(|| "set propagation".into())
 }
 
 /// Sets how the container's root filesystem, which `/` is by now, spreads.
-pub(crate) fn propagate_root(propagation: Propagation) -> Result<(), Fault> {
+pub(crate) fn propagate_root(propagation: Propagation) -> Result<(), StepError> {
     let root = open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     propagate(root.as_fd(), propagation)
 }
 
 /// Sets how every mount of this namespace spreads.
-pub(crate) fn propagate_all(propagation: Propagation) -> Result<(), Fault> {
+pub(crate) fn propagate_all(propagation: Propagation) -> Result<(), StepError> {
     let recursive = if propagation.recursive {
         MountPropagationFlags::REC
     } else {
@@ -237,7 +241,7 @@ fn flags(kind: PropagationKind) -> MountPropagationFlags {
 }
 
 /// Attaches a detached mount to what a handle names.
-pub(crate) fn attach(tree: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Fault> {
+pub(crate) fn attach(tree: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), StepError> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     Ok(move_mount(tree, "", target, "", flags)?)
 }
@@ -248,7 +252,7 @@ fn kind_of(tree: BorrowedFd<'_>) -> Result<Kind, Errno> {
 }
 
 /// Hides a path: a directory behind an empty read-only one, any other file behind `/dev/null`.
-pub(crate) fn mask(root: BorrowedFd<'_>, path: &str) -> Result<(), Fault> {
+pub(crate) fn mask(root: BorrowedFd<'_>, path: &str) -> Result<(), StepError> {
     let Some(target) = paths::find(root, path)? else { return Ok(()) };
     let cover = match kind_of(target.as_fd())? {
         Kind::Directory => {
@@ -262,22 +266,22 @@ pub(crate) fn mask(root: BorrowedFd<'_>, path: &str) -> Result<(), Fault> {
 }
 
 /// The host's character device as a mount, if it is the one that it should be.
-pub(crate) fn host_device(path: &str, major: u32, minor: u32) -> Result<OwnedFd, Fault> {
+pub(crate) fn host_device(path: &str, major: u32, minor: u32) -> Result<OwnedFd, StepError> {
     let device = open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-        .doing(|| format!("open `{path}` of the host"))?;
+        .context(|| format!("open `{path}` of the host"))?;
     let found = statat(&device, "", AtFlags::EMPTY_PATH)?;
     let is_device = matches!(
         FileType::from_raw_mode(found.st_mode),
         FileType::CharacterDevice | FileType::BlockDevice
     );
     if !is_device || found.st_rdev != rustix::fs::makedev(major, minor) {
-        return Err(Fault::new(format!("`{path}` of the host is not device {major}:{minor}")));
+        return Err(StepError::new(format!("`{path}` of the host is not device {major}:{minor}")));
     }
     Ok(clone_handle(device.as_fd(), false)?)
 }
 
 /// Makes a path read-only, with all that is mounted beneath.
-pub(crate) fn read_only(root: BorrowedFd<'_>, path: &str) -> Result<(), Fault> {
+pub(crate) fn read_only(root: BorrowedFd<'_>, path: &str) -> Result<(), StepError> {
     let Some(target) = paths::find(root, path)? else { return Ok(()) };
     let cover = clone_handle(target.as_fd(), true)?;
     let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::default() };
@@ -286,20 +290,20 @@ pub(crate) fn read_only(root: BorrowedFd<'_>, path: &str) -> Result<(), Fault> {
 }
 
 /// Makes the root filesystem itself read-only; what is mounted in it stays as it is.
-pub(crate) fn read_only_root(root: BorrowedFd<'_>) -> Result<(), Fault> {
+pub(crate) fn read_only_root(root: BorrowedFd<'_>) -> Result<(), StepError> {
     let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::default() };
     Ok(set_attributes(root, attributes, false)?)
 }
 
 /// Swaps the root filesystem in and lets go of the host's.
-pub(crate) fn pivot(root: BorrowedFd<'_>) -> Result<(), Fault> {
+pub(crate) fn pivot(root: BorrowedFd<'_>) -> Result<(), StepError> {
     let host = open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     fchdir(root)?;
-    pivot_root(".", ".").doing(|| "swap".into())?;
+    pivot_root(".", ".").context(|| "swap".into())?;
     // The host's root now lies over the new one. Cut it off first, so that unmounting does not spread to the host.
     fchdir(&host)?;
     mount_change(".", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-        .doing(|| "cut the host's mounts off".into())?;
-    unmount(".", UnmountFlags::DETACH).doing(|| "let go of the host's mounts".into())?;
+        .context(|| "cut the host's mounts off".into())?;
+    unmount(".", UnmountFlags::DETACH).context(|| "let go of the host's mounts".into())?;
     Ok(chdir("/")?)
 }

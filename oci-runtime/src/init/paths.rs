@@ -8,7 +8,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::fault::{Doing, Fault};
+use super::error::{Context, StepError};
 
 /// Symbolic links that one path may lead through, as in the kernel.
 const MAX_LINKS: usize = 40;
@@ -21,11 +21,11 @@ pub(crate) enum Kind {
 }
 
 /// Opens a path as a handle that does nothing but name it. None: nothing is there.
-pub(crate) fn find(root: BorrowedFd<'_>, path: &str) -> Result<Option<OwnedFd>, Fault> {
+pub(crate) fn find(root: BorrowedFd<'_>, path: &str) -> Result<Option<OwnedFd>, StepError> {
     match resolve(root, path, OFlags::PATH, ResolveFlags::empty()) {
         Ok(found) => Ok(Some(found)),
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-        Err(error) => Err(error).doing(|| format!("find `{path}` in the root filesystem")),
+        Err(error) => Err(error).context(|| format!("find `{path}` in the root filesystem")),
     }
 }
 
@@ -39,22 +39,22 @@ pub(crate) fn find_plain(
 }
 
 /// Opens the path, after making what is missing of it.
-pub(crate) fn make(root: BorrowedFd<'_>, path: &str, kind: Kind) -> Result<OwnedFd, Fault> {
+pub(crate) fn make(root: BorrowedFd<'_>, path: &str, kind: Kind) -> Result<OwnedFd, StepError> {
     if let Some(found) = find(root, path)? {
         return Ok(found);
     }
-    walk(root, path, kind).doing(|| format!("make `{path}` in the root filesystem"))
+    walk(root, path, kind).context(|| format!("make `{path}` in the root filesystem"))
 }
 
 /// Opens the directory that holds the path, made if missing, and names the last component.
 pub(crate) fn parent<'path>(
     root: BorrowedFd<'_>,
     path: &'path str,
-) -> Result<(OwnedFd, &'path str), Fault> {
+) -> Result<(OwnedFd, &'path str), StepError> {
     let path = path.trim_end_matches('/');
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
     if matches!(name, "" | "." | "..") {
-        return Err(Fault::new(format!("`{path}` does not name a file")));
+        return Err(StepError::new(format!("`{path}` does not name a file")));
     }
     let directory = if directory.is_empty() { "/" } else { directory };
     Ok((make(root, directory, Kind::Directory)?, name))

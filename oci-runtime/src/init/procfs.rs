@@ -4,23 +4,23 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 
-use super::carry::Carrier;
-use super::fault::{Doing, Fault};
+use super::Init;
+use super::error::{Context, StepError};
 use super::mounts;
 use crate::plan::swap_dots;
 
 /// Sets a kernel parameter, with dots between its words.
-pub(crate) fn sysctl(carrier: &mut Carrier, key: &str, value: &str) -> Result<(), Fault> {
-    let proc = match carrier.proc.take() {
+pub(crate) fn sysctl(init: &mut Init, key: &str, value: &str) -> Result<(), StepError> {
+    let proc = match init.proc.take() {
         Some(proc) => proc,
         None => mounts::filesystem("proc", Some("proc"), &[])
-            .doing(|| "make a process filesystem".into())?,
+            .context(|| "make a process filesystem".into())?,
     };
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
     let file =
         openat2(proc.as_fd(), path(key), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty(), resolve);
-    carrier.proc = Some(proc);
-    let file = file.doing(|| format!("open kernel parameter `{key}`"))?;
+    init.proc = Some(proc);
+    let file = file.context(|| format!("open kernel parameter `{key}`"))?;
     rustix::io::write(&file, value.as_bytes())?;
     Ok(())
 }

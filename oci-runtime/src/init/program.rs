@@ -8,8 +8,8 @@ use rustix::fs::{Access, AtFlags, CWD, FileType, accessat, stat};
 use rustix::io::Errno;
 use rustix::process::{chdir, getcwd};
 
-use super::fault::{Doing, Fault};
-use crate::sys::execute::{Words, execute};
+use super::error::{Context, StepError};
+use crate::sys::execute::{CStringArray, execute};
 
 /// A program that was found.
 #[derive(Debug)]
@@ -24,22 +24,22 @@ pub(crate) struct Program {
 const TRIES: usize = 10_000;
 
 /// Goes to the working directory, which must be inside the root filesystem.
-pub(crate) fn working_directory(path: &str) -> Result<(), Fault> {
+pub(crate) fn working_directory(path: &str) -> Result<(), StepError> {
     chdir(path)?;
     // The kernel knows no path for a directory that this root does not reach.
     match getcwd(Vec::new()) {
         Ok(found) if found.to_bytes().starts_with(b"/") => Ok(()),
         Ok(_) | Err(Errno::NOENT) => {
-            Err(Fault::new(format!("`{path}` leads out of the root filesystem")))
+            Err(StepError::new(format!("`{path}` leads out of the root filesystem")))
         }
         Err(error) => Err(error.into()),
     }
 }
 
 /// Looks a program up: a name without a slash in the search path, any other as it is.
-pub(crate) fn find(name: &str, search: &[String]) -> Result<Program, Fault> {
+pub(crate) fn find(name: &str, search: &[String]) -> Result<Program, StepError> {
     if name.contains('/') {
-        usable(name).doing(|| format!("`{name}`"))?;
+        usable(name).context(|| format!("`{name}`"))?;
         return Program::new(name.into());
     }
     let mut refused = None;
@@ -55,9 +55,9 @@ pub(crate) fn find(name: &str, search: &[String]) -> Result<Program, Fault> {
         }
     }
     match refused {
-        Some((path, error)) => Err(error).doing(|| format!("`{path}`")),
+        Some((path, error)) => Err(error).context(|| format!("`{path}`")),
         None => {
-            Err(Errno::NOENT).doing(|| format!("`{name}` is in none of `{}`", search.join(":")))
+            Err(Errno::NOENT).context(|| format!("`{name}` is in none of `{}`", search.join(":")))
         }
     }
 }
@@ -89,15 +89,19 @@ fn usable(path: &str) -> Result<(), Errno> {
 }
 
 impl Program {
-    fn new(path: String) -> Result<Self, Fault> {
+    fn new(path: String) -> Result<Self, StepError> {
         let file = CString::new(path.as_str()).map_err(io::Error::from)?;
         Ok(Self { path, file })
     }
 
     /// Becomes the program. Returns only if that fails; up to then it makes no other system call.
-    pub(crate) fn execute(&self, arguments: &Words, environment: &Words) -> Result<(), Fault> {
+    pub(crate) fn execute(
+        &self,
+        arguments: &CStringArray,
+        environment: &CStringArray,
+    ) -> Result<(), StepError> {
         let error = while_busy(|| execute(&self.file, arguments, environment));
-        Err(error).doing(|| self.diagnose())
+        Err(error).context(|| self.diagnose())
     }
 
     /// What is wrong, told from the file itself: the kernel blames the program for its interpreter's absence.

@@ -9,8 +9,8 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use super::carry::Carrier;
-use super::fault::{Doing, Fault};
+use super::Init;
+use super::error::{Context, StepError};
 use super::mounts;
 use super::paths::{self, Kind};
 
@@ -20,40 +20,40 @@ const DEVPTS_MAGIC: u64 = 0x1cd1;
 /// Opens a terminal of the container's own `/dev/pts`, hands its master to the caller, and makes it standard input,
 /// output, error and `/dev/console`, which is made if it may be.
 pub(crate) fn open(
-    carrier: &mut Carrier,
+    init: &mut Init,
     size: Option<(u16, u16)>,
     make_console: bool,
-) -> Result<(), Fault> {
+) -> Result<(), StepError> {
     let console =
-        carrier.console.take().ok_or_else(|| Fault::new("no console socket was given"))?;
-    let master = multiplexer(carrier)?;
+        init.console.take().ok_or_else(|| StepError::new("no console socket was given"))?;
+    let master = multiplexer(init)?;
     unlockpt(&master)?;
     let slave =
         ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     if let Some((ws_row, ws_col)) = size {
         tcsetwinsize(&slave, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 })?;
     }
-    if let Ok(root) = carrier.root() {
+    if let Ok(root) = init.root() {
         show(root.as_fd(), slave.as_fd(), make_console)
-            .doing(|| "show it as `/dev/console`".into())?;
+            .context(|| "show it as `/dev/console`".into())?;
     }
     let handles = [master.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     control.push(SendAncillaryMessage::ScmRights(&handles));
     sendmsg(&console, &[IoSlice::new(b"/dev/ptmx")], &mut control, SendFlags::NOSIGNAL)
-        .doing(|| "hand the terminal over".into())?;
+        .context(|| "hand the terminal over".into())?;
     rustix::stdio::dup2_stdin(&slave)?;
     rustix::stdio::dup2_stdout(&slave)?;
     rustix::stdio::dup2_stderr(&slave)?;
     rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())
-        .doing(|| "make it the controlling terminal".into())?;
-    carrier.has_terminal = true;
+        .context(|| "make it the controlling terminal".into())?;
+    init.has_terminal = true;
     Ok(())
 }
 
 /// Shows a terminal as the console of the container.
-fn show(root: BorrowedFd<'_>, terminal: BorrowedFd<'_>, make: bool) -> Result<(), Fault> {
+fn show(root: BorrowedFd<'_>, terminal: BorrowedFd<'_>, make: bool) -> Result<(), StepError> {
     let target = if make {
         Some(paths::make(root, CONSOLE, Kind::File)?)
     } else {
@@ -64,24 +64,28 @@ fn show(root: BorrowedFd<'_>, terminal: BorrowedFd<'_>, make: bool) -> Result<()
 }
 
 /// Gives the terminal to the user of the program, who may want to open it by its name.
-pub(crate) fn give(uid: u32) -> Result<(), Fault> {
+pub(crate) fn give(uid: u32) -> Result<(), StepError> {
     rustix::fs::fchown(rustix::stdio::stdin(), Some(rustix::fs::Uid::from_raw(uid)), None)
-        .doing(|| "give the terminal to the user".into())
+        .context(|| "give the terminal to the user".into())
 }
 
 /// The multiplexer of the container's `/dev/pts`, if it is a real one.
-fn multiplexer(carrier: &Carrier) -> Result<std::os::fd::OwnedFd, Fault> {
+fn multiplexer(init: &Init) -> Result<std::os::fd::OwnedFd, StepError> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let master = match carrier.root() {
+    let master = match init.root() {
         Ok(root) => paths::find_plain(root.as_fd(), "/dev/pts/ptmx", flags),
         Err(_) => {
             rustix::fs::open("/dev/pts/ptmx", flags | OFlags::NOFOLLOW, rustix::fs::Mode::empty())
         }
     }
-    .doing(|| "open `/dev/pts/ptmx`".into())?;
+    .context(|| "open `/dev/pts/ptmx`".into())?;
     let found = fstat(&master)?;
     let real = FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice
         && found.st_rdev == makedev(5, 2)
         && fstatfs(&master)?.f_type as u64 == DEVPTS_MAGIC;
-    if real { Ok(master) } else { Err(Fault::new("`/dev/pts/ptmx` is not a terminal multiplexer")) }
+    if real {
+        Ok(master)
+    } else {
+        Err(StepError::new("`/dev/pts/ptmx` is not a terminal multiplexer"))
+    }
 }

@@ -6,13 +6,13 @@ use std::ptr;
 
 /// The arguments or the environment of a program, laid out as execve reads them.
 #[derive(Debug)]
-pub(crate) struct Words {
+pub(crate) struct CStringArray {
     /// Into the strings; a null pointer ends it.
     pointers: Vec<*const libc::c_char>,
     _strings: Vec<CString>,
 }
 
-impl Words {
+impl CStringArray {
     /// Lays words out. No word may have a NUL in it.
     pub(crate) fn new(words: &[String]) -> io::Result<Self> {
         let strings =
@@ -23,7 +23,11 @@ impl Words {
 }
 
 /// Replaces this program. Returns only if that failed. Makes one system call, and allocates nothing.
-pub(crate) fn execute(path: &CStr, arguments: &Words, environment: &Words) -> io::Error {
+pub(crate) fn execute(
+    path: &CStr,
+    arguments: &CStringArray,
+    environment: &CStringArray,
+) -> io::Error {
     // SAFETY: the path is valid; the lists end with a null pointer and outlive the call, as do the strings, which stay
     // where they are however their owner moves.
     unsafe {

@@ -9,17 +9,17 @@ use rustix::fs::Mode;
 use rustix::process::umask;
 use serde_json::Value;
 
-use super::fault::{Doing, Fault};
+use super::error::{Context, StepError};
 use super::program::Program;
 use super::{devices, identity, mounts, namespaces, paths, procfs, program, terminal};
 use crate::hooks;
 use crate::plan::{Actor, HookKind, Namespace, Step};
 use crate::sys;
-use crate::sys::execute::Words;
-use crate::wire::{self, Answer, Failure, Order, Report, Role};
+use crate::sys::execute::CStringArray;
+use crate::wire::{self, Failure, Instructions, Reply, Report, Role};
 
 /// What the steps leave for later steps.
-pub(crate) struct Carrier {
+pub(crate) struct Init {
     /// To the process that launched this one, and after the start to the one that asked for it.
     socket: OwnedFd,
     start: Option<UnixListener>,
@@ -30,7 +30,7 @@ pub(crate) struct Carrier {
     pub(crate) proc: Option<OwnedFd>,
     pub(crate) program: Option<Program>,
     /// The arguments and the environment, laid out while that is allowed.
-    words: Option<(Words, Words)>,
+    words: Option<(CStringArray, CStringArray)>,
     /// Processes of others are in the process namespace to come.
     has_neighbours: bool,
     /// Standard input is a terminal of the container.
@@ -38,22 +38,22 @@ pub(crate) struct Carrier {
     state: Value,
 }
 
-/// Carries the order out. Returns only if that fails, with the exit status.
-pub(crate) fn carry(socket: OwnedFd, order: Order, descriptors: Vec<OwnedFd>) -> i32 {
-    let mut carrier = match Carrier::new(socket, &order, descriptors) {
-        Ok(carrier) => carrier,
+/// Carries the instructions out. Returns only if that fails, with the exit status.
+pub(crate) fn run(socket: OwnedFd, instructions: Instructions, descriptors: Vec<OwnedFd>) -> i32 {
+    let mut init = match Init::new(socket, &instructions, descriptors) {
+        Ok(init) => init,
         Err(_) => return 126,
     };
-    for (index, step) in order.steps.iter().enumerate() {
+    for (index, step) in instructions.steps.iter().enumerate() {
         let result = match step.actor() {
-            Actor::Runtime => carrier.ask(index),
-            Actor::Init => carrier.step(step),
+            Actor::Runtime => init.ask(index),
+            Actor::Init => init.step(step),
         };
         match result {
             Ok(()) => {}
             Err(Ended::Stopped) => return 125,
-            Err(Ended::Fault(fault)) => {
-                let _ = wire::send(&carrier.socket, &Report::Failed(failure(step, fault)), &[]);
+            Err(Ended::StepError(error)) => {
+                let _ = wire::send(&init.socket, &Report::Failed(failure(step, error)), &[]);
                 return 125;
             }
         }
@@ -61,33 +61,37 @@ pub(crate) fn carry(socket: OwnedFd, order: Order, descriptors: Vec<OwnedFd>) ->
     0
 }
 
-fn failure(step: &Step, Fault { errno, detail }: Fault) -> Failure {
+fn failure(step: &Step, StepError { errno, detail }: StepError) -> Failure {
     Failure { step: step.to_string(), is_hook: matches!(step, Step::Hooks(_)), errno, detail }
 }
 
 /// What the program of the steps is given.
-fn words(steps: &[Step]) -> Result<Option<(Words, Words)>, Fault> {
+fn words(steps: &[Step]) -> Result<Option<(CStringArray, CStringArray)>, StepError> {
     let Some(Step::Execute { arguments, environment }) = steps.last() else { return Ok(None) };
-    Ok(Some((Words::new(arguments)?, Words::new(environment)?)))
+    Ok(Some((CStringArray::new(arguments)?, CStringArray::new(environment)?)))
 }
 
 /// Why carrying out ends early.
 enum Ended {
     /// A step failed.
-    Fault(Fault),
+    StepError(StepError),
     /// The other side said so, or is gone.
     Stopped,
 }
 
-impl<E: Into<Fault>> From<E> for Ended {
+impl<E: Into<StepError>> From<E> for Ended {
     fn from(error: E) -> Self {
-        Self::Fault(error.into())
+        Self::StepError(error.into())
     }
 }
 
-impl Carrier {
-    fn new(socket: OwnedFd, order: &Order, descriptors: Vec<OwnedFd>) -> Result<Self, Fault> {
-        let mut carrier = Self {
+impl Init {
+    fn new(
+        socket: OwnedFd,
+        instructions: &Instructions,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<Self, StepError> {
+        let mut init = Self {
             socket,
             start: None,
             console: None,
@@ -96,46 +100,46 @@ impl Carrier {
             root: None,
             proc: None,
             program: None,
-            words: words(&order.steps)?,
+            words: words(&instructions.steps)?,
             has_neighbours: false,
             has_terminal: false,
-            state: order.state.clone(),
+            state: instructions.state.clone(),
         };
-        for (role, descriptor) in order.descriptors.iter().zip(descriptors) {
+        for (role, descriptor) in instructions.descriptors.iter().zip(descriptors) {
             match role {
                 Role::Stdin => rustix::stdio::dup2_stdin(&descriptor)?,
                 Role::Stdout => rustix::stdio::dup2_stdout(&descriptor)?,
                 Role::Stderr => rustix::stdio::dup2_stderr(&descriptor)?,
-                Role::Start => carrier.start = Some(descriptor.into()),
-                Role::Console => carrier.console = Some(descriptor),
-                Role::Target => carrier.target = Some(descriptor),
+                Role::Start => init.start = Some(descriptor.into()),
+                Role::Console => init.console = Some(descriptor),
+                Role::Target => init.target = Some(descriptor),
             }
         }
-        Ok(carrier)
+        Ok(init)
     }
 
     /// Has the launching process do a step.
     fn ask(&self, step: usize) -> Result<(), Ended> {
-        wire::send(&self.socket, &Report::Do { step }, &[]).map_err(|_| Ended::Stopped)?;
+        wire::send(&self.socket, &Report::RunStep { step }, &[]).map_err(|_| Ended::Stopped)?;
         self.answer()
     }
 
     fn answer(&self) -> Result<(), Ended> {
         match wire::receive(&self.socket) {
-            Ok(Some((Answer::Done, _))) => Ok(()),
+            Ok(Some((Reply::Done, _))) => Ok(()),
             _ => Err(Ended::Stopped),
         }
     }
 
     /// The root of the container's filesystem.
-    pub(crate) fn root(&self) -> Result<&OwnedFd, Fault> {
-        self.root.as_ref().ok_or_else(|| Fault::new("there is no root filesystem yet"))
+    pub(crate) fn root(&self) -> Result<&OwnedFd, StepError> {
+        self.root.as_ref().ok_or_else(|| StepError::new("there is no root filesystem yet"))
     }
 
     fn step(&mut self, step: &Step) -> Result<(), Ended> {
         match step {
             Step::MakeCgroup(_) | Step::MapIds(_) | Step::EnterCgroup => {
-                return Err(Fault::new("not a step of the init").into());
+                return Err(StepError::new("not a step of the init").into());
             }
             Step::OomScore(value) => identity::oom_score(*value)?,
             Step::OpenTree(tree) => {
@@ -149,7 +153,7 @@ impl Carrier {
                 let target = self
                     .target
                     .as_ref()
-                    .ok_or_else(|| Fault::new("there is no process to join"))?;
+                    .ok_or_else(|| StepError::new("there is no process to join"))?;
                 namespaces::join_target(target.as_fd(), kinds)?;
             }
             Step::NewUserNamespace => namespaces::new_user()?,
@@ -217,7 +221,7 @@ impl Carrier {
             Step::Execute { .. } => {
                 let found = self.program.as_ref().zip(self.words.as_ref());
                 let (program, (arguments, environment)) =
-                    found.ok_or_else(|| Fault::new("no program was looked up"))?;
+                    found.ok_or_else(|| StepError::new("no program was looked up"))?;
                 program.execute(arguments, environment)?;
             }
         }
@@ -225,8 +229,8 @@ impl Carrier {
     }
 
     /// Takes a tree that an earlier step opened.
-    pub(crate) fn tree(&mut self, id: usize) -> Result<OwnedFd, Fault> {
-        self.trees.remove(&id).ok_or_else(|| Fault::new("the tree was not opened"))
+    pub(crate) fn tree(&mut self, id: usize) -> Result<OwnedFd, StepError> {
+        self.trees.remove(&id).ok_or_else(|| StepError::new("the tree was not opened"))
     }
 
     /// The child goes on as the container's process; this process reports it and ends.
@@ -253,7 +257,7 @@ impl Carrier {
         match sys::clone::clone(0)? {
             sys::clone::Cloned::Child => self.answer(),
             sys::clone::Cloned::Parent { pid } => match self.report(pid) {
-                Ok(()) => super::attendant::attend(pid),
+                Ok(()) => super::supervisor::supervise(pid),
                 // The other reads that nobody answers, and ends.
                 Err(_) => sys::clone::leave(1),
             },
@@ -265,11 +269,11 @@ impl Carrier {
         use rustix::process::{Pid, PidfdFlags, pidfd_open};
         let pid_of = Pid::from_raw(pid).ok_or(rustix::io::Errno::SRCH)?;
         let pidfd = pidfd_open(pid_of, PidfdFlags::empty())?;
-        wire::send(&self.socket, &Report::Born { pid }, &[pidfd.as_fd()])
+        wire::send(&self.socket, &Report::ProcessCreated { pid }, &[pidfd.as_fd()])
     }
 
     /// Runs hooks of the container's namespaces.
-    fn hooks(&mut self, hooks: &crate::plan::Hooks) -> Result<(), Fault> {
+    fn hooks(&mut self, hooks: &crate::plan::Hooks) -> Result<(), StepError> {
         let status = if hooks.kind == HookKind::StartContainer { "created" } else { "creating" };
         if let Value::Object(state) = &mut self.state {
             state.insert("status".into(), status.into());
@@ -280,7 +284,7 @@ impl Carrier {
         let own = masks.then(|| umask(Mode::from_raw_mode(0o022)));
         let result = hooks::run(&hooks.hooks, &self.state, None);
         own.map(umask);
-        result.map_err(|failure| Fault::new(failure.to_string()))
+        result.map_err(|failure| StepError::new(failure.to_string()))
     }
 
     /// Reports that all is ready, lets go of the launching process and waits for the start.
@@ -288,7 +292,7 @@ impl Carrier {
         wire::send(&self.socket, &Report::Ready, &[]).map_err(|_| Ended::Stopped)?;
         let Some(start) = self.start.take() else { return Ok(()) };
         loop {
-            let mut connection = start.accept().doing(|| "wait for the start".into())?.0;
+            let mut connection = start.accept().context(|| "wait for the start".into())?.0;
             // Whoever connects and goes away without a word starts nothing.
             if connection.read_exact(&mut [0]).is_ok() {
                 self.socket = connection.into();

@@ -10,7 +10,7 @@ use crate::sys::{clone::leave, descriptors, signal::raise};
 /// Waits for the end of a child, and ends in the same way.
 ///
 /// Nothing that this process has open keeps anybody waiting, and no key of the caller's terminal ends it.
-pub(crate) fn attend(pid: i32) -> ! {
+pub(crate) fn supervise(pid: i32) -> ! {
     let status = descriptors::close_from(0)
         .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
         .and_then(|()| setsid())

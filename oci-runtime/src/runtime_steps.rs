@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::cgroup::Cgroup;
 use crate::hooks;
-use crate::launch::{Born, Errands};
+use crate::launch::{Launched, RuntimeSteps};
 use crate::plan::{IdRange, MapIds, Step};
 use crate::record::Entry;
 use crate::{Error, ErrorKind};
@@ -16,7 +16,7 @@ pub(crate) struct Creation<'a> {
     pub(crate) bundle: &'a Path,
 }
 
-impl Errands for Creation<'_> {
+impl RuntimeSteps for Creation<'_> {
     fn run(&mut self, step: &Step, pid: i32) -> Result<(), Error> {
         let doing = || step.to_string();
         match step {
@@ -51,8 +51,8 @@ impl Errands for Creation<'_> {
         }
     }
 
-    fn born(&mut self, born: &Born) -> Result<(), Error> {
-        self.entry.record.born(born.pid)?;
+    fn process_created(&mut self, launched: &Launched) -> Result<(), Error> {
+        self.entry.record.set_process(launched.pid)?;
         self.entry.save()
     }
 }
