@@ -6,6 +6,9 @@
 use std::fs::File;
 use std::io;
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
 use crate::files::{Files, Kind};
 
 /// Where the store keeps what is not part of the layout: the lock, pins, unfinished files.
@@ -23,14 +26,14 @@ impl Lock {
     /// Waits until nobody holds the lock exclusively.
     pub(crate) fn shared(files: &dyn Files) -> io::Result<Self> {
         let file = lock_file(files)?;
-        uninterrupted(|| file.lock_shared())?;
+        wait(&file, FlockOperation::LockShared)?;
         Ok(Self { _file: file })
     }
 
     /// Waits until nobody holds the lock.
     pub(crate) fn exclusive(files: &dyn Files) -> io::Result<Self> {
         let file = lock_file(files)?;
-        uninterrupted(|| file.lock())?;
+        wait(&file, FlockOperation::LockExclusive)?;
         Ok(Self { _file: file })
     }
 
@@ -76,12 +79,21 @@ pub(crate) fn ensure_dir(files: &dyn Files, path: &str) -> io::Result<bool> {
     }
 }
 
-/// Calls `operation` until it is no signal that ends it.
-fn uninterrupted(operation: impl Fn() -> io::Result<()>) -> io::Result<()> {
+/// Takes the lock of a file, exclusively, if nobody holds it; says whether that was so.
+pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits for the lock of a file. A signal that a handler has taken ends the call and not the wait.
+pub(crate) fn wait(file: &File, operation: FlockOperation) -> io::Result<()> {
     loop {
-        match operation() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            done => return done,
+        match flock(file, operation) {
+            Err(Errno::INTR) => {}
+            done => return Ok(done?),
         }
     }
 }

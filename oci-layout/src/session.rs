@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oci_image::Digest;
+use rustix::fs::FlockOperation;
 
 use crate::files::{Files, split};
-use crate::lock::{Lock, WORK};
+use crate::lock::{self, Lock, WORK};
 use crate::{Durability, Error};
 
 /// The session of a handle, begun by its first write.
@@ -57,7 +58,7 @@ impl Session {
     pub(crate) fn begin(files: &Arc<dyn Files>) -> io::Result<Self> {
         let _lock = Lock::shared(&**files)?;
         let (path, file) = create_unique(&**files)?;
-        if let Err(error) = file.lock() {
+        if let Err(error) = lock::wait(&file, FlockOperation::LockExclusive) {
             // The error that counts is that of the lock.
             let _ = files.remove(&path);
             return Err(error);

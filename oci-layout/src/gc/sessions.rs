@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::fs::TryLockError;
 use std::io;
 
 use oci_image::Digest;
@@ -7,7 +6,7 @@ use oci_image::Digest;
 use super::{is_lock, work_path};
 use crate::files::{Files, Kind};
 use crate::layout::read_limited;
-use crate::lock::{WORK, has_writers};
+use crate::lock::{WORK, has_writers, try_lock};
 
 /// What the sessions of a layout have under way. The caller holds the exclusive lock, so no session
 /// begins or pins meanwhile, or only looks.
@@ -54,10 +53,8 @@ fn pins(files: &dyn Files, path: &str) -> io::Result<Option<Vec<Digest>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
-    match file.try_lock() {
-        Ok(()) => return Ok(None),
-        Err(TryLockError::WouldBlock) => {}
-        Err(TryLockError::Error(error)) => return Err(error),
+    if try_lock(&file)? {
+        return Ok(None);
     }
     let text = String::from_utf8(read_limited(file, PINS_LIMIT)?)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;

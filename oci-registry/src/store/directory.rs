@@ -1,10 +1,12 @@
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use oci_digest::Digest;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::{Backend, Blob, Collection, Content, Record, Stage};
@@ -80,12 +82,12 @@ impl Directory {
         let failed = |source| DirectoryError::Io { path: path.into(), source };
         make_directory(path).map_err(failed)?;
         let lock = File::create(path.join(".lock")).map_err(failed)?;
-        match lock.try_lock() {
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
+            Err(Errno::WOULDBLOCK) => {
                 return Err(DirectoryError::InUse { path: path.into() });
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(error) => return Err(failed(error.into())),
         }
         let directory = Self { root: Arc::new(Root::new(path)), _lock: lock };
         directory.clean().map_err(failed)?;
