@@ -74,9 +74,7 @@ impl<'a> Walk<'a> {
             let is_index = matches!(level.manifest, AnyDocument::Index(_));
             match level.left.pop() {
                 Some(child) => {
-                    let media_type = &child.media_type;
-                    let is_manifest =
-                        is_index && (media_type.is_manifest() || media_type.is_index());
+                    let is_manifest = is_index && child.media_type.is_manifest_or_index();
                     if !self.seen.insert((child.digest.clone(), is_manifest)) {
                         continue;
                     }

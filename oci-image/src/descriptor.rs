@@ -41,6 +41,14 @@ impl Descriptor {
         Self::new(media_type, Digest::sha256(content), content.len() as u64)
     }
 
+    /// Whether a place that has all else may be without this content: it has `urls` to be fetched
+    /// from, or is a [layer that must not be distributed].
+    ///
+    /// [layer that must not be distributed]: https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#non-distributable-layers
+    pub fn may_be_elsewhere(&self) -> bool {
+        !self.urls.is_empty() || self.media_type.is_nondistributable()
+    }
+
     /// A verifier of the content that is named.
     ///
     /// # Errors

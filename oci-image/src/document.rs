@@ -255,6 +255,27 @@ impl AnyDocument {
         }
     }
 
+    /// The entry that stands for it in a list of referrers ([spec.md]): what names it, its artifact
+    /// type, which of a manifest without one is the type of its config, and its annotations.
+    ///
+    /// [spec.md]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
+    pub fn as_referrer(&self) -> Descriptor {
+        let Descriptor { media_type, digest, size, .. } = self.descriptor().clone();
+        let mut entry = Descriptor::new(media_type, digest, size);
+        let stated = |artifact_type: &Option<MediaType>| {
+            artifact_type.clone().filter(|artifact_type| !artifact_type.as_str().is_empty())
+        };
+        (entry.artifact_type, entry.annotations) = match self {
+            Self::Manifest(manifest) => {
+                let artifact_type = stated(&manifest.artifact_type);
+                let config = || manifest.config.media_type.clone();
+                (Some(artifact_type.unwrap_or_else(config)), manifest.annotations.clone())
+            }
+            Self::Index(index) => (stated(&index.artifact_type), index.annotations.clone()),
+        };
+        entry
+    }
+
     /// What it points to: the manifests of an index, the config and layers of a manifest.
     pub fn children(&self) -> Vec<&Descriptor> {
         match self {

@@ -91,6 +91,11 @@ impl MediaType {
         [Self::IMAGE_INDEX, Self::DOCKER_MANIFEST_LIST].contains(self)
     }
 
+    /// Whether it is a manifest or an index: what [`AnyDocument`](crate::AnyDocument) reads.
+    pub fn is_manifest_or_index(&self) -> bool {
+        self.is_manifest() || self.is_index()
+    }
+
     /// Whether it is an image config, OCI's or Docker's.
     pub fn is_config(&self) -> bool {
         [Self::IMAGE_CONFIG, Self::DOCKER_CONFIG].contains(self)

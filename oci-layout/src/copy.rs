@@ -13,8 +13,8 @@ impl Layout {
     /// a hard link what damages a file in place damages both layouts; removing it from one, as the
     /// collection of garbage does, leaves the other as it is. Across filesystems it is copied.
     ///
-    /// What is there already is not copied. What has URLs need not be in the source, nor subjects of
-    /// referrers.
+    /// What is there already is not copied. What [may be elsewhere](Descriptor::may_be_elsewhere) need not
+    /// be in the source, nor subjects of referrers.
     ///
     /// # Errors
     /// If a blob is missing or wrong, or cannot be stored. What came before it is there, without a
@@ -31,7 +31,7 @@ impl Layout {
                 Error::io(source.about(&format!("cannot copy `{}` from", blob.digest)), error)
             };
             let is_here = self.blobs().copy(source.blobs(), blob).map_err(failed)?;
-            if !is_here && blob.urls.is_empty() && !subjects.contains(&blob.digest) {
+            if !is_here && !blob.may_be_elsewhere() && !subjects.contains(&blob.digest) {
                 return Err(source.no_such(blob.digest.as_str()));
             }
         }

@@ -18,10 +18,10 @@ impl Layout {
     /// Stores the config and the manifest of an image. Its layers are stored before, as blobs.
     ///
     /// # Errors
-    /// If a layer is not in the layout, unless it may be fetched elsewhere, or if a document cannot be
+    /// If a layer is not in the layout, unless it [may be elsewhere](Descriptor::may_be_elsewhere), or if a document cannot be
     /// stored.
     pub fn put_image(&self, image: &build::Image) -> Result<Stored<'_>, Error> {
-        for layer in image.manifest().layers.iter().filter(|layer| layer.urls.is_empty()) {
+        for layer in image.manifest().layers.iter().filter(|layer| !layer.may_be_elsewhere()) {
             self.require(layer)?;
         }
         self.put_bytes(image.config().descriptor(), image.config().bytes())?;

@@ -63,22 +63,8 @@ pub(crate) fn referrers(
         let node = node?;
         let Some(document) = &node.document else { continue };
         if document.subject().is_some_and(|it| it.digest == *subject) {
-            referrers.push(listed(document));
+            referrers.push(document.as_referrer());
         }
     }
     Ok(referrers)
-}
-
-fn listed(document: &oci_image::AnyDocument) -> Descriptor {
-    let mut descriptor = document.descriptor().clone();
-    let (artifact_type, annotations) = match document {
-        oci_image::AnyDocument::Manifest(manifest) => {
-            let config = &manifest.config.media_type;
-            (manifest.artifact_type.as_ref().or(Some(config)), &manifest.annotations)
-        }
-        oci_image::AnyDocument::Index(index) => (index.artifact_type.as_ref(), &index.annotations),
-    };
-    descriptor.artifact_type = artifact_type.cloned();
-    descriptor.annotations.clone_from(annotations);
-    descriptor
 }

@@ -52,7 +52,7 @@ impl<'a, S: BlobSource + ?Sized> Walk<'a, S> {
 
     fn visit(&mut self, descriptor: Descriptor, depth: usize) -> Result<Node, Error> {
         let mut node = Node { descriptor, depth, document: None, missing: false };
-        if !is_document(&node.descriptor) {
+        if !node.descriptor.media_type.is_manifest_or_index() {
             return Ok(node);
         }
         self.documents += 1;
@@ -83,15 +83,10 @@ impl<S: BlobSource + ?Sized> Iterator for Walk<'_, S> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let (descriptor, depth) = self.todo.pop()?;
-            let place = (descriptor.digest.clone(), is_document(&descriptor));
+            let place = (descriptor.digest.clone(), descriptor.media_type.is_manifest_or_index());
             if self.seen.insert(place) {
                 return Some(self.visit(descriptor, depth));
             }
         }
     }
-}
-
-/// Whether it names a manifest or an index.
-pub(crate) fn is_document(descriptor: &Descriptor) -> bool {
-    descriptor.media_type.is_manifest() || descriptor.media_type.is_index()
 }

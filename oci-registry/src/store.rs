@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use oci_digest::Digest;
-use oci_image::{AnyDocument, Descriptor};
+use oci_image::{AnyDocument, json};
 
 use crate::{RepositoryName, Tag};
 
@@ -99,9 +99,13 @@ impl Store {
         }
         let digest = &manifest.digest;
         self.backend().write(name, &Record::Manifest(digest.clone()), &manifest.to_record())?;
-        if let Some((subject, descriptor)) = document.and_then(|it| manifest.as_referrer(it)) {
+        if let Some(document) = document
+            && let Some(subject) = document.subject()
+        {
+            let subject = subject.digest.clone();
             let record = Record::Referrer { subject, referrer: digest.clone() };
-            self.backend().write(name, &record, &descriptor)?;
+            let entry = json::to_vec(&document.as_referrer()).map_err(invalid)?;
+            self.backend().write(name, &record, &entry)?;
         }
         for tag in tags {
             self.backend().write(name, &Record::Tag(tag.clone()), digest.as_str().as_bytes())?;
@@ -117,7 +121,7 @@ impl Store {
     ) -> io::Result<Option<Digest>> {
         let children = document.map(AnyDocument::children).unwrap_or_default();
         for child in children {
-            if !is_elsewhere(child) && !self.has(name, &child.digest)? {
+            if !child.may_be_elsewhere() && !self.has(name, &child.digest)? {
                 return Ok(Some(child.digest.clone()));
             }
         }
@@ -184,10 +188,6 @@ impl Store {
 
 /// The repository has no content of this digest.
 pub(crate) struct Missing(pub(crate) Digest);
-
-fn is_elsewhere(descriptor: &Descriptor) -> bool {
-    descriptor.media_type.is_nondistributable() || !descriptor.urls.is_empty()
-}
 
 fn parse_digest(bytes: &[u8]) -> io::Result<Digest> {
     std::str::from_utf8(bytes).map_err(invalid)?.parse().map_err(invalid)

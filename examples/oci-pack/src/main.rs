@@ -214,7 +214,7 @@ fn copy(from: &(dyn BlobSource + Sync), to: &Layout, blob: &Descriptor) -> io::R
             io::copy(&mut reader, &mut writer)?;
             writer.commit()
         }
-        None if !blob.urls.is_empty() => Ok(()),
+        None if blob.may_be_elsewhere() => Ok(()),
         None => Err(io::Error::new(io::ErrorKind::NotFound, "there is no such blob")),
     }
 }

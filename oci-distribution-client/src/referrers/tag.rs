@@ -22,7 +22,7 @@ impl Repository {
             "list `{}` as a referrer of `{subject}` in `{self}`",
             referrer.descriptor().digest
         );
-        let entry = entry(referrer);
+        let entry = referrer.as_referrer();
         self.edit_referrers(subject, &action, |list| {
             let is_listed = list.iter().any(|listed| listed.digest == entry.digest);
             if !is_listed {
@@ -105,18 +105,4 @@ impl Repository {
             Err(error) => Err(error),
         }
     }
-}
-
-/// How a list names `referrer`.
-fn entry(referrer: &AnyDocument) -> Descriptor {
-    let mut entry = referrer.descriptor().clone();
-    (entry.artifact_type, entry.annotations) = match referrer {
-        AnyDocument::Manifest(manifest) => {
-            let config = &manifest.config.media_type;
-            let own = manifest.artifact_type.clone();
-            (Some(own.unwrap_or_else(|| config.clone())), manifest.annotations.clone())
-        }
-        AnyDocument::Index(index) => (index.artifact_type.clone(), index.annotations.clone()),
-    };
-    entry
 }

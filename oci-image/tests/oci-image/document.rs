@@ -170,3 +170,45 @@ fn a_config_is_read_under_both_of_its_types() {
         assert_eq!(config.rootfs.r#type, "layers");
     }
 }
+
+#[test]
+fn a_referrer_is_listed_by_its_artifact_type_or_that_of_its_config() {
+    for (extra, artifact_type) in
+        [("", "a/b"), (r#","artifactType":"""#, "a/b"), (r#","artifactType":"x/y""#, "x/y")]
+    {
+        let bytes = manifest(&format!(r#"{extra},"annotations":{{"k":"v"}}"#));
+        let mut listed = Descriptor::of(MediaType::IMAGE_MANIFEST, &bytes);
+        let mut named = listed.clone();
+        named.urls.push("https://example.org".into());
+        named.annotations.insert("of the entry".into(), "no".into());
+        listed.artifact_type = Some(artifact_type.into());
+        listed.annotations.insert("k".into(), "v".into());
+        assert_eq!(AnyDocument::parse(bytes, &named).unwrap().as_referrer(), listed, "{extra}");
+    }
+    for (extra, artifact_type) in [
+        ("", None),
+        (r#","artifactType":"""#, None),
+        (r#","artifactType":"x/y""#, Some("x/y".into())),
+    ] {
+        let bytes = format!(r#"{{"schemaVersion":2,"manifests":[]{extra}}}"#).into_bytes();
+        let mut listed = Descriptor::of(MediaType::IMAGE_INDEX, &bytes);
+        let document = AnyDocument::parse(bytes, &listed).unwrap();
+        listed.artifact_type = artifact_type;
+        assert_eq!(document.as_referrer(), listed, "{extra}");
+    }
+}
+
+#[test]
+fn content_may_be_elsewhere_that_has_urls_or_is_not_distributed() {
+    for (media_type, url, elsewhere) in [
+        (MediaType::LAYER_TAR_GZIP, None, false),
+        (MediaType::LAYER_TAR_GZIP, Some("https://example.org/layer"), true),
+        (MediaType::DOCKER_FOREIGN_LAYER_TAR_GZIP, None, true),
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd".into(), None, true),
+        ("text/plain".into(), None, false),
+    ] {
+        let mut blob = Descriptor::of(media_type, "layer");
+        blob.urls.extend(url.map(String::from));
+        assert_eq!(blob.may_be_elsewhere(), elsewhere, "{blob:?}");
+    }
+}

@@ -66,7 +66,7 @@ impl<W: Write> ArchiveWriter<W> {
     /// lists the roots, with their names if they have any.
     ///
     /// # Errors
-    /// If a blob is missing, unless it may be fetched elsewhere; if one is wrong, after which the
+    /// If a blob is missing, unless it [may be elsewhere](Descriptor::may_be_elsewhere); if one is wrong, after which the
     /// archive cannot be finished; or if the archive cannot be written.
     pub fn append(&self, source: &dyn BlobSource, roots: &[Descriptor]) -> Result<(), Error> {
         for node in Walk::new(source, roots.iter().cloned()) {
@@ -80,7 +80,7 @@ impl<W: Write> ArchiveWriter<W> {
                 Some(reader) => {
                     state.blob(&blob, reader).map_err(|error| Error::io(about(), error))?;
                 }
-                None if !blob.urls.is_empty() => {}
+                None if blob.may_be_elsewhere() => {}
                 None => {
                     let text = format!("there is no blob `{}` for the archive", blob.digest);
                     return Err(Error::new(ErrorKind::NotFound, text));

@@ -8,7 +8,6 @@ use oci_image::{Descriptor, Digest};
 use super::{Fault, FaultKind};
 use crate::ErrorKind;
 use crate::layout::{INDEX_FILE, Layout};
-use crate::walk::is_document;
 
 impl Layout {
     /// What is wrong with what the index reaches: documents, presence and sizes. Content is not read.
@@ -55,7 +54,9 @@ impl Graph<'_> {
         let found = self.layout.blobs().size(&descriptor.digest);
         let (kind, message) = match found {
             Ok(Some(size)) if size == descriptor.size => {
-                if is_document(descriptor) && self.seen.insert(descriptor.digest.clone()) {
+                if descriptor.media_type.is_manifest_or_index()
+                    && self.seen.insert(descriptor.digest.clone())
+                {
                     self.todo.push(descriptor.clone());
                 }
                 return;
@@ -64,8 +65,7 @@ impl Graph<'_> {
                 FaultKind::Size,
                 format!("has {size} bytes, but `{parent}` says {}", descriptor.size),
             ),
-            // What has URLs may be fetched when it is needed.
-            Ok(None) if !descriptor.urls.is_empty() => return,
+            Ok(None) if descriptor.may_be_elsewhere() => return,
             Ok(None) => (FaultKind::Missing, format!("is not there, but `{parent}` needs it")),
             Err(error) => (FaultKind::Content, format!("cannot be read: {error}")),
         };

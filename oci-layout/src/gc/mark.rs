@@ -4,7 +4,6 @@ use std::io::{self, Read};
 use oci_image::{AnyDocument, Descriptor, Digest, json};
 
 use crate::layout::Layout;
-use crate::walk::is_document;
 use crate::{Error, Walk};
 
 /// Every digest that the index or a pin needs.
@@ -34,7 +33,7 @@ pub(super) fn needed(layout: &Layout, pinned: Vec<Digest>) -> Result<HashSet<Dig
 
 /// What stands where manifests do and is of a type that is not known here.
 fn foreign(manifests: &[Descriptor]) -> impl Iterator<Item = Digest> {
-    manifests.iter().filter(|it| !is_document(it)).map(|it| it.digest.clone())
+    manifests.iter().filter(|it| !it.media_type.is_manifest_or_index()).map(|it| it.digest.clone())
 }
 
 /// The digests that stand as strings in a blob, if it looks like a JSON object.

@@ -36,34 +36,12 @@ impl StoredManifest {
     /// Reads it, if it is of a type that has references; others are bytes, whatever they look like.
     pub(crate) fn document(&self) -> Option<Result<AnyDocument, oci_image::DocumentError>> {
         let descriptor = self.descriptor();
-        let is_known = descriptor.media_type.is_manifest() || descriptor.media_type.is_index();
+        let is_known = descriptor.media_type.is_manifest_or_index();
         is_known.then(|| AnyDocument::parse(self.bytes.to_vec(), &descriptor))
     }
 
     pub(crate) fn subject(&self) -> Option<Digest> {
         let document = self.document()?.ok()?;
         document.subject().map(|subject| subject.digest.clone())
-    }
-
-    /// The subject, and the descriptor for the list of its referrers, as JSON.
-    pub(crate) fn as_referrer(&self, document: &AnyDocument) -> Option<(Digest, Vec<u8>)> {
-        let subject = document.subject()?.digest.clone();
-        let mut descriptor = self.descriptor();
-        let annotations = match document {
-            AnyDocument::Manifest(manifest) => {
-                let config = || manifest.config.media_type.clone();
-                descriptor.artifact_type =
-                    Some(manifest.artifact_type.clone().unwrap_or_else(config));
-                &manifest.annotations
-            }
-            AnyDocument::Index(index) => {
-                descriptor.artifact_type = index.artifact_type.clone();
-                &index.annotations
-            }
-        };
-        descriptor.annotations = annotations.clone();
-        // A descriptor of these members is always JSON.
-        let bytes = oci_image::json::to_vec(&descriptor).ok()?;
-        Some((subject, bytes))
     }
 }
