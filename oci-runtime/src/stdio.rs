@@ -106,8 +106,8 @@ impl Stdio {
             return Ok(());
         }
         let asked = if terminal { "asks for" } else { "does not ask for" };
-        let reason = format!("{doing}: the specification {asked} a terminal");
-        Err(Error::new(ErrorKind::Refused, reason))
+        let reason = format!("`process.terminal` of the specification {asked} a terminal");
+        Err(Error::new(ErrorKind::Refused, doing, reason))
     }
 
     /// The descriptors for the init, and what each is for.
