@@ -13,7 +13,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use crate::init::ARGUMENT;
-use crate::plan::Step;
+use crate::plan::{NamespaceStep, RuntimeStep, Step};
 use crate::spawn::spawn;
 use crate::wire::{self, Failure, Instructions, Reply, Report, Role};
 use crate::{Error, ErrorKind};
@@ -125,7 +125,7 @@ pub(crate) struct Launch<'a> {
 /// Does the steps that fall to the launching process.
 pub(crate) trait RuntimeSteps {
     /// Does one step. `pid` is the process that the step is about.
-    fn run(&mut self, step: &Step, pid: i32) -> Result<(), Error>;
+    fn run(&mut self, step: &RuntimeStep, pid: i32) -> Result<(), Error>;
     /// The container's process exists.
     fn process_created(&mut self, launched: &Launched) -> Result<(), Error>;
 }
@@ -139,7 +139,7 @@ pub(crate) fn launch(
     launch: Launch<'_>,
     runtime_steps: &mut dyn RuntimeSteps,
 ) -> Result<Launched, Error> {
-    let supervised = launch.steps.contains(&Step::Attend);
+    let supervised = launch.steps.contains(&NamespaceStep::CloneAndWait.into());
     let (mut child, socket) = launcher.spawn()?;
     let mut launched = None;
     let result = converse(&socket, &mut child, launch, runtime_steps, &mut launched);
@@ -219,7 +219,7 @@ fn converse(
                 }))?;
             }
             Report::RunStep { step } => {
-                let Some(step) = launch.steps.get(step) else {
+                let Some(Step::Runtime(step)) = launch.steps.get(step) else {
                     let reason = "the init asked for a step that is not planned";
                     return Err(Error::new(ErrorKind::System, TALK, reason));
                 };

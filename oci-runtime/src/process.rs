@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::launch::{Launch, Launched, RuntimeSteps, launch};
-use crate::plan::Step;
+use crate::plan::RuntimeStep;
 use crate::record::Record;
 use crate::spec::{self, Status};
 use crate::wire::Role;
@@ -47,7 +47,7 @@ impl Container {
             record.pidfd().ok_or_else(|| Error::new(ErrorKind::State, doing(), "it has ended"))?;
         let host = Host::probe().map_err(Error::system("probe the host"))?;
         let bundle = Bundle::new(record.bundle.clone(), self.spec()?);
-        let plan = Plan::exec(bundle.spec(), process, &bundle, &host)
+        let plan = Plan::exec(process, &bundle, &host)
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
         stdio.demand(&plan, &doing())?;
         let mut descriptors =
@@ -118,15 +118,15 @@ fn pidfd(child: &std::process::Child) -> std::io::Result<OwnedFd> {
 struct Joining<'a>(&'a Record);
 
 impl RuntimeSteps for Joining<'_> {
-    fn run(&mut self, step: &Step, pid: i32) -> Result<(), Error> {
+    fn run(&mut self, step: &RuntimeStep, pid: i32) -> Result<(), Error> {
         match step {
-            Step::EnterCgroup => self
+            RuntimeStep::EnterCgroup => self
                 .0
                 .cgroup
                 .join(pid, self.0.pid.unwrap_or_default())
                 .map_err(|error| Error::because(ErrorKind::Step, step.to_string(), error)),
-            _ => {
-                let reason = "it is not a step of the launching process";
+            RuntimeStep::MakeCgroup(_) | RuntimeStep::MapIds(_) | RuntimeStep::Hooks(_) => {
+                let reason = "the container exists already";
                 Err(Error::new(ErrorKind::Step, step.to_string(), reason))
             }
         }

@@ -93,7 +93,7 @@ impl Runtime {
             return Err(Error::new(ErrorKind::Bundle, doing(), reason));
         }
         let bundle = Bundle::new(bundle_dir, bundle.spec().clone());
-        let plan = Plan::new(bundle.spec(), &bundle, &host)
+        let plan = Plan::new(&bundle, &host)
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
         stdio.demand(&plan, &doing())?;
         crate::record::sweep(&self.dir);

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::cgroup::Cgroup;
 use crate::hooks;
 use crate::launch::{Launched, RuntimeSteps};
-use crate::plan::{IdRange, MapIds, Step};
+use crate::plan::{IdRange, MapIds, RuntimeStep};
 use crate::record::Entry;
 use crate::{Error, ErrorKind};
 
@@ -17,10 +17,10 @@ pub(crate) struct Creation<'a> {
 }
 
 impl RuntimeSteps for Creation<'_> {
-    fn run(&mut self, step: &Step, pid: i32) -> Result<(), Error> {
+    fn run(&mut self, step: &RuntimeStep, pid: i32) -> Result<(), Error> {
         let doing = || step.to_string();
         match step {
-            Step::MakeCgroup(plan) => {
+            RuntimeStep::MakeCgroup(plan) => {
                 let cgroup = Cgroup::of(plan, &self.entry.record.id);
                 // First what must be removed again, then what is made: whoever dies between leaves a trace of both.
                 if let Some(taken) = cgroup.taken() {
@@ -32,23 +32,18 @@ impl RuntimeSteps for Creation<'_> {
                 let made = self.entry.record.cgroup.make(plan);
                 made.map_err(|error| Error::because(ErrorKind::Step, doing(), error))
             }
-            Step::EnterCgroup => {
+            RuntimeStep::EnterCgroup => {
                 let entered = self.entry.record.cgroup.enter(pid);
                 entered.map_err(|error| Error::because(ErrorKind::Step, doing(), error))
             }
-            Step::MapIds(ids) => map_ids(ids, pid, &doing()),
-            Step::Hooks(list) => {
+            RuntimeStep::MapIds(ids) => map_ids(ids, pid, &doing()),
+            RuntimeStep::Hooks(list) => {
                 let state = self.entry.record.state_as(crate::spec::Status::Creating);
                 let state = serde_json::to_value(state)
                     .map_err(|error| Error::because(ErrorKind::Hook, doing(), error))?;
                 hooks::run(&list.hooks, &state, Some(self.bundle))
                     .map_err(|error| Error::because(ErrorKind::Hook, doing(), error))
             }
-            _ => Err(Error::new(
-                ErrorKind::Step,
-                doing(),
-                "it is not a step of the launching process",
-            )),
         }
     }
 

@@ -26,28 +26,21 @@ pub(crate) fn become_root() -> Result<(), StepError> {
     Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)?)
 }
 
-/// Takes on a user, a group and additional groups.
-pub(crate) fn user(
-    uid: u32,
-    gid: u32,
-    groups: Option<&[u32]>,
-    keep_capabilities: bool,
-) -> Result<(), StepError> {
+/// Sets the user, the group and the additional groups, and keeps the capabilities.
+pub(crate) fn user(uid: u32, gid: u32, groups: Option<&[u32]>) -> Result<(), StepError> {
     if let Some(groups) = groups {
         let groups: Vec<Gid> = groups.iter().map(|group| Gid::from_raw(*group)).collect();
         set_thread_groups(&groups).context(|| "set the additional groups".into())?;
     }
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     set_thread_res_gid(gid, gid, gid).context(|| "set the group".into())?;
-    set_keep_capabilities(keep_capabilities)?;
+    // Without it the kernel takes all capabilities from a process that stops being user 0 (capabilities(7)).
+    set_keep_capabilities(true)?;
     set_thread_res_uid(uid, uid, uid).context(|| "set the user".into())?;
     set_keep_capabilities(false)?;
-    if keep_capabilities {
-        let mut sets = rustix::thread::capabilities(None)?;
-        sets.effective = sets.permitted;
-        set_capabilities(None, sets)?;
-    }
-    Ok(())
+    let mut sets = rustix::thread::capabilities(None)?;
+    sets.effective = sets.permitted;
+    Ok(set_capabilities(None, sets)?)
 }
 
 /// Drops from the bounding set all but these.

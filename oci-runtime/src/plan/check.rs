@@ -9,13 +9,7 @@ use crate::spec::Version;
 impl Planner<'_> {
     /// Refuses what no other part of the plan looks at.
     pub(super) fn check(&mut self) {
-        if !self.host.missing_system_calls.is_empty() {
-            let missing = self.host.missing_system_calls.join("`, `");
-            self.refuse(
-                "",
-                format!("kernel {} lacks `{missing}`; Linux 5.12 has them", self.host.kernel),
-            );
-        }
+        self.check_kernel();
         self.check_version();
         let spec = self.spec;
         for (pointer, there) in [
@@ -35,6 +29,15 @@ impl Planner<'_> {
         self.check_linux();
         self.check_process();
         self.check_hooks();
+    }
+
+    /// What no container can be made without.
+    pub(super) fn check_kernel(&mut self) {
+        if !self.host.missing_system_calls.is_empty() {
+            let missing = self.host.missing_system_calls.join("`, `");
+            let kernel = &self.host.kernel;
+            self.refuse("", format!("kernel {kernel} lacks `{missing}`; Linux 5.12 has them"));
+        }
     }
 
     /// A version of another major number may mean something else by the same words.
@@ -97,7 +100,7 @@ impl Planner<'_> {
         }
     }
 
-    fn check_process(&mut self) {
+    pub(super) fn check_process(&mut self) {
         let Some(process) = &self.spec.process else { return };
         let user = process.user.as_ref();
         for (pointer, there) in [

@@ -1,6 +1,6 @@
 //! Device nodes and the links that programs expect beside them.
 
-use super::{Device, DeviceKind, DeviceRule, Planner, Step, Supply};
+use super::{Device, DeviceKind, DeviceOrigin, DeviceRule, FilesystemStep, Planner, Step};
 use crate::spec::linux;
 
 /// The devices that every container has: path, major, minor.
@@ -26,27 +26,30 @@ impl Planner<'_> {
     pub(super) fn devices(&mut self) -> Vec<Step> {
         const MKNOD: u32 = 27;
         let may_make = !self.has_user_namespace() && self.host.has_capability(MKNOD);
-        let supply = if may_make { Supply::Make } else { Supply::Show };
-        let own = self.own_devices(supply);
+        let origin = if may_make { DeviceOrigin::Made } else { DeviceOrigin::Host };
+        let own = self.own_devices(origin);
         let mut steps = Vec::new();
         for (path, major, minor) in DEFAULT {
             // A `/dev` of the host has what it has.
             if !self.is_borrowed(path) && !own.iter().any(|device| device.path == path) {
                 let (path, kind) = (path.into(), DeviceKind::Character);
                 let (mode, uid, gid) = (0o666, 0, 0);
-                steps.push(Step::Device(Device {
-                    path,
-                    kind,
-                    major,
-                    minor,
-                    mode,
-                    uid,
-                    gid,
-                    supply,
-                }));
+                steps.push(
+                    FilesystemStep::Device(Device {
+                        path,
+                        kind,
+                        major,
+                        minor,
+                        mode,
+                        uid,
+                        gid,
+                        origin,
+                    })
+                    .into(),
+                );
             }
         }
-        steps.extend(own.into_iter().map(Step::Device));
+        steps.extend(own.into_iter().map(|device| FilesystemStep::Device(device).into()));
         let has_terminals =
             self.spec.mounts.iter().any(|mount| mount.r#type.as_deref() == Some("devpts"));
         let multiplexer = has_terminals.then_some(("/dev/ptmx", "pts/ptmx"));
@@ -54,12 +57,16 @@ impl Planner<'_> {
         steps.extend(
             links
                 .filter(|(path, _)| !self.is_borrowed(path))
-                .map(|(path, target)| Step::Link { path: path.into(), target: target.into() }),
+                .map(|(path, target)| FilesystemStep::Link {
+                    path: path.into(),
+                    target: target.into(),
+                })
+                .map(Step::from),
         );
         steps
     }
 
-    fn own_devices(&mut self, supply: Supply) -> Vec<Device> {
+    fn own_devices(&mut self, origin: DeviceOrigin) -> Vec<Device> {
         let linux = self.linux();
         let mut devices = Vec::new();
         for (index, device) in linux.devices.iter().enumerate() {
@@ -95,10 +102,10 @@ impl Planner<'_> {
                 mode: device.file_mode.unwrap_or(0o666) & 0o7777,
                 uid,
                 gid,
-                supply: match kind {
-                    _ if self.is_borrowed(&device.path) => Supply::Demand,
-                    DeviceKind::Fifo => Supply::Make,
-                    _ => supply,
+                origin: match kind {
+                    _ if self.is_borrowed(&device.path) => DeviceOrigin::Existing,
+                    DeviceKind::Fifo => DeviceOrigin::Made,
+                    DeviceKind::Character | DeviceKind::Block => origin,
                 },
             });
         }

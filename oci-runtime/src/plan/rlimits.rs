@@ -1,6 +1,6 @@
 //! The limits of the process, each at the point where it can be set and does not bind the init.
 
-use super::{Planner, Step};
+use super::{Planner, ProcessStep, Step};
 use crate::spec::{Process, Rlimit, RlimitType};
 
 impl Planner<'_> {
@@ -48,5 +48,5 @@ fn asked(rlimit: &Rlimit) -> Step {
 }
 
 fn step(resource: &str, soft: u64, hard: u64) -> Step {
-    Step::Rlimit { resource: resource.into(), soft, hard }
+    ProcessStep::Rlimit { resource: resource.into(), soft, hard }.into()
 }

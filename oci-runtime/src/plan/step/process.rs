@@ -1,6 +1,101 @@
 //! What the program may do, and how it is scheduled.
 
+use std::fmt::{self, Display, Formatter};
+
 use serde::{Deserialize, Serialize};
+
+/// A step that makes the init the process of the container, and in the end its program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ProcessStep {
+    /// Set how readily the kernel kills the process when memory is short.
+    OomScore(i32),
+    /// Run on these processors.
+    Processors(Vec<u32>),
+    /// Lead a session of its own.
+    Session,
+    /// Open a terminal, send it to the caller and make it standard input, output and error. It is shown as
+    /// `/dev/console`, which is made unless its directory is bind mounted from the host.
+    Terminal { height: Option<u16>, width: Option<u16>, make_console: bool },
+    /// Limit a resource of the process.
+    Rlimit { resource: String, soft: u64, hard: u64 },
+    /// Set how the process is scheduled.
+    Schedule(Schedule),
+    /// Set how its input and output are scheduled.
+    IoPriority { class: String, level: i32 },
+    /// Set the execution domain.
+    Personality(String),
+    /// Set where memory comes from.
+    MemoryPolicy { mode: String, flags: Vec<String>, nodes: Vec<u32> },
+    /// Set the working directory.
+    WorkingDirectory(String),
+    /// Drop capabilities that no program of the container may ever have.
+    BoundingSet(Vec<Capability>),
+    /// Set the user, the group and the additional groups, and keep the capabilities.
+    User { uid: u32, gid: u32, groups: Option<Vec<u32>> },
+    /// Set the file mode creation mask.
+    Umask(u32),
+    /// Set the capabilities of the process.
+    Capabilities(Capabilities),
+    /// Let no program of the container gain rights by exec.
+    NoNewPrivileges,
+    /// Look the program up.
+    FindProgram { name: String, search: Vec<String> },
+    /// Load the system call filter.
+    Seccomp(Filter),
+    /// Become the program.
+    Execute { arguments: Vec<String>, environment: Vec<String> },
+}
+
+impl Display for ProcessStep {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OomScore(value) => write!(f, "set oom_score_adj to {value}"),
+            Self::Processors(list) => {
+                let list: Vec<String> = list.iter().map(u32::to_string).collect();
+                write!(f, "run on processors {}", list.join(","))
+            }
+            Self::Session => f.write_str("make session"),
+            Self::Terminal { .. } => f.write_str("open a terminal as /dev/console"),
+            Self::Rlimit { resource, soft, hard } => {
+                write!(f, "set {resource} to {} of {}", bound(*soft), bound(*hard))
+            }
+            Self::Schedule(schedule) => write!(f, "schedule as {}", schedule.policy),
+            Self::IoPriority { class, level } => write!(f, "set I/O priority {class} {level}"),
+            Self::Personality(domain) => write!(f, "set personality {domain}"),
+            Self::MemoryPolicy { mode, .. } => write!(f, "set memory policy {mode}"),
+            Self::WorkingDirectory(path) => write!(f, "change to {path}"),
+            Self::BoundingSet(kept) => write!(f, "bound capabilities to {}", names(kept)),
+            Self::User { uid, gid, groups } => {
+                write!(f, "become user {uid}, group {gid}")?;
+                match groups.as_deref() {
+                    None => f.write_str(", keeping additional groups"),
+                    Some([]) => Ok(()),
+                    Some(groups) => write!(f, ", additional groups {groups:?}"),
+                }
+            }
+            Self::Umask(mask) => write!(f, "set umask {mask:03o}"),
+            Self::Capabilities(sets) => sets.fmt(f),
+            Self::NoNewPrivileges => f.write_str("set no_new_privs"),
+            Self::FindProgram { name, .. } => write!(f, "find program {name}"),
+            Self::Seccomp(filter) => write!(f, "load system call filter: {}", filter.summary),
+            Self::Execute { arguments, .. } => write!(f, "execute {}", arguments.join(" ")),
+        }
+    }
+}
+
+fn bound(value: u64) -> String {
+    if value == u64::MAX { "unlimited".into() } else { value.to_string() }
+}
+
+fn names(capabilities: &[Capability]) -> String {
+    if capabilities.is_empty() {
+        return "none".into();
+    }
+    let names: Vec<&str> =
+        capabilities.iter().map(|capability| capability.name.trim_start_matches("CAP_")).collect();
+    names.join(",")
+}
 
 /// How a process is scheduled.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +123,14 @@ pub(crate) struct Capabilities {
     pub(crate) permitted: Vec<Capability>,
     pub(crate) inheritable: Vec<Capability>,
     pub(crate) ambient: Vec<Capability>,
+}
+
+impl Display for Capabilities {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "set capabilities: effective {}", names(&self.effective))?;
+        write!(f, "; permitted {}", names(&self.permitted))?;
+        write!(f, "; inheritable {}; ambient {}", names(&self.inheritable), names(&self.ambient))
+    }
 }
 
 /// A compiled system call filter.
