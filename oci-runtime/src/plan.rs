@@ -17,6 +17,7 @@ mod namespaces;
 mod options;
 mod refusal;
 mod rlimits;
+mod schedule;
 mod seccomp;
 mod step;
 

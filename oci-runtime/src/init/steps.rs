@@ -213,13 +213,13 @@ impl Init {
                 terminal::open(self, height.zip(*width), *make_console)
             }
             ProcessStep::Rlimit { resource, soft, hard } => {
-                identity::rlimit(resource, *soft, *hard)
+                identity::rlimit(*resource, *soft, *hard)
             }
             ProcessStep::Schedule(schedule) => identity::schedule(schedule),
             ProcessStep::IoPriority { class, level } => identity::io_priority(class, *level),
             ProcessStep::Personality(domain) => identity::personality(domain),
             ProcessStep::MemoryPolicy { mode, flags, nodes } => {
-                identity::memory_policy(mode, flags, nodes)
+                identity::memory_policy(mode, *flags, nodes)
             }
             ProcessStep::WorkingDirectory(path) => program::working_directory(path),
             ProcessStep::BoundingSet(kept) => identity::bounding_set(kept),

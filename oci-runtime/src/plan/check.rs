@@ -1,7 +1,5 @@
 //! What is asked for and cannot be had: each is refused by name.
 
-use std::collections::BTreeSet;
-
 use super::Planner;
 use crate::Spec;
 use crate::spec::Version;
@@ -87,10 +85,6 @@ impl Planner<'_> {
                 self.refuse(pointer, reason);
             }
         }
-        let flags = linux.personality.as_ref().map(|personality| personality.flags.len());
-        if flags.unwrap_or_default() > 0 {
-            self.refuse("/linux/personality/flags", "the specification defines none");
-        }
         for (member, paths) in
             [("maskedPaths", &linux.masked_paths), ("readonlyPaths", &linux.readonly_paths)]
         {
@@ -129,17 +123,6 @@ impl Planner<'_> {
                 "/process",
                 "a NUL is in an argument, in the environment or in the working directory",
             );
-        }
-        let mut seen = BTreeSet::new();
-        for (index, rlimit) in process.rlimits.iter().enumerate() {
-            let pointer = format!("/process/rlimits/{index}");
-            let word = rlimit.r#type.as_str();
-            if !seen.insert(word) {
-                self.refuse(&pointer, format!("`{word}` stands twice"));
-            }
-            if rlimit.soft > rlimit.hard {
-                self.refuse(&pointer, format!("the soft limit of `{word}` is above the hard one"));
-            }
         }
     }
 

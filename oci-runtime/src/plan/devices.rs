@@ -1,7 +1,7 @@
 //! Device nodes and the links that programs expect beside them.
 
 use super::{Device, DeviceKind, DeviceOrigin, DeviceRule, FilesystemStep, Planner, Step};
-use crate::spec::linux;
+use crate::spec::{Capability, linux};
 
 /// The devices that every container has: path, major, minor.
 const DEFAULT: [(&str, u32, u32); 6] = [
@@ -24,8 +24,7 @@ const LINKS: [(&str, &str); 4] = [
 impl Planner<'_> {
     /// The steps that make devices and links.
     pub(super) fn devices(&mut self) -> Vec<Step> {
-        const MKNOD: u32 = 27;
-        let may_make = !self.has_user_namespace() && self.host.has_capability(MKNOD);
+        let may_make = !self.has_user_namespace() && self.host.has_capability(&Capability::Mknod);
         let origin = if may_make { DeviceOrigin::Made } else { DeviceOrigin::Host };
         let own = self.own_devices(origin);
         let mut steps = Vec::new();
@@ -78,14 +77,14 @@ impl Planner<'_> {
                 }
                 linux::DeviceType::Block => DeviceKind::Block,
                 linux::DeviceType::Fifo => DeviceKind::Fifo,
-                other => {
-                    self.refuse(&pointer, format!("`{}` is no type of device", other.as_str()));
+                other @ (linux::DeviceType::All | linux::DeviceType::Other(_)) => {
+                    self.refuse(&pointer, format!("`{other}` is not a type of device"));
                     continue;
                 }
             };
             let number = |number: Option<i64>| u32::try_from(number.unwrap_or_default()).ok();
             let (Some(major), Some(minor)) = (number(device.major), number(device.minor)) else {
-                self.refuse(&pointer, "a device number is negative or too large");
+                self.refuse(&pointer, "a device number is not between 0 and 4294967295");
                 continue;
             };
             if kind != DeviceKind::Fifo && (device.major.is_none() || device.minor.is_none()) {
@@ -124,11 +123,12 @@ impl Planner<'_> {
                 None | Some(linux::DeviceType::All) => 'a',
                 Some(linux::DeviceType::Block) => 'b',
                 Some(linux::DeviceType::Char) => 'c',
-                Some(other) => {
-                    self.refuse(
-                        &pointer,
-                        format!("`{}` is no type of device for a rule", other.as_str()),
-                    );
+                Some(
+                    other @ (linux::DeviceType::UnbufferedChar
+                    | linux::DeviceType::Fifo
+                    | linux::DeviceType::Other(_)),
+                ) => {
+                    self.refuse(&pointer, format!("`{other}` is not a type of device for a rule"));
                     continue;
                 }
             };
@@ -137,7 +137,7 @@ impl Planner<'_> {
                 self.refuse(&pointer, format!("access `{access}` is not made of `r`, `w` and `m`"));
             }
             let (Some(major), Some(minor)) = (any_or(rule.major), any_or(rule.minor)) else {
-                self.refuse(&pointer, "a device number is negative or too large");
+                self.refuse(&pointer, "a device number is not between 0 and 4294967295");
                 continue;
             };
             planned.push(DeviceRule { allow: rule.allow, kind, major, minor, access });
@@ -157,7 +157,7 @@ impl Planner<'_> {
     }
 }
 
-/// The number of a rule: none is any, and so is what Go writes for it. None: it is no number.
+/// The number of a rule: an absent one is any, and so is -1, which Go programs write for it. None: out of range.
 fn any_or(number: Option<i64>) -> Option<Option<u32>> {
     match number {
         None | Some(-1) => Some(None),

@@ -1,7 +1,7 @@
 //! One more process in a container that exists.
 
 use super::{Namespace, NamespaceStep, Planner, ProcessStep, Refusals};
-use crate::spec::{Process, Spec};
+use crate::spec::Process;
 use crate::{Bundle, Host, Plan};
 
 impl Plan {

@@ -1,9 +1,7 @@
 //! Who the process is and what it may do, and in which order it gives rights up.
 
 use super::namespaces::{id_ranges, maps};
-use super::{
-    Capabilities, Capability, Filter, HookKind, Namespace, Planner, ProcessStep, Schedule, Step,
-};
+use super::{Capabilities, Constant, Filter, HookKind, Namespace, Planner, ProcessStep, Step};
 use crate::spec;
 
 /// Where a program without a slash is looked for if the environment does not say.
@@ -30,75 +28,6 @@ impl Planner<'_> {
         self.steps.push(Step::AwaitStart);
         self.steps.extend(self.hooks(&[HookKind::StartContainer]));
         self.execute(process, rights);
-    }
-
-    /// How the process is scheduled, and where its memory comes from.
-    fn schedule(&mut self, process: &spec::Process) {
-        if let Some(scheduler) = &process.scheduler {
-            self.scheduler(scheduler);
-        }
-        if let Some(priority) = &process.io_priority {
-            if matches!(priority.class, spec::IoPriorityClass::Other(_))
-                || !(0..=7).contains(&priority.priority)
-            {
-                self.refuse(
-                    "/process/ioPriority",
-                    "the class is unknown or the priority not between 0 and 7",
-                );
-            }
-            let level = i32::try_from(priority.priority).unwrap_or_default();
-            let class = priority.class.as_str().to_owned();
-            self.steps.push(ProcessStep::IoPriority { class, level }.into());
-        }
-        let linux = self.linux();
-        if let Some(personality) = &linux.personality {
-            if matches!(personality.domain, spec::linux::PersonalityDomain::Other(_)) {
-                self.refuse("/linux/personality/domain", "there is no such execution domain");
-            }
-            let domain = personality.domain.as_str().to_owned();
-            self.steps.push(ProcessStep::Personality(domain).into());
-        }
-        if let Some(policy) = &linux.memory_policy {
-            self.memory_policy(policy);
-        }
-    }
-
-    fn scheduler(&mut self, scheduler: &spec::Scheduler) {
-        if matches!(scheduler.policy, spec::SchedulerPolicy::Other(_)) {
-            self.refuse("/process/scheduler/policy", "there is no such policy");
-        }
-        if scheduler.flags.iter().any(|flag| matches!(flag, spec::SchedulerFlag::Other(_))) {
-            self.refuse("/process/scheduler/flags", "there is no such flag");
-        }
-        let schedule = Schedule {
-            policy: scheduler.policy.as_str().to_owned(),
-            flags: scheduler.flags.iter().map(|flag| flag.as_str().to_owned()).collect(),
-            nice: scheduler.nice.unwrap_or_default(),
-            priority: scheduler.priority.unwrap_or_default(),
-            runtime: scheduler.runtime.unwrap_or_default(),
-            deadline: scheduler.deadline.unwrap_or_default(),
-            period: scheduler.period.unwrap_or_default(),
-        };
-        self.steps.push(ProcessStep::Schedule(schedule).into());
-    }
-
-    fn memory_policy(&mut self, policy: &spec::linux::MemoryPolicy) {
-        use spec::linux::{MemoryPolicyFlag, MemoryPolicyMode};
-        if matches!(policy.mode, MemoryPolicyMode::Other(_))
-            || policy.flags.iter().any(|flag| matches!(flag, MemoryPolicyFlag::Other(_)))
-        {
-            self.refuse("/linux/memoryPolicy", "the mode or a flag is unknown");
-        }
-        let nodes = list(policy.nodes.as_deref().unwrap_or_default());
-        if nodes.is_none() {
-            self.refuse("/linux/memoryPolicy/nodes", "it is no list of nodes like `0-3,7`");
-        }
-        let step = ProcessStep::MemoryPolicy {
-            mode: policy.mode.as_str().to_owned(),
-            flags: policy.flags.iter().map(|flag| flag.as_str().to_owned()).collect(),
-            nodes: nodes.unwrap_or_default(),
-        };
-        self.steps.push(step.into());
     }
 
     /// From root of the user namespace to the user of the process with just the rights that were asked for, up to the
@@ -182,7 +111,7 @@ impl Planner<'_> {
     }
 
     /// The bounding set, and the other sets.
-    fn capabilities(&mut self, process: &spec::Process) -> (Vec<Capability>, Capabilities) {
+    fn capabilities(&mut self, process: &spec::Process) -> (Vec<Constant>, Capabilities) {
         let Some(asked) = &process.capabilities else {
             return (Vec::new(), Capabilities::default());
         };
@@ -198,8 +127,8 @@ impl Planner<'_> {
     }
 
     /// The capabilities that the kernel knows and the caller can give; a warning names each other.
-    fn granted(&mut self, set: &str, asked: &[spec::Capability]) -> Vec<Capability> {
-        let mut granted: Vec<Capability> = Vec::new();
+    fn granted(&mut self, set: &str, asked: &[spec::Capability]) -> Vec<Constant> {
+        let mut granted: Vec<Constant> = Vec::new();
         for capability in asked {
             let name = capability.as_str().to_owned();
             match capability.number() {
@@ -209,24 +138,18 @@ impl Planner<'_> {
                         "the kernel does not know capability `{name}` of the {set} set"
                     ));
                 }
-                Some(number) if !self.has_user_namespace() && !self.host.has_capability(number) => {
+                Some(_) if !self.has_user_namespace() && !self.host.has_capability(capability) => {
                     self.warn(format!("the caller lacks capability `{name}` of the {set} set"));
                 }
                 Some(number) if granted.iter().any(|other| other.number == number) => {}
-                Some(number) => granted.push(Capability { name, number }),
+                Some(number) => granted.push(Constant { name, number }),
             }
         }
         granted
     }
 
     /// The kernel demands that one set is within another.
-    fn keep_within(
-        &mut self,
-        set: &str,
-        inner: &mut Vec<Capability>,
-        of: &str,
-        outer: &[Capability],
-    ) {
+    fn keep_within(&mut self, set: &str, inner: &mut Vec<Constant>, of: &str, outer: &[Constant]) {
         inner.retain(|capability| {
             let kept = outer.contains(capability);
             if !kept {

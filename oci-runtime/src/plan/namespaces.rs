@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::{
     IdRange, MapIds, Namespace, NamespaceStep, Planner, ProcessStep, RuntimeStep, Step, TimeOffset,
 };
-use crate::spec::{IdMapping, linux};
+use crate::spec::linux::NamespaceType;
+use crate::spec::{Capability, IdMapping};
 
 /// Lines of a mapping that the kernel takes.
 const MAX_LINES: usize = 340;
@@ -208,9 +209,8 @@ impl Planner<'_> {
 
     /// Whether the caller may write any mapping.
     fn may_map_any_ids(&self) -> bool {
-        const SETUID: u32 = 7;
-        const SETGID: u32 = 6;
-        self.host.has_capability(SETUID) && self.host.has_capability(SETGID)
+        self.host.has_capability(&Capability::Setuid)
+            && self.host.has_capability(&Capability::Setgid)
     }
 
     /// Whether the processes of the container cannot set additional groups: the caller maps just its own ids, by itself,
@@ -310,6 +310,16 @@ pub(super) fn maps(ranges: &[IdRange], id: u32) -> bool {
 }
 
 /// The kind of namespace of a word of the specification.
-pub(super) fn kind(kind: &linux::NamespaceType) -> Option<Namespace> {
-    Namespace::ALL.into_iter().find(|known| known.word() == kind.as_str())
+fn kind(word: &NamespaceType) -> Option<Namespace> {
+    match word {
+        NamespaceType::User => Some(Namespace::User),
+        NamespaceType::Mount => Some(Namespace::Mount),
+        NamespaceType::Pid => Some(Namespace::Pid),
+        NamespaceType::Network => Some(Namespace::Network),
+        NamespaceType::Ipc => Some(Namespace::Ipc),
+        NamespaceType::Uts => Some(Namespace::Uts),
+        NamespaceType::Cgroup => Some(Namespace::Cgroup),
+        NamespaceType::Time => Some(Namespace::Time),
+        NamespaceType::Other(_) => None,
+    }
 }

@@ -9,6 +9,7 @@ mod hook;
 mod mount;
 mod namespace;
 mod process;
+mod resource;
 mod runtime;
 
 use std::fmt::{self, Display, Formatter};
@@ -22,7 +23,8 @@ pub(crate) use self::{
     hook::{Hook, HookKind, Hooks},
     mount::{Attribute, Change, Idmap, Mount, OpenTree, Propagation, PropagationKind, Source},
     namespace::{IdRange, MapIds, Namespace, NamespaceStep, TimeOffset},
-    process::{Capabilities, Capability, Filter, ProcessStep, Schedule},
+    process::{Capabilities, Constant, Filter, ProcessStep, Schedule},
+    resource::Resource,
     runtime::RuntimeStep,
 };
 

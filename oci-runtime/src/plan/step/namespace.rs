@@ -77,18 +77,6 @@ pub(crate) enum Namespace {
 }
 
 impl Namespace {
-    /// All kinds.
-    pub(crate) const ALL: [Self; 8] = [
-        Self::User,
-        Self::Mount,
-        Self::Pid,
-        Self::Network,
-        Self::Ipc,
-        Self::Uts,
-        Self::Cgroup,
-        Self::Time,
-    ];
-
     /// The name of the file in `/proc/PID/ns`.
     pub(crate) fn file(self) -> &'static str {
         match self {

@@ -4,6 +4,8 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
 
+use super::Resource;
+
 /// A step that makes the init the process of the container, and in the end its program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -18,19 +20,19 @@ pub(crate) enum ProcessStep {
     /// `/dev/console`, which is made unless its directory is bind mounted from the host.
     Terminal { height: Option<u16>, width: Option<u16>, make_console: bool },
     /// Limit a resource of the process.
-    Rlimit { resource: String, soft: u64, hard: u64 },
+    Rlimit { resource: Resource, soft: u64, hard: u64 },
     /// Set how the process is scheduled.
     Schedule(Schedule),
     /// Set how its input and output are scheduled.
-    IoPriority { class: String, level: i32 },
+    IoPriority { class: Constant, level: u32 },
     /// Set the execution domain.
-    Personality(String),
+    Personality(Constant),
     /// Set where memory comes from.
-    MemoryPolicy { mode: String, flags: Vec<String>, nodes: Vec<u32> },
+    MemoryPolicy { mode: Constant, flags: u32, nodes: Vec<u32> },
     /// Set the working directory.
     WorkingDirectory(String),
     /// Drop capabilities that no program of the container may ever have.
-    BoundingSet(Vec<Capability>),
+    BoundingSet(Vec<Constant>),
     /// Set the user, the group and the additional groups, and keep the capabilities.
     User { uid: u32, gid: u32, groups: Option<Vec<u32>> },
     /// Set the file mode creation mask.
@@ -58,12 +60,14 @@ impl Display for ProcessStep {
             Self::Session => f.write_str("make session"),
             Self::Terminal { .. } => f.write_str("open a terminal as /dev/console"),
             Self::Rlimit { resource, soft, hard } => {
-                write!(f, "set {resource} to {} of {}", bound(*soft), bound(*hard))
+                write!(f, "set {} to {} of {}", resource.word(), limit(*soft), limit(*hard))
             }
-            Self::Schedule(schedule) => write!(f, "schedule as {}", schedule.policy),
-            Self::IoPriority { class, level } => write!(f, "set I/O priority {class} {level}"),
-            Self::Personality(domain) => write!(f, "set personality {domain}"),
-            Self::MemoryPolicy { mode, .. } => write!(f, "set memory policy {mode}"),
+            Self::Schedule(schedule) => write!(f, "schedule as {}", schedule.policy.name),
+            Self::IoPriority { class, level } => {
+                write!(f, "set I/O priority {} {level}", class.name)
+            }
+            Self::Personality(domain) => write!(f, "set personality {}", domain.name),
+            Self::MemoryPolicy { mode, .. } => write!(f, "set memory policy {}", mode.name),
             Self::WorkingDirectory(path) => write!(f, "change to {path}"),
             Self::BoundingSet(kept) => write!(f, "bound capabilities to {}", names(kept)),
             Self::User { uid, gid, groups } => {
@@ -84,11 +88,11 @@ impl Display for ProcessStep {
     }
 }
 
-fn bound(value: u64) -> String {
+fn limit(value: u64) -> String {
     if value == u64::MAX { "unlimited".into() } else { value.to_string() }
 }
 
-fn names(capabilities: &[Capability]) -> String {
+fn names(capabilities: &[Constant]) -> String {
     if capabilities.is_empty() {
         return "none".into();
     }
@@ -97,32 +101,32 @@ fn names(capabilities: &[Capability]) -> String {
     names.join(",")
 }
 
-/// How a process is scheduled.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// A constant of the kernel: its name in the specification, and its number, which is the same on every machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Constant {
+    pub(crate) name: String,
+    pub(crate) number: u32,
+}
+
+/// How a process is scheduled, as sched_setattr(2) takes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Schedule {
-    pub(crate) policy: String,
-    pub(crate) flags: Vec<String>,
+    pub(crate) policy: Constant,
+    pub(crate) flags: u32,
     pub(crate) nice: i32,
-    pub(crate) priority: i32,
+    pub(crate) priority: u32,
     pub(crate) runtime: u64,
     pub(crate) deadline: u64,
     pub(crate) period: u64,
 }
 
-/// A capability by its name and its number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Capability {
-    pub(crate) name: String,
-    pub(crate) number: u32,
-}
-
 /// The capability sets of a process but for the bounding set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Capabilities {
-    pub(crate) effective: Vec<Capability>,
-    pub(crate) permitted: Vec<Capability>,
-    pub(crate) inheritable: Vec<Capability>,
-    pub(crate) ambient: Vec<Capability>,
+    pub(crate) effective: Vec<Constant>,
+    pub(crate) permitted: Vec<Constant>,
+    pub(crate) inheritable: Vec<Constant>,
+    pub(crate) ambient: Vec<Constant>,
 }
 
 impl Display for Capabilities {
@@ -138,8 +142,8 @@ impl Display for Capabilities {
 pub(crate) struct Filter {
     /// What the profile says, for people.
     pub(crate) summary: String,
-    /// `SECCOMP_FILTER_FLAG_*` words.
-    pub(crate) flags: Vec<String>,
+    /// The flags of seccomp(2).
+    pub(crate) flags: u32,
     /// Code, jump if true, jump if false, value.
     pub(crate) instructions: Vec<(u16, u8, u8, u32)>,
 }
