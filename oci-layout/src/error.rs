@@ -17,6 +17,8 @@ pub struct Error {
 pub enum ErrorKind {
     /// There is no such layout, name, digest or platform.
     NotFound,
+    /// The directory of a new layout holds other files.
+    NotEmpty,
     /// More than one image has the name.
     Ambiguous,
     /// The name is none that an index may hold.
@@ -105,6 +107,7 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.kind {
             ErrorKind::NotFound => io::ErrorKind::NotFound,
+            ErrorKind::NotEmpty => io::ErrorKind::DirectoryNotEmpty,
             ErrorKind::Name => io::ErrorKind::InvalidInput,
             ErrorKind::Version | ErrorKind::Shared | ErrorKind::Unsupported => {
                 io::ErrorKind::Unsupported

@@ -6,7 +6,7 @@ use oci_image::{Index, LayoutFile, json};
 
 use crate::blob::Blobs;
 use crate::files::{Disk, Files, sync_directory};
-use crate::lock::{Lock, ensure_dir};
+use crate::lock::{Lock, WORK, ensure_dir};
 use crate::session::{LazySession, Session};
 use crate::{Durability, Error, ErrorKind, Fault, LayoutOptions};
 
@@ -31,10 +31,11 @@ pub struct Layout {
 impl Layout {
     /// Opens the layout at `path`, or makes an empty one there if there is none.
     ///
-    /// The parent of `path` must be there.
+    /// The parent of `path` must be there. What an interrupted creation has left is completed.
     ///
     /// # Errors
-    /// If the directory cannot be made, or holds a layout that [`open`](Self::open) refuses.
+    /// If the directory cannot be made, holds a layout that [`open`](Self::open) refuses, or holds other
+    /// files and no layout ([`ErrorKind::NotEmpty`]): nothing is added to it then.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, Error> {
         LayoutOptions::new().create(path)
     }
@@ -121,6 +122,7 @@ impl LayoutOptions {
         let failed = |error| Error::io(format!("cannot create layout `{}`", path.display()), error);
         let layout = self.layout(path, Arc::clone(&files))?;
         if is_missing(&*files, LAYOUT_FILE).map_err(failed)? {
+            check_unused(&layout)?;
             self.fill(&layout).map_err(failed)?;
         }
         check_version(path, &*files)?;
@@ -181,6 +183,29 @@ impl LayoutOptions {
 
 fn cannot_open(path: &Path, error: io::Error) -> Error {
     Error::io(format!("cannot open layout `{}`", path.display()), error)
+}
+
+/// An interrupted creation leaves some of what a layout has, without the file that says what it is.
+/// Anything else is somebody's directory.
+fn check_unused(layout: &Layout) -> Result<(), Error> {
+    let cannot = format!("cannot create layout `{}`", layout.path.display());
+    let files = layout.files();
+    let entries = files.list(".").map_err(|error| Error::io(&*cannot, error))?;
+    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+    if has(LAYOUT_FILE) {
+        return Ok(()); // Another process has finished it meanwhile.
+    }
+    let ours = [WORK, BLOBS, INDEX_FILE];
+    if let Some(foreign) = entries.iter().find(|it| !ours.iter().any(|name| it.name == *name)) {
+        let name = foreign.name.display();
+        let text =
+            format!("{cannot}: the directory is not a layout and not empty: it has `{name}`");
+        return Err(Error::new(ErrorKind::NotEmpty, text));
+    }
+    if has(INDEX_FILE) {
+        layout.index()?;
+    }
+    Ok(())
 }
 
 fn is_missing(files: &dyn Files, path: &str) -> io::Result<bool> {

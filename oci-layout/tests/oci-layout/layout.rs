@@ -30,6 +30,43 @@ fn creating_again_opens_and_loses_nothing() {
 }
 
 #[test]
+fn a_directory_of_other_files_does_not_become_a_layout() {
+    for name in ["README.md", "blobs.txt", ".git", "index.json~"] {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(name), "text").unwrap();
+        fs::create_dir(directory.path().join("blobs")).unwrap();
+        let error = Layout::create(directory.path()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotEmpty, "{name}");
+        let why = format!("the directory is not a layout and not empty: it has `{name}`");
+        assert!(error.to_string().ends_with(&why), "{error}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2, "{name}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("index.json"), "{}").unwrap();
+    assert_eq!(Layout::create(directory.path()).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn an_interrupted_creation_is_completed() {
+    let (_whole, layout) = empty();
+    for has in [&[][..], &[".in-flight"], &["blobs", ".in-flight"], &["index.json", "blobs"]] {
+        let directory = tempfile::tempdir().unwrap();
+        for name in has {
+            let (from, to) = (layout.path().join(name), directory.path().join(name));
+            match *name {
+                "index.json" => drop(fs::copy(from, to).unwrap()),
+                _ => fs::create_dir(to).unwrap(),
+            }
+        }
+        let created = Layout::create(directory.path()).unwrap();
+        let image = image(&created, "a");
+        created.tag("v1", &image).unwrap();
+        assert_eq!(Layout::open(directory.path()).unwrap().fsck().unwrap(), [], "{has:?}");
+    }
+}
+
+#[test]
 fn what_is_no_layout_is_not_opened() {
     let directory = tempfile::tempdir().unwrap();
     let error = Layout::open(directory.path()).unwrap_err();
