@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use oci_layout::unpack::apply_stream;
-use oci_layout::{Root, UnpackOptions};
+use oci_rootfs::unpack::apply_stream;
+use oci_rootfs::{Root, UnpackOptions};
 
 use crate::layer::seal;
 

@@ -3,8 +3,6 @@
 
 mod archive;
 mod blob;
-#[cfg(target_os = "linux")]
-mod bundle;
 mod copy;
 #[cfg(test)]
 mod crash;
@@ -17,26 +15,14 @@ mod index;
 mod layout;
 mod lock;
 mod options;
-#[cfg(target_os = "linux")]
-pub mod pack;
-#[cfg(target_os = "linux")]
-mod progress;
 mod put;
 mod recompress;
 mod resolve;
-#[cfg(target_os = "linux")]
-mod root;
 mod select;
 mod session;
-#[cfg(target_os = "linux")]
-pub mod unpack;
 mod walk;
-#[cfg(target_os = "linux")]
-mod xattr_filter;
 
 pub use archive::{Archive, ArchiveWriter, DockerArchive, DockerArchiveWriter, DockerForm};
-#[cfg(target_os = "linux")]
-pub use bundle::UnpackedBundle;
 pub use error::{Error, ErrorKind};
 pub use fsck::{Fault, FaultKind};
 pub use gc::Garbage;
@@ -45,10 +31,4 @@ pub use index::{Entry, INDEX_LIMIT};
 pub use layout::Layout;
 pub use options::{Durability, LayoutOptions, Reuse};
 pub use put::Stored;
-#[cfg(target_os = "linux")]
-pub use root::Root;
-#[cfg(target_os = "linux")]
-pub use unpack::{UnpackError, UnpackErrorKind, UnpackOptions, Unpacked, unpack};
 pub use walk::{DEPTH_LIMIT, DOCUMENT_COUNT_LIMIT, Node, Walk};
-#[cfg(target_os = "linux")]
-pub use xattr_filter::XattrFilter;

@@ -4,5 +4,12 @@
 #![allow(clippy::unwrap_used)]
 
 pub mod docker_registry;
+pub mod mount;
 pub mod program;
+pub mod tar;
 pub mod tree;
+
+/// A directory to test in, in memory where there is such a place: syncing it costs nothing there.
+pub fn directory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}

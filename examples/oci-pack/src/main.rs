@@ -15,9 +15,10 @@ use oci_image::blob::{BlobSink, BlobSource};
 use oci_image::build::{Builder, Layer};
 use oci_image::layer::{Compression, Timestamp};
 use oci_image::{Descriptor, Digest, Platform};
-use oci_layout::pack::{Pack, PackOptions};
-use oci_layout::unpack::{self, Owners, Progress};
-use oci_layout::{Image, Layout, Root, UnpackOptions};
+use oci_layout::{Image, Layout};
+use oci_rootfs::pack::Pack;
+use oci_rootfs::unpack::{Owners, Progress};
+use oci_rootfs::{PackOptions, Root, UnpackOptions, unpack};
 
 const USAGE: &str = "\
 usage: oci-pack [OPTION...] DIRECTORY --image oci:LAYOUT:TAG
@@ -170,8 +171,8 @@ fn on_base(
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
     fs::File::open(&directory)?.set_modified(UNIX_EPOCH)?;
     let lower = Root::open(directory.path())?;
-    let result =
-        base.unpack(directory.path(), &unpacking).map_err(Box::<dyn Error + Send + Sync>::from);
+    let result = unpack(base.source(), base.manifest(), directory.path(), &unpacking)
+        .map_err(Box::<dyn Error + Send + Sync>::from);
     let result = result.and_then(|unpacked| {
         step.end(format_args!("{} changes of the base", unpacked.changes));
         pack(&Pack::difference(&lower, root), layout, steps, options)

@@ -16,8 +16,9 @@ use oci_cli::local;
 use oci_cli::report::{Bytes, Content, Step, Steps, one_line, tell};
 use oci_image::json;
 use oci_image::layer::{Compression, EntryPath, Limits, Overlay};
-use oci_layout::unpack::{self, Devices, OverlayStore, Owners, Progress, Unpacked};
-use oci_layout::{Layout, Root, UnpackOptions};
+use oci_layout::Layout;
+use oci_rootfs::unpack::{self, Devices, OverlayStore, Owners, Progress, Unpacked};
+use oci_rootfs::{Root, UnpackOptions, unpack_bundle};
 use oci_runtime::Spec;
 use rustix::mount::MountFlags;
 
@@ -146,7 +147,7 @@ fn unpack_image(name: &ImageName, bundle: PathBuf, mut options: UnpackOptions) -
     let mut step = Steps::new().begin("unpack");
     let size = image.manifest().layers.iter().map(|layer| layer.size).sum();
     options.progress = Some(progress(&mut step, size));
-    let bundle = image.unpack_bundle(bundle, &options)?;
+    let bundle = unpack_bundle(&layout, image.manifest(), bundle, &options)?;
     let mut spec = Spec::from_image(bundle.config(), bundle.rootfs())?;
     if options.owners == Owners::Caller {
         let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
@@ -180,7 +181,7 @@ fn mount_image(
     let mut step = steps.begin("unpack");
     let size = image.manifest().layers.iter().map(|layer| layer.size).sum();
     options.progress = Some(progress(&mut step, size));
-    let stack = image.unpack_overlay(&store, &options)?;
+    let stack = store.unpack(&layout, image.manifest(), &options)?;
     let unpacked = stack.unpacked();
     step.end(Done(unpacked));
 

@@ -66,7 +66,7 @@ fn files_are_shared_where_the_filesystem_can() {
 #[cfg(target_os = "linux")]
 #[ignore = "needs root, loop devices and xfsprogs"]
 fn on_xfs_a_copy_takes_no_space_and_outlives_damage_to_the_other() {
-    use crate::mount::{Mount, run};
+    use oci_testing::mount::{Mount, run};
 
     let directory = directory();
     let disk = directory.path().join("disk");

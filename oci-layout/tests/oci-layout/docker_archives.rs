@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 use crate::damage::store;
 use crate::fixture::directory;
-use crate::mount::run;
-use crate::tar::{Tar, diff_id};
+use oci_testing::mount::run;
+use oci_testing::tar::{Tar, diff_id};
 
 const NAME: &str = "docker.io/example/app:v1";
 

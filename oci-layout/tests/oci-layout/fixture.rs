@@ -10,10 +10,7 @@ use oci_image::{
 use oci_layout::{Fault, Layout};
 use tempfile::TempDir;
 
-/// A directory to test in, in memory where there is such a place: syncing it costs nothing there.
-pub(crate) fn directory() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
+pub(crate) use oci_testing::directory;
 
 /// An empty layout in a directory of its own.
 pub(crate) fn empty() -> (TempDir, Layout) {

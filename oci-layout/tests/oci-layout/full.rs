@@ -13,8 +13,8 @@ use rustix::io::Errno;
 
 use crate::commits::{commit, committed, go_on};
 use crate::fixture::{directory, empty, put, read_whole};
-use crate::mount::Mount;
 use crate::worker::{command, job};
+use oci_testing::mount::Mount;
 
 /// What the system said, below all that says what was being done.
 fn errno(error: &io::Error) -> Option<i32> {

@@ -11,8 +11,8 @@ use oci_layout::{Durability, LayoutOptions};
 
 use crate::commits::{commit, commit_and_tell, committed, copy_and_tell, go_on, told};
 use crate::fixture::directory;
-use crate::mount::{Mount, run};
 use crate::worker::{command, job};
+use oci_testing::mount::{Mount, run};
 
 /// How often each filesystem is cut off. This variable says another number.
 const CUTS: (&str, usize) = ("OCI_LAYOUT_POWER_CUTS", 5);

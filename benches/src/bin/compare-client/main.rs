@@ -14,9 +14,9 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use oci_image::build::Builder;
-use oci_image::layer::Compression;
 use oci_image::{Digest, Platform};
 use oci_layout::Layout;
+use oci_rootfs::{PackOptions, pack};
 use oci_testing::docker_registry::DockerRegistry;
 use table::{Sample, Table};
 
@@ -65,7 +65,7 @@ fn image(layout: &Path, bytes: u64) -> Digest {
         let mut random = std::fs::File::open("/dev/urandom").unwrap().take(bytes / LAYERS);
         let mut file = std::fs::File::create(tree.path().join("random")).unwrap();
         std::io::copy(&mut random, &mut file).unwrap();
-        builder = builder.layer(layout.pack(tree.path(), Compression::gzip()).unwrap());
+        builder = builder.layer(pack(tree.path(), &layout, &PackOptions::default()).unwrap());
     }
     let image = builder.cmd(["/random"]).build().unwrap();
     layout.put_image(&image).unwrap().tag("v1").unwrap().digest

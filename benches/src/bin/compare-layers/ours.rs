@@ -8,8 +8,9 @@ use std::time::SystemTime;
 use oci_digest::Hasher;
 use oci_image::Algorithm;
 use oci_image::layer::{Compression, Decoder, Limits};
-use oci_layout::pack::{Pack, PackOptions};
-use oci_layout::{Layout, Root, UnpackOptions};
+use oci_layout::Layout;
+use oci_rootfs::pack::Pack;
+use oci_rootfs::{PackOptions, Root, UnpackOptions};
 
 /// How much is decoded or written at once.
 const PIECE: usize = 256 << 10;
@@ -29,7 +30,8 @@ pub(crate) fn run(task: &[&str]) {
 
 fn unpack(layout: &str, tag: &str, root: &Path) {
     let layout = Layout::open(layout).unwrap();
-    layout.image(tag).unwrap().unpack(root, &UnpackOptions::default()).unwrap();
+    let image = layout.image(tag).unwrap();
+    oci_rootfs::unpack(&layout, image.manifest(), root, &UnpackOptions::default()).unwrap();
 }
 
 /// What decompression alone takes: neither digests nor files.

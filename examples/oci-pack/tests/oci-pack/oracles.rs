@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
-use oci_layout::unpack;
-use oci_layout::{Layout, Root, UnpackOptions};
+use oci_layout::Layout;
+use oci_rootfs::{Root, UnpackOptions, unpack};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 use tempfile::TempDir;
 
@@ -71,7 +71,8 @@ impl Field {
     fn unpack(&self, tag: &str) -> PathBuf {
         let root = self.path(&format!("{tag}-rootfs"));
         let layout = Layout::open(self.path("layout")).unwrap();
-        layout.image(tag).unwrap().unpack(&root, &UnpackOptions::default()).unwrap();
+        let image = layout.image(tag).unwrap();
+        unpack(&layout, image.manifest(), &root, &UnpackOptions::default()).unwrap();
         root
     }
 }

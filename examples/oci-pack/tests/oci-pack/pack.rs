@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use oci_image::MediaType;
-use oci_layout::{Layout, UnpackOptions};
+use oci_layout::Layout;
+use oci_rootfs::{UnpackOptions, unpack, unpack_bundle};
 use tempfile::TempDir;
 
 use oci_testing::program::{Done, copy_program, run, run_with};
@@ -58,7 +59,8 @@ impl Field {
     fn differences(&self, tag: &str) -> Vec<String> {
         let root = self.path(&format!("{tag}-root"));
         let layout = Layout::open(self.path("layout")).unwrap();
-        layout.image(tag).unwrap().unpack(&root, &UnpackOptions::default()).unwrap();
+        let image = layout.image(tag).unwrap();
+        unpack(&layout, image.manifest(), &root, &UnpackOptions::default()).unwrap();
         different(&self.tree(), &root)
     }
 }
@@ -110,7 +112,8 @@ fn puts_what_differs_on_a_base() {
     field.pack(&["--base", &base, "--image", &elsewhere]).good();
     let layout = Layout::open(field.path("other")).unwrap();
     let image = layout.image("top").unwrap();
-    image.unpack(field.path("elsewhere"), &UnpackOptions::default()).unwrap();
+    let root = field.path("elsewhere");
+    unpack(image.source(), image.manifest(), root, &UnpackOptions::default()).unwrap();
     assert_eq!(different(&field.tree(), &field.path("elsewhere")), [""; 0]);
 }
 
@@ -211,9 +214,11 @@ fn as_user(program: &Path) -> Command {
 #[ignore = "needs root and setpriv"]
 fn a_user_without_privileges_packs_what_was_unpacked_as_it_is() {
     if let Some(layout) = std::env::var_os(LAYOUT).map(PathBuf::from) {
-        let image = Layout::open(&layout).unwrap();
         let bundle = layout.with_file_name("bundle");
-        image.image("app").unwrap().unpack_bundle(bundle, &UnpackOptions::rootless()).unwrap();
+        let layout = Layout::open(&layout).unwrap();
+        let image = layout.image("app").unwrap();
+        let options = UnpackOptions::rootless();
+        unpack_bundle(&layout, image.manifest(), bundle, &options).unwrap();
         return;
     }
     let field = Field::new();
@@ -247,6 +252,7 @@ fn a_user_without_privileges_packs_what_was_unpacked_as_it_is() {
 
     let layout = Layout::open(field.path("own")).unwrap();
     let again = field.path("again");
-    layout.image("app").unwrap().unpack(&again, &UnpackOptions::default()).unwrap();
+    let image = layout.image("app").unwrap();
+    oci_rootfs::unpack(&layout, image.manifest(), &again, &UnpackOptions::default()).unwrap();
     assert_eq!(different(&tree, &again), [""; 0]);
 }

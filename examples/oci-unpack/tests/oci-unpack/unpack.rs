@@ -9,8 +9,9 @@ use oci_image::build::Builder;
 use oci_image::json;
 use oci_image::layer::{Compression, Device, Entry, Kind, Metadata, Writer};
 use oci_image::{MediaType, Platform};
-use oci_layout::pack::{Pack, PackOptions};
-use oci_layout::{Layout, Root};
+use oci_layout::Layout;
+use oci_rootfs::pack::Pack;
+use oci_rootfs::{PackOptions, Root};
 use oci_runtime::Spec;
 use oci_runtime::spec::{Process, User};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
@@ -84,7 +85,7 @@ impl Field {
         fs::write(self.path("tree/bin/new"), "new").unwrap();
         let snapshot = tempfile::tempdir_in(self.0.path()).unwrap();
         let lower = Root::open(snapshot.path()).unwrap();
-        oci_layout::unpack::apply_layer(
+        oci_rootfs::unpack::apply_layer(
             &layout,
             &base.descriptor,
             &base.diff_id,

@@ -2,7 +2,7 @@
 
 use oci_cli::report::{Bytes, Steps};
 use oci_image::Config;
-use oci_layout::UnpackOptions;
+use oci_rootfs::{UnpackOptions, unpack_bundle};
 use oci_runtime::spec::linux::{Namespace, NamespaceType};
 use oci_runtime::{Bundle, Spec};
 use rustix::process::{getegid, geteuid};
@@ -28,7 +28,8 @@ pub(crate) async fn unpack(
     let path = workspace.place("bundle");
     let fetched = fetched.until(workspace.stop());
     let bundle = spawn_blocking(move || -> Result<_> {
-        Ok(fetched.image()?.unpack_bundle(path, &options)?)
+        let image = fetched.image()?;
+        Ok(unpack_bundle(image.source(), image.manifest(), path, &options)?)
     })
     .await??;
     let unpacked = bundle.unpacked();

@@ -4,10 +4,10 @@ use oci_cli::report::{Bytes, Content, Steps};
 use oci_distribution_client::{Client, Config};
 use oci_examples::rootfs;
 use oci_image::build::{self, Builder};
-use oci_image::layer::Compression;
 use oci_image::{Config as ImageConfig, Descriptor, Document, Platform};
 use oci_layout::Layout;
 use oci_registry::Store;
+use oci_rootfs::{PackOptions, pack};
 
 use crate::fetch::{self, Fetched};
 use crate::workspace::Workspace;
@@ -46,7 +46,7 @@ fn build(workspace: &Workspace, steps: &mut Steps) -> Result<Descriptor> {
 
     let step = steps.begin("layer");
     let layout = workspace.layout("built")?;
-    let layer = layout.pack(&root, Compression::gzip())?;
+    let layer = pack(&root, &layout, &PackOptions::default())?;
     step.end(Content(&layer.descriptor.digest, layer.descriptor.size));
 
     let step = steps.begin("image");

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use oci_cli::report::Step;
 use oci_distribution_client::{Event, Step as Transfer};
 use oci_image::Digest;
-use oci_layout::unpack::{Progress, Step as Unpacking};
+use oci_rootfs::unpack::{Progress, Step as Unpacking};
 
 /// Follows a pull or a push.
 pub(crate) fn transfer(step: &mut Step) -> impl Fn(Event<'_>) + Send + Sync + 'static {

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use oci_registry::Store;
+use oci_rootfs::unpack_bundle;
 
 use super::bundle::{run_by_us, write_config};
 use super::ours::{self, pull, repository};
@@ -46,7 +47,9 @@ fn an_image_of_buildah_comes_out_of_our_registry_as_it_went_in() {
 
     run("umoci", &["unpack", "--image", &theirs, &text("unpacked")]).good();
     let image = layout.image("v1").unwrap();
-    let bundle = image.unpack_bundle(place("bundle"), &Default::default()).unwrap();
+    let bundle = place("bundle");
+    let bundle =
+        unpack_bundle(image.source(), image.manifest(), bundle, &Default::default()).unwrap();
     let differences = differences_below(&place("unpacked/rootfs"), &place("bundle/rootfs"));
     assert_eq!(differences, Vec::<String>::new());
     write_config(bundle.config(), bundle.path());

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use oci_image::{Config, json};
+use oci_rootfs::{UnpackOptions, unpack_bundle};
 use oci_runtime::{Bundle, Launcher, Runtime, Spec, Stdio};
 
 use super::ours;
@@ -82,7 +83,9 @@ fn runc_and_crun_run_what_we_make_of_an_image() {
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     let layout = ours::image(&place("root"), &place("layout"));
-    let bundle = layout.image("v1").unwrap().unpack_bundle(place("bundle"), &Default::default());
+    let image = layout.image("v1").unwrap();
+    let options = UnpackOptions::default();
+    let bundle = unpack_bundle(&layout, image.manifest(), place("bundle"), &options);
     write_config(bundle.unwrap().config(), &place("bundle"));
     for output in [
         run_by_us(&place("bundle")),

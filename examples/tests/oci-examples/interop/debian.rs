@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use oci_rootfs::unpack_bundle;
 use oci_testing::docker_registry::DockerRegistry;
 
 use super::bundle::{run_by_us, write_config};
@@ -58,7 +59,9 @@ fn a_debian_of_umoci_and_skopeo_is_pulled_unpacked_and_run_by_us() {
     let layout =
         pull(&repository(Default::default(), registry.host(), "debian"), "latest", &place("ours"));
     let image = layout.image("latest").unwrap();
-    let bundle = image.unpack_bundle(place("bundle"), &Default::default()).unwrap();
+    let bundle = place("bundle");
+    let bundle =
+        unpack_bundle(image.source(), image.manifest(), bundle, &Default::default()).unwrap();
     run("umoci", &["unpack", "--keep-dirlinks", "--image", &source[4..], &text("unpacked")]).good();
     let differences = differences(&place("bundle/rootfs"), &place("unpacked/rootfs"));
     let first: Vec<_> = differences.iter().take(9).collect();

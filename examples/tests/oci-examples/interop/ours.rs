@@ -9,9 +9,9 @@ use oci_distribution_client::{Client, Config, Repository};
 use oci_examples::rootfs;
 use oci_image::blob::BlobSource;
 use oci_image::build::Builder;
-use oci_image::layer::Compression;
 use oci_image::{Descriptor, Digest, Platform};
 use oci_layout::{Layout, Walk};
+use oci_rootfs::PackOptions;
 use rustix::fs::{Dev, FileType, Mode, XattrFlags, mknodat, setxattr};
 
 /// What the image's command prints.
@@ -21,7 +21,7 @@ pub(crate) const SAYS: &str = "5 of 7 files\nuid 0\n";
 pub(crate) fn image(root: &Path, layout: &Path) -> Layout {
     fill(root);
     let layout = Layout::create(layout).unwrap();
-    let layer = layout.pack(root, Compression::gzip()).unwrap();
+    let layer = oci_rootfs::pack(root, &layout, &PackOptions::default()).unwrap();
     let image = Builder::new(&Platform::host())
         .layer(layer)
         .env("PATH", "/bin")

@@ -7,6 +7,7 @@ use oci_image::build::{Builder, assemble};
 use oci_image::layer::Compression;
 use oci_image::{Descriptor, Document, Index, Platform};
 use oci_layout::{ArchiveWriter, Layout};
+use oci_rootfs::PackOptions;
 
 use super::containerd::Containerd;
 
@@ -66,7 +67,8 @@ fn index(layout: &Layout, offered: &[&str], directory: &Path) -> Document<Index>
         let root = directory.join(number.to_string());
         fs::create_dir_all(&root).unwrap();
         fs::write(root.join("which"), number.to_string()).unwrap();
-        let layer = layout.pack(&root, Compression::none()).unwrap();
+        let layer =
+            oci_rootfs::pack(&root, &layout, &PackOptions::new(Compression::none())).unwrap();
         let of = if platform.is_empty() { "linux/amd64" } else { platform };
         let image = Builder::new(&of.parse().unwrap()).layer(layer).build().unwrap();
         let mut entry = layout.put_image(&image).unwrap().descriptor().clone();

@@ -9,7 +9,6 @@ use std::process::{Child, Command, Output, Stdio};
 
 use oci_examples::rootfs;
 use oci_image::build::{self, Builder};
-use oci_image::layer::Compression;
 use oci_image::{Descriptor, Platform};
 use oci_layout::Layout;
 use tempfile::TempDir;
@@ -91,7 +90,7 @@ impl Scene {
         fs::create_dir(&root).unwrap();
         let command = rootfs::make(&root, &self.path("quickstart")).unwrap();
         let layout = Layout::create(self.path("images")).unwrap();
-        let layer = layout.pack(&root, Compression::gzip()).unwrap();
+        let layer = oci_rootfs::pack(&root, &layout, &Default::default()).unwrap();
         let mut builder = Builder::new(&Platform::host()).layer(layer);
         builder = match words {
             [] => builder.cmd(command.args),

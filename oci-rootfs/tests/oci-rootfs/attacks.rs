@@ -10,14 +10,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use oci_layout::unpack::apply_stream;
-use oci_layout::{Root, UnpackError};
+use oci_rootfs::unpack::apply_stream;
+use oci_rootfs::{Root, UnpackError};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::TempDir;
 
 use self::cases::{End, attacks};
-use crate::tar::{Tar, header, options};
 use crate::tree::{Tree, outline, tree};
+use crate::unpack::options;
+use oci_testing::tar::{Tar, header};
 
 /// A root with something next to it that nobody may touch.
 struct Field {

@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use oci_image::layer::Overlay;
 
 use super::{Field, flat};
-use crate::tar::{Tar, header};
 use crate::tree::outline;
+use oci_testing::tar::{Tar, header};
 
 /// Two layers with every kind of file to link to.
 fn below() -> [Vec<u8>; 2] {

@@ -15,20 +15,35 @@ use std::path::Path;
 use oci_image::Descriptor;
 use oci_image::blob::BlobSink;
 use oci_image::build::Layer;
-use oci_image::layer::{Compression, Writer};
+use oci_image::layer::Writer;
 use tempfile::SpooledTempFile;
 
 pub use error::{PackError, PackErrorKind};
 pub use options::{Compare, PackOptions};
 pub use snapshot::Snapshot;
 
-use crate::{Layout, Root};
+use crate::Root;
 use below::{Below, groups};
 use changes::Changes;
 use error::Reason;
 
 /// How much of a layer is held in memory, in bytes, before it goes to a file.
 const SPOOL: usize = 4 << 20;
+
+/// Packs all that is in a directory into a layer, and stores its blob.
+///
+/// # Errors
+/// Those of [`Pack::store`], and if the directory cannot be opened.
+pub fn pack(
+    directory: impl AsRef<Path>,
+    sink: &(impl BlobSink + ?Sized),
+    options: &PackOptions,
+) -> Result<Layer, PackError> {
+    let path = directory.as_ref();
+    let root = Root::open(path)
+        .map_err(|source| Reason::Root { path: path.display().to_string(), source })?;
+    Pack::all(&root).store(sink, options)
+}
 
 /// A tree that is to become a layer.
 ///
@@ -37,8 +52,8 @@ const SPOOL: usize = 4 << 20;
 ///
 /// ```
 /// use oci_image::blob::Memory;
-/// use oci_layout::pack::{Pack, PackOptions};
-/// use oci_layout::Root;
+/// use oci_rootfs::pack::Pack;
+/// use oci_rootfs::{PackOptions, Root};
 ///
 /// let directory = tempfile::tempdir()?;
 /// std::fs::write(directory.path().join("hello"), "world")?;
@@ -140,23 +155,6 @@ impl<'a> Pack<'a> {
 impl std::fmt::Debug for Pack<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pack").field("root", &self.root).finish_non_exhaustive()
-    }
-}
-
-impl Layout {
-    /// Packs all that is in a directory into a layer, and stores its blob here.
-    ///
-    /// # Errors
-    /// Those of [`Pack::store`], and if the directory cannot be opened.
-    pub fn pack(
-        &self,
-        directory: impl AsRef<Path>,
-        compression: Compression,
-    ) -> Result<Layer, PackError> {
-        let path = directory.as_ref();
-        let root = Root::open(path)
-            .map_err(|source| Reason::Root { path: path.display().to_string(), source })?;
-        Pack::all(&root).store(self, &PackOptions::new(compression))
     }
 }
 

@@ -4,15 +4,15 @@ use oci_image::blob::{BlobSink, BlobSinkExt, Memory};
 use oci_image::build::Image;
 use oci_image::layer::{Compression, Files, FilesError, Limits, Obstacle};
 use oci_image::{Config, Descriptor, Document, Manifest, MediaType};
-use oci_layout::unpack::{apply_stream, unpack};
-use oci_layout::{Root, UnpackOptions};
+use oci_rootfs::unpack::{apply_stream, unpack};
+use oci_rootfs::{Root, UnpackOptions};
 use proptest::prelude::*;
 
 use crate::any_layers::{archives, config, stack};
 use crate::overlay::hiding;
-use crate::tar::{Tar, header};
 use crate::tree::{Tree, tree};
 use crate::unpack::image;
+use oci_testing::tar::{Tar, header};
 
 fn config_of(blobs: &Memory, manifest: &Manifest) -> Document<Config> {
     oci_image::blob::BlobSourceExt::document(blobs, &manifest.config).unwrap()
@@ -33,7 +33,7 @@ fn without_root(mut tree: Tree) -> Tree {
 
 /// Directories that no layer speaks of belong to root, which only root can give them to.
 fn options() -> UnpackOptions {
-    match crate::tar::caller().0 {
+    match oci_testing::tar::caller().0 {
         0 => UnpackOptions::default(),
         _ => UnpackOptions::rootless(),
     }
@@ -162,7 +162,7 @@ fn nothing_is_read_that_is_not_what_its_digests_say() {
     let layer = Tar::new().file("f", "1").end();
     let (blobs, manifest) = image(std::slice::from_ref(&layer));
     let mut rootfs = config_of(&blobs, &manifest).rootfs.clone();
-    rootfs.diff_ids = vec![crate::tar::diff_id(b"other")];
+    rootfs.diff_ids = vec![oci_testing::tar::diff_id(b"other")];
     let error = Files::new(&blobs, &manifest.layers, &rootfs, &Limits::default()).unwrap_err();
     let FilesError::Layer { number: 1, count: 1, source, .. } = error else { panic!("{error:?}") };
     assert!(matches!(*source, FilesError::DiffId { .. }));

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use crate::tar::{Tar, header};
+use oci_testing::tar::{Tar, header};
 
 /// The same cases each time; a longer search for new ones is asked for with OCI_TEST_CASES.
 pub(crate) fn config(cases: u32) -> ProptestConfig {

@@ -1,14 +1,14 @@
 //! Archives to test with: of any entries, good or evil, that no library would write.
 
-use oci_image::{Algorithm, Digest};
+use oci_digest::{Algorithm, Digest};
 
 /// An archive that is being made.
 #[derive(Clone, Default)]
-pub(crate) struct Tar(Vec<u8>);
+pub struct Tar(Vec<u8>);
 
 /// An entry's header; what is not said is that of a plain file of whoever runs the test.
 #[derive(Clone)]
-pub(crate) struct Header {
+pub struct Header {
     name: Vec<u8>,
     kind: u8,
     mode: u32,
@@ -20,9 +20,10 @@ pub(crate) struct Header {
 }
 
 /// The time that entries have if nothing else is said.
-pub(crate) const MTIME: u64 = 1_000_000_000;
+pub const MTIME: u64 = 1_000_000_000;
 
-pub(crate) fn header(kind: u8, name: impl AsRef<[u8]>) -> Header {
+/// An entry of this kind, as a byte of the header says it, with the mode that is usual.
+pub fn header(kind: u8, name: impl AsRef<[u8]>) -> Header {
     let mode = if kind == b'5' { 0o755 } else { 0o644 };
     Header {
         name: name.as_ref().to_vec(),
@@ -37,37 +38,44 @@ pub(crate) fn header(kind: u8, name: impl AsRef<[u8]>) -> Header {
 }
 
 /// Whoever runs the test.
-pub(crate) fn caller() -> (u32, u32) {
+pub fn caller() -> (u32, u32) {
     (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
 }
 
 impl Header {
-    pub(crate) fn mode(self, mode: u32) -> Self {
+    /// With this mode.
+    pub fn mode(self, mode: u32) -> Self {
         Self { mode, ..self }
     }
 
-    pub(crate) fn owner(self, uid: u32, gid: u32) -> Self {
+    /// Of this user and this group.
+    pub fn owner(self, uid: u32, gid: u32) -> Self {
         Self { owner: (uid, gid), ..self }
     }
 
-    pub(crate) fn mtime(self, mtime: u64) -> Self {
+    /// Changed at this time, in seconds since the epoch.
+    pub fn mtime(self, mtime: u64) -> Self {
         Self { mtime, ..self }
     }
 
-    pub(crate) fn link(self, target: impl AsRef<[u8]>) -> Self {
+    /// With this target of a link.
+    pub fn link(self, target: impl AsRef<[u8]>) -> Self {
         Self { link: target.as_ref().to_vec(), ..self }
     }
 
-    pub(crate) fn device(self, major: u32, minor: u32) -> Self {
+    /// With these numbers of a device.
+    pub fn device(self, major: u32, minor: u32) -> Self {
         Self { device: (major, minor), ..self }
     }
 
-    pub(crate) fn pax(mut self, key: &str, value: impl AsRef<[u8]>) -> Self {
+    /// With a record of an extended header before it.
+    pub fn pax(mut self, key: &str, value: impl AsRef<[u8]>) -> Self {
         self.records.push((key.as_bytes().to_vec(), value.as_ref().to_vec()));
         self
     }
 
-    pub(crate) fn xattr(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+    /// With an extended attribute.
+    pub fn xattr(self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.pax(&format!("SCHILY.xattr.{name}"), value)
     }
 
@@ -93,12 +101,13 @@ impl Header {
 }
 
 impl Tar {
-    pub(crate) fn new() -> Self {
+    /// Begins an archive.
+    pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds an entry with its content.
-    pub(crate) fn with(mut self, mut header: Header, content: impl AsRef<[u8]>) -> Self {
+    pub fn with(mut self, mut header: Header, content: impl AsRef<[u8]>) -> Self {
         for (key, whole) in [("path", header.name.clone()), ("linkpath", header.link.clone())] {
             if whole.len() > 100 {
                 header.records.push((key.into(), whole));
@@ -120,33 +129,38 @@ impl Tar {
     }
 
     /// Adds bytes that no header speaks of.
-    pub(crate) fn bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
+    pub fn bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.0.extend(bytes.as_ref());
         self
     }
 
-    pub(crate) fn add(self, header: Header) -> Self {
+    /// Adds an entry without content.
+    pub fn add(self, header: Header) -> Self {
         self.with(header, "")
     }
 
-    pub(crate) fn file(self, name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Self {
+    /// Adds a file.
+    pub fn file(self, name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Self {
         self.with(header(b'0', name), content)
     }
 
-    pub(crate) fn directory(self, name: impl AsRef<[u8]>) -> Self {
+    /// Adds a directory.
+    pub fn directory(self, name: impl AsRef<[u8]>) -> Self {
         self.add(header(b'5', name))
     }
 
-    pub(crate) fn symlink(self, name: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Self {
+    /// Adds a symbolic link.
+    pub fn symlink(self, name: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Self {
         self.add(header(b'2', name).mode(0o777).link(target))
     }
 
-    pub(crate) fn hardlink(self, name: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Self {
+    /// Adds a hard link.
+    pub fn hardlink(self, name: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Self {
         self.add(header(b'1', name).link(target))
     }
 
     /// The archive with its end.
-    pub(crate) fn end(mut self) -> Vec<u8> {
+    pub fn end(mut self) -> Vec<u8> {
         self.0.resize(self.0.len() + 1024, 0);
         self.0
     }
@@ -162,14 +176,6 @@ fn record(key: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 /// The digest of an archive, which is the diff ID of its layer.
-pub(crate) fn diff_id(tar: &[u8]) -> Digest {
+pub fn diff_id(tar: &[u8]) -> Digest {
     Digest::of(Algorithm::Sha256, tar)
-}
-
-/// As faithful as whoever runs the tests may be: directories that a layer only implies belong to root.
-pub(crate) fn options() -> oci_layout::UnpackOptions {
-    match rustix::process::geteuid().is_root() {
-        true => oci_layout::UnpackOptions::default(),
-        false => oci_layout::UnpackOptions::rootless(),
-    }
 }

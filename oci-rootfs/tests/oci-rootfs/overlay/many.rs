@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use oci_image::layer::Overlay;
 
 use super::{Field, Mounted};
-use crate::tar::{Tar, header};
 use crate::tree::tree;
+use oci_testing::tar::{Tar, header};
 
 #[test]
 fn no_one_else_can_enter_a_store() {

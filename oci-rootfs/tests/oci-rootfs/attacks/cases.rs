@@ -1,6 +1,6 @@
 //! What layers try, what becomes of it, and which programs fall for it.
 
-use crate::tar::{Tar, header};
+use oci_testing::tar::{Tar, header};
 
 /// What becomes of an attack.
 pub(super) enum End {

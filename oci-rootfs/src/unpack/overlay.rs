@@ -15,9 +15,19 @@ use super::apply::Applier;
 use super::error::{Reason, UnpackError};
 use super::lower::{Lower, is_marked};
 use super::{Step, UnpackOptions, Unpacked};
-use crate::{Durability, Image};
 
 pub use stack::{HeldLayers, OverlayStack};
+
+/// What is true of a layer that is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// It outlives a power cut.
+    #[default]
+    Synced,
+    /// It outlives the process alone. A power cut may leave files without content.
+    Relaxed,
+}
 
 /// A directory of unpacked layers, each there once, which many images and processes share.
 ///
@@ -122,9 +132,7 @@ impl OverlayStore {
                     fs::rename(&new, &path).map_err(failed("rename", &new))?;
                     if self.durability == Durability::Synced {
                         let directory = File::open(&self.path);
-                        directory
-                            .and_then(crate::files::sync_directory)
-                            .map_err(failed("sync", &self.path))?;
+                        directory.and_then(sync_names).map_err(failed("sync", &self.path))?;
                     }
                     return Ok((path, unpacked));
                 }
@@ -173,6 +181,14 @@ impl OverlayStore {
     }
 }
 
+/// Makes the names in a directory durable.
+fn sync_names(directory: File) -> io::Result<()> {
+    rustix::fs::fsync(&directory)?;
+    // An XFS that shuts down meanwhile may let the sync succeed; this fails then.
+    rustix::fs::fstat(&directory)?;
+    Ok(())
+}
+
 /// Makes a directory, and holds it until what is returned is dropped; `None` if it has gone meanwhile.
 fn lock(path: &Path) -> io::Result<Option<File>> {
     match fs::create_dir(path) {
@@ -188,18 +204,4 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
     let is_there =
         fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (held.dev(), held.ino()));
     Ok(is_there.then_some(directory))
-}
-
-impl Image<'_> {
-    /// Unpacks the layers of the image that are not in the store yet.
-    ///
-    /// # Errors
-    /// Those of [`OverlayStore::unpack`].
-    pub fn unpack_overlay(
-        &self,
-        store: &OverlayStore,
-        options: &UnpackOptions,
-    ) -> Result<OverlayStack, UnpackError> {
-        store.unpack(self.source(), self.manifest(), options)
-    }
 }

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use oci_image::blob::Memory;
 use oci_image::layer::{Change, Compression, Kind, Limits, Reader, Timestamp};
-use oci_layout::pack::{Pack, PackErrorKind, PackOptions, Snapshot};
-use oci_layout::unpack::apply_layer;
-use oci_layout::{Root, UnpackOptions};
+use oci_rootfs::pack::{Pack, PackErrorKind, PackOptions, Snapshot};
+use oci_rootfs::unpack::apply_layer;
+use oci_rootfs::{Root, UnpackOptions};
 use proptest::prelude::*;
 
 use crate::any_layers::config;
@@ -108,8 +108,8 @@ fn writes_every_name_of_a_file_of_which_one_is_new() {
 fn refuses_to_pack_an_incomplete_tree() {
     let directory = tempfile::tempdir().unwrap();
     let root = Root::open(directory.path()).unwrap();
-    let layer = crate::tar::Tar::new().hardlink("a", "missing").end();
-    oci_layout::unpack::apply_stream(&layer[..], &root, &UnpackOptions::default()).unwrap_err();
+    let layer = oci_testing::tar::Tar::new().hardlink("a", "missing").end();
+    oci_rootfs::unpack::apply_stream(&layer[..], &root, &UnpackOptions::default()).unwrap_err();
     let error = Pack::all(&root).write(Vec::new(), &PackOptions::default()).unwrap_err();
     assert_eq!(error.kind(), PackErrorKind::Tree);
 }

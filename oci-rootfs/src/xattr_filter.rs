@@ -8,7 +8,7 @@ use crate::root::OVERLAY;
 /// own are escaped, whatever this says.
 ///
 /// ```
-/// use oci_layout::XattrFilter;
+/// use oci_rootfs::XattrFilter;
 ///
 /// let filter = XattrFilter::default().let_through("security.selinux").leave_out("user.cache.*");
 /// assert!(!filter.leaves_out(b"security.selinux"));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::*;
-use crate::mount::run;
+use oci_testing::mount::run;
 
 /// `examples/known-bad`, built.
 fn program() -> PathBuf {

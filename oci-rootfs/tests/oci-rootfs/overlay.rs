@@ -11,9 +11,9 @@ use std::process::Command;
 use oci_image::blob::Memory;
 use oci_image::layer::{Compression, Overlay};
 use oci_image::{Document, Manifest};
-use oci_layout::pack::{Pack, PackOptions};
-use oci_layout::unpack::{OverlayStack, OverlayStore, apply_layer, unpack};
-use oci_layout::{Durability, Root, UnpackError, UnpackErrorKind, UnpackOptions};
+use oci_rootfs::pack::{Pack, PackOptions};
+use oci_rootfs::unpack::{Durability, OverlayStack, OverlayStore, apply_layer, unpack};
+use oci_rootfs::{Root, UnpackError, UnpackErrorKind, UnpackOptions};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -21,9 +21,9 @@ use tempfile::TempDir;
 
 use crate::any_layers::{archives, config, stack};
 use crate::grow::{grow, plan};
-use crate::tar::{Tar, header};
 use crate::tree::{Node, Tree, outline, tree};
 use crate::unpack::image;
+use oci_testing::tar::{Tar, header};
 
 /// A store of layers, with what is mounted from it.
 struct Field {

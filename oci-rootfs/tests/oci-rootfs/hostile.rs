@@ -10,15 +10,16 @@ use std::process::{Command, Stdio};
 use oci_image::Descriptor;
 use oci_image::blob::{BlobSinkExt, BlobSource, Memory};
 use oci_image::layer::{Codec, Compression, Encoder};
-use oci_layout::unpack::{apply_layer, apply_stream};
-use oci_layout::{Root, UnpackErrorKind};
+use oci_rootfs::unpack::{apply_layer, apply_stream};
+use oci_rootfs::{Root, UnpackErrorKind};
 
-use crate::mount::Mount;
-use crate::tar::{Tar, diff_id, options};
 use crate::tree::outline;
+use crate::unpack::options;
+use oci_testing::mount::Mount;
+use oci_testing::tar::{Tar, diff_id};
 
 /// Names the test and the file that it is about, in a process of its own.
-const INNER: &str = "OCI_LAYOUT_INNER_TEST";
+const INNER: &str = "OCI_ROOTFS_INNER_TEST";
 
 /// Runs one test of this program, by way of a shell that makes something ready.
 fn again(test: &str, prepare: &str, value: &Path) {

@@ -22,7 +22,7 @@ use oci_image::{Config, Descriptor, Digest, Document, Manifest};
 
 pub use error::{UnpackError, UnpackErrorKind};
 pub use options::{Devices, UnpackOptions, Xattrs};
-pub use overlay::{HeldLayers, OverlayStack, OverlayStore};
+pub use overlay::{Durability, HeldLayers, OverlayStack, OverlayStore};
 pub use owner::{IdRange, Owners};
 pub(crate) use owner::{ROOTLESS_XATTR, decode_rootless};
 

@@ -6,29 +6,29 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::fixture::directory;
+use crate::directory;
 
 /// A mounted filesystem, unmounted when it is dropped.
-pub(crate) struct Mount {
+pub struct Mount {
     directory: TempDir,
 }
 
 impl Mount {
     /// `mount` with these arguments before the directory.
-    pub(crate) fn new(arguments: &[&str]) -> Self {
+    pub fn new(arguments: &[&str]) -> Self {
         let directory = directory();
         run(Command::new("mount").args(arguments).arg(directory.path()));
         Self { directory }
     }
 
     /// An empty tmpfs of a size in bytes and a number of inodes; 0 is no limit.
-    pub(crate) fn tmpfs(size: usize, inodes: usize) -> Self {
+    pub fn tmpfs(size: usize, inodes: usize) -> Self {
         let limits = format!("size={size},nr_inodes={inodes}");
         Self::new(&["-t", "tmpfs", "-o", &limits, "tmpfs"])
     }
 
     /// Unmounts it for sure.
-    pub(crate) fn unmount(self) {
+    pub fn unmount(self) {
         let mut umount = Command::new("umount");
         umount.arg(self.path()).stderr(Stdio::null());
         // A process that another test starts may hold it until it runs its program.
@@ -41,17 +41,18 @@ impl Mount {
         panic!("cannot unmount `{}`", self.path().display());
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is mounted.
+    pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
     /// Where a layout may be.
-    pub(crate) fn layout(&self) -> PathBuf {
+    pub fn layout(&self) -> PathBuf {
         self.path().join("layout")
     }
 
     /// Takes the limits of a tmpfs away.
-    pub(crate) fn lift_limits(&self) {
+    pub fn lift_limits(&self) {
         let limits = "remount,size=0,nr_inodes=0";
         run(Command::new("mount").args(["-o", limits]).arg(self.path()));
     }
@@ -65,7 +66,7 @@ impl Drop for Mount {
 }
 
 /// Runs a program that must succeed.
-pub(crate) fn run(command: &mut Command) -> Vec<u8> {
+pub fn run(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}\n{error}", output.status);

@@ -1,12 +1,13 @@
 //! Access control lists, of the host and of images.
 
-use oci_layout::Root;
-use oci_layout::pack::{Pack, PackOptions};
-use oci_layout::unpack::apply_stream;
+use oci_rootfs::Root;
+use oci_rootfs::pack::{Pack, PackOptions};
+use oci_rootfs::unpack::apply_stream;
 use rustix::fs::XattrFlags;
 
-use crate::tar::{Tar, header, options};
 use crate::tree::tree;
+use crate::unpack::options;
+use oci_testing::tar::{Tar, header};
 
 const ACCESS: &str = "system.posix_acl_access";
 const DEFAULT: &str = "system.posix_acl_default";

@@ -1,0 +1,87 @@
+//! Bundles: what a runtime makes a container from.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use oci_image::blob::BlobSource;
+use oci_image::{Config, Document, Manifest};
+
+use crate::unpack::{self, UnpackError, UnpackOptions, Unpacked};
+
+/// The directory that runtimes look for the root filesystem in, if their config says nothing else.
+const ROOTFS: &str = "rootfs";
+
+/// Unpacks an image to `rootfs` in the directory `path`, which is made if there is none. No one else
+/// can enter it then: in images are programs that run with the rights of their owners.
+///
+/// # Errors
+/// Those of [`unpack`](unpack::unpack), and if the directory cannot be made.
+pub fn unpack_bundle(
+    source: &(impl BlobSource + ?Sized),
+    manifest: &Document<Manifest>,
+    path: impl Into<PathBuf>,
+    options: &UnpackOptions,
+) -> Result<UnpackedBundle, UnpackError> {
+    let path = path.into();
+    let config = unpack::config(source, manifest)?;
+    match DirBuilder::new().mode(0o700).create(&path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(UnpackError::bundle(&path, error));
+        }
+        _ => {}
+    }
+    let rootfs = path.join(ROOTFS);
+    let unpacked = unpack::unpack_layers(source, manifest, &config, &rootfs, options)?;
+    Ok(UnpackedBundle { path, config, unpacked })
+}
+
+/// A bundle whose root filesystem is there, and whose `config.json` is still to be written.
+///
+/// What the config says follows from the image's ([`config`](Self::config)) and from what the runtime
+/// can do; to put them together is the work of whoever runs the container.
+#[derive(Debug)]
+pub struct UnpackedBundle {
+    path: PathBuf,
+    config: Document<Config>,
+    unpacked: Unpacked,
+}
+
+impl UnpackedBundle {
+    /// Writes `config.json`, which says how to run the bundle. One that is there is replaced.
+    ///
+    /// # Errors
+    /// If it cannot be written; then there is none, or the old one.
+    pub fn write_config(&self, json: impl AsRef<[u8]>) -> io::Result<()> {
+        let (new, name) = (self.path.join(".config.json.new"), self.path.join("config.json"));
+        std::fs::write(&new, json)?;
+        std::fs::rename(&new, &name)
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The root filesystem.
+    pub fn rootfs(&self) -> PathBuf {
+        self.path.join(ROOTFS)
+    }
+
+    /// The image's config.
+    pub fn config(&self) -> &Document<Config> {
+        &self.config
+    }
+
+    /// What was unpacked.
+    pub fn unpacked(&self) -> &Unpacked {
+        &self.unpacked
+    }
+}
+
+impl AsRef<Path> for UnpackedBundle {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}

@@ -1,0 +1,15 @@
+//! What users of the crate may rely on.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+mod acls;
+mod any_layers;
+mod attacks;
+mod files;
+mod grow;
+mod hostile;
+mod overlay;
+mod pack;
+mod tight;
+mod tree;
+mod unpack;
