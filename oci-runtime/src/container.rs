@@ -136,7 +136,7 @@ impl Container {
         let doing = || format!("start container `{}`", self.id);
         self.demand(&entry.record, &doing(), &[Status::Created])?;
         if !entry.record.has_program {
-            return Err(Error::new(ErrorKind::State, format!("{}: it has no program", doing())));
+            return Err(Error::new(ErrorKind::State, doing(), "it has no program"));
         }
         self.ask_to_start(&doing())?;
         entry.record.phase = Phase::Started;
@@ -165,7 +165,7 @@ impl Container {
                 Err(step_error(failure))
             }
             Ok(Some(_)) => {
-                Err(Error::new(ErrorKind::System, format!("{doing}: the init sent no failure")))
+                Err(Error::new(ErrorKind::System, doing, "the init sent an unexpected message"))
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
             Err(error) => Err(system(error)),
@@ -176,7 +176,7 @@ impl Container {
         let state = serde_json::to_value(record.state_as(Status::Running)).unwrap_or_default();
         for list in record.later.iter().filter(|list| list.kind == HookKind::Poststart) {
             hooks::run(&list.hooks, &state, Some(&record.bundle))
-                .map_err(|error| Error::because(ErrorKind::Hook, list.kind.word(), error))?;
+                .map_err(|error| Error::because(ErrorKind::Hook, "run poststart hooks", error))?;
         }
         Ok(())
     }
@@ -192,8 +192,7 @@ impl Container {
         if let Some(exit) = record.as_ref().and_then(|record| record.exit) {
             return Ok(ExitStatus::from_raw(exit));
         }
-        let unknown =
-            || Error::new(ErrorKind::State, format!("{}: nobody knows how it ended", doing()));
+        let unknown = || Error::new(ErrorKind::State, doing(), "nobody knows how it ended");
         let status = wait(self.as_fd()).map_err(Error::system(doing()))?.ok_or_else(unknown)?;
         // By now another container may have the id.
         if let Ok(mut entry) = self.entry()
@@ -214,9 +213,8 @@ impl Container {
         let record = self.record()?;
         let paused = Status::from("paused");
         self.demand(&record, &doing(), &[Status::Created, Status::Running, paused])?;
-        let pidfd = record
-            .pidfd()
-            .ok_or_else(|| Error::new(ErrorKind::State, format!("{}: it has ended", doing())))?;
+        let pidfd =
+            record.pidfd().ok_or_else(|| Error::new(ErrorKind::State, doing(), "it has ended"))?;
         send_signal(pidfd.as_fd(), signal, &doing())
     }
 
@@ -254,7 +252,7 @@ impl Container {
         let entry = self.entry()?;
         let doing = format!("resume container `{}`", self.id);
         if !entry.record.cgroup.is_frozen() {
-            return Err(Error::new(ErrorKind::State, format!("{doing}: it is not paused")));
+            return Err(Error::new(ErrorKind::State, doing, "it is not paused"));
         }
         entry.record.cgroup.thaw().map_err(|error| Error::because(ErrorKind::System, doing, error))
     }
@@ -340,7 +338,7 @@ impl Container {
         if permitted.contains(&status) {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::State, format!("{doing}: it is `{}`", status.as_str())))
+        Err(Error::new(ErrorKind::State, doing, format!("it is `{status}`")))
     }
 }
 
@@ -366,7 +364,7 @@ pub(crate) fn poststop(record: &Record, bundle: &Path) -> Vec<String> {
 pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32, doing: &str) -> Result<(), Error> {
     const LAST: i32 = 64;
     if !(1..=LAST).contains(&signal) {
-        return Err(Error::new(ErrorKind::State, format!("{doing}: there is no such signal")));
+        return Err(Error::new(ErrorKind::State, doing, "there is no such signal"));
     }
     sys::pidfd::send_signal(pidfd, signal).map_err(Error::system(doing))
 }

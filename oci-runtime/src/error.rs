@@ -3,11 +3,15 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// An operation on a container that failed. Says what was being done to what; `source` says why.
+/// An operation on a container that failed.
+///
+/// Its text is one line, "cannot ACTION" or "cannot ACTION: REASON"; the cause below, if there is one, is the
+/// [source](StdError::source) and is not repeated in the text.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
-    doing: String,
+    action: String,
+    reason: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -21,54 +25,73 @@ pub enum ErrorKind {
     Step,
     /// A hook failed.
     Hook,
-    /// The id is none, or is in use.
+    /// The text is not a container ID, or the ID is in use.
     Id,
     /// There is no such container.
     NotFound,
     /// The container is not in a state that permits the operation.
     State,
-    /// The bundle cannot be read.
+    /// The bundle cannot be read or written.
     Bundle,
-    /// The kernel refused something that is no step of a plan.
+    /// The kernel refused something that is not a step of a plan.
     System,
 }
 
 impl Error {
+    /// With the reason in words.
     #[cfg(target_os = "linux")]
-    pub(crate) fn new(kind: ErrorKind, doing: impl Into<String>) -> Self {
-        Self { kind, doing: doing.into(), source: None }
+    pub(crate) fn new(
+        kind: ErrorKind,
+        action: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self { kind, action: action.into(), reason: Some(reason.into()), source: None }
     }
 
+    /// With the error that is the reason.
     pub(crate) fn because(
         kind: ErrorKind,
-        doing: impl Into<String>,
+        action: impl Into<String>,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self { kind, doing: doing.into(), source: Some(source.into()) }
+        Self { kind, action: action.into(), reason: None, source: Some(source.into()) }
     }
 
     /// A closure for `map_err` on what the kernel refused.
     #[cfg(target_os = "linux")]
     pub(crate) fn system<E: Into<std::io::Error>>(
-        doing: impl Into<String>,
+        action: impl Into<String>,
     ) -> impl FnOnce(E) -> Self {
-        move |error| Self::because(ErrorKind::System, doing, error.into())
+        move |error| Self::because(ErrorKind::System, action, error.into())
+    }
+
+    /// The same with a reason in words, which stands before the source.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
     }
 
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
+
+    /// What was being done, such as ``start container `web-1` `` or `mount proc on /proc (nosuid)`.
+    pub fn action(&self) -> &str {
+        &self.action
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.doing)
+        write!(f, "cannot {}", self.action)?;
+        self.reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|source| source.as_ref() as &(dyn StdError + 'static))
+        self.source.as_deref().map(|source| source as _)
     }
 }

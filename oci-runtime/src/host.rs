@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Hierarchy, IdRange};
+use crate::spec::{Capability, RlimitType};
 
 /// What a kernel, and the caller's rights on it, offer to a container.
 ///
@@ -41,8 +42,8 @@ pub struct Host {
     pub seccomp_actions: Vec<String>,
     /// Security modules at work.
     pub security_modules: Vec<String>,
-    /// Hard limits of the caller, by their `RLIMIT_` words.
-    pub hard_limits: BTreeMap<String, u64>,
+    /// Hard limits of the caller.
+    pub hard_limits: BTreeMap<RlimitType, u64>,
     pub(crate) id_maps: IdMaps,
     pub(crate) cgroups: Cgroups,
 }
@@ -118,14 +119,13 @@ impl Host {
         }
     }
 
-    /// Whether the caller has a capability, by its number.
-    pub(crate) fn has_capability(&self, number: u32) -> bool {
-        self.capabilities >> number & 1 == 1
+    /// Whether the caller has a capability.
+    pub(crate) fn has_capability(&self, capability: &Capability) -> bool {
+        capability.number().is_some_and(|number| self.capabilities >> number & 1 == 1)
     }
 
     /// Whether the caller may mount on the host: it needs no user namespace for a container.
     pub(crate) fn is_privileged(&self) -> bool {
-        const SYS_ADMIN: u32 = 21;
-        self.has_capability(SYS_ADMIN)
+        self.has_capability(&Capability::SysAdmin)
     }
 }

@@ -13,7 +13,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use crate::init::ARGUMENT;
-use crate::plan::Step;
+use crate::plan::{NamespaceStep, RuntimeStep, Step};
 use crate::spawn::spawn;
 use crate::wire::{self, Failure, Instructions, Reply, Report, Role};
 use crate::{Error, ErrorKind};
@@ -125,10 +125,13 @@ pub(crate) struct Launch<'a> {
 /// Does the steps that fall to the launching process.
 pub(crate) trait RuntimeSteps {
     /// Does one step. `pid` is the process that the step is about.
-    fn run(&mut self, step: &Step, pid: i32) -> Result<(), Error>;
+    fn run(&mut self, step: &RuntimeStep, pid: i32) -> Result<(), Error>;
     /// The container's process exists.
     fn process_created(&mut self, launched: &Launched) -> Result<(), Error>;
 }
+
+/// What fails when the init does not answer as it should.
+const TALK: &str = "talk to the init";
 
 /// Has an init carry steps out up to the point where its process waits, or to the end if it is to wait nowhere. If anything fails, no process is left.
 pub(crate) fn launch(
@@ -136,7 +139,7 @@ pub(crate) fn launch(
     launch: Launch<'_>,
     runtime_steps: &mut dyn RuntimeSteps,
 ) -> Result<Launched, Error> {
-    let supervised = launch.steps.contains(&Step::Attend);
+    let supervised = launch.steps.contains(&NamespaceStep::CloneAndWait.into());
     let (mut child, socket) = launcher.spawn()?;
     let mut launched = None;
     let result = converse(&socket, &mut child, launch, runtime_steps, &mut launched);
@@ -160,7 +163,7 @@ pub(crate) fn launch(
             launched.iter().for_each(end);
             Err(result
                 .err()
-                .unwrap_or_else(|| Error::new(ErrorKind::System, "the init made no process")))
+                .unwrap_or_else(|| Error::new(ErrorKind::System, TALK, "the init made no process")))
         }
     }
 }
@@ -182,25 +185,24 @@ fn converse(
     runtime_steps: &mut dyn RuntimeSteps,
     launched: &mut Option<Launched>,
 ) -> Result<(), Error> {
-    let failed = || "talk to the init";
     let roles = launch.descriptors.iter().map(|(role, _)| *role).collect();
     let instructions =
         Instructions { steps: launch.steps.to_vec(), descriptors: roles, state: launch.state };
     let handles: Vec<_> =
         launch.descriptors.iter().map(|(_, descriptor)| descriptor.as_fd()).collect();
-    wire::send(socket, &instructions, &handles).map_err(Error::system(failed()))?;
+    wire::send(socket, &instructions, &handles).map_err(Error::system(TALK))?;
     drop(handles);
     drop(launch.descriptors);
     let waits = launch.steps.contains(&Step::AwaitStart);
     let mut pid = i32::try_from(child.id()).unwrap_or_default();
     loop {
-        let message = wire::receive(socket).map_err(Error::system(failed()))?;
+        let message = wire::receive(socket).map_err(Error::system(TALK))?;
         let Some((report, mut descriptors)) = message else {
             if !waits && launched.is_some() {
                 // Its exec closed the socket.
                 return Ok(());
             }
-            return Err(Error::new(ErrorKind::System, "the init ended without a word"));
+            return Err(Error::new(ErrorKind::System, TALK, "the init ended without a word"));
         };
         match report {
             Report::Ready => return Ok(()),
@@ -208,7 +210,7 @@ fn converse(
             Report::ProcessCreated { pid: new } => {
                 let pidfd = descriptors
                     .pop()
-                    .ok_or_else(|| Error::new(ErrorKind::System, "the init sent no pidfd"))?;
+                    .ok_or_else(|| Error::new(ErrorKind::System, TALK, "the init sent no pidfd"))?;
                 pid = new;
                 runtime_steps.process_created(launched.insert(Launched {
                     pid,
@@ -217,11 +219,9 @@ fn converse(
                 }))?;
             }
             Report::RunStep { step } => {
-                let Some(step) = launch.steps.get(step) else {
-                    return Err(Error::new(
-                        ErrorKind::System,
-                        "the init asked for a step that is not planned",
-                    ));
+                let Some(Step::Runtime(step)) = launch.steps.get(step) else {
+                    let reason = "the init asked for a step that is not planned";
+                    return Err(Error::new(ErrorKind::System, TALK, reason));
                 };
                 if let Err(error) = runtime_steps.run(step, pid) {
                     let _ = wire::send(socket, &Reply::Stop, &[]);
@@ -229,20 +229,23 @@ fn converse(
                 }
             }
         }
-        wire::send(socket, &Reply::Done, &[]).map_err(Error::system(failed()))?;
+        wire::send(socket, &Reply::Done, &[]).map_err(Error::system(TALK))?;
     }
 }
 
 /// The error of a step: its words, what is known beyond them, and the kernel's reason.
 pub(crate) fn step_error(failure: Failure) -> Error {
-    let doing = match failure.detail {
-        Some(detail) => format!("{}: {detail}", failure.step),
-        None => failure.step,
-    };
     let kind = if failure.is_hook { ErrorKind::Hook } else { ErrorKind::Step };
-    match failure.errno {
-        Some(errno) => Error::because(kind, doing, io::Error::from_raw_os_error(errno)),
-        None => Error::new(kind, doing),
+    let detail = failure.detail;
+    match failure.errno.map(io::Error::from_raw_os_error) {
+        Some(error) => {
+            let error = Error::because(kind, failure.step, error);
+            match detail {
+                Some(detail) => error.with_reason(detail),
+                None => error,
+            }
+        }
+        None => Error::new(kind, failure.step, detail.unwrap_or_else(|| "it failed".into())),
     }
 }
 

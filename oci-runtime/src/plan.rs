@@ -6,7 +6,6 @@ mod borrowed;
 mod cgroup;
 mod check;
 mod devices;
-mod display;
 #[cfg(target_os = "linux")]
 mod exec;
 mod features;
@@ -18,8 +17,12 @@ mod namespaces;
 mod options;
 mod refusal;
 mod rlimits;
+mod schedule;
 mod seccomp;
 mod step;
+
+use std::fmt::{self, Display, Formatter};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +51,7 @@ use crate::{Bundle, Host, Spec};
 ///     "linux": { "namespaces": [{ "type": "mount" }, { "type": "pid" }] }
 /// }"#)?;
 /// let bundle = Bundle::new("/bundle", spec);
-/// let plan = Plan::new(bundle.spec(), &bundle, &Host::typical())?;
+/// let plan = Plan::new(&bundle, &Host::typical())?;
 /// assert!(plan.to_string().contains("mount proc on /proc (nosuid)"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -63,12 +66,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans the container that `spec` asks for on `host`; relative paths begin at the bundle's directory.
+    /// Plans the container that the bundle's specification asks for on `host`.
     ///
     /// # Errors
     /// Every reason why the specification cannot be carried out there.
-    pub fn new(spec: &Spec, bundle: &Bundle, host: &Host) -> Result<Self, Refusals> {
-        let mut planner = Planner::new(spec, bundle, host);
+    pub fn new(bundle: &Bundle, host: &Host) -> Result<Self, Refusals> {
+        let mut planner = Planner::new(bundle.spec(), bundle.dir(), host);
         planner.plan();
         planner.finish()
     }
@@ -84,10 +87,23 @@ impl Plan {
     }
 }
 
+impl Display for Plan {
+    /// A numbered list, one step a line, then the warnings.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let steps = self.steps.iter().map(|step| step as &dyn Display);
+        let later = self.later.iter().map(|hooks| hooks as &dyn Display);
+        for (index, step) in steps.chain(later).enumerate() {
+            writeln!(f, "{:>3}. {step}", index + 1)?;
+        }
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))
+    }
+}
+
 /// Collects steps and refusals.
 pub(crate) struct Planner<'a> {
     spec: &'a Spec,
-    bundle: &'a Bundle,
+    /// Relative paths of the specification begin here.
+    directory: &'a Path,
     host: &'a Host,
     steps: Vec<Step>,
     refusals: Vec<Refusal>,
@@ -97,10 +113,10 @@ pub(crate) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(spec: &'a Spec, bundle: &'a Bundle, host: &'a Host) -> Self {
+    fn new(spec: &'a Spec, directory: &'a Path, host: &'a Host) -> Self {
         Self {
             spec,
-            bundle,
+            directory,
             host,
             steps: Vec::new(),
             refusals: Vec::new(),
@@ -116,16 +132,17 @@ impl<'a> Planner<'a> {
         self.oom_score();
         self.raise_limits();
         let mounts = self.filesystem();
-        let trees = std::mem::take(&mut self.trees);
-        let opened = trees.into_iter().map(Step::OpenTree);
+        let opened: Vec<Step> = std::mem::take(&mut self.trees)
+            .into_iter()
+            .map(|tree| FilesystemStep::OpenTree(tree).into())
+            .collect();
         // Who may mount on the host takes hold of it as the host's user, before ids and rights change. Who may not
         // gets the right only in a mount namespace of his own.
-        let early = self.host.is_privileged();
-        if early {
-            self.steps.extend(opened.clone());
-        }
-        self.namespaces();
-        if !early {
+        if self.host.is_privileged() {
+            self.steps.extend(opened);
+            self.namespaces();
+        } else {
+            self.namespaces();
             self.steps.extend(opened);
         }
         self.steps.extend(mounts);
@@ -151,12 +168,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans to take hold of a path of the host. Returns its number.
-    fn open_tree(
-        &mut self,
-        source: std::path::PathBuf,
-        recursive: bool,
-        idmap: Option<Idmap>,
-    ) -> usize {
+    fn open_tree(&mut self, source: PathBuf, recursive: bool, idmap: Option<Idmap>) -> usize {
         let id = self.trees.len();
         let propagation = (!self.is_shared())
             .then_some(Propagation { kind: PropagationKind::Slave, recursive: true });

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::launch::{Launch, Launched, RuntimeSteps, launch};
-use crate::plan::Step;
+use crate::plan::RuntimeStep;
 use crate::record::Record;
 use crate::spec::{self, Status};
 use crate::wire::Role;
@@ -43,13 +43,11 @@ impl Container {
         let doing = || format!("run a process in container `{}`", self.id());
         let record = self.record()?;
         self.demand(&record, &doing(), &[Status::Created, Status::Running])?;
-        let target = record
-            .pidfd()
-            .ok_or_else(|| Error::new(ErrorKind::State, format!("{}: it has ended", doing())))?;
-        let host =
-            Host::probe().map_err(Error::system(format!("{}: look at the host", doing())))?;
+        let target =
+            record.pidfd().ok_or_else(|| Error::new(ErrorKind::State, doing(), "it has ended"))?;
+        let host = Host::probe().map_err(Error::system("probe the host"))?;
         let bundle = Bundle::new(record.bundle.clone(), self.spec()?);
-        let plan = Plan::exec(bundle.spec(), process, &bundle, &host)
+        let plan = Plan::exec(process, &bundle, &host)
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
         stdio.demand(&plan, &doing())?;
         let mut descriptors =
@@ -58,9 +56,9 @@ impl Container {
         let launched = Launch { steps: &plan.steps, descriptors, state: serde_json::Value::Null };
         let process = launch(self.launcher(), launched, &mut Joining(&record))?;
         let supervisor = process.supervisor.map(|child| pidfd(&child)).transpose();
-        let supervisor = supervisor.map_err(Error::system(doing()))?.ok_or_else(|| {
-            Error::new(ErrorKind::System, format!("{}: nobody attends it", doing()))
-        })?;
+        let supervisor = supervisor
+            .map_err(Error::system(doing()))?
+            .ok_or_else(|| Error::new(ErrorKind::System, doing(), "the init has no child"))?;
         plan.warnings().iter().for_each(|warning| self.warn(warning.clone()));
         Ok(Process {
             pid: process.pid,
@@ -83,9 +81,9 @@ impl Process {
     /// If it was waited for before.
     pub fn wait(&self) -> Result<ExitStatus, Error> {
         let doing = || format!("wait for process {} of container `{}`", self.pid, self.container);
-        crate::container::wait(self.as_fd()).map_err(Error::system(doing()))?.ok_or_else(|| {
-            Error::new(ErrorKind::State, format!("{}: nobody knows how it ended", doing()))
-        })
+        crate::container::wait(self.as_fd())
+            .map_err(Error::system(doing()))?
+            .ok_or_else(|| Error::new(ErrorKind::State, doing(), "nobody knows how it ended"))
     }
 
     /// Sends it a signal, by its number: 1 to 64.
@@ -120,16 +118,16 @@ fn pidfd(child: &std::process::Child) -> std::io::Result<OwnedFd> {
 struct Joining<'a>(&'a Record);
 
 impl RuntimeSteps for Joining<'_> {
-    fn run(&mut self, step: &Step, pid: i32) -> Result<(), Error> {
+    fn run(&mut self, step: &RuntimeStep, pid: i32) -> Result<(), Error> {
         match step {
-            Step::EnterCgroup => self
+            RuntimeStep::EnterCgroup => self
                 .0
                 .cgroup
                 .join(pid, self.0.pid.unwrap_or_default())
                 .map_err(|error| Error::because(ErrorKind::Step, step.to_string(), error)),
-            _ => {
-                let reason = format!("{step}: not a step of the launching process");
-                Err(Error::new(ErrorKind::Step, reason))
+            RuntimeStep::MakeCgroup(_) | RuntimeStep::MapIds(_) | RuntimeStep::Hooks(_) => {
+                let reason = "the container exists already";
+                Err(Error::new(ErrorKind::Step, step.to_string(), reason))
             }
         }
     }

@@ -146,10 +146,8 @@ impl Entry {
         let dir = runtime.join(&record.id);
         match DirBuilder::new().mode(0o700).create(&dir) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(Error::new(
-                    ErrorKind::Id,
-                    format!("container `{}` exists already", record.id),
-                ));
+                let action = format!("create container `{}`", record.id);
+                return Err(Error::new(ErrorKind::Id, action, "the ID is in use"));
             }
             result => result.map_err(Error::system(format!("make `{}`", dir.display())))?,
         }
@@ -224,10 +222,7 @@ fn lock(dir: &Path, id: &str) -> Result<File, Error> {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) if is_being_made(dir) => {
-                return Err(Error::new(
-                    ErrorKind::State,
-                    format!("container `{id}` is `creating`"),
-                ));
+                return Err(Error::new(ErrorKind::State, doing(), "it is `creating`"));
             }
             Err(TryLockError::WouldBlock) => file.lock().map_err(Error::system(doing()))?,
             Err(TryLockError::Error(error)) => return Err(Error::system(doing())(error)),
@@ -272,7 +267,7 @@ pub(crate) fn read_spec(dir: &Path, id: &str) -> Result<Spec, Error> {
 }
 
 pub(crate) fn not_found(id: &str) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no container `{id}`"))
+    Error::new(ErrorKind::NotFound, format!("find container `{id}`"), "there is none of this ID")
 }
 
 /// The path of the socket on which a container waits for its start, short enough for any directory.

@@ -62,7 +62,7 @@ impl Runtime {
         let mine = found.uid() == rustix::process::geteuid().as_raw();
         if !mine || found.mode() & 0o022 != 0 {
             let reason = "it belongs to another user, or others may write to it";
-            return Err(Error::new(ErrorKind::System, format!("{}: {reason}", doing())));
+            return Err(Error::new(ErrorKind::System, doing(), reason));
         }
         Ok(Self { dir, launcher: Launcher::current_exe() })
     }
@@ -85,16 +85,15 @@ impl Runtime {
     pub fn create(&self, id: &str, bundle: &Bundle, stdio: Stdio) -> Result<Container, Error> {
         check_id(id)?;
         let doing = || format!("create container `{id}`");
-        let host =
-            Host::probe().map_err(Error::system(format!("{}: look at the host", doing())))?;
+        let host = Host::probe().map_err(Error::system("probe the host"))?;
         let bundle_dir = std::path::absolute(bundle.dir()).map_err(Error::system(doing()))?;
         if bundle_dir.to_str().is_none() {
             let shown = bundle_dir.display();
-            let reason = format!("{}: the path of bundle `{shown}` is not UTF-8", doing());
-            return Err(Error::new(ErrorKind::Bundle, reason));
+            let reason = format!("the path of bundle `{shown}` is not UTF-8");
+            return Err(Error::new(ErrorKind::Bundle, doing(), reason));
         }
         let bundle = Bundle::new(bundle_dir, bundle.spec().clone());
-        let plan = Plan::new(bundle.spec(), &bundle, &host)
+        let plan = Plan::new(&bundle, &host)
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
         stdio.demand(&plan, &doing())?;
         crate::record::sweep(&self.dir);
@@ -231,6 +230,7 @@ fn check_id(id: &str) -> Result<(), Error> {
     if good {
         Ok(())
     } else {
-        Err(Error::new(ErrorKind::Id, format!("`{shown}` is no id: {rule}")))
+        let action = format!("take `{shown}` for a container ID");
+        Err(Error::new(ErrorKind::Id, action, format!("it is not {rule}")))
     }
 }

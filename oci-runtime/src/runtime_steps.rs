@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::cgroup::Cgroup;
 use crate::hooks;
 use crate::launch::{Launched, RuntimeSteps};
-use crate::plan::{IdRange, MapIds, Step};
+use crate::plan::{IdRange, MapIds, RuntimeStep};
 use crate::record::Entry;
 use crate::{Error, ErrorKind};
 
@@ -17,37 +17,33 @@ pub(crate) struct Creation<'a> {
 }
 
 impl RuntimeSteps for Creation<'_> {
-    fn run(&mut self, step: &Step, pid: i32) -> Result<(), Error> {
+    fn run(&mut self, step: &RuntimeStep, pid: i32) -> Result<(), Error> {
         let doing = || step.to_string();
         match step {
-            Step::MakeCgroup(plan) => {
+            RuntimeStep::MakeCgroup(plan) => {
                 let cgroup = Cgroup::of(plan, &self.entry.record.id);
                 // First what must be removed again, then what is made: whoever dies between leaves a trace of both.
                 if let Some(taken) = cgroup.taken() {
-                    let reason = format!("{}: `{}` is there already", doing(), taken.display());
-                    return Err(Error::new(ErrorKind::Step, reason));
+                    let reason = format!("`{}` is there already", taken.display());
+                    return Err(Error::new(ErrorKind::Step, doing(), reason));
                 }
                 self.entry.record.cgroup = cgroup;
                 self.entry.save()?;
                 let made = self.entry.record.cgroup.make(plan);
                 made.map_err(|error| Error::because(ErrorKind::Step, doing(), error))
             }
-            Step::EnterCgroup => {
+            RuntimeStep::EnterCgroup => {
                 let entered = self.entry.record.cgroup.enter(pid);
                 entered.map_err(|error| Error::because(ErrorKind::Step, doing(), error))
             }
-            Step::MapIds(ids) => map_ids(ids, pid, &doing()),
-            Step::Hooks(list) => {
+            RuntimeStep::MapIds(ids) => map_ids(ids, pid, &doing()),
+            RuntimeStep::Hooks(list) => {
                 let state = self.entry.record.state_as(crate::spec::Status::Creating);
                 let state = serde_json::to_value(state)
                     .map_err(|error| Error::because(ErrorKind::Hook, doing(), error))?;
                 hooks::run(&list.hooks, &state, Some(self.bundle))
-                    .map_err(|error| Error::because(ErrorKind::Hook, list.kind.word(), error))
+                    .map_err(|error| Error::because(ErrorKind::Hook, doing(), error))
             }
-            _ => Err(Error::new(
-                ErrorKind::Step,
-                format!("{}: not a step of the launching process", doing()),
-            )),
         }
     }
 
@@ -66,7 +62,8 @@ pub(crate) fn map_ids(ids: &MapIds, pid: i32, doing: &str) -> Result<(), Error> 
     let write = |file: &str, text: &str| {
         let path = format!("/proc/{pid}/{file}");
         std::fs::write(&path, text).map_err(|error| {
-            Error::because(ErrorKind::Step, format!("{doing}: write `{path}`"), error)
+            Error::because(ErrorKind::Step, doing, error)
+                .with_reason(format!("cannot write `{path}`"))
         })
     };
     if ids.deny_setgroups {
@@ -83,12 +80,14 @@ fn help(program: &Path, pid: i32, ranges: &[IdRange], doing: &str) -> Result<(),
     for range in ranges {
         command.args([range.inside, range.outside, range.size].map(|number| number.to_string()));
     }
-    let doing = format!("{doing}: run `{}`", program.display());
-    let output =
-        command.output().map_err(|error| Error::because(ErrorKind::Step, doing.clone(), error))?;
+    let output = command.output().map_err(|error| {
+        Error::because(ErrorKind::Step, doing, error)
+            .with_reason(format!("cannot run `{}`", program.display()))
+    })?;
     if output.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
-    Err(Error::new(ErrorKind::Step, format!("{doing}: {}, saying `{said}`", output.status)))
+    let reason = format!("`{}` ended with {}, saying `{said}`", program.display(), output.status);
+    Err(Error::new(ErrorKind::Step, doing, reason))
 }

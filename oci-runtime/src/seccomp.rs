@@ -18,13 +18,3 @@ pub(crate) mod action {
     /// The bits that say what; the others carry a number.
     pub(crate) const WHAT: u32 = 0xffff_0000;
 }
-
-/// The bits of the flags for loading. The error is the word that means nothing.
-pub(crate) fn flag_bits(words: &[String]) -> Result<u64, &str> {
-    words.iter().try_fold(0, |bits, word| match word.as_str() {
-        "SECCOMP_FILTER_FLAG_TSYNC" => Ok(bits | 1),
-        "SECCOMP_FILTER_FLAG_LOG" => Ok(bits | 2),
-        "SECCOMP_FILTER_FLAG_SPEC_ALLOW" => Ok(bits | 4),
-        _ => Err(word.as_str()),
-    })
-}

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-use crate::plan::Step;
+use crate::plan::{ProcessStep, Step};
 use crate::wire::Role;
 use crate::{Error, ErrorKind, Plan};
 
@@ -101,13 +101,14 @@ impl Stdio {
 
     /// A plan with a terminal goes with a terminal, and any other with none.
     pub(crate) fn demand(&self, plan: &Plan, doing: &str) -> Result<(), Error> {
-        let terminal = plan.steps.iter().any(|step| matches!(step, Step::Terminal { .. }));
+        let is_terminal = |step: &Step| matches!(step, Step::Process(ProcessStep::Terminal { .. }));
+        let terminal = plan.steps.iter().any(is_terminal);
         if terminal == self.is_terminal() {
             return Ok(());
         }
         let asked = if terminal { "asks for" } else { "does not ask for" };
-        let reason = format!("{doing}: the specification {asked} a terminal");
-        Err(Error::new(ErrorKind::Refused, reason))
+        let reason = format!("`process.terminal` of the specification {asked} a terminal");
+        Err(Error::new(ErrorKind::Refused, doing, reason))
     }
 
     /// The descriptors for the init, and what each is for.

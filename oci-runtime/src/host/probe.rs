@@ -1,5 +1,6 @@
 //! Asking the kernel.
 
+use std::collections::BTreeMap;
 use std::fs::{read_dir, read_to_string};
 use std::io;
 use std::os::fd::AsFd;
@@ -7,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, CWD, access};
 use rustix::io::Errno;
-use rustix::process::{Resource, getegid, geteuid, getrlimit};
+use rustix::process::{getegid, geteuid, getrlimit};
 use rustix::system::uname;
 use rustix::thread::capabilities;
 
 use super::{Cgroups, Host, IdMaps};
-use crate::plan::{Hierarchy, IdRange};
+use crate::plan::{Hierarchy, IdRange, Resource};
+use crate::spec::RlimitType;
 use crate::sys;
 
 impl Host {
@@ -113,28 +115,9 @@ fn missing_system_calls() -> Vec<String> {
     missing
 }
 
-fn hard_limits() -> std::collections::BTreeMap<String, u64> {
-    [
-        ("RLIMIT_AS", Resource::As),
-        ("RLIMIT_CORE", Resource::Core),
-        ("RLIMIT_CPU", Resource::Cpu),
-        ("RLIMIT_DATA", Resource::Data),
-        ("RLIMIT_FSIZE", Resource::Fsize),
-        ("RLIMIT_LOCKS", Resource::Locks),
-        ("RLIMIT_MEMLOCK", Resource::Memlock),
-        ("RLIMIT_MSGQUEUE", Resource::Msgqueue),
-        ("RLIMIT_NICE", Resource::Nice),
-        ("RLIMIT_NOFILE", Resource::Nofile),
-        ("RLIMIT_NPROC", Resource::Nproc),
-        ("RLIMIT_RSS", Resource::Rss),
-        ("RLIMIT_RTPRIO", Resource::Rtprio),
-        ("RLIMIT_RTTIME", Resource::Rttime),
-        ("RLIMIT_SIGPENDING", Resource::Sigpending),
-        ("RLIMIT_STACK", Resource::Stack),
-    ]
-    .into_iter()
-    .map(|(word, resource)| (word.into(), getrlimit(resource).maximum.unwrap_or(u64::MAX)))
-    .collect()
+fn hard_limits() -> BTreeMap<RlimitType, u64> {
+    let hard = |resource: &Resource| getrlimit(resource.kernel()).maximum.unwrap_or(u64::MAX);
+    Resource::ALL.iter().map(|resource| (resource.word(), hard(resource))).collect()
 }
 
 fn id_maps() -> IdMaps {

@@ -8,19 +8,19 @@ use rustix::io::Errno;
 use super::error::{Context, StepError};
 use super::mounts;
 use super::paths::{self, Kind};
-use crate::plan::{Device, DeviceKind, Supply};
+use crate::plan::{Device, DeviceKind, DeviceOrigin};
 
 /// Sees to it that a device node is there.
 pub(crate) fn device(root: BorrowedFd<'_>, device: &Device) -> Result<(), StepError> {
     plain_dev(root, &device.path)?;
-    match device.supply {
-        Supply::Make => make(root, device),
-        Supply::Show => {
+    match device.origin {
+        DeviceOrigin::Made => make(root, device),
+        DeviceOrigin::Host => {
             let node = mounts::host_device(&device.path, device.major, device.minor)?;
             let target = paths::make(root, &device.path, Kind::File)?;
             mounts::attach(node.as_fd(), target.as_fd())
         }
-        Supply::Demand => {
+        DeviceOrigin::Existing => {
             let found = paths::find(root, &device.path)?.ok_or_else(|| {
                 let reason = "nothing is made in a directory of the host";
                 StepError::new(format!("nothing is at `{}`, and {reason}", device.path))

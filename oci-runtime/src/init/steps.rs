@@ -13,7 +13,7 @@ use super::error::{Context, StepError};
 use super::program::Program;
 use super::{devices, identity, mounts, namespaces, paths, procfs, program, terminal};
 use crate::hooks;
-use crate::plan::{Actor, HookKind, Namespace, Step};
+use crate::plan::{FilesystemStep, HookKind, Namespace, NamespaceStep, ProcessStep, Step};
 use crate::sys;
 use crate::sys::execute::CStringArray;
 use crate::wire::{self, Failure, Instructions, Reply, Report, Role};
@@ -45,11 +45,7 @@ pub(crate) fn run(socket: OwnedFd, instructions: Instructions, descriptors: Vec<
         Err(_) => return 126,
     };
     for (index, step) in instructions.steps.iter().enumerate() {
-        let result = match step.actor() {
-            Actor::Runtime => init.ask(index),
-            Actor::Init => init.step(step),
-        };
-        match result {
+        match init.step(index, step) {
             Ok(()) => {}
             Err(Ended::Stopped) => return 125,
             Err(Ended::StepError(error)) => {
@@ -67,7 +63,9 @@ fn failure(step: &Step, StepError { errno, detail }: StepError) -> Failure {
 
 /// What the program of the steps is given.
 fn words(steps: &[Step]) -> Result<Option<(CStringArray, CStringArray)>, StepError> {
-    let Some(Step::Execute { arguments, environment }) = steps.last() else { return Ok(None) };
+    let Some(Step::Process(ProcessStep::Execute { arguments, environment })) = steps.last() else {
+        return Ok(None);
+    };
     Ok(Some((CStringArray::new(arguments)?, CStringArray::new(environment)?)))
 }
 
@@ -136,96 +134,120 @@ impl Init {
         self.root.as_ref().ok_or_else(|| StepError::new("there is no root filesystem yet"))
     }
 
-    fn step(&mut self, step: &Step) -> Result<(), Ended> {
+    fn step(&mut self, index: usize, step: &Step) -> Result<(), Ended> {
         match step {
-            Step::MakeCgroup(_) | Step::MapIds(_) | Step::EnterCgroup => {
-                return Err(StepError::new("not a step of the init").into());
-            }
-            Step::OomScore(value) => identity::oom_score(*value)?,
-            Step::OpenTree(tree) => {
-                self.trees.insert(tree.id, mounts::open_tree(tree)?);
-            }
-            Step::Join { kind, path } => {
+            Step::Runtime(_) => self.ask(index),
+            Step::Namespace(step) => self.namespace(step),
+            Step::Filesystem(step) => Ok(self.filesystem(step)?),
+            Step::Process(step) => Ok(self.process(step)?),
+            Step::Hooks(hooks) => Ok(self.hooks(hooks)?),
+            Step::AwaitStart => self.await_start(),
+        }
+    }
+
+    fn namespace(&mut self, step: &NamespaceStep) -> Result<(), Ended> {
+        match step {
+            NamespaceStep::Join { kind, path } => {
                 namespaces::join(*kind, path)?;
                 self.has_neighbours |= *kind == Namespace::Pid;
             }
-            Step::JoinTarget(kinds) => {
+            NamespaceStep::JoinTarget(kinds) => {
                 let target = self
                     .target
                     .as_ref()
                     .ok_or_else(|| StepError::new("there is no process to join"))?;
                 namespaces::join_target(target.as_fd(), kinds)?;
             }
-            Step::NewUserNamespace => namespaces::new_user()?,
-            Step::BecomeRoot => identity::become_root()?,
-            Step::TimeNamespace(offsets) => namespaces::new_time(offsets)?,
-            Step::Clone(kinds) => self.clone_into(kinds)?,
-            Step::Processors(list) => identity::processors(list)?,
-            Step::Attend => self.attend()?,
-            Step::CgroupNamespace => namespaces::new_cgroup()?,
-            Step::Session => drop(rustix::process::setsid()?),
-            Step::Hostname(name) => rustix::system::sethostname(name.as_bytes())?,
-            Step::Domainname(name) => rustix::system::setdomainname(name.as_bytes())?,
-            Step::Loopback => namespaces::loopback()?,
-            Step::Propagation(propagation) => mounts::propagate_all(*propagation)?,
-            Step::Root { tree, path } => {
-                self.root = Some(mounts::attach_root(self.tree(*tree)?, path)?)
+            NamespaceStep::NewUser => namespaces::new_user()?,
+            NamespaceStep::BecomeRoot => identity::become_root()?,
+            NamespaceStep::NewTime(offsets) => namespaces::new_time(offsets)?,
+            NamespaceStep::Clone(kinds) => self.clone_into(kinds)?,
+            NamespaceStep::CloneAndWait => self.attend()?,
+            NamespaceStep::NewCgroup => namespaces::new_cgroup()?,
+            NamespaceStep::Hostname(name) => rustix::system::sethostname(name.as_bytes())?,
+            NamespaceStep::Domainname(name) => rustix::system::setdomainname(name.as_bytes())?,
+            NamespaceStep::Loopback => namespaces::loopback()?,
+        }
+        Ok(())
+    }
+
+    fn filesystem(&mut self, step: &FilesystemStep) -> Result<(), StepError> {
+        match step {
+            FilesystemStep::OpenTree(tree) => {
+                self.trees.insert(tree.id, mounts::open_tree(tree)?);
+                Ok(())
             }
-            Step::Mount(mount) => mounts::mount(self, mount)?,
-            Step::Device(device) => devices::device(self.root()?.as_fd(), device)?,
-            Step::Link { path, target } => devices::link(self.root()?.as_fd(), path, target)?,
-            Step::Hooks(hooks) => self.hooks(hooks)?,
-            Step::Sysctl { key, value } => procfs::sysctl(self, key, value)?,
-            Step::Mask(path) => mounts::mask(self.root()?.as_fd(), path)?,
-            Step::ReadOnlyPath(path) => mounts::read_only(self.root()?.as_fd(), path)?,
-            Step::ReadOnlyRoot => mounts::read_only_root(self.root()?.as_fd())?,
-            Step::PivotRoot => {
+            FilesystemStep::Propagation(propagation) => mounts::propagate_all(*propagation),
+            FilesystemStep::Root { tree, path } => {
+                self.root = Some(mounts::attach_root(self.tree(*tree)?, path)?);
+                Ok(())
+            }
+            FilesystemStep::Mount(mount) => mounts::mount(self, mount),
+            FilesystemStep::Device(device) => devices::device(self.root()?.as_fd(), device),
+            FilesystemStep::Link { path, target } => {
+                devices::link(self.root()?.as_fd(), path, target)
+            }
+            FilesystemStep::MakeDirectory(path) => {
+                paths::make(self.root()?.as_fd(), path, paths::Kind::Directory).map(drop)
+            }
+            FilesystemStep::Sysctl { key, value } => procfs::sysctl(self, key, value),
+            FilesystemStep::Mask(path) => mounts::mask(self.root()?.as_fd(), path),
+            FilesystemStep::ReadOnlyPath(path) => mounts::read_only(self.root()?.as_fd(), path),
+            FilesystemStep::ReadOnlyRoot => mounts::read_only_root(self.root()?.as_fd()),
+            FilesystemStep::PivotRoot => {
                 mounts::pivot(self.root()?.as_fd())?;
                 // What made the filesystem is not kept for who may look at the process that waits.
                 (self.root, self.proc) = (None, None);
+                Ok(())
             }
-            Step::RootPropagation(propagation) => mounts::propagate_root(*propagation)?,
-            Step::Terminal { height, width, make_console } => {
-                terminal::open(self, height.zip(*width), *make_console)?;
+            FilesystemStep::RootPropagation(propagation) => mounts::propagate_root(*propagation),
+        }
+    }
+
+    fn process(&mut self, step: &ProcessStep) -> Result<(), StepError> {
+        match step {
+            ProcessStep::OomScore(value) => identity::oom_score(*value),
+            ProcessStep::Processors(list) => identity::processors(list),
+            ProcessStep::Session => Ok(rustix::process::setsid().map(drop)?),
+            ProcessStep::Terminal { height, width, make_console } => {
+                terminal::open(self, height.zip(*width), *make_console)
             }
-            Step::Rlimit { resource, soft, hard } => identity::rlimit(resource, *soft, *hard)?,
-            Step::Schedule(schedule) => identity::schedule(schedule)?,
-            Step::IoPriority { class, level } => identity::io_priority(class, *level)?,
-            Step::Personality(domain) => identity::personality(domain)?,
-            Step::MemoryPolicy { mode, flags, nodes } => {
-                identity::memory_policy(mode, flags, nodes)?
+            ProcessStep::Rlimit { resource, soft, hard } => {
+                identity::rlimit(*resource, *soft, *hard)
             }
-            Step::MakeDirectory(path) => {
-                paths::make(self.root()?.as_fd(), path, paths::Kind::Directory)?;
+            ProcessStep::Schedule(schedule) => identity::schedule(schedule),
+            ProcessStep::IoPriority { class, level } => identity::io_priority(class, *level),
+            ProcessStep::Personality(domain) => identity::personality(domain),
+            ProcessStep::MemoryPolicy { mode, flags, nodes } => {
+                identity::memory_policy(mode, *flags, nodes)
             }
-            Step::WorkingDirectory(path) => program::working_directory(path)?,
-            Step::BoundingSet(kept) => identity::bounding_set(kept)?,
-            Step::User { uid, gid, groups, keep_capabilities } => {
+            ProcessStep::WorkingDirectory(path) => program::working_directory(path),
+            ProcessStep::BoundingSet(kept) => identity::bounding_set(kept),
+            ProcessStep::User { uid, gid, groups } => {
                 if self.has_terminal {
                     terminal::give(*uid)?;
                 }
-                identity::user(*uid, *gid, groups.as_deref(), *keep_capabilities)?;
+                identity::user(*uid, *gid, groups.as_deref())
             }
-            Step::Umask(mask) => {
+            ProcessStep::Umask(mask) => {
                 umask(Mode::from_raw_mode(*mask));
+                Ok(())
             }
-            Step::Capabilities(sets) => identity::capabilities(sets)?,
-            Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true)?,
-            Step::FindProgram { name, search } => {
+            ProcessStep::Capabilities(sets) => identity::capabilities(sets),
+            ProcessStep::NoNewPrivileges => Ok(rustix::thread::set_no_new_privs(true)?),
+            ProcessStep::FindProgram { name, search } => {
                 self.program = Some(program::find(name, search)?);
                 // Not later: a filter may forbid it.
-                sys::descriptors::close_from_on_exec(3)?;
+                Ok(sys::descriptors::close_from_on_exec(3)?)
             }
-            Step::AwaitStart => self.await_start()?,
-            Step::Seccomp(filter) => identity::seccomp(filter)?,
-            Step::Execute { .. } => {
+            ProcessStep::Seccomp(filter) => identity::seccomp(filter),
+            ProcessStep::Execute { .. } => {
                 let found = self.program.as_ref().zip(self.words.as_ref());
                 let (program, (arguments, environment)) =
                     found.ok_or_else(|| StepError::new("no program was looked up"))?;
-                program.execute(arguments, environment)?;
+                program.execute(arguments, environment)
             }
         }
-        Ok(())
     }
 
     /// Takes a tree that an earlier step opened.

@@ -1,28 +1,28 @@
 //! The processors of a process that enters a container.
 
-use super::{Planner, Step};
+use super::{Planner, ProcessStep};
+use crate::spec::ExecCpuAffinity;
 
 impl Planner<'_> {
-    /// The processors up to the control group, and from there on.
-    ///
-    /// Without the second the kernel decides, and nothing is done.
-    pub(super) fn affinity(&mut self) -> (Option<Step>, Option<Step>) {
-        let process = self.spec.process.as_ref();
-        let Some(asked) = process.and_then(|process| process.exec_cpu_affinity.as_ref()) else {
-            return (None, None);
-        };
-        let initial = self.processors("initial", asked.initial.as_deref());
-        let last = self.processors("final", asked.r#final.as_deref());
-        (initial.map(Step::Processors), last.map(Step::Processors))
+    /// Sets the processors up to the cgroup.
+    pub(super) fn initial_affinity(&mut self, asked: &ExecCpuAffinity) {
+        self.processors("initial", asked.initial.as_deref());
     }
 
-    fn processors(&mut self, member: &str, text: Option<&str>) -> Option<Vec<u32>> {
-        let text = text.filter(|text| !text.is_empty())?;
+    /// Sets the processors from the cgroup on. Without any the kernel decides, and nothing is done.
+    pub(super) fn final_affinity(&mut self, asked: &ExecCpuAffinity) {
+        self.processors("final", asked.r#final.as_deref());
+    }
+
+    fn processors(&mut self, member: &str, text: Option<&str>) {
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return };
         let list = super::identity::list(text).filter(|list| !list.is_empty());
-        if list.is_none() {
-            let reason = format!("`{text}` is no list of processors like `0-3,7`");
-            self.refuse(format!("/process/execCPUAffinity/{member}"), reason);
+        match list {
+            Some(list) => self.steps.push(ProcessStep::Processors(list).into()),
+            None => {
+                let reason = format!("`{text}` is not a list of processors like `0-3,7`");
+                self.refuse(format!("/process/execCPUAffinity/{member}"), reason);
+            }
         }
-        list
     }
 }

@@ -2,16 +2,28 @@
 
 mod limits;
 
-use super::{CgroupPlan, Planner, Step};
+use super::{CgroupPlan, Planner, RuntimeStep};
 use crate::spec::linux::Resources;
 
 impl Planner<'_> {
-    /// Plans the control group, if the container gets one.
+    /// Whether the container gets a cgroup.
+    fn has_cgroup(&self) -> bool {
+        self.host.cgroups.writable
+    }
+
+    /// Puts the process into the cgroup of the container, if it has one.
+    pub(super) fn enter_cgroup(&mut self) {
+        if self.has_cgroup() {
+            self.steps.push(RuntimeStep::EnterCgroup.into());
+        }
+    }
+
+    /// Plans the cgroup, if the container gets one.
     pub(super) fn cgroup(&mut self) {
         let linux = self.linux();
         let asked = linux.resources.as_ref().filter(|resources| !is_empty(resources));
         let path = linux.cgroups_path.clone().filter(|path| !path.is_empty());
-        if !self.host.cgroups.writable {
+        if !self.has_cgroup() {
             if asked.is_some() {
                 let reason = "limits need control groups, and the caller may not make any";
                 self.refuse("/linux/resources", reason);
@@ -36,7 +48,8 @@ impl Planner<'_> {
         let devices =
             asked.map(|resources| self.device_rules(&resources.devices)).unwrap_or_default();
         let hierarchies = self.host.cgroups.hierarchies.clone();
-        self.steps.push(Step::MakeCgroup(CgroupPlan { path, hierarchies, writes, devices }));
+        let plan = CgroupPlan { path, hierarchies, writes, devices };
+        self.steps.push(RuntimeStep::MakeCgroup(plan).into());
     }
 }
 

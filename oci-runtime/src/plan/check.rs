@@ -1,7 +1,5 @@
 //! What is asked for and cannot be had: each is refused by name.
 
-use std::collections::BTreeSet;
-
 use super::Planner;
 use crate::Spec;
 use crate::spec::Version;
@@ -9,13 +7,7 @@ use crate::spec::Version;
 impl Planner<'_> {
     /// Refuses what no other part of the plan looks at.
     pub(super) fn check(&mut self) {
-        if !self.host.missing_system_calls.is_empty() {
-            let missing = self.host.missing_system_calls.join("`, `");
-            self.refuse(
-                "",
-                format!("kernel {} lacks `{missing}`; Linux 5.12 has them", self.host.kernel),
-            );
-        }
+        self.check_kernel();
         self.check_version();
         let spec = self.spec;
         for (pointer, there) in [
@@ -35,6 +27,15 @@ impl Planner<'_> {
         self.check_linux();
         self.check_process();
         self.check_hooks();
+    }
+
+    /// What no container can be made without.
+    pub(super) fn check_kernel(&mut self) {
+        if !self.host.missing_system_calls.is_empty() {
+            let missing = self.host.missing_system_calls.join("`, `");
+            let kernel = &self.host.kernel;
+            self.refuse("", format!("kernel {kernel} lacks `{missing}`; Linux 5.12 has them"));
+        }
     }
 
     /// A version of another major number may mean something else by the same words.
@@ -84,10 +85,6 @@ impl Planner<'_> {
                 self.refuse(pointer, reason);
             }
         }
-        let flags = linux.personality.as_ref().map(|personality| personality.flags.len());
-        if flags.unwrap_or_default() > 0 {
-            self.refuse("/linux/personality/flags", "the specification defines none");
-        }
         for (member, paths) in
             [("maskedPaths", &linux.masked_paths), ("readonlyPaths", &linux.readonly_paths)]
         {
@@ -97,7 +94,7 @@ impl Planner<'_> {
         }
     }
 
-    fn check_process(&mut self) {
+    pub(super) fn check_process(&mut self) {
         let Some(process) = &self.spec.process else { return };
         let user = process.user.as_ref();
         for (pointer, there) in [
@@ -126,17 +123,6 @@ impl Planner<'_> {
                 "/process",
                 "a NUL is in an argument, in the environment or in the working directory",
             );
-        }
-        let mut seen = BTreeSet::new();
-        for (index, rlimit) in process.rlimits.iter().enumerate() {
-            let pointer = format!("/process/rlimits/{index}");
-            let word = rlimit.r#type.as_str();
-            if !seen.insert(word) {
-                self.refuse(&pointer, format!("`{word}` stands twice"));
-            }
-            if rlimit.soft > rlimit.hard {
-                self.refuse(&pointer, format!("the soft limit of `{word}` is above the hard one"));
-            }
         }
     }
 

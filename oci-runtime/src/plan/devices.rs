@@ -1,7 +1,7 @@
 //! Device nodes and the links that programs expect beside them.
 
-use super::{Device, DeviceKind, DeviceRule, Planner, Step, Supply};
-use crate::spec::linux;
+use super::{Device, DeviceKind, DeviceOrigin, DeviceRule, FilesystemStep, Planner, Step};
+use crate::spec::{Capability, linux};
 
 /// The devices that every container has: path, major, minor.
 const DEFAULT: [(&str, u32, u32); 6] = [
@@ -24,29 +24,31 @@ const LINKS: [(&str, &str); 4] = [
 impl Planner<'_> {
     /// The steps that make devices and links.
     pub(super) fn devices(&mut self) -> Vec<Step> {
-        const MKNOD: u32 = 27;
-        let may_make = !self.has_user_namespace() && self.host.has_capability(MKNOD);
-        let supply = if may_make { Supply::Make } else { Supply::Show };
-        let own = self.own_devices(supply);
+        let may_make = !self.has_user_namespace() && self.host.has_capability(&Capability::Mknod);
+        let origin = if may_make { DeviceOrigin::Made } else { DeviceOrigin::Host };
+        let own = self.own_devices(origin);
         let mut steps = Vec::new();
         for (path, major, minor) in DEFAULT {
             // A `/dev` of the host has what it has.
             if !self.is_borrowed(path) && !own.iter().any(|device| device.path == path) {
                 let (path, kind) = (path.into(), DeviceKind::Character);
                 let (mode, uid, gid) = (0o666, 0, 0);
-                steps.push(Step::Device(Device {
-                    path,
-                    kind,
-                    major,
-                    minor,
-                    mode,
-                    uid,
-                    gid,
-                    supply,
-                }));
+                steps.push(
+                    FilesystemStep::Device(Device {
+                        path,
+                        kind,
+                        major,
+                        minor,
+                        mode,
+                        uid,
+                        gid,
+                        origin,
+                    })
+                    .into(),
+                );
             }
         }
-        steps.extend(own.into_iter().map(Step::Device));
+        steps.extend(own.into_iter().map(|device| FilesystemStep::Device(device).into()));
         let has_terminals =
             self.spec.mounts.iter().any(|mount| mount.r#type.as_deref() == Some("devpts"));
         let multiplexer = has_terminals.then_some(("/dev/ptmx", "pts/ptmx"));
@@ -54,12 +56,16 @@ impl Planner<'_> {
         steps.extend(
             links
                 .filter(|(path, _)| !self.is_borrowed(path))
-                .map(|(path, target)| Step::Link { path: path.into(), target: target.into() }),
+                .map(|(path, target)| FilesystemStep::Link {
+                    path: path.into(),
+                    target: target.into(),
+                })
+                .map(Step::from),
         );
         steps
     }
 
-    fn own_devices(&mut self, supply: Supply) -> Vec<Device> {
+    fn own_devices(&mut self, origin: DeviceOrigin) -> Vec<Device> {
         let linux = self.linux();
         let mut devices = Vec::new();
         for (index, device) in linux.devices.iter().enumerate() {
@@ -71,14 +77,14 @@ impl Planner<'_> {
                 }
                 linux::DeviceType::Block => DeviceKind::Block,
                 linux::DeviceType::Fifo => DeviceKind::Fifo,
-                other => {
-                    self.refuse(&pointer, format!("`{}` is no type of device", other.as_str()));
+                other @ (linux::DeviceType::All | linux::DeviceType::Other(_)) => {
+                    self.refuse(&pointer, format!("`{other}` is not a type of device"));
                     continue;
                 }
             };
             let number = |number: Option<i64>| u32::try_from(number.unwrap_or_default()).ok();
             let (Some(major), Some(minor)) = (number(device.major), number(device.minor)) else {
-                self.refuse(&pointer, "a device number is negative or too large");
+                self.refuse(&pointer, "a device number is not between 0 and 4294967295");
                 continue;
             };
             if kind != DeviceKind::Fifo && (device.major.is_none() || device.minor.is_none()) {
@@ -95,10 +101,10 @@ impl Planner<'_> {
                 mode: device.file_mode.unwrap_or(0o666) & 0o7777,
                 uid,
                 gid,
-                supply: match kind {
-                    _ if self.is_borrowed(&device.path) => Supply::Demand,
-                    DeviceKind::Fifo => Supply::Make,
-                    _ => supply,
+                origin: match kind {
+                    _ if self.is_borrowed(&device.path) => DeviceOrigin::Existing,
+                    DeviceKind::Fifo => DeviceOrigin::Made,
+                    DeviceKind::Character | DeviceKind::Block => origin,
                 },
             });
         }
@@ -117,11 +123,12 @@ impl Planner<'_> {
                 None | Some(linux::DeviceType::All) => 'a',
                 Some(linux::DeviceType::Block) => 'b',
                 Some(linux::DeviceType::Char) => 'c',
-                Some(other) => {
-                    self.refuse(
-                        &pointer,
-                        format!("`{}` is no type of device for a rule", other.as_str()),
-                    );
+                Some(
+                    other @ (linux::DeviceType::UnbufferedChar
+                    | linux::DeviceType::Fifo
+                    | linux::DeviceType::Other(_)),
+                ) => {
+                    self.refuse(&pointer, format!("`{other}` is not a type of device for a rule"));
                     continue;
                 }
             };
@@ -130,7 +137,7 @@ impl Planner<'_> {
                 self.refuse(&pointer, format!("access `{access}` is not made of `r`, `w` and `m`"));
             }
             let (Some(major), Some(minor)) = (any_or(rule.major), any_or(rule.minor)) else {
-                self.refuse(&pointer, "a device number is negative or too large");
+                self.refuse(&pointer, "a device number is not between 0 and 4294967295");
                 continue;
             };
             planned.push(DeviceRule { allow: rule.allow, kind, major, minor, access });
@@ -150,7 +157,7 @@ impl Planner<'_> {
     }
 }
 
-/// The number of a rule: none is any, and so is what Go writes for it. None: it is no number.
+/// The number of a rule: an absent one is any, and so is -1, which Go programs write for it. None: out of range.
 fn any_or(number: Option<i64>) -> Option<Option<u32>> {
     match number {
         None | Some(-1) => Some(None),

@@ -1,75 +1,55 @@
-//! One more process in a container that is there.
+//! One more process in a container that exists.
 
-use super::{Namespace, Planner, Refusals, Step};
-use crate::spec::{Process, Spec};
+use super::{Namespace, NamespaceStep, Planner, ProcessStep, Refusals};
+use crate::spec::Process;
 use crate::{Bundle, Host, Plan};
 
 impl Plan {
-    /// Plans another process for the container that was made from `spec`: what its first process went through, without
-    /// what made the container.
+    /// Plans another process for the container that was made from the bundle's specification: what its first process
+    /// went through, without what made the container.
     ///
     /// # Errors
     /// Every reason why the process cannot be had there.
-    pub(crate) fn exec(
-        spec: &Spec,
-        process: Process,
-        bundle: &Bundle,
-        host: &Host,
-    ) -> Result<Self, Refusals> {
-        let mut spec = spec.clone();
-        spec.process = Some(process);
-        let mut planner = Planner::new(&spec, bundle, host);
-        planner.plan();
-        let enter = planner.enter();
-        let (initial, last) = planner.affinity();
-        let made = std::mem::take(&mut planner.steps);
-        let steps = made.into_iter().flat_map(|step| match step {
-            Step::Clone(_) => enter.clone(),
-            // Its group is entered by now, if it has one.
-            Step::Session => last.iter().cloned().chain([step]).collect(),
-            step if is_of_process(&step) => vec![step],
-            _ => Vec::new(),
-        });
-        planner.steps = initial.into_iter().chain(steps).collect();
+    pub(crate) fn exec(process: Process, bundle: &Bundle, host: &Host) -> Result<Self, Refusals> {
+        let mut spec = bundle.spec().clone();
+        spec.process = Some(process.clone());
+        // What follows the container is not the process's.
+        spec.hooks = None;
+        let mut planner = Planner::new(&spec, bundle.dir(), host);
+        planner.exec(&process);
         planner.finish()
     }
 }
 
 impl Planner<'_> {
-    /// The steps to a process in the namespaces of the container.
-    fn enter(&self) -> Vec<Step> {
-        let kinds: Vec<Namespace> = self.spaces().into_keys().collect();
-        let mut steps = vec![Step::JoinTarget(kinds)];
-        if self.has_user_namespace() {
-            // Its terminal and its session are to belong to somebody who is known inside.
-            let root = Step::User { uid: 0, gid: 0, groups: None, keep_capabilities: true };
-            steps.push(root);
+    fn exec(&mut self, process: &Process) {
+        self.check_kernel();
+        self.check_process();
+        if let Some(affinity) = &process.exec_cpu_affinity {
+            self.initial_affinity(affinity);
         }
-        steps.push(Step::Attend);
-        steps
+        self.oom_score();
+        self.raise_limits();
+        self.join_container();
+        self.enter_cgroup();
+        if let Some(affinity) = &process.exec_cpu_affinity {
+            self.final_affinity(affinity);
+        }
+        self.steps.push(ProcessStep::Session.into());
+        let terminal = self.terminal();
+        self.steps.extend(terminal);
+        let rights = self.find_program(process);
+        self.execute(process, rights);
     }
-}
 
-/// Whether a step makes the process what it is, and changes nothing but the process.
-fn is_of_process(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::OomScore(_)
-            | Step::EnterCgroup
-            | Step::Terminal { .. }
-            | Step::Rlimit { .. }
-            | Step::Schedule(_)
-            | Step::IoPriority { .. }
-            | Step::Personality(_)
-            | Step::MemoryPolicy { .. }
-            | Step::WorkingDirectory(_)
-            | Step::BoundingSet(_)
-            | Step::User { .. }
-            | Step::Umask(_)
-            | Step::Capabilities(_)
-            | Step::NoNewPrivileges
-            | Step::FindProgram { .. }
-            | Step::Seccomp(_)
-            | Step::Execute { .. }
-    )
+    /// The steps to a process in the namespaces of the container.
+    fn join_container(&mut self) {
+        let kinds: Vec<Namespace> = self.spaces().into_keys().collect();
+        self.steps.push(NamespaceStep::JoinTarget(kinds).into());
+        if self.has_user_namespace() {
+            // Its terminal and its session are to belong to a user that exists inside.
+            self.steps.push(ProcessStep::User { uid: 0, gid: 0, groups: None }.into());
+        }
+        self.steps.push(NamespaceStep::CloneAndWait.into());
+    }
 }

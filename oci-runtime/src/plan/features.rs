@@ -1,7 +1,6 @@
 //! What plans can hold, as the document that runtimes print.
 
 use super::{options, seccomp};
-use crate::seccomp::flag_bits;
 use crate::spec::features::{
     Cgroup, Enabled, IntelRdt, Linux, MemoryPolicy, MountExtensions, Seccomp,
 };
@@ -72,7 +71,7 @@ fn filters() -> Seccomp {
     filters.operators = Some(SyscallOperator::LISTED.to_vec());
     let known = |arch: &&Arch| seccomp::architecture(arch).is_some();
     filters.archs = Some(Arch::LISTED.iter().filter(known).cloned().collect());
-    let loads = |flag: &&SeccompFlag| flag_bits(&[flag.as_str().into()]).is_ok();
+    let loads = |flag: &&SeccompFlag| flag.number().is_some();
     let flags: Vec<SeccompFlag> = SeccompFlag::LISTED.iter().filter(loads).cloned().collect();
     filters.known_flags = Some(flags.clone());
     filters.supported_flags = Some(flags);

@@ -1,7 +1,9 @@
 //! What the container's process does to the mounts of its namespace.
 
 use super::options::propagation;
-use super::{HookKind, Namespace, Planner, Propagation, PropagationKind, Step};
+use super::{
+    FilesystemStep, HookKind, Namespace, Planner, ProcessStep, Propagation, PropagationKind, Step,
+};
 
 impl Planner<'_> {
     /// Whether mounts of the container are to spread to the host.
@@ -22,7 +24,7 @@ impl Planner<'_> {
             self.refuse("/root", "there is no root filesystem");
             return Vec::new();
         };
-        let path = self.bundle.dir().join(&root.path);
+        let path = self.directory.join(&root.path);
         let linux = self.linux();
         let word = linux
             .rootfs_propagation
@@ -34,22 +36,23 @@ impl Planner<'_> {
             self.refuse("/linux/rootfsPropagation", format!("`{word}` is no way to spread mounts"));
         }
         let tree = self.open_tree(path.clone(), true, None);
-        let mut steps = if self.is_shared() {
+        let begin = if self.is_shared() {
             // Pivoting wants a parent that spreads nothing; all other mounts keep their ties to the host.
             let private = Propagation { kind: PropagationKind::Private, recursive: false };
-            vec![Step::Propagation(private), Step::Root { tree, path: "/".into() }]
+            [FilesystemStep::Propagation(private), FilesystemStep::Root { tree, path: "/".into() }]
         } else {
             let private = asked.is_some_and(|asked| asked.kind == PropagationKind::Private);
             let kind = if private { PropagationKind::Private } else { PropagationKind::Slave };
-            vec![
-                Step::Propagation(Propagation { kind, recursive: true }),
-                Step::Root { tree, path },
+            [
+                FilesystemStep::Propagation(Propagation { kind, recursive: true }),
+                FilesystemStep::Root { tree, path },
             ]
         };
+        let mut steps: Vec<Step> = begin.map(Step::from).to_vec();
         steps.extend(self.mounts());
         steps.extend(self.devices());
         if let Some(process) = &self.spec.process {
-            steps.push(Step::MakeDirectory(process.cwd.clone()));
+            steps.push(FilesystemStep::MakeDirectory(process.cwd.clone()).into());
         }
         steps.extend(self.hooks(&[
             HookKind::Prestart,
@@ -58,13 +61,14 @@ impl Planner<'_> {
         ]));
         steps.extend(self.sysctls());
         steps.extend(self.terminal());
-        steps.extend(linux.masked_paths.iter().cloned().map(Step::Mask));
-        steps.extend(linux.readonly_paths.iter().cloned().map(Step::ReadOnlyPath));
+        let masked = linux.masked_paths.iter().cloned().map(FilesystemStep::Mask);
+        let read_only = linux.readonly_paths.iter().cloned().map(FilesystemStep::ReadOnlyPath);
+        steps.extend(masked.chain(read_only).map(Step::from));
         if root.readonly == Some(true) {
-            steps.push(Step::ReadOnlyRoot);
+            steps.push(FilesystemStep::ReadOnlyRoot.into());
         }
-        steps.push(Step::PivotRoot);
-        steps.extend(asked.map(Step::RootPropagation));
+        steps.push(FilesystemStep::PivotRoot.into());
+        steps.extend(asked.map(|asked| FilesystemStep::RootPropagation(asked).into()));
         steps
     }
 
@@ -93,12 +97,13 @@ impl Planner<'_> {
                     "it belongs to no namespace: setting it would change the host",
                 ),
             }
-            steps.push(Step::Sysctl { key, value: value.clone() });
+            steps.push(FilesystemStep::Sysctl { key, value: value.clone() }.into());
         }
         steps
     }
 
-    fn terminal(&mut self) -> Option<Step> {
+    /// The terminal of the process, if it gets one.
+    pub(super) fn terminal(&mut self) -> Option<Step> {
         let process =
             self.spec.process.as_ref().filter(|process| process.terminal == Some(true))?;
         let size = process.console_size.as_ref();
@@ -107,11 +112,14 @@ impl Planner<'_> {
             let reason = format!("a terminal has {} lines and columns at most", u16::MAX);
             self.refuse("/process/consoleSize", reason);
         }
-        Some(Step::Terminal {
-            height: size.and_then(|size| side(size.height)),
-            width: size.and_then(|size| side(size.width)),
-            make_console: !self.is_borrowed("/dev/console"),
-        })
+        Some(
+            ProcessStep::Terminal {
+                height: size.and_then(|size| side(size.height)),
+                width: size.and_then(|size| side(size.width)),
+                make_console: !self.is_borrowed("/dev/console"),
+            }
+            .into(),
+        )
     }
 }
 

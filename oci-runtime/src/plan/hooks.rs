@@ -1,6 +1,6 @@
 //! Programs to run at points of a container's life.
 
-use super::{Hook, HookKind, Hooks, Planner, Step};
+use super::{Hook, HookKind, Hooks, Planner, RuntimeStep, Step};
 use crate::Spec;
 use crate::spec;
 
@@ -41,6 +41,12 @@ fn of(spec: &Spec, kind: HookKind) -> Option<Hooks> {
 impl Planner<'_> {
     /// The steps of these kinds of hooks.
     pub(super) fn hooks(&self, kinds: &[HookKind]) -> Vec<Step> {
-        kinds.iter().filter_map(|kind| of(self.spec, *kind)).map(Step::Hooks).collect()
+        let lists = kinds.iter().filter_map(|kind| of(self.spec, *kind));
+        lists
+            .map(|hooks| match hooks.kind.runs_in_runtime() {
+                true => RuntimeStep::Hooks(hooks).into(),
+                false => Step::Hooks(hooks),
+            })
+            .collect()
     }
 }

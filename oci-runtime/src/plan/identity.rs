@@ -1,7 +1,7 @@
 //! Who the process is and what it may do, and in which order it gives rights up.
 
-use super::namespaces::maps;
-use super::{Capabilities, Capability, HookKind, IdRange, Namespace, Planner, Schedule, Step};
+use super::namespaces::{id_ranges, maps};
+use super::{Capabilities, Constant, Filter, HookKind, Namespace, Planner, ProcessStep, Step};
 use crate::spec;
 
 /// Where a program without a slash is looked for if the environment does not say.
@@ -15,7 +15,7 @@ impl Planner<'_> {
         if !(-1000..=1000).contains(&score) {
             self.refuse("/process/oomScoreAdj", "it is not between -1000 and 1000");
         }
-        self.steps.push(Step::OomScore(score));
+        self.steps.push(ProcessStep::OomScore(score).into());
     }
 
     /// Adds the steps from the finished filesystem to the program.
@@ -24,98 +24,37 @@ impl Planner<'_> {
             self.steps.push(Step::AwaitStart);
             return;
         };
+        let rights = self.find_program(process);
+        self.steps.push(Step::AwaitStart);
+        self.steps.extend(self.hooks(&[HookKind::StartContainer]));
+        self.execute(process, rights);
+    }
+
+    /// From root of the user namespace to the user of the process with just the rights that were asked for, up to the
+    /// program that is found. What is returned is left for [`execute`](Self::execute).
+    pub(super) fn find_program(&mut self, process: &spec::Process) -> Rights {
         self.limits_of_scheduling(process);
         self.schedule(process);
-        self.steps.push(Step::WorkingDirectory(process.cwd.clone()));
-        self.rights(process);
-    }
-
-    /// How the process is scheduled, and where its memory comes from.
-    fn schedule(&mut self, process: &spec::Process) {
-        if let Some(scheduler) = &process.scheduler {
-            self.scheduler(scheduler);
-        }
-        if let Some(priority) = &process.io_priority {
-            if matches!(priority.class, spec::IoPriorityClass::Other(_))
-                || !(0..=7).contains(&priority.priority)
-            {
-                self.refuse(
-                    "/process/ioPriority",
-                    "the class is unknown or the priority not between 0 and 7",
-                );
-            }
-            let level = i32::try_from(priority.priority).unwrap_or_default();
-            self.steps.push(Step::IoPriority { class: priority.class.as_str().to_owned(), level });
-        }
-        let linux = self.linux();
-        if let Some(personality) = &linux.personality {
-            if matches!(personality.domain, spec::linux::PersonalityDomain::Other(_)) {
-                self.refuse("/linux/personality/domain", "there is no such execution domain");
-            }
-            self.steps.push(Step::Personality(personality.domain.as_str().to_owned()));
-        }
-        if let Some(policy) = &linux.memory_policy {
-            self.memory_policy(policy);
-        }
-    }
-
-    fn scheduler(&mut self, scheduler: &spec::Scheduler) {
-        if matches!(scheduler.policy, spec::SchedulerPolicy::Other(_)) {
-            self.refuse("/process/scheduler/policy", "there is no such policy");
-        }
-        if scheduler.flags.iter().any(|flag| matches!(flag, spec::SchedulerFlag::Other(_))) {
-            self.refuse("/process/scheduler/flags", "there is no such flag");
-        }
-        self.steps.push(Step::Schedule(Schedule {
-            policy: scheduler.policy.as_str().to_owned(),
-            flags: scheduler.flags.iter().map(|flag| flag.as_str().to_owned()).collect(),
-            nice: scheduler.nice.unwrap_or_default(),
-            priority: scheduler.priority.unwrap_or_default(),
-            runtime: scheduler.runtime.unwrap_or_default(),
-            deadline: scheduler.deadline.unwrap_or_default(),
-            period: scheduler.period.unwrap_or_default(),
-        }));
-    }
-
-    fn memory_policy(&mut self, policy: &spec::linux::MemoryPolicy) {
-        use spec::linux::{MemoryPolicyFlag, MemoryPolicyMode};
-        if matches!(policy.mode, MemoryPolicyMode::Other(_))
-            || policy.flags.iter().any(|flag| matches!(flag, MemoryPolicyFlag::Other(_)))
-        {
-            self.refuse("/linux/memoryPolicy", "the mode or a flag is unknown");
-        }
-        let nodes = list(policy.nodes.as_deref().unwrap_or_default());
-        if nodes.is_none() {
-            self.refuse("/linux/memoryPolicy/nodes", "it is no list of nodes like `0-3,7`");
-        }
-        self.steps.push(Step::MemoryPolicy {
-            mode: policy.mode.as_str().to_owned(),
-            flags: policy.flags.iter().map(|flag| flag.as_str().to_owned()).collect(),
-            nodes: nodes.unwrap_or_default(),
-        });
-    }
-
-    /// From root of the namespace to the user with just the rights that were asked for, and on to the program.
-    pub(super) fn rights(&mut self, process: &spec::Process) {
+        self.steps.push(ProcessStep::WorkingDirectory(process.cwd.clone()).into());
         let (bounding, sets) = self.capabilities(process);
         let filter = self.seccomp();
         let no_new_privileges = process.no_new_privileges == Some(true);
-        // A filter may be loaded by who gains no privileges, else only with the capability for it: then that
-        // is given up last.
-        let keep_capabilities = true;
-        self.steps.push(Step::BoundingSet(bounding));
-        self.user(process, keep_capabilities);
+        self.steps.push(ProcessStep::BoundingSet(bounding).into());
+        self.user(process);
         let mask = process.user.as_ref().and_then(|user| user.umask).unwrap_or(0o022);
         if mask > 0o777 {
             self.refuse("/process/user/umask", format!("{mask:o} has more than permissions"));
         }
-        self.steps.push(Step::Umask(mask));
-        let late = filter.is_some() && !no_new_privileges;
-        if !late {
-            self.steps.push(Step::Capabilities(sets.clone()));
+        self.steps.push(ProcessStep::Umask(mask).into());
+        // Loading a filter takes no_new_privs or CAP_SYS_ADMIN (seccomp(2)): without the first, the capabilities are
+        // given up only after it.
+        let is_late = filter.is_some() && !no_new_privileges;
+        let late = is_late.then(|| sets.clone());
+        if !is_late {
+            self.steps.push(ProcessStep::Capabilities(sets).into());
         }
         if no_new_privileges {
-            self.steps.push(Step::NoNewPrivileges);
+            self.steps.push(ProcessStep::NoNewPrivileges.into());
         }
         let search = process
             .env
@@ -123,24 +62,22 @@ impl Planner<'_> {
             .rev()
             .find_map(|entry| entry.strip_prefix("PATH="))
             .unwrap_or(SEARCH);
-        self.steps.push(Step::FindProgram {
-            name: process.args.first().cloned().unwrap_or_default(),
-            search: search.split(':').map(String::from).collect(),
-        });
-        self.steps.push(Step::AwaitStart);
-        self.steps.extend(self.hooks(&[HookKind::StartContainer]));
-        self.limits(process);
-        self.steps.extend(filter.map(Step::Seccomp));
-        if late {
-            self.steps.push(Step::Capabilities(sets));
-        }
-        self.steps.push(Step::Execute {
-            arguments: process.args.clone(),
-            environment: process.env.clone(),
-        });
+        let name = process.args.first().cloned().unwrap_or_default();
+        let search = search.split(':').map(String::from).collect();
+        self.steps.push(ProcessStep::FindProgram { name, search }.into());
+        Rights { filter, late }
     }
 
-    fn user(&mut self, process: &spec::Process, keep_capabilities: bool) {
+    /// From the process that waits for its start to the program.
+    pub(super) fn execute(&mut self, process: &spec::Process, rights: Rights) {
+        self.limits(process);
+        self.steps.extend(rights.filter.map(|filter| ProcessStep::Seccomp(filter).into()));
+        self.steps.extend(rights.late.map(|sets| ProcessStep::Capabilities(sets).into()));
+        let (arguments, environment) = (process.args.clone(), process.env.clone());
+        self.steps.push(ProcessStep::Execute { arguments, environment }.into());
+    }
+
+    fn user(&mut self, process: &spec::Process) {
         let user = process.user.clone().unwrap_or_else(|| spec::User::posix(0, 0));
         let (uid, gid) = (user.uid.unwrap_or_default(), user.gid.unwrap_or_default());
         self.demand_id("/process/user/uid", uid);
@@ -150,15 +87,7 @@ impl Planner<'_> {
         }
         let linux = self.linux();
         if self.is_new(Namespace::User) {
-            let ranges = |mappings: &[spec::IdMapping]| -> Vec<IdRange> {
-                let range = |map: &spec::IdMapping| IdRange {
-                    inside: map.container_id,
-                    outside: map.host_id,
-                    size: map.size,
-                };
-                mappings.iter().map(range).collect()
-            };
-            let (uids, gids) = (ranges(&linux.uid_mappings), ranges(&linux.gid_mappings));
+            let (uids, gids) = (id_ranges(&linux.uid_mappings), id_ranges(&linux.gid_mappings));
             if !maps(&uids, uid) {
                 self.refuse("/process/user/uid", format!("user {uid} is not in `uidMappings`"));
             }
@@ -170,8 +99,7 @@ impl Planner<'_> {
                 }
             }
         }
-        let denied =
-            self.steps.iter().any(|step| matches!(step, Step::MapIds(ids) if ids.deny_setgroups));
+        let denied = self.denies_setgroups();
         if denied && !user.additional_gids.is_empty() {
             self.refuse(
                 "/process/user/additionalGids",
@@ -179,11 +107,11 @@ impl Planner<'_> {
             );
         }
         let groups = (!denied).then_some(user.additional_gids);
-        self.steps.push(Step::User { uid, gid, groups, keep_capabilities });
+        self.steps.push(ProcessStep::User { uid, gid, groups }.into());
     }
 
     /// The bounding set, and the other sets.
-    fn capabilities(&mut self, process: &spec::Process) -> (Vec<Capability>, Capabilities) {
+    fn capabilities(&mut self, process: &spec::Process) -> (Vec<Constant>, Capabilities) {
         let Some(asked) = &process.capabilities else {
             return (Vec::new(), Capabilities::default());
         };
@@ -199,8 +127,8 @@ impl Planner<'_> {
     }
 
     /// The capabilities that the kernel knows and the caller can give; a warning names each other.
-    fn granted(&mut self, set: &str, asked: &[spec::Capability]) -> Vec<Capability> {
-        let mut granted: Vec<Capability> = Vec::new();
+    fn granted(&mut self, set: &str, asked: &[spec::Capability]) -> Vec<Constant> {
+        let mut granted: Vec<Constant> = Vec::new();
         for capability in asked {
             let name = capability.as_str().to_owned();
             match capability.number() {
@@ -210,24 +138,18 @@ impl Planner<'_> {
                         "the kernel does not know capability `{name}` of the {set} set"
                     ));
                 }
-                Some(number) if !self.has_user_namespace() && !self.host.has_capability(number) => {
+                Some(_) if !self.has_user_namespace() && !self.host.has_capability(capability) => {
                     self.warn(format!("the caller lacks capability `{name}` of the {set} set"));
                 }
                 Some(number) if granted.iter().any(|other| other.number == number) => {}
-                Some(number) => granted.push(Capability { name, number }),
+                Some(number) => granted.push(Constant { name, number }),
             }
         }
         granted
     }
 
     /// The kernel demands that one set is within another.
-    fn keep_within(
-        &mut self,
-        set: &str,
-        inner: &mut Vec<Capability>,
-        of: &str,
-        outer: &[Capability],
-    ) {
+    fn keep_within(&mut self, set: &str, inner: &mut Vec<Constant>, of: &str, outer: &[Constant]) {
         inner.retain(|capability| {
             let kept = outer.contains(capability);
             if !kept {
@@ -239,6 +161,13 @@ impl Planner<'_> {
             kept
         });
     }
+}
+
+/// What a process gives up last.
+pub(super) struct Rights {
+    filter: Option<Filter>,
+    /// The capabilities, if they are set after the filter.
+    late: Option<Capabilities>,
 }
 
 /// Numbers of a list like `0-3,7`.

@@ -1,8 +1,8 @@
 //! The entries of `mounts`.
 
-use super::namespaces::maps;
+use super::namespaces::{id_ranges, maps};
 use super::options::Options;
-use super::{Attribute, Idmap, Mount, Namespace, Planner, Source, Step};
+use super::{Attribute, FilesystemStep, Idmap, Mount, Namespace, Planner, Source, Step};
 use crate::spec;
 
 /// The filesystems whose files are believed: their targets must be plain directories.
@@ -15,7 +15,8 @@ impl Planner<'_> {
         let spec = self.spec;
         for (index, entry) in spec.mounts.iter().enumerate() {
             let pointer = format!("/mounts/{index}");
-            steps.extend(self.mount(&pointer, entry).into_iter().map(Step::Mount));
+            let mounts = self.mount(&pointer, entry).into_iter();
+            steps.extend(mounts.map(|mount| FilesystemStep::Mount(mount).into()));
         }
         steps
     }
@@ -89,7 +90,7 @@ impl Planner<'_> {
                 format!("option `{word}` means nothing for a bind mount"),
             );
         }
-        let path = self.bundle.dir().join(source);
+        let path = self.directory.join(source);
         let idmap = self.idmap(pointer, entry, &options);
         let id = self.open_tree(path.clone(), recursive || options.recursive_bind, idmap);
         Some(Mount {
@@ -159,14 +160,7 @@ impl Planner<'_> {
             if mappings.is_empty() {
                 continue;
             }
-            let ranges: Vec<_> = mappings
-                .iter()
-                .map(|map| super::IdRange {
-                    inside: map.container_id,
-                    outside: map.host_id,
-                    size: map.size,
-                })
-                .collect();
+            let ranges = id_ranges(mappings);
             let ids = options
                 .data
                 .iter()

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{IdRange, MapIds, Namespace, Planner, Step, TimeOffset};
-use crate::spec::{IdMapping, linux};
+use super::{
+    IdRange, MapIds, Namespace, NamespaceStep, Planner, ProcessStep, RuntimeStep, Step, TimeOffset,
+};
+use crate::spec::linux::NamespaceType;
+use crate::spec::{Capability, IdMapping};
 
 /// Lines of a mapping that the kernel takes.
 const MAX_LINES: usize = 340;
@@ -41,21 +44,15 @@ impl Planner<'_> {
         let joined: Vec<Step> = spaces
             .iter()
             .filter(|(kind, _)| **kind != Namespace::User)
-            .filter_map(|(kind, path)| Some(Step::Join { kind: *kind, path: path.clone()? }))
+            .filter_map(|(kind, path)| {
+                Some(NamespaceStep::Join { kind: *kind, path: path.clone()? }.into())
+            })
             .collect();
-        let privileged = self.host.is_privileged();
-        if privileged {
-            self.steps.extend(joined.clone());
-        }
-        match spaces.get(&Namespace::User) {
-            Some(Some(path)) => {
-                self.steps.push(Step::Join { kind: Namespace::User, path: path.clone() });
-                self.steps.push(Step::BecomeRoot);
-            }
-            Some(None) => self.new_user_namespace(),
-            None => {}
-        }
-        if !privileged {
+        if self.host.is_privileged() {
+            self.steps.extend(joined);
+            self.user_namespace(spaces.get(&Namespace::User));
+        } else {
+            self.user_namespace(spaces.get(&Namespace::User));
             self.steps.extend(joined);
         }
         self.time_namespace();
@@ -63,17 +60,15 @@ impl Planner<'_> {
             spaces.iter().filter(|(_, path)| path.is_none()).map(|(kind, _)| *kind).filter(
                 |kind| !matches!(kind, Namespace::User | Namespace::Cgroup | Namespace::Time),
             );
-        self.steps.push(Step::Clone(cloned.collect()));
-        if self.steps.iter().any(|step| matches!(step, Step::MakeCgroup(_))) {
-            self.steps.push(Step::EnterCgroup);
-        }
+        self.steps.push(NamespaceStep::Clone(cloned.collect()).into());
+        self.enter_cgroup();
         if self.is_new(Namespace::Cgroup) {
-            self.steps.push(Step::CgroupNamespace);
+            self.steps.push(NamespaceStep::NewCgroup.into());
         }
-        self.steps.push(Step::Session);
+        self.steps.push(ProcessStep::Session.into());
         self.names();
         if self.is_new(Namespace::Network) {
-            self.steps.push(Step::Loopback);
+            self.steps.push(NamespaceStep::Loopback.into());
         }
     }
 
@@ -119,6 +114,19 @@ impl Planner<'_> {
         }
     }
 
+    /// Joins the user namespace at a path or makes one, if the container has one.
+    fn user_namespace(&mut self, space: Option<&Option<PathBuf>>) {
+        match space {
+            Some(Some(path)) => {
+                let (kind, path) = (Namespace::User, path.clone());
+                self.steps.push(NamespaceStep::Join { kind, path }.into());
+                self.steps.push(NamespaceStep::BecomeRoot.into());
+            }
+            Some(None) => self.new_user_namespace(),
+            None => {}
+        }
+    }
+
     fn new_user_namespace(&mut self) {
         if let Some(reason) = self.host.no_user_namespaces.clone() {
             self.refuse(
@@ -129,25 +137,18 @@ impl Planner<'_> {
         let linux = self.linux();
         let uids = self.ranges("/linux/uidMappings", &linux.uid_mappings);
         let gids = self.ranges("/linux/gidMappings", &linux.gid_mappings);
-        self.steps.push(Step::NewUserNamespace);
+        self.steps.push(NamespaceStep::NewUser.into());
         let ids = self.map_ids(uids, gids);
         let has_root = maps(&ids.uids, 0) && maps(&ids.gids, 0);
-        self.steps.push(Step::MapIds(ids));
+        self.steps.push(RuntimeStep::MapIds(ids).into());
         if has_root {
-            self.steps.push(Step::BecomeRoot);
+            self.steps.push(NamespaceStep::BecomeRoot.into());
         }
     }
 
     /// Reads a mapping and refuses what the kernel would refuse.
     pub(super) fn ranges(&mut self, pointer: &str, mappings: &[IdMapping]) -> Vec<IdRange> {
-        let ranges: Vec<IdRange> = mappings
-            .iter()
-            .map(|mapping| IdRange {
-                inside: mapping.container_id,
-                outside: mapping.host_id,
-                size: mapping.size,
-            })
-            .collect();
+        let ranges = id_ranges(mappings);
         if ranges.is_empty() {
             self.refuse(pointer, "a user namespace needs a mapping");
         }
@@ -178,15 +179,9 @@ impl Planner<'_> {
 
     /// How the mapping comes into the kernel with the caller's rights.
     fn map_ids(&mut self, uids: Vec<IdRange>, gids: Vec<IdRange>) -> MapIds {
-        const SETUID: u32 = 7;
-        const SETGID: u32 = 6;
-        let mut ids = MapIds { uids, gids, helpers: None, deny_setgroups: false };
-        if self.host.has_capability(SETUID) && self.host.has_capability(SETGID) {
-            return ids;
-        }
-        let own = |ranges: &[IdRange], id| matches!(ranges, [range] if range.outside == id && range.size == 1);
-        if own(&ids.uids, self.host.uid) && own(&ids.gids, self.host.gid) {
-            ids.deny_setgroups = true;
+        let deny_setgroups = self.denies_setgroups();
+        let mut ids = MapIds { uids, gids, helpers: None, deny_setgroups };
+        if self.may_map_any_ids() || deny_setgroups {
             return ids;
         }
         let maps = self.host.id_maps.clone();
@@ -210,6 +205,23 @@ impl Planner<'_> {
         }
         ids.helpers = maps.helpers;
         ids
+    }
+
+    /// Whether the caller may write any mapping.
+    fn may_map_any_ids(&self) -> bool {
+        self.host.has_capability(&Capability::Setuid)
+            && self.host.has_capability(&Capability::Setgid)
+    }
+
+    /// Whether the processes of the container cannot set additional groups: the caller maps just its own ids, by itself,
+    /// and the kernel permits that only without `setgroups` (user_namespaces(7)).
+    pub(super) fn denies_setgroups(&self) -> bool {
+        let own = |mappings: &[IdMapping], id| matches!(mappings, [mapping] if mapping.host_id == id && mapping.size == 1);
+        let linux = self.linux();
+        self.is_new(Namespace::User)
+            && !self.may_map_any_ids()
+            && own(&linux.uid_mappings, self.host.uid)
+            && own(&linux.gid_mappings, self.host.gid)
     }
 
     fn demand_subordinate(
@@ -253,7 +265,7 @@ impl Planner<'_> {
             });
         }
         if self.is_new(Namespace::Time) {
-            self.steps.push(Step::TimeNamespace(offsets));
+            self.steps.push(NamespaceStep::NewTime(offsets).into());
         } else if !offsets.is_empty() {
             self.refuse("/linux/timeOffsets", "clocks can be set off in a new time namespace only");
         }
@@ -261,8 +273,12 @@ impl Planner<'_> {
 
     fn names(&mut self) {
         for (pointer, name, step) in [
-            ("/hostname", &self.spec.hostname, Step::Hostname as fn(String) -> Step),
-            ("/domainname", &self.spec.domainname, Step::Domainname),
+            (
+                "/hostname",
+                &self.spec.hostname,
+                NamespaceStep::Hostname as fn(String) -> NamespaceStep,
+            ),
+            ("/domainname", &self.spec.domainname, NamespaceStep::Domainname),
         ] {
             let Some(name) = name.as_ref().filter(|name| !name.is_empty()) else { continue };
             if !self.is_new(Namespace::Uts) {
@@ -271,9 +287,19 @@ impl Planner<'_> {
             if name.len() > 64 {
                 self.refuse(pointer, "the kernel takes 64 bytes at most");
             }
-            self.steps.push(step(name.clone()));
+            self.steps.push(step(name.clone()).into());
         }
     }
+}
+
+/// The ranges of a mapping.
+pub(super) fn id_ranges(mappings: &[IdMapping]) -> Vec<IdRange> {
+    let range = |mapping: &IdMapping| IdRange {
+        inside: mapping.container_id,
+        outside: mapping.host_id,
+        size: mapping.size,
+    };
+    mappings.iter().map(range).collect()
 }
 
 /// Whether an id inside is mapped.
@@ -284,6 +310,16 @@ pub(super) fn maps(ranges: &[IdRange], id: u32) -> bool {
 }
 
 /// The kind of namespace of a word of the specification.
-pub(super) fn kind(kind: &linux::NamespaceType) -> Option<Namespace> {
-    Namespace::ALL.into_iter().find(|known| known.word() == kind.as_str())
+fn kind(word: &NamespaceType) -> Option<Namespace> {
+    match word {
+        NamespaceType::User => Some(Namespace::User),
+        NamespaceType::Mount => Some(Namespace::Mount),
+        NamespaceType::Pid => Some(Namespace::Pid),
+        NamespaceType::Network => Some(Namespace::Network),
+        NamespaceType::Ipc => Some(Namespace::Ipc),
+        NamespaceType::Uts => Some(Namespace::Uts),
+        NamespaceType::Cgroup => Some(Namespace::Cgroup),
+        NamespaceType::Time => Some(Namespace::Time),
+        NamespaceType::Other(_) => None,
+    }
 }

@@ -1,26 +1,34 @@
 //! The limits of the process, each at the point where it can be set and does not bind the init.
 
-use super::{Planner, Step};
-use crate::spec::{Process, Rlimit, RlimitType};
+use std::collections::BTreeSet;
+
+use super::{Planner, ProcessStep, Resource, Step};
+use crate::spec::{Capability, Process, Rlimit};
 
 impl Planner<'_> {
-    /// Raises hard limits, while this is the user namespace of the host: the kernel lets nobody do so in another.
+    /// Raises hard limits, while this is the user namespace of the host: in another no process may (getrlimit(2)).
+    /// Refuses what is not a limit.
     pub(super) fn raise_limits(&mut self) {
-        const SYS_RESOURCE: u32 = 24;
         let Some(process) = &self.spec.process else { return };
+        let mut seen = BTreeSet::new();
         for (index, rlimit) in process.rlimits.iter().enumerate() {
-            let (pointer, resource) = (format!("/process/rlimits/{index}"), rlimit.r#type.as_str());
-            if matches!(rlimit.r#type, RlimitType::Other(_)) {
-                self.refuse(&pointer, format!("the kernel has no limit `{resource}`"));
+            let (pointer, word) = (format!("/process/rlimits/{index}"), &rlimit.r#type);
+            if !seen.insert(word) {
+                self.refuse(&pointer, format!("`{word}` stands twice"));
             }
-            let Some(most) =
-                self.host.hard_limits.get(resource).filter(|most| rlimit.hard > **most)
+            if rlimit.soft > rlimit.hard {
+                self.refuse(&pointer, format!("the soft limit of `{word}` is above the hard one"));
+            }
+            let Some(resource) = Resource::parse(word) else {
+                self.refuse(&pointer, format!("the kernel has no limit `{word}`"));
+                continue;
+            };
+            let Some(most) = self.host.hard_limits.get(word).filter(|most| rlimit.hard > **most)
             else {
                 continue;
             };
-            if !self.host.has_capability(SYS_RESOURCE) {
-                let reason = format!("the caller may not raise `{resource}` above {most}");
-                self.refuse(&pointer, reason);
+            if !self.host.has_capability(&Capability::SysResource) {
+                self.refuse(&pointer, format!("the caller may not raise `{word}` above {most}"));
             }
             self.steps.push(step(resource, rlimit.hard, rlimit.hard));
         }
@@ -28,25 +36,28 @@ impl Planner<'_> {
 
     /// Sets the limits within which the process can be scheduled.
     pub(super) fn limits_of_scheduling(&mut self, process: &Process) {
-        let of_scheduling = process.rlimits.iter().filter(|rlimit| is_of_scheduling(rlimit));
-        self.steps.extend(of_scheduling.map(asked));
+        self.set_limits(process, is_of_scheduling);
     }
 
     /// Sets all other limits: last, because they would leave the init no descriptor, memory or process.
     pub(super) fn limits(&mut self, process: &Process) {
-        let others = process.rlimits.iter().filter(|rlimit| !is_of_scheduling(rlimit));
-        self.steps.extend(others.map(asked));
+        self.set_limits(process, |resource| !is_of_scheduling(resource));
+    }
+
+    fn set_limits(&mut self, process: &Process, which: impl Fn(Resource) -> bool) {
+        // Those without a resource were refused when limits were raised.
+        let parse =
+            |rlimit: &Rlimit| Some((Resource::parse(&rlimit.r#type)?, rlimit.soft, rlimit.hard));
+        let limits = process.rlimits.iter().filter_map(parse);
+        let steps = limits.filter(|(resource, ..)| which(*resource));
+        self.steps.extend(steps.map(|(resource, soft, hard)| step(resource, soft, hard)));
     }
 }
 
-fn is_of_scheduling(rlimit: &Rlimit) -> bool {
-    matches!(rlimit.r#type, RlimitType::Nice | RlimitType::Rtprio | RlimitType::Rttime)
+fn is_of_scheduling(resource: Resource) -> bool {
+    matches!(resource, Resource::Nice | Resource::Rtprio | Resource::Rttime)
 }
 
-fn asked(rlimit: &Rlimit) -> Step {
-    step(rlimit.r#type.as_str(), rlimit.soft, rlimit.hard)
-}
-
-fn step(resource: &str, soft: u64, hard: u64) -> Step {
-    Step::Rlimit { resource: resource.into(), soft, hard }
+fn step(resource: Resource, soft: u64, hard: u64) -> Step {
+    ProcessStep::Rlimit { resource, soft, hard }.into()
 }

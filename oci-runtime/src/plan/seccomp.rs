@@ -2,7 +2,7 @@
 
 use super::{Filter, Planner};
 use crate::seccomp::{
-    Architecture, Comparison, Condition, Profile, Rule, action, compile, flag_bits, is_known,
+    Architecture, Comparison, Condition, Profile, Rule, action, compile, is_known,
 };
 use crate::spec::linux::{Arch, Seccomp, SeccompAction, Syscall, SyscallArg, SyscallOperator};
 
@@ -19,11 +19,8 @@ impl Planner<'_> {
         if seccomp.listener_path.is_some() || seccomp.listener_metadata.is_some() {
             self.refuse("/linux/seccomp/listenerPath", "notifying a listener is not supported");
         }
-        let flags: Vec<String> =
-            seccomp.flags.iter().map(|flag| flag.as_str().to_owned()).collect();
-        if let Err(flag) = flag_bits(&flags) {
-            self.refuse("/linux/seccomp/flags", format!("flag `{flag}` is not supported"));
-        }
+        let flags = seccomp.flags.iter().map(|flag| (flag.as_str(), flag.number()));
+        let flags = self.flags("/linux/seccomp/flags", flags);
         let profile = self.profile(seccomp)?;
         let instructions = match compile(&profile) {
             Ok(instructions) => instructions,
@@ -126,7 +123,25 @@ pub(super) fn architecture(word: &Arch) -> Option<Architecture> {
         Arch::X32 => Architecture::X32,
         Arch::Aarch64 => Architecture::Aarch64,
         Arch::Arm => Architecture::Arm,
-        _ => return None,
+        Arch::Mips
+        | Arch::Mips64
+        | Arch::Mips64N32
+        | Arch::Mipsel
+        | Arch::Mipsel64
+        | Arch::Mipsel64N32
+        | Arch::Ppc
+        | Arch::Ppc64
+        | Arch::Ppc64le
+        | Arch::S390
+        | Arch::S390x
+        | Arch::Parisc
+        | Arch::Parisc64
+        | Arch::Riscv64
+        | Arch::Loongarch64
+        | Arch::M68k
+        | Arch::Sh
+        | Arch::Sheb
+        | Arch::Other(_) => return None,
     })
 }
 
@@ -140,7 +155,7 @@ pub(super) fn action_value(word: &SeccompAction) -> Option<(u32, &'static str)> 
         SeccompAction::Trace => (action::TRACE, "trace"),
         SeccompAction::Log => (action::LOG, "log"),
         SeccompAction::Allow => (action::ALLOW, "allow"),
-        _ => return None,
+        SeccompAction::Notify | SeccompAction::Other(_) => return None,
     })
 }
 
@@ -156,7 +171,7 @@ fn condition(argument: &SyscallArg) -> Option<Condition> {
         SyscallOperator::MaskedEqual => {
             (Comparison::Masked(argument.value), argument.value_two.unwrap_or_default())
         }
-        _ => return None,
+        SyscallOperator::Other(_) => return None,
     };
     Some(Condition { index, comparison, value })
 }

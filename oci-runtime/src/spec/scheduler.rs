@@ -58,3 +58,47 @@ open! {
         Idle = "IOPRIO_CLASS_IDLE",
     }
 }
+
+impl SchedulerPolicy {
+    /// The number by which sched_setattr(2) knows it.
+    pub(crate) fn number(&self) -> Option<u32> {
+        match self {
+            Self::Normal => Some(0),
+            Self::Fifo => Some(1),
+            Self::Rr => Some(2),
+            Self::Batch => Some(3),
+            Self::Iso => Some(4),
+            Self::Idle => Some(5),
+            Self::Deadline => Some(6),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl SchedulerFlag {
+    /// The bit by which sched_setattr(2) knows it.
+    pub(crate) fn number(&self) -> Option<u32> {
+        match self {
+            Self::ResetOnFork => Some(0x01),
+            Self::Reclaim => Some(0x02),
+            Self::DlOverrun => Some(0x04),
+            Self::KeepPolicy => Some(0x08),
+            Self::KeepParams => Some(0x10),
+            Self::UtilClampMin => Some(0x20),
+            Self::UtilClampMax => Some(0x40),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl IoPriorityClass {
+    /// The number by which ioprio_set(2) knows it.
+    pub(crate) fn number(&self) -> Option<u32> {
+        match self {
+            Self::RealTime => Some(1),
+            Self::BestEffort => Some(2),
+            Self::Idle => Some(3),
+            Self::Other(_) => None,
+        }
+    }
+}

@@ -26,20 +26,20 @@ pub(crate) fn set_schedule(mut schedule: Schedule) -> io::Result<()> {
 }
 
 /// Sets the I/O priority of this process; `value` is class and level as `ioprio_set` takes them.
-pub(crate) fn set_io_priority(value: i32) -> io::Result<()> {
+pub(crate) fn set_io_priority(value: u32) -> io::Result<()> {
     const WHO_PROCESS: i32 = 1;
     // SAFETY: takes no pointer.
     checked(unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, value) }).map(drop)
 }
 
 /// Sets the execution domain of this process.
-pub(crate) fn set_personality(value: u64) -> io::Result<()> {
+pub(crate) fn set_personality(value: u32) -> io::Result<()> {
     // SAFETY: takes no pointer.
-    checked(unsafe { libc::personality(value) }.into()).map(drop)
+    checked(unsafe { libc::personality(value.into()) }.into()).map(drop)
 }
 
 /// Sets where this thread's memory comes from; `nodes` is a bit map, lowest node first.
-pub(crate) fn set_memory_policy(mode: i32, nodes: &[u64]) -> io::Result<()> {
+pub(crate) fn set_memory_policy(mode: u32, nodes: &[u64]) -> io::Result<()> {
     // The kernel reads one bit fewer than it is told.
     let bits = if nodes.is_empty() { 0 } else { nodes.len() * 64 + 1 };
     let pointer = if nodes.is_empty() { std::ptr::null() } else { nodes.as_ptr() };

@@ -17,7 +17,7 @@ fn plan(what: &str, change: impl FnOnce(&mut Spec)) -> Plan {
     let mut spec = Spec::linux_default();
     change(&mut spec);
     let bundle = Bundle::new("/bundle", spec);
-    let plan = Plan::new(bundle.spec(), &bundle, &Host::typical());
+    let plan = Plan::new(&bundle, &Host::typical());
     let plan = plan.unwrap_or_else(|refusals| panic!("{what}: {refusals}"));
     assert_eq!(plan.warnings(), [""; 0], "{what}");
     plan

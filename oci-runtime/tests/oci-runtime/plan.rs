@@ -10,8 +10,7 @@ use oci_runtime::spec::{Capability, ConsoleSize, IdMapping, Mount, Rlimit, Rlimi
 use oci_runtime::{Bundle, Host, Plan, Refusals, Spec};
 
 fn plan(spec: Spec, host: &Host) -> Result<Plan, Refusals> {
-    let bundle = Bundle::new("/bundle", spec);
-    Plan::new(bundle.spec(), &bundle, host)
+    Plan::new(&Bundle::new("/bundle", spec), host)
 }
 
 fn refusals(change: impl FnOnce(&mut Spec), host: &Host) -> Vec<String> {
@@ -82,8 +81,8 @@ fn every_reason_is_collected() {
             "`/process/apparmorProfile`: security labels are not supported",
             "`/process/args`: there is no program to run",
             "`/process/cwd`: `here` is not absolute",
-            "`/process/rlimits/1`: `RLIMIT_NOFILE` stands twice",
             "`/linux/cgroupsPath`: `/a/../../b` does not name a group beneath another",
+            "`/process/rlimits/1`: `RLIMIT_NOFILE` stands twice",
             "`/process/rlimits/2`: the kernel has no limit `RLIMIT_X`",
             "`/linux/sysctl/kernel.core_pattern`: it belongs to no namespace: setting it would change the host",
             "`/linux/namespaces/6`: the kind `pid` stands twice",
@@ -211,8 +210,8 @@ fn words_of_kernel_parameters_are_parted_by_dots_or_slashes() {
 #[test]
 fn limits_are_raised_first_and_set_last() {
     let mut host = Host::typical();
-    host.hard_limits.insert("RLIMIT_NOFILE".into(), 1024);
-    host.hard_limits.insert("RLIMIT_NICE".into(), 20);
+    host.hard_limits.insert(RlimitType::Nofile, 1024);
+    host.hard_limits.insert(RlimitType::Nice, 20);
     let mut spec = Spec::linux_default();
     spec.process.as_mut().unwrap().rlimits = vec![
         Rlimit::new(RlimitType::Nofile, 2048, 3),

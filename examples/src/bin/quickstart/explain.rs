@@ -21,5 +21,5 @@ pub(crate) async fn plan(what: &Run) -> Result<Plan> {
     let spec = bundle::apart(conversion.build()?);
     let place = std::env::temp_dir().join("oci-quickstart").join("bundle");
     let bundle = Bundle::new(place, spec);
-    Ok(Plan::new(bundle.spec(), &bundle, &Host::probe()?)?)
+    Ok(Plan::new(&bundle, &Host::probe()?)?)
 }

@@ -1,13 +1,14 @@
-//! Control groups.
+//! Cgroups.
 
+use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// A control group and what is written to it.
+/// A cgroup and what is written to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CgroupPlan {
-    /// Relative to the mount of the control groups. None: named after the container.
+    /// As `cgroupsPath` has it. None: named after the container.
     pub(crate) path: Option<String>,
     /// Where each hierarchy is mounted, by controller; the unified one has the empty name.
     pub(crate) hierarchies: Vec<Hierarchy>,
@@ -16,17 +17,32 @@ pub(crate) struct CgroupPlan {
     pub(crate) devices: Vec<DeviceRule>,
 }
 
-/// A mounted hierarchy of control groups.
+impl Display for CgroupPlan {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let path = self.path.as_deref().unwrap_or("named after the container");
+        write!(f, "make cgroup {path}")?;
+        for line in &self.writes {
+            write!(f, ", {}={}", line.file, line.value)?;
+        }
+        if self.devices.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ", {} device rules", self.devices.len())
+        }
+    }
+}
+
+/// A mounted hierarchy of cgroups.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hierarchy {
     /// Controllers, as in `/proc/self/cgroup`; empty for the unified hierarchy.
     pub(crate) controllers: Vec<String>,
     pub(crate) mount: PathBuf,
-    /// The caller's own group in it.
+    /// The caller's own cgroup in it.
     pub(crate) own: String,
 }
 
-/// One line for one file of a control group.
+/// One line for one file of a cgroup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CgroupWrite {
     /// The controller whose hierarchy holds the file; empty for the unified one.

@@ -1,5 +1,6 @@
 //! Programs that run at points of the container's life.
 
+use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,13 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Hooks {
     pub(crate) kind: HookKind,
     pub(crate) hooks: Vec<Hook>,
+}
+
+impl Display for Hooks {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "run {}", self.kind.word())?;
+        self.hooks.iter().try_for_each(|hook| write!(f, " {}", hook.path.display()))
+    }
 }
 
 /// When hooks run.
@@ -37,9 +45,11 @@ impl HookKind {
     }
 
     /// Whether the programs run in the namespaces of the runtime.
-    #[cfg(target_os = "linux")]
     pub(crate) fn runs_in_runtime(self) -> bool {
-        !matches!(self, Self::CreateContainer | Self::StartContainer)
+        match self {
+            Self::Prestart | Self::CreateRuntime | Self::Poststart | Self::Poststop => true,
+            Self::CreateContainer | Self::StartContainer => false,
+        }
     }
 }
 

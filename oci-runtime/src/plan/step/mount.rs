@@ -1,5 +1,6 @@
 //! Mounts and their attributes.
 
+use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,16 @@ pub(crate) struct OpenTree {
     pub(crate) idmap: Option<Idmap>,
 }
 
+impl Display for OpenTree {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "open {}", self.source.display())?;
+        if self.recursive {
+            f.write_str(" and what is mounted beneath")?;
+        }
+        if self.idmap.is_some() { f.write_str(", with mapped ids") } else { Ok(()) }
+    }
+}
+
 /// The mapping of an idmapped mount.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Idmap {
@@ -28,11 +39,24 @@ pub(crate) struct Idmap {
     pub(crate) recursive: bool,
 }
 
-/// How mounts and unmounts spread between peers.
+/// How mounts and unmounts propagate between peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Propagation {
     pub(crate) kind: PropagationKind,
     pub(crate) recursive: bool,
+}
+
+/// The option word, such as `rslave`.
+impl Display for Propagation {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.recursive { "r" } else { "" })?;
+        f.write_str(match self.kind {
+            PropagationKind::Shared => "shared",
+            PropagationKind::Slave => "slave",
+            PropagationKind::Private => "private",
+            PropagationKind::Unbindable => "unbindable",
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +80,26 @@ pub(crate) struct Mount {
     pub(crate) recursive_change: Change,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) propagation: Option<Propagation>,
+}
+
+impl Display for Mount {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut shown = self.change.words("");
+        shown.extend(self.recursive_change.words("r"));
+        shown.extend(self.propagation.map(|propagation| propagation.to_string()));
+        match &self.source {
+            Source::Filesystem { kind, options, .. } => {
+                write!(f, "mount {kind} on {}", self.target)?;
+                shown.extend(options.iter().cloned());
+            }
+            Source::Tree { path, .. } => write!(f, "mount {} on {}", path.display(), self.target)?,
+            Source::Remount { options, .. } => {
+                write!(f, "remount {}", self.target)?;
+                shown.extend(options.iter().cloned());
+            }
+        }
+        if shown.is_empty() { Ok(()) } else { write!(f, " ({})", shown.join(", ")) }
+    }
 }
 
 /// What is mounted.
@@ -91,6 +135,13 @@ impl Change {
     pub(crate) fn is_empty(&self) -> bool {
         self.set.is_empty() && self.clear.is_empty()
     }
+
+    /// The option words, each with the prefix.
+    fn words(&self, prefix: &str) -> Vec<String> {
+        let set = self.set.iter().map(|attribute| attribute.word());
+        let cleared = self.clear.iter().map(|attribute| attribute.opposite());
+        set.chain(cleared).map(|word| format!("{prefix}{word}")).collect()
+    }
 }
 
 /// An attribute of a mount.
@@ -124,8 +175,29 @@ impl Attribute {
         }
     }
 
+    /// The option word that clears it.
+    fn opposite(self) -> &'static str {
+        match self {
+            Self::Ro => "rw",
+            Self::NoSuid => "suid",
+            Self::NoDev => "dev",
+            Self::NoExec => "exec",
+            Self::NoDirAtime => "diratime",
+            Self::NoSymFollow => "symfollow",
+            Self::Relatime | Self::NoAtime | Self::StrictAtime => "atime",
+        }
+    }
+
     /// Whether it is one of the three that exclude each other.
     pub(crate) fn is_access_time(self) -> bool {
-        matches!(self, Self::Relatime | Self::NoAtime | Self::StrictAtime)
+        match self {
+            Self::Relatime | Self::NoAtime | Self::StrictAtime => true,
+            Self::Ro
+            | Self::NoSuid
+            | Self::NoDev
+            | Self::NoExec
+            | Self::NoDirAtime
+            | Self::NoSymFollow => false,
+        }
     }
 }

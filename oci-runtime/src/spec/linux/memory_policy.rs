@@ -31,3 +31,31 @@ open! {
         StaticNodes = "MPOL_F_STATIC_NODES",
     }
 }
+
+impl MemoryPolicyMode {
+    /// The number by which set_mempolicy(2) knows it.
+    pub(crate) fn number(&self) -> Option<u32> {
+        match self {
+            Self::Default => Some(0),
+            Self::Preferred => Some(1),
+            Self::Bind => Some(2),
+            Self::Interleave => Some(3),
+            Self::Local => Some(4),
+            Self::PreferredMany => Some(5),
+            Self::WeightedInterleave => Some(6),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl MemoryPolicyFlag {
+    /// The bit of the mode by which set_mempolicy(2) knows it.
+    pub(crate) fn number(&self) -> Option<u32> {
+        match self {
+            Self::NumaBalancing => Some(1 << 13),
+            Self::RelativeNodes => Some(1 << 14),
+            Self::StaticNodes => Some(1 << 15),
+            Self::Other(_) => None,
+        }
+    }
+}

@@ -17,3 +17,14 @@ open! {
         Linux32 = "LINUX32",
     }
 }
+
+impl PersonalityDomain {
+    /// The number by which personality(2) knows it.
+    pub(crate) fn number(&self) -> Option<u32> {
+        match self {
+            Self::Linux => Some(0),
+            Self::Linux32 => Some(8),
+            Self::Other(_) => None,
+        }
+    }
+}

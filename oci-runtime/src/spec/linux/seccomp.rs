@@ -104,3 +104,15 @@ open! {
         WaitKillableRecv = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
     }
 }
+
+impl SeccompFlag {
+    /// The bit by which seccomp(2) knows it; `None` for one that needs a listener, too, which is not supported.
+    pub(crate) fn number(&self) -> Option<u32> {
+        match self {
+            Self::Tsync => Some(1),
+            Self::Log => Some(2),
+            Self::SpecAllow => Some(4),
+            Self::WaitKillableRecv | Self::Other(_) => None,
+        }
+    }
+}

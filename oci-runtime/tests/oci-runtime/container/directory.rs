@@ -44,7 +44,7 @@ fn a_state_that_cannot_be_read_hides_no_other_container() {
     assert_eq!(ids, ["broken", "empty", "just-begun"]);
     for container in containers.iter().take(2) {
         let error = container.state().unwrap_err();
-        let expected = format!("read the state of container `{}`", container.id());
+        let expected = format!("cannot read the state of container `{}`", container.id());
         assert_eq!((error.kind(), error.to_string()), (ErrorKind::System, expected));
         // What it was is not known: it may run.
         assert_eq!(container.force_delete().unwrap_err().kind(), ErrorKind::System);

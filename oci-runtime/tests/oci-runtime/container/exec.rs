@@ -186,8 +186,8 @@ fn a_process_runs_on_the_processors_that_it_is_given() {
         assert!(found == expected || found == all, "{found}");
         assert_eq!(on(Some(""), None).unwrap(), all);
         for (initial, last, expected) in [
-            (Some("0-"), None, "`/process/execCPUAffinity/initial`: `0-` is no list"),
-            (None, Some("9999"), "`/process/execCPUAffinity/final`: `9999` is no list"),
+            (Some("0-"), None, "`/process/execCPUAffinity/initial`: `0-` is not a list"),
+            (None, Some("9999"), "`/process/execCPUAffinity/final`: `9999` is not a list"),
         ] {
             let error = on(initial, last).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Refused);

@@ -13,7 +13,7 @@ fn writes(resources: &str) -> String {
     match plan(spec, &Host::typical()) {
         Ok(plan) => {
             let step = plan.steps().next().unwrap();
-            step.strip_prefix("make control group /one").unwrap().trim_start_matches(", ").into()
+            step.strip_prefix("make cgroup /one").unwrap().trim_start_matches(", ").into()
         }
         Err(refusals) => refusals.to_string(),
     }
@@ -120,7 +120,8 @@ fn rules_for_devices_have_numbers_or_mean_any() {
         assert_eq!(rule(any_or_number), "11 device rules");
     }
     for none in [-2, 4_294_967_296] {
-        let expected = "`/linux/resources/devices/0`: a device number is negative or too large";
+        let expected =
+            "`/linux/resources/devices/0`: a device number is not between 0 and 4294967295";
         assert_eq!(rule(none), expected);
     }
 }
