@@ -9,7 +9,7 @@ use std::process::ExitStatus;
 use std::sync::Mutex;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
-use rustix::process::{Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_send_signal, waitid};
+use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
 use crate::cgroup::Stats;
 use crate::launch::step_error;
@@ -17,14 +17,14 @@ use crate::plan::HookKind;
 use crate::record::{Entry, Phase, Record, start_socket};
 use crate::spec::{Spec, State, Status};
 use crate::wire::{self, Report};
-use crate::{Error, ErrorKind, Launcher, Runtime, hooks, sys};
+use crate::{ContainerId, Error, ErrorKind, Launcher, Runtime, Signal, hooks, sys};
 
 /// A container: a handle that threads share, and that can be found again by its id.
 ///
 /// Dropping the handle leaves the container as it is.
 ///
 /// ```no_run
-/// use oci_runtime::{Bundle, Runtime, Spec, Stdio, spec::Process};
+/// use oci_runtime::{Bundle, Runtime, Signal, Spec, Stdio, spec::Process};
 ///
 /// let mut spec = Spec::linux_default(); // `sh`, in namespaces of its own
 /// spec.process.get_or_insert_with(|| Process::new("/".into())).args = vec!["sleep".into(), "9".into()];
@@ -38,7 +38,7 @@ use crate::{Error, ErrorKind, Launcher, Runtime, hooks, sys};
 /// let status = container.exec(more, Stdio::inherit())?.wait()?;
 /// println!("ps ended with {status}, and the container uses {:?} bytes", container.stats()?.memory_bytes);
 ///
-/// container.kill(15)?; // SIGTERM
+/// container.kill(Signal::TERM)?;
 /// println!("its program ended with {}", container.wait()?);
 /// container.delete()?; // force_delete() deletes what runs, too
 /// # Ok::<(), oci_runtime::Error>(())
@@ -50,7 +50,7 @@ use crate::{Error, ErrorKind, Launcher, Runtime, hooks, sys};
 #[derive(Debug)]
 pub struct Container {
     runtime: Runtime,
-    id: String,
+    id: ContainerId,
     handle: OwnedFd,
     warnings: Mutex<Vec<String>>,
 }
@@ -58,7 +58,7 @@ pub struct Container {
 impl Container {
     pub(crate) fn new(
         runtime: Runtime,
-        id: &str,
+        id: ContainerId,
         pidfd: Option<OwnedFd>,
         warnings: &[String],
     ) -> Result<Self, Error> {
@@ -68,11 +68,11 @@ impl Container {
                 .map_err(Error::system(format!("hold container `{id}`")))
         };
         let handle = pidfd.map_or_else(ended, Ok)?;
-        Ok(Self { runtime, id: id.into(), handle, warnings: Mutex::new(warnings.to_vec()) })
+        Ok(Self { runtime, id, handle, warnings: Mutex::new(warnings.to_vec()) })
     }
 
-    /// The id.
-    pub fn id(&self) -> &str {
+    /// The ID.
+    pub fn id(&self) -> &ContainerId {
         &self.id
     }
 
@@ -81,7 +81,7 @@ impl Container {
     }
 
     pub(crate) fn dir(&self) -> PathBuf {
-        self.runtime.dir.join(&self.id)
+        self.runtime.dir.join(self.id.as_str())
     }
 
     pub(crate) fn entry(&self) -> Result<Entry, Error> {
@@ -204,18 +204,18 @@ impl Container {
         Ok(status)
     }
 
-    /// Sends a signal to the program, by its number: 1 to 64.
+    /// Sends a signal to the program.
     ///
     /// # Errors
-    /// [`ErrorKind::State`] if the container is neither created nor running, or there is no such signal.
-    pub fn kill(&self, signal: i32) -> Result<(), Error> {
-        let doing = || format!("send signal {signal} to container `{}`", self.id);
+    /// [`ErrorKind::State`] if the container is neither created nor running nor paused.
+    pub fn kill(&self, signal: Signal) -> Result<(), Error> {
+        let doing = || format!("send {signal} to container `{}`", self.id);
         let record = self.record()?;
-        let paused = Status::from("paused");
-        self.demand(&record, &doing(), &[Status::Created, Status::Running, paused])?;
+        let permitted = [Status::Created, Status::Running, Status::Paused];
+        self.demand(&record, &doing(), &permitted)?;
         let pidfd =
             record.pidfd().ok_or_else(|| Error::new(ErrorKind::State, doing(), "it has ended"))?;
-        send_signal(pidfd.as_fd(), signal, &doing())
+        sys::pidfd::send_signal(pidfd.as_fd(), signal.number()).map_err(Error::system(doing()))
     }
 
     /// Kills every process of the container, and returns when its first has ended.
@@ -312,8 +312,8 @@ impl Container {
         let doing = || format!("kill the processes of container `{}`", self.id);
         let pidfd = record.pidfd();
         if let Some(pidfd) = &pidfd {
-            match pidfd_send_signal(pidfd, Signal::KILL) {
-                Err(rustix::io::Errno::SRCH) => {}
+            match sys::pidfd::send_signal(pidfd.as_fd(), Signal::KILL.number()) {
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
                 result => result.map_err(Error::system(doing()))?,
             }
         }
@@ -358,15 +358,6 @@ pub(crate) fn poststop(record: &Record, bundle: &Path) -> Vec<String> {
         .filter_map(|hook| hooks::run_one(hook, &state, Some(bundle)).err())
         .map(|error| format!("poststop: {error}"))
         .collect()
-}
-
-/// Sends a signal by its number, real-time signals too.
-pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32, doing: &str) -> Result<(), Error> {
-    const LAST: i32 = 64;
-    if !(1..=LAST).contains(&signal) {
-        return Err(Error::new(ErrorKind::State, doing, "there is no such signal"));
-    }
-    sys::pidfd::send_signal(pidfd, signal).map_err(Error::system(doing))
 }
 
 /// Waits for a process. None: it ended and nobody knows how.

@@ -4,6 +4,7 @@
 mod bundle;
 #[cfg(feature = "oci-spec")]
 pub mod compat;
+mod container_id;
 mod error;
 mod host;
 mod plan;
@@ -29,6 +30,8 @@ mod runtime;
 #[cfg(target_os = "linux")]
 mod runtime_steps;
 #[cfg(target_os = "linux")]
+mod signal;
+#[cfg(target_os = "linux")]
 mod spawn;
 #[cfg(target_os = "linux")]
 mod stdio;
@@ -39,6 +42,7 @@ mod sys;
 mod wire;
 
 pub use bundle::Bundle;
+pub use container_id::{ContainerId, ContainerIdError};
 pub use error::{Error, ErrorKind};
 pub use host::Host;
 pub use plan::{Plan, Refusal, Refusals};
@@ -51,6 +55,7 @@ pub use {
     init::init,
     launch::Launcher,
     process::Process,
-    runtime::{MAX_ID, Runtime},
+    runtime::Runtime,
+    signal::{Signal, SignalError},
     stdio::Stdio,
 };

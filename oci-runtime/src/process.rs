@@ -11,7 +11,7 @@ use crate::plan::RuntimeStep;
 use crate::record::Record;
 use crate::spec::{self, Status};
 use crate::wire::Role;
-use crate::{Bundle, Container, Error, ErrorKind, Host, Plan, Stdio};
+use crate::{Bundle, Container, ContainerId, Error, ErrorKind, Host, Plan, Signal, Stdio, sys};
 
 /// A process that was added to a container by [`Container::exec`]; what it runs is a
 /// [`spec::Process`](crate::spec::Process).
@@ -24,7 +24,7 @@ pub struct Process {
     process: OwnedFd,
     /// Its parent, a child of this process that ends when it ends and in the same way.
     supervisor: OwnedFd,
-    container: String,
+    container: ContainerId,
 }
 
 impl Container {
@@ -64,7 +64,7 @@ impl Container {
             pid: process.pid,
             process: process.pidfd,
             supervisor,
-            container: self.id().into(),
+            container: self.id().clone(),
         })
     }
 }
@@ -86,18 +86,15 @@ impl Process {
             .ok_or_else(|| Error::new(ErrorKind::State, doing(), "nobody knows how it ended"))
     }
 
-    /// Sends it a signal, by its number: 1 to 64.
+    /// Sends it a signal.
     ///
     /// # Errors
-    /// If it has ended, or there is no such signal.
-    pub fn kill(&self, signal: i32) -> Result<(), Error> {
-        let doing = || {
-            format!(
-                "send signal {signal} to process {} of container `{}`",
-                self.pid, self.container
-            )
-        };
-        crate::container::send_signal(self.process.as_fd(), signal, &doing())
+    /// If it has ended.
+    pub fn kill(&self, signal: Signal) -> Result<(), Error> {
+        let doing =
+            || format!("send {signal} to process {} of container `{}`", self.pid, self.container);
+        sys::pidfd::send_signal(self.process.as_fd(), signal.number())
+            .map_err(Error::system(doing()))
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::cgroup::Cgroup;
 use crate::plan::Hooks;
 use crate::spec::{Spec, State, Status};
-use crate::{Error, ErrorKind};
+use crate::{ContainerId, Error, ErrorKind};
 
 pub(crate) use removal::sweep;
 
@@ -24,9 +24,9 @@ const LOCK: &str = "lock";
 const START: &str = "start.sock";
 
 /// What is known about a container.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
-    pub(crate) id: String,
+    pub(crate) id: ContainerId,
     pub(crate) oci_version: String,
     pub(crate) bundle: PathBuf,
     pub(crate) annotations: oci_image::json::Map<String>,
@@ -44,10 +44,9 @@ pub(crate) struct Record {
 }
 
 /// How far a container has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Phase {
     /// It is being made, or whoever made it died.
-    #[default]
     Creating,
     /// It waits to be started.
     Created,
@@ -56,6 +55,24 @@ pub(crate) enum Phase {
 }
 
 impl Record {
+    /// What is known when nothing is made yet.
+    pub(crate) fn new(id: ContainerId) -> Self {
+        Self {
+            id,
+            oci_version: String::new(),
+            bundle: PathBuf::new(),
+            annotations: oci_image::json::Map::new(),
+            phase: Phase::Creating,
+            pid: None,
+            begun: None,
+            boot: String::new(),
+            has_program: false,
+            cgroup: Cgroup::default(),
+            later: Vec::new(),
+            exit: None,
+        }
+    }
+
     /// Notes the process.
     pub(crate) fn set_process(&mut self, pid: i32) -> Result<(), Error> {
         let system = Error::system(format!("look at process {pid}"));
@@ -96,7 +113,7 @@ impl Record {
             // Who waits for the start is still the init.
             Phase::Created if alive && self.is_init() => Status::Created,
             Phase::Created | Phase::Started if !alive => Status::Stopped,
-            Phase::Created | Phase::Started if self.cgroup.is_frozen() => Status::from("paused"),
+            Phase::Created | Phase::Started if self.cgroup.is_frozen() => Status::Paused,
             Phase::Created | Phase::Started => Status::Running,
             Phase::Creating => Status::Creating,
         }
@@ -110,7 +127,7 @@ impl Record {
     /// The state as the specification has it.
     pub(crate) fn state_as(&self, status: Status) -> State {
         let bundle = self.bundle.display().to_string();
-        let mut state = State::new(self.oci_version.clone(), self.id.clone(), status, bundle);
+        let mut state = State::new(self.oci_version.clone(), self.id.to_string(), status, bundle);
         state.pid = self.pid.filter(|_| state.status != Status::Stopped).map(i64::from);
         state.annotations = self.annotations.clone();
         state
@@ -143,7 +160,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// Makes the directory of a new container.
     pub(crate) fn create(runtime: &Path, record: Record) -> Result<Self, Error> {
-        let dir = runtime.join(&record.id);
+        let dir = runtime.join(record.id.as_str());
         match DirBuilder::new().mode(0o700).create(&dir) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let action = format!("create container `{}`", record.id);
@@ -158,14 +175,14 @@ impl Entry {
     }
 
     /// Opens the directory of a container that exists, alone.
-    pub(crate) fn open(runtime: &Path, id: &str) -> Result<Self, Error> {
-        let dir = runtime.join(id);
+    pub(crate) fn open(runtime: &Path, id: &ContainerId) -> Result<Self, Error> {
+        let dir = runtime.join(id.as_str());
         let lock = lock(&dir, id)?;
         let record = match read(&dir) {
             Ok(record) => record,
             // Whoever made it died before it could write.
             Err(error) if error.kind() == io::ErrorKind::NotFound && dir.exists() => {
-                Record { id: id.into(), ..Record::default() }
+                Record::new(id.clone())
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_found(id)),
             Err(error) => {
@@ -212,7 +229,7 @@ impl Entry {
 }
 
 /// Takes the lock of a container. Nobody waits for one that is being made: it may be its own hook that asks.
-fn lock(dir: &Path, id: &str) -> Result<File, Error> {
+fn lock(dir: &Path, id: &ContainerId) -> Result<File, Error> {
     let doing = || format!("lock container `{id}`");
     loop {
         let file = match open_lock(dir) {
@@ -259,14 +276,14 @@ pub(crate) fn read(dir: &Path) -> io::Result<Record> {
 }
 
 /// Reads the specification of a container.
-pub(crate) fn read_spec(dir: &Path, id: &str) -> Result<Spec, Error> {
+pub(crate) fn read_spec(dir: &Path, id: &ContainerId) -> Result<Spec, Error> {
     let doing = || format!("read the specification of container `{id}`");
     let text = fs::read(dir.join(CONFIG)).map_err(Error::system(doing()))?;
     oci_image::json::from_slice(&text)
         .map_err(|error| Error::because(ErrorKind::System, doing(), error))
 }
 
-pub(crate) fn not_found(id: &str) -> Error {
+pub(crate) fn not_found(id: &ContainerId) -> Error {
     Error::new(ErrorKind::NotFound, format!("find container `{id}`"), "there is none of this ID")
 }
 
@@ -301,16 +318,15 @@ mod tests {
         use std::sync::atomic::{AtomicBool, Ordering};
         let dir = tempfile::tempdir().unwrap();
         let stop = AtomicBool::new(false);
+        let id = ContainerId::try_from("one").unwrap();
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
-                    drop(Entry::open(dir.path(), "one"));
+                    drop(Entry::open(dir.path(), &id));
                 }
             });
-            let made = (0..300).try_for_each(|_| {
-                let record = Record { id: "one".into(), ..Record::default() };
-                Entry::create(dir.path(), record)?.remove()
-            });
+            let made = (0..300)
+                .try_for_each(|_| Entry::create(dir.path(), Record::new(id.clone()))?.remove());
             stop.store(true, Ordering::Relaxed);
             made.unwrap();
         });

@@ -11,10 +11,7 @@ use crate::record::{Entry, Phase, Record, start_socket};
 use crate::runtime_steps::Creation;
 use crate::spec::Status;
 use crate::wire::Role;
-use crate::{Bundle, Container, Error, ErrorKind, Host, Launcher, Plan, Stdio};
-
-/// The longest id of a container, in bytes.
-pub const MAX_ID: usize = 255;
+use crate::{Bundle, Container, ContainerId, Error, ErrorKind, Host, Launcher, Plan, Stdio};
 
 /// A directory that holds what is known about containers, and the program that becomes their init.
 ///
@@ -34,7 +31,7 @@ pub const MAX_ID: usize = 255;
 ///     Err(error) => return Err(error),
 /// }
 /// for container in runtime.list()? {
-///     println!("{} is {}", container.id(), container.state()?.status.as_str());
+///     println!("{} is {}", container.id(), container.state()?.status);
 /// }
 /// runtime.container("web-1")?.force_delete()?;
 /// # Ok::<(), oci_runtime::Error>(())
@@ -76,14 +73,26 @@ impl Runtime {
 
     /// Makes a container up to the point where its program can be started.
     ///
-    /// An id is letters, digits, `_`, `+`, `-` and `.`, at most [`MAX_ID`] of them, and begins with neither `.` nor `-`.
+    /// `id` is a [`ContainerId`] or a text that is parsed as one.
     ///
     /// # Errors
-    /// [`ErrorKind::Id`] if the id is in use or is none, [`ErrorKind::Refused`] with every reason if the specification
+    /// [`ErrorKind::Id`] if the ID is in use or the text is not one, [`ErrorKind::Refused`] with every reason if the specification
     /// cannot be carried out here, [`ErrorKind::Step`] or [`ErrorKind::Hook`] if a step or a hook fails. Then nothing of
     /// the container is left.
-    pub fn create(&self, id: &str, bundle: &Bundle, stdio: Stdio) -> Result<Container, Error> {
-        check_id(id)?;
+    pub fn create<I>(&self, id: I, bundle: &Bundle, stdio: Stdio) -> Result<Container, Error>
+    where
+        I: TryInto<ContainerId>,
+        Error: From<I::Error>,
+    {
+        self.create_container(id.try_into()?, bundle, stdio)
+    }
+
+    fn create_container(
+        &self,
+        id: ContainerId,
+        bundle: &Bundle,
+        stdio: Stdio,
+    ) -> Result<Container, Error> {
         let doing = || format!("create container `{id}`");
         let host = Host::probe().map_err(Error::system("probe the host"))?;
         let bundle_dir = std::path::absolute(bundle.dir()).map_err(Error::system(doing()))?;
@@ -97,7 +106,7 @@ impl Runtime {
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
         stdio.demand(&plan, &doing())?;
         crate::record::sweep(&self.dir);
-        let mut entry = Entry::create(&self.dir, record(id, &bundle, &plan))?;
+        let mut entry = Entry::create(&self.dir, record(id.clone(), &bundle, &plan))?;
         match self.make(&mut entry, &bundle, &plan, stdio) {
             Ok(pidfd) => Container::new(self.clone(), id, Some(pidfd), plan.warnings()),
             Err(error) => {
@@ -114,12 +123,12 @@ impl Runtime {
         plan: &Plan,
         stdio: Stdio,
     ) -> Result<OwnedFd, Error> {
-        let id = entry.record.id.clone();
+        let id = &entry.record.id;
         entry.save_spec(bundle.spec())?;
         let mut descriptors =
             stdio.into_descriptors().map_err(Error::system("open standard input and output"))?;
-        let start =
-            listen(&self.dir.join(&id)).map_err(Error::system("make the socket for the start"))?;
+        let start = listen(&self.dir.join(id.as_str()))
+            .map_err(Error::system("make the socket for the start"))?;
         descriptors.push((Role::Start, start));
         let state = serde_json::to_value(entry.record.state_as(Status::Creating))
             .map_err(|error| Error::because(ErrorKind::System, "write the state", error))?;
@@ -139,14 +148,21 @@ impl Runtime {
     /// Finds a container that this or another process made.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is none of this id, [`ErrorKind::Id`] if it is no id.
-    pub fn container(&self, id: &str) -> Result<Container, Error> {
-        check_id(id)?;
-        let dir = self.dir.join(id);
+    /// [`ErrorKind::NotFound`] if there is none of this ID, [`ErrorKind::Id`] if the text is not an ID.
+    pub fn container<I>(&self, id: I) -> Result<Container, Error>
+    where
+        I: TryInto<ContainerId>,
+        Error: From<I::Error>,
+    {
+        self.find(id.try_into()?)
+    }
+
+    fn find(&self, id: ContainerId) -> Result<Container, Error> {
+        let dir = self.dir.join(id.as_str());
         let pidfd = match crate::record::read(&dir) {
             Ok(record) => record.remains(),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !dir.exists() => {
-                return Err(crate::record::not_found(id));
+                return Err(crate::record::not_found(&id));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
@@ -167,15 +183,16 @@ impl Runtime {
         let mut ids = Vec::new();
         for entry in std::fs::read_dir(&self.dir).map_err(Error::system(doing()))? {
             let entry = entry.map_err(Error::system(doing()))?;
-            ids.extend(entry.file_name().into_string().ok().filter(|id| check_id(id).is_ok()));
+            let name = entry.file_name().into_string().ok();
+            ids.extend(name.and_then(|name| ContainerId::try_from(name).ok()));
         }
         ids.sort_unstable();
         let mut containers = Vec::new();
         for id in ids {
-            match self.container(&id) {
-                // Deleted while we looked.
+            match self.find(id.clone()) {
+                // Deleted meanwhile.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(_) => containers.push(Container::new(self.clone(), &id, None, &[])?),
+                Err(_) => containers.push(Container::new(self.clone(), id, None, &[])?),
                 Ok(container) => containers.push(container),
             }
         }
@@ -183,16 +200,15 @@ impl Runtime {
     }
 }
 
-fn record(id: &str, bundle: &Bundle, plan: &Plan) -> Record {
+fn record(id: ContainerId, bundle: &Bundle, plan: &Plan) -> Record {
     let spec = bundle.spec();
     Record {
-        id: id.into(),
         oci_version: spec.oci_version.clone(),
         bundle: bundle.dir().into(),
         annotations: spec.annotations.clone(),
         has_program: spec.process.is_some(),
         later: plan.later.clone(),
-        ..Record::default()
+        ..Record::new(id)
     }
 }
 
@@ -216,21 +232,4 @@ fn listen(dir: &Path) -> io::Result<OwnedFd> {
     bind(&socket, &SocketAddrUnix::new(path)?)?;
     listen(&socket, 4)?;
     Ok(socket)
-}
-
-/// Ids become names of directories and of control groups.
-fn check_id(id: &str) -> Result<(), Error> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_+-.".contains(&byte);
-    let good = !id.is_empty()
-        && id.len() <= MAX_ID
-        && id.bytes().all(plain)
-        && !matches!(id.as_bytes().first(), Some(b'.' | b'-'));
-    let shown: String = id.chars().take(64).collect();
-    let rule = "letters, digits, `_`, `+`, `-` and `.`, not beginning with `.` or `-`";
-    if good {
-        Ok(())
-    } else {
-        let action = format!("take `{shown}` for a container ID");
-        Err(Error::new(ErrorKind::Id, action, format!("it is not {rule}")))
-    }
 }

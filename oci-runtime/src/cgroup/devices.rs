@@ -182,7 +182,7 @@ mod tests {
             writes: Vec::new(),
             devices: rules,
         };
-        let mut cgroup = Cgroup::of(&plan, "test");
+        let mut cgroup = Cgroup::of(&plan, &"test".parse().unwrap());
         cgroup.make(&plan).unwrap();
         let procs = format!("{mount}{path}/cgroup.procs");
         let holds = |line: &str| {

@@ -7,6 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::{Cgroup, CgroupError, Group, devices, directory, is_gone, subgroups, write};
+use crate::ContainerId;
 use crate::plan::{CgroupPlan, CgroupWrite, Hierarchy};
 
 /// How long removing a group may take: the kernel holds it busy until its last process is gone altogether.
@@ -17,7 +18,7 @@ const WANTED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
 
 impl Cgroup {
     /// The groups of a plan, and the directories above them that are missing; nothing is made yet.
-    pub(crate) fn of(plan: &CgroupPlan, id: &str) -> Self {
+    pub(crate) fn of(plan: &CgroupPlan, id: &ContainerId) -> Self {
         let path = plan.path.clone().unwrap_or_else(|| format!("/oci-runtime/{id}"));
         let mut cgroup = Self::default();
         for hierarchy in &plan.hierarchies {

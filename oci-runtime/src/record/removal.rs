@@ -87,7 +87,7 @@ mod tests {
 
     /// A container, and where its directory lies while it is removed.
     fn leaving(runtime: &Path) -> (Entry, PathBuf) {
-        let record = Record { id: "one".into(), ..Record::default() };
+        let record = Record::new("one".parse().unwrap());
         let entry = Entry::create(runtime, record).unwrap();
         let gone = runtime.join(name(&fs::metadata(&entry.dir).unwrap()));
         fs::rename(&entry.dir, &gone).unwrap();

@@ -21,11 +21,12 @@ model! {
 }
 
 open! {
-    /// What a container is doing. Runtimes may have more states, such as `paused`.
+    /// What a container is doing. `paused` is not in the specification, which permits runtimes to have more.
     pub enum Status {
         Creating = "creating",
         Created = "created",
         Running = "running",
         Stopped = "stopped",
+        Paused = "paused",
     }
 }

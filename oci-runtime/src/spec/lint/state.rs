@@ -11,7 +11,7 @@ impl Lint for State {
         if self.id.is_empty() {
             findings.at("id", |findings| findings.error("RT-STATE-02", "ID is empty"));
         }
-        let lives = matches!(self.status, Status::Created | Status::Running);
+        let lives = matches!(self.status, Status::Created | Status::Running | Status::Paused);
         match self.pid {
             Some(..0) => findings.at("pid", |f| f.error("RT-STATE-08", "process ID is negative")),
             None | Some(0) if lives => {

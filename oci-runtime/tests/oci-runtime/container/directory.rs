@@ -40,7 +40,7 @@ fn a_state_that_cannot_be_read_hides_no_other_container() {
     }
     fs::create_dir(dir.path().join("just-begun")).unwrap();
     let containers = runtime.list().unwrap();
-    let ids: Vec<&str> = containers.iter().map(|container| container.id()).collect();
+    let ids: Vec<&str> = containers.iter().map(|container| container.id().as_str()).collect();
     assert_eq!(ids, ["broken", "empty", "just-begun"]);
     for container in containers.iter().take(2) {
         let error = container.state().unwrap_err();

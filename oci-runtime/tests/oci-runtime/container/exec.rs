@@ -8,7 +8,7 @@ use oci_runtime::spec::linux::{Namespace, NamespaceType, Seccomp, SeccompAction,
 use oci_runtime::spec::{
     Capabilities, Capability, ExecCpuAffinity, IdMapping, Process, Rlimit, RlimitType, User,
 };
-use oci_runtime::{Container, Error, ErrorKind, Stdio};
+use oci_runtime::{Container, Error, ErrorKind, Signal, Stdio};
 
 use super::fixture::{Fixture, chain};
 
@@ -121,9 +121,9 @@ fn a_process_is_bound_by_the_filter_and_the_groups_of_the_container() {
         let before = container.stats().unwrap().pids;
         let sleeper = container.exec(shell("exec sleep 100"), Stdio::null()).unwrap();
         assert!(container.stats().unwrap().pids > before);
-        sleeper.kill(9).unwrap();
+        sleeper.kill(Signal::KILL).unwrap();
         assert_eq!(sleeper.wait().unwrap().signal(), Some(9));
-        assert!(sleeper.kill(9).is_err());
+        assert!(sleeper.kill(Signal::KILL).is_err());
     });
 }
 
@@ -240,7 +240,7 @@ fn a_container_that_does_not_run_gets_no_process_and_takes_all_with_it() {
     container.resume().unwrap();
     assert_eq!(paused.kind(), ErrorKind::State);
     let sleeper = container.exec(shell("exec sleep 100"), Stdio::null()).unwrap();
-    container.kill(9).unwrap();
+    container.kill(Signal::KILL).unwrap();
     container.wait().unwrap();
     assert_eq!(sleeper.wait().unwrap().signal(), Some(9));
     let stopped = run(&container, shell("true")).unwrap_err();

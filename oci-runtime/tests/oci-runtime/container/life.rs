@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use oci_runtime::spec::linux::NamespaceType;
 use oci_runtime::spec::{Capability, Hook, Hooks, Status};
-use oci_runtime::{Bundle, Container, ErrorKind, Spec, Stdio};
+use oci_runtime::{Bundle, Container, ErrorKind, Signal, Spec, Stdio};
 
 use super::fixture::{Fixture, chain};
 
@@ -37,10 +37,10 @@ fn goes_through_the_states_of_the_specification() {
     assert_eq!(container.state().unwrap().status, Status::Running);
     assert_eq!(container.start().unwrap_err().kind(), ErrorKind::State);
     assert_eq!(container.delete().unwrap_err().kind(), ErrorKind::State);
-    container.kill(9).unwrap();
+    container.kill(Signal::KILL).unwrap();
     assert_eq!(container.wait().unwrap().signal(), Some(9));
     assert_eq!(container.state().unwrap().status, Status::Stopped);
-    assert_eq!(container.kill(9).unwrap_err().kind(), ErrorKind::State);
+    assert_eq!(container.kill(Signal::KILL).unwrap_err().kind(), ErrorKind::State);
     container.delete().map_err(|error| chain(&error)).unwrap();
     assert_eq!(container.state().unwrap_err().kind(), ErrorKind::NotFound);
     container.force_delete().unwrap();
@@ -57,8 +57,13 @@ fn a_container_is_found_again_and_its_id_is_taken() {
     let found = fixture.runtime.container(&fixture.id).unwrap();
     found.start().map_err(|error| chain(&error)).unwrap();
     assert_eq!(found.wait().unwrap().code(), Some(3));
-    let ids: Vec<String> =
-        fixture.runtime.list().unwrap().iter().map(|container| container.id().into()).collect();
+    let ids: Vec<String> = fixture
+        .runtime
+        .list()
+        .unwrap()
+        .iter()
+        .map(|container| container.id().to_string())
+        .collect();
     assert_eq!(ids, [fixture.id.as_str()]);
     drop(container);
     found.delete().unwrap();
@@ -200,7 +205,7 @@ fn a_program_may_end_in_any_way() {
         let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
         container.start().unwrap();
         if killed {
-            container.kill(9).unwrap();
+            container.kill(Signal::KILL).unwrap();
         }
         let status = container.wait().unwrap();
         assert_eq!((status.code(), status.signal()), (code, signal), "{line}");
@@ -265,8 +270,8 @@ fn who_finds_a_container_that_has_ended_learns_how() {
 /// What stops the first process of many distributions is a real-time signal.
 #[test]
 #[ignore = "needs user namespaces and busybox"]
-fn signals_without_a_name_are_sent() {
-    const SIGRTMIN_3: i32 = 37;
+fn real_time_signals_are_sent() {
+    let signal: Signal = "SIGRTMIN+3".parse().unwrap();
     let fixture =
         Fixture::new().shell("trap 'exit 5' 37; touch /tmp/ready; while true; do sleep 1; done");
     let container = fixture.create(Stdio::null()).unwrap();
@@ -277,12 +282,9 @@ fn signals_without_a_name_are_sent() {
     container.exec(process.clone(), Stdio::null()).unwrap().wait().unwrap();
     process.args = ["sleep", "1000"].map(String::from).to_vec();
     let added = container.exec(process, Stdio::null()).unwrap();
-    added.kill(SIGRTMIN_3).map_err(|error| chain(&error)).unwrap();
-    assert_eq!(added.wait().unwrap().signal(), Some(SIGRTMIN_3));
-    container.kill(SIGRTMIN_3).map_err(|error| chain(&error)).unwrap();
+    added.kill(signal).map_err(|error| chain(&error)).unwrap();
+    assert_eq!(added.wait().unwrap().signal(), Some(signal.number()));
+    container.kill(signal).map_err(|error| chain(&error)).unwrap();
     assert_eq!(container.wait().unwrap().code(), Some(5));
-    for none in [-1, 0, 65] {
-        assert_eq!(container.kill(none).unwrap_err().kind(), ErrorKind::State, "{none}");
-    }
     container.delete().unwrap();
 }

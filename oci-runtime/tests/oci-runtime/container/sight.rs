@@ -265,7 +265,7 @@ fn a_container_is_paused_and_goes_on() {
     let container = fixture.create(Stdio::null()).unwrap();
     container.start().unwrap();
     container.pause().map_err(|error| chain(&error)).unwrap();
-    assert_eq!(container.state().unwrap().status, Status::from("paused"));
+    assert_eq!(container.state().unwrap().status, Status::Paused);
     container.resume().unwrap();
     assert_eq!(container.state().unwrap().status, Status::Running);
     assert!(container.stats().unwrap().pids.is_some());

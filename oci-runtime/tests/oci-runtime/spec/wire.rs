@@ -323,9 +323,9 @@ fn absent_null_and_empty_come_back_as_they_were() {
 // covers: RT-STATE-04, RT-PROC-10
 #[test]
 fn words_of_a_later_spec_survive() {
-    let state = r#"{"ociVersion":"1.0.0","id":"c","status":"paused","bundle":"/b"}"#;
+    let state = r#"{"ociVersion":"1.0.0","id":"c","status":"frozen","bundle":"/b"}"#;
     let state: State = json::from_slice(state.as_bytes()).unwrap();
-    assert_eq!(state.status, Status::from("paused"));
+    assert_eq!(state.status, Status::from("frozen"));
     let spec = document("linux").value.to_string();
     let spec: Spec = json::from_slice(spec.as_bytes()).unwrap();
     let bounding = spec.process.unwrap().capabilities.unwrap().bounding;
