@@ -21,7 +21,7 @@ pub fn layer_apply(data: &[u8]) {
 
     let mut options = UnpackOptions::rootless();
     options.limits.total_bytes = 1 << 20;
-    options.limits.entries = 1000;
+    options.limits.archive.entries = 1000;
     let archive = seal(data);
     // Again, for what the first time has left is in the way then.
     for _ in 0..2 {

@@ -5,10 +5,12 @@ pub mod mutate;
 mod peers;
 
 use std::cell::RefCell;
-use std::io::{self, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 use std::num::NonZeroUsize;
 
 use oci_image::Digest;
+use oci_image::archive::Error::Refused;
+use oci_image::archive::{self, Defect, Entry, Member};
 use oci_image::layer::{
     Change, Codec, Compression, Decoder, Encoder, Limits, Order, ReadError, Reader, WriteError,
     Writer,
@@ -40,6 +42,58 @@ pub fn layer_archive(data: &[u8]) {
     }
 }
 
+/// What the archive reader lists, skipping all content, is what the layer reader finds by reading it; and
+/// what one refuses the other does, for the same reason.
+pub fn archive_members(data: &[u8]) {
+    let archive = seal(data);
+    if Codec::detect(&archive) != Codec::None {
+        return;
+    }
+    let members = members(&archive);
+    match (list(&archive[..]), members) {
+        (Ok((listing, _)), Ok(members)) => same_members(&listing, &members),
+        // A name that is reserved in a layer is one like any other here.
+        (Err(ReadError::Marker { .. }), _) => {}
+        (
+            Err(ReadError::Archive { defect: layer, offset: at }),
+            Err(Refused { defect, offset }),
+        ) => {
+            assert_eq!(layer, defect);
+            // Who reads sees where the content ends, who skips where it began.
+            assert!(at == offset || defect == Defect::Truncated && offset <= at);
+        }
+        (Err(ReadError::Limit(layer)), Err(archive::Error::Limit(limit))) => {
+            assert_eq!(layer, limit.into());
+        }
+        (layer, members) => panic!("{layer:?} is not {members:?}"),
+    }
+}
+
+/// The members with their content, from where it is said to stand.
+fn members(archive: &[u8]) -> Result<Vec<(Entry, Vec<u8>)>, archive::Error> {
+    let mut reader = archive::Reader::new(Cursor::new(archive), tight().archive)?;
+    let mut members = Vec::new();
+    while let Some(Member { entry, content, .. }) = reader.next_member()? {
+        members.push((entry, content as usize));
+    }
+    let content = |(entry, start): (Entry, usize)| {
+        let content = archive.get(start..start + entry.size() as usize).unwrap_or_default();
+        (entry, content.to_vec())
+    };
+    Ok(members.into_iter().map(content).collect())
+}
+
+fn same_members(listing: &Listing, members: &[(Entry, Vec<u8>)]) {
+    assert_eq!(listing.len(), members.len());
+    for ((change, content), (entry, same)) in listing.iter().zip(members) {
+        match change {
+            Change::Upsert(upsert) => assert_eq!((upsert, content), (entry, same)),
+            // A marker's content means nothing to a layer.
+            _ => assert!(entry.path.name().is_some_and(|name| name.starts_with(b".wh."))),
+        }
+    }
+}
+
 /// What is accepted is read the same by Python's tarfile and by GNU tar.
 ///
 /// Both are asked in child processes, so this is slow, and no replay on every machine.
@@ -51,6 +105,7 @@ pub fn layer_peers(data: &[u8]) {
         return;
     }
     let Ok((listing, _)) = list(&archive[..]) else { return };
+    same_members(&listing, &members(&archive).unwrap());
     // An archive may end in the padding of its last file: to us and to Go, not to these.
     archive.resize(archive.len().next_multiple_of(512), 0);
     let ask = |peers: &mut Option<Peers>| match peers {

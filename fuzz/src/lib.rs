@@ -27,6 +27,7 @@ pub const TARGETS: &[Target] = &[
     ("image_layout", documents::image_layout),
     ("dist_error", documents::dist_error),
     ("dist_tags", documents::dist_tags),
+    ("archive_members", layer::archive_members),
     #[cfg(target_os = "linux")]
     ("layer_apply", apply::layer_apply),
     ("layer_archive", layer::layer_archive),

@@ -8,7 +8,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use oci_fuzz::layer::{layer_peers, mutate as archive};
+use oci_fuzz::layer::{archive_members, layer_peers, mutate as archive};
 use oci_fuzz::random::Random;
 use oci_fuzz::{PEER_TARGETS, TARGETS, Target};
 
@@ -73,6 +73,17 @@ fn every_target_holds_on_mutations_of_its_corpus() {
             let mutant = mutate(&mut random, &seeds);
             run(*target, &mutant, &format!("{name}, round {round}"));
         }
+    }
+}
+
+#[test]
+fn layers_and_archives_are_read_the_same_whatever_becomes_of_them() {
+    let seeds = [seeds("archive_members"), seeds("layer_peers")].concat();
+    let mut random = Random::new(0);
+    for round in 0..MUTATIONS {
+        let mut mutant = random.pick(&seeds).clone();
+        archive::mutate(&mut mutant, &mut random);
+        run(archive_members, &mutant, &format!("round {round}"));
     }
 }
 

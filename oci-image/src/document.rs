@@ -26,6 +26,39 @@ pub trait Model: Serialize + DeserializeOwned {
 
     /// The members that the model does not know.
     fn unknown(&self) -> &Members;
+
+    /// Reads a document that no descriptor names, such as `index.json`, if it has at most `limit` bytes.
+    ///
+    /// It has the one reading that it would have as a [`Document`]; nothing vouches for its bytes.
+    ///
+    /// # Errors
+    /// If the document has no reading or more than one, or says that it is of another kind.
+    fn read(bytes: &[u8], limit: usize) -> Result<Self, ModelError> {
+        let value: Self = json::from_slice_with_limit(bytes, limit)?;
+        if let Some(media_type) = value.media_type().filter(|it| !Self::MEDIA_TYPES.contains(it)) {
+            return Err(ModelError::MediaType(media_type.clone()));
+        }
+        let mut unknown = value.unknown().iter();
+        match unknown.find_map(|(name, _)| json::fold(name, Self::FOREIGN)) {
+            Some(member) => Err(ModelError::BothKinds(member)),
+            None => Ok(value),
+        }
+    }
+}
+
+/// Why bytes are not a document of a kind.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// It is not JSON of this kind, or has more than one reading.
+    #[error(transparent)]
+    Json(#[from] json::Error),
+    /// It says that it is of a type of another kind.
+    #[error("the document says that it is of type `{0}`")]
+    MediaType(MediaType),
+    /// It has a member of another kind of document, and so two readings.
+    #[error("the document has the member `{0}` of another kind of document")]
+    BothKinds(&'static str),
 }
 
 /// A document: its bytes as they were received, their descriptor, and what they say.
@@ -86,8 +119,15 @@ impl<T: Model> Document<T> {
                 media_type: descriptor.media_type.clone(),
             });
         }
-        let value: T = json::from_slice_with_limit(&bytes, limit)
-            .map_err(|source| DocumentError::Unreadable { digest: digest(), source })?;
+        let value = T::read(&bytes, limit).map_err(|error| match error {
+            ModelError::Json(source) => DocumentError::Unreadable { digest: digest(), source },
+            ModelError::BothKinds(member) => DocumentError::BothKinds { digest: digest(), member },
+            ModelError::MediaType(actual) => DocumentError::MediaType {
+                digest: digest(),
+                expected: descriptor.media_type.clone(),
+                actual,
+            },
+        })?;
         if let Some(media_type) = value.media_type()
             && *media_type != descriptor.media_type
         {
@@ -96,10 +136,6 @@ impl<T: Model> Document<T> {
                 expected: descriptor.media_type.clone(),
                 actual: media_type.clone(),
             });
-        }
-        let mut unknown = value.unknown().iter();
-        if let Some(member) = unknown.find_map(|(name, _)| json::fold(name, T::FOREIGN)) {
-            return Err(DocumentError::BothKinds { digest: digest(), member });
         }
         Ok(Self { bytes, descriptor: descriptor.clone(), value })
     }

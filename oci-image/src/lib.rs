@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod annotations;
+pub mod archive;
 pub mod blob;
 pub mod build;
 #[cfg(feature = "oci-spec")]
@@ -25,7 +26,7 @@ mod reference;
 
 pub use config::{Config, ExecutionConfig, Healthcheck, History, RootFs};
 pub use descriptor::{Descriptor, EmbeddedError};
-pub use document::{AnyDocument, Document, DocumentError, Model};
+pub use document::{AnyDocument, Document, DocumentError, Model, ModelError};
 pub use index::Index;
 pub use layout_file::LayoutFile;
 pub use manifest::Manifest;

@@ -2,26 +2,26 @@
 
 mod contents;
 mod docker;
-mod header;
-mod spool;
+mod tar_file;
 mod tar_writer;
+mod uncompressed;
 mod write;
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use oci_image::blob::BlobSource;
 use oci_image::oci_digest::VerifyReader;
-use oci_image::{Descriptor, Digest, Index, LayoutFile, Platform, json};
+use oci_image::{Descriptor, Digest, Index, LayoutFile, Model, Platform, json};
 
 use crate::blob::unverifiable;
 use crate::index::{self, Entry, INDEX_LIMIT};
+use crate::layout::{INDEX_FILE, LAYOUT_FILE};
 use crate::resolve::{referrers, resolve};
 use crate::{Error, ErrorKind, Image, Walk};
 
-pub(crate) use contents::{Contents, Span};
+use tar_file::TarFile;
+
 pub use docker::{DockerArchive, DockerArchiveWriter, DockerForm};
 pub use write::ArchiveWriter;
 
@@ -31,32 +31,26 @@ pub use write::ArchiveWriter;
 /// unnamed temporary file.
 #[derive(Debug)]
 pub struct Archive {
-    path: PathBuf,
-    file: File,
-    contents: Contents,
+    tar: TarFile,
     index: Index,
 }
 
 impl Archive {
-    /// Opens the archive at `path`: tar, as it is or compressed by gzip or zstd.
+    /// Opens the archive at `path`: tar, as it is or compressed by gzip, zstd or xz, as the features are.
     ///
     /// # Errors
-    /// If it is no tar archive with one reading, or holds no layout of the known version.
+    /// If it is not a tar archive with one reading, or holds no layout of the known version.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let (file, contents) = open_tar(path)?;
-        let layout: LayoutFile = document(path, &file, &contents, "oci-layout")?;
-        if layout.image_layout_version != LayoutFile::VERSION {
-            let version = layout.image_layout_version;
-            let text = format!("archive `{}` is of version `{version}`", path.display());
-            return Err(Error::new(ErrorKind::Version, text));
+        let tar = TarFile::open(path.as_ref())?;
+        let layout: LayoutFile = document(&tar, LAYOUT_FILE, json::DOCUMENT_LIMIT)?;
+        let version = layout.image_layout_version;
+        if version != LayoutFile::VERSION {
+            let about = format!("cannot read the layout in {}", tar.place());
+            let reason = format!("it is of version `{version}`, not `{}`", LayoutFile::VERSION);
+            return Err(Error::because(ErrorKind::Version, about, reason));
         }
-        let bytes = member(path, &file, &contents, "index.json", INDEX_LIMIT)?;
-        let index = index::parse(&bytes).map_err(|error| {
-            let text = format!("cannot make sense of the index of archive `{}`", path.display());
-            Error::invalid(text, error)
-        })?;
-        Ok(Self { path: path.to_owned(), file, contents, index })
+        let index = document(&tar, INDEX_FILE, INDEX_LIMIT)?;
+        Ok(Self { tar, index })
     }
 
     /// What `index.json` says.
@@ -74,7 +68,7 @@ impl Archive {
     /// # Errors
     /// If nothing, or more than one image, has the name.
     pub fn resolve(&self, name: &str) -> Result<Descriptor, Error> {
-        resolve(self, &self.index, name, &format!("archive `{}`", self.path.display()))
+        resolve(self, &self.index, name, &self.tar.place())
     }
 
     /// The image of this name or digest for the platform that this program runs on.
@@ -111,83 +105,15 @@ impl BlobSource for Archive {
     fn open(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn Read + Send + '_>>> {
         let digest = &blob.digest;
         let name = format!("blobs/{}/{}", digest.algorithm_name(), digest.encoded());
-        let Some(span) = self.contents.find(&name)? else { return Ok(None) };
-        let reader = SpanReader::new(&self.file, span);
-        let verified = VerifyReader::new(reader, digest, blob.size).map_err(unverifiable)?;
+        let Some(span) = self.tar.find(&name)? else { return Ok(None) };
+        let verified =
+            VerifyReader::new(self.tar.reader(span), digest, blob.size).map_err(unverifiable)?;
         Ok(Some(Box::new(verified)))
     }
 }
 
-/// The archive's file, uncompressed, and what is where in it.
-pub(crate) fn open_tar(path: &Path) -> Result<(File, Contents), Error> {
-    let failed = |error| Error::io(format!("cannot open archive `{}`", path.display()), error);
-    let file = File::open(path).map_err(failed)?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        let text = format!("archive `{}` is not a regular file", path.display());
-        return Err(Error::new(ErrorKind::Invalid, text));
-    }
-    let file = spool::uncompressed(file).map_err(failed)?;
-    let contents = Contents::read(&file).map_err(failed)?;
-    Ok((file, contents))
-}
-
-/// A file of the archive of at most `limit` bytes.
-pub(crate) fn member(
-    path: &Path,
-    file: &File,
-    contents: &Contents,
-    name: &str,
-    limit: usize,
-) -> Result<Vec<u8>, Error> {
-    let about = |what: &str| format!("{what} `{name}` in archive `{}`", path.display());
-    let span = contents
-        .find(name)
-        .map_err(|error| Error::io(about("cannot find"), error))?
-        .ok_or_else(|| Error::new(ErrorKind::NotFound, about("there is no")))?;
-    if span.size > limit as u64 {
-        return Err(Error::new(ErrorKind::Invalid, about("there is too large a")));
-    }
-    let mut bytes = Vec::new();
-    SpanReader::new(file, span)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Error::io(about("cannot read"), error))?;
-    Ok(bytes)
-}
-
-fn document<T: oci_image::Model>(
-    path: &Path,
-    file: &File,
-    contents: &Contents,
-    name: &str,
-) -> Result<T, Error> {
-    let bytes = member(path, file, contents, name, json::DOCUMENT_LIMIT)?;
-    json::from_slice(&bytes).map_err(|error| {
-        Error::invalid(format!("file `{name}` of archive `{}` is wrong", path.display()), error)
-    })
-}
-
-/// Reads a part of a file, whatever others read of it meanwhile.
-#[derive(Debug)]
-pub(crate) struct SpanReader<'a> {
-    file: &'a File,
-    rest: Span,
-}
-
-impl<'a> SpanReader<'a> {
-    pub(crate) fn new(file: &'a File, span: Span) -> Self {
-        Self { file, rest: span }
-    }
-}
-
-impl Read for SpanReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = buffer.len().min(usize::try_from(self.rest.size).unwrap_or(usize::MAX));
-        let Some(buffer) = buffer.get_mut(..length).filter(|buffer| !buffer.is_empty()) else {
-            return Ok(0);
-        };
-        let length = self.file.read_at(buffer, self.rest.offset)?;
-        self.rest.offset += length as u64;
-        self.rest.size -= length as u64;
-        Ok(length)
-    }
+fn document<T: Model>(tar: &TarFile, name: &str, limit: usize) -> Result<T, Error> {
+    let bytes = tar.read(name, limit)?;
+    T::read(&bytes, limit)
+        .map_err(|error| Error::invalid(format!("cannot read `{name}` in {}", tar.place()), error))
 }

@@ -1,9 +1,8 @@
 //! The file `index.json`: what the layout holds, and by which names.
 
 mod name;
-mod read;
 
-use oci_image::{Descriptor, Digest, Index, Platform, json};
+use oci_image::{Descriptor, Digest, Index, Model, Platform, json};
 
 use crate::layout::{INDEX_FILE, Layout, read_limited};
 use crate::lock::Lock;
@@ -11,7 +10,6 @@ use crate::resolve::{referrers, resolve};
 use crate::{Error, ErrorKind, Image, Walk};
 
 pub(crate) use name::{as_digest, give_name, is_name};
-pub(crate) use read::{entries, parse};
 
 /// The annotation that names an image in `index.json`, and nowhere else.
 pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -175,8 +173,8 @@ impl Layout {
     }
 
     fn parse_index(&self, bytes: &[u8]) -> Result<Index, Error> {
-        parse(bytes)
-            .map_err(|error| Error::invalid(self.about("cannot make sense of the index of"), error))
+        Index::read(bytes, INDEX_LIMIT)
+            .map_err(|error| Error::invalid(self.about("cannot read the index of"), error))
     }
 
     fn place(&self) -> String {
@@ -231,4 +229,13 @@ impl Layout {
     pub fn walk(&self, root: &Descriptor) -> Walk<'_, Self> {
         Walk::new(self, [root.clone()])
     }
+}
+
+/// What the index holds, in its order.
+pub(crate) fn entries(index: Index) -> Vec<Entry> {
+    let entry = |descriptor: Descriptor| {
+        let name = descriptor.annotations.get(REF_NAME).cloned();
+        Entry { name, descriptor }
+    };
+    index.manifests.into_iter().map(entry).collect()
 }

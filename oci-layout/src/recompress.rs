@@ -31,7 +31,7 @@ impl Image<'_> {
         sink: &dyn BlobSink,
     ) -> Result<build::Image, Error> {
         self.replace_layers(|layer| {
-            if layer.descriptor.media_type == compression.codec().media_type() {
+            if layer.descriptor.media_type == compression.media_type() {
                 copy(self.source(), &layer.descriptor, sink)?;
                 return Ok(layer.descriptor.clone());
             }
@@ -99,7 +99,7 @@ pub(crate) fn recompressed(
     }
     let (mut spool, digest, size) = encoder.finish()?.finish();
     spool.rewind()?;
-    let mut blob = Descriptor::new(compression.codec().media_type(), digest, size);
+    let mut blob = Descriptor::new(compression.media_type(), digest, size);
     blob.annotations.clone_from(&descriptor.annotations);
     Ok((blob, spool))
 }

@@ -4,7 +4,7 @@ use std::thread::available_parallelism;
 
 use crate::MediaType;
 
-/// The compression of a layer.
+/// The compression of a layer, or of an archive of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Codec {
@@ -14,9 +14,17 @@ pub enum Codec {
     Gzip,
     /// Zstandard ([RFC 8878](https://www.rfc-editor.org/rfc/rfc8878)).
     Zstd,
+    /// xz ([format](https://tukaani.org/xz/xz-file-format.txt)): archives alone, as no media type of a
+    /// layer names it.
+    Xz,
+    /// bzip2: known by its first bytes so that an error can name it, and never read.
+    Bzip2,
 }
 
 impl Codec {
+    /// How many of its first bytes say the compression of a stream.
+    pub const START: usize = 10;
+
     /// The compression that a media type names: `None` if it names no layer of a kind known here.
     pub fn of(media_type: &MediaType) -> Option<Self> {
         if !media_type.is_layer() {
@@ -30,24 +38,45 @@ impl Codec {
         }
     }
 
-    /// The compression of a stream that begins with `start`, of which four bytes are enough.
+    /// The compression of a stream that begins with `start`, of which [`START`](Self::START) bytes are
+    /// enough.
     ///
-    /// What is neither gzip nor zstd (which may begin with a skippable frame) counts as
-    /// uncompressed.
+    /// zstd may begin with a skippable frame. What is not known counts as uncompressed.
     pub fn detect(start: &[u8]) -> Self {
         match start {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            // A file's name may begin an archive with `BZh1`, so the number of a block or of the end,
+            // one of which has to follow, counts too.
+            [b'B', b'Z', b'h', b'1'..=b'9', rest @ ..]
+                if rest.starts_with(&[0x31, 0x41, 0x59, 0x26, 0x53, 0x59])
+                    || rest.starts_with(&[0x17, 0x72, 0x45, 0x38, 0x50, 0x90]) =>
+            {
+                Self::Bzip2
+            }
             _ => Self::None,
         }
     }
 
-    /// The media type of a layer with this compression.
-    pub fn media_type(self) -> MediaType {
+    /// The media type of a layer with this compression; `None` if no layer can have it.
+    pub fn media_type(self) -> Option<MediaType> {
         match self {
-            Self::None => MediaType::LAYER_TAR,
-            Self::Gzip => MediaType::LAYER_TAR_GZIP,
-            Self::Zstd => MediaType::LAYER_TAR_ZSTD,
+            Self::None => Some(MediaType::LAYER_TAR),
+            Self::Gzip => Some(MediaType::LAYER_TAR_GZIP),
+            Self::Zstd => Some(MediaType::LAYER_TAR_ZSTD),
+            Self::Xz | Self::Bzip2 => None,
+        }
+    }
+
+    /// What lets a program read such a stream that cannot.
+    pub(super) fn remedy(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Gzip => "decompress it by `gzip -d`",
+            Self::Zstd => "build with the feature `zstd`, or decompress it by `zstd -d`",
+            Self::Xz => "build with the feature `xz`, or decompress it by `xz -d`",
+            Self::Bzip2 => "decompress it by `bzip2 -d`",
         }
     }
 }
@@ -58,6 +87,8 @@ impl fmt::Display for Codec {
             Self::None => "uncompressed",
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
+            Self::Xz => "xz",
+            Self::Bzip2 => "bzip2",
         })
     }
 }
@@ -103,6 +134,11 @@ impl Compression {
     /// The codec.
     pub fn codec(&self) -> Codec {
         self.codec
+    }
+
+    /// The media type of a layer with this compression.
+    pub fn media_type(&self) -> MediaType {
+        self.codec.media_type().expect("only the codecs of layers have a constructor above")
     }
 
     fn new(codec: Codec, level: i32) -> Self {

@@ -1,3 +1,5 @@
+#[cfg(feature = "xz")]
+mod xz;
 #[cfg(feature = "zstd")]
 mod zstd;
 
@@ -13,12 +15,12 @@ use crate::MediaType;
 /// How much is asked of a source at once.
 const SOURCE_BUFFER: usize = 128 << 10;
 
-/// Reads the uncompressed bytes of a layer's blob.
+/// Reads the uncompressed bytes of a layer's blob, or of a compressed archive.
 ///
 /// gzip streams of many members and zstd streams of many frames, skippable ones among them, are read
 /// to their end, and the end is that of the source: anything else that follows is an error. Reading
-/// stops with an error where [`Limits::total_bytes`], [`Limits::ratio`] or [`Limits::zstd_window`]
-/// is exceeded.
+/// stops with an error where [`Limits::total_bytes`], [`Limits::ratio`], [`Limits::zstd_window`] or
+/// [`Limits::xz_memory`] is exceeded.
 pub struct Decoder<R> {
     stream: Stream<R>,
     codec: Codec,
@@ -30,7 +32,7 @@ impl<R: Read> Decoder<R> {
     /// Reads a blob of a media type.
     ///
     /// The type's word and the first bytes must agree on the compression. Where the type names no
-    /// layer (`application/octet-stream`), the first bytes alone decide.
+    /// layer (`application/octet-stream`), the first bytes alone decide between those that a layer can have.
     ///
     /// # Errors
     /// If the first bytes cannot be read or are of another compression than the type says, or this
@@ -40,6 +42,7 @@ impl<R: Read> Decoder<R> {
         let found = Codec::detect(source.start_bytes());
         match Codec::of(media_type) {
             Some(declared) if declared != found => Err(ReadError::Mismatch { declared, found }),
+            _ if found.media_type().is_none() => Err(ReadError::Unsupported(found)),
             _ => Self::open(source, found, limits),
         }
     }
@@ -80,8 +83,10 @@ impl<R: Read> Decoder<R> {
                 let frames = zstd::Frames::new(buffered, window_log(limits.zstd_window));
                 Stream::Zstd(frames.map_err(failed)?)
             }
-            #[cfg(not(feature = "zstd"))]
-            Codec::Zstd => return Err(ReadError::Unsupported(codec)),
+            #[cfg(feature = "xz")]
+            Codec::Xz => Stream::Xz(Box::new(xz::Streams::new(buffered, limits.xz_memory))),
+            #[allow(unreachable_patterns)] // with all features they are fewer
+            Codec::Zstd | Codec::Xz | Codec::Bzip2 => return Err(ReadError::Unsupported(codec)),
         };
         let meter = Meter { limits: limits.clone(), written: 0 };
         Ok(Self { stream, codec, meter, diff_id: Algorithm::Sha256 })
@@ -122,6 +127,9 @@ impl<R: Read> Decoder<R> {
         if self.codec == Codec::Zstd && source.to_string().contains("too much memory") {
             return LimitExceeded::ZstdWindow(self.meter.limits.zstd_window).into();
         }
+        if self.codec == Codec::Xz && source.kind() == io::ErrorKind::OutOfMemory {
+            return LimitExceeded::XzMemory(self.meter.limits.xz_memory).into();
+        }
         ReadError::Decompress { codec: self.codec, source }
     }
 }
@@ -146,6 +154,8 @@ enum Stream<R> {
     Gzip(Box<MultiGzDecoder<BufReader<Source<R>>>>),
     #[cfg(feature = "zstd")]
     Zstd(zstd::Frames<BufReader<Source<R>>>),
+    #[cfg(feature = "xz")]
+    Xz(Box<xz::Streams<BufReader<Source<R>>>>),
 }
 
 impl<R: Read> Stream<R> {
@@ -155,6 +165,8 @@ impl<R: Read> Stream<R> {
             Self::Gzip(decoder) => decoder.get_ref().get_ref(),
             #[cfg(feature = "zstd")]
             Self::Zstd(decoder) => decoder.get_ref().get_ref(),
+            #[cfg(feature = "xz")]
+            Self::Xz(decoder) => decoder.get_ref().get_ref(),
         }
     }
 }
@@ -166,6 +178,8 @@ impl<R: Read> Read for Stream<R> {
             Self::Gzip(decoder) => decoder.read(buffer),
             #[cfg(feature = "zstd")]
             Self::Zstd(decoder) => decoder.read(buffer),
+            #[cfg(feature = "xz")]
+            Self::Xz(decoder) => decoder.read(buffer),
         }
     }
 }
@@ -173,7 +187,7 @@ impl<R: Read> Read for Stream<R> {
 /// Knows how much was read of a blob, and whether that failed.
 struct Source<R> {
     reader: R,
-    start: [u8; 4],
+    start: [u8; Codec::START],
     start_length: usize,
     start_given: usize,
     read: u64,
@@ -182,7 +196,7 @@ struct Source<R> {
 
 impl<R: Read> Source<R> {
     fn start(mut reader: R) -> Result<Self, ReadError> {
-        let mut start = [0; 4];
+        let mut start = [0; Codec::START];
         let mut length = 0;
         while length < start.len() {
             match reader.read(&mut start[length..]) {

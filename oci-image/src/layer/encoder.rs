@@ -30,7 +30,7 @@ impl<W: Write> Encoder<W> {
     pub fn new(out: W, compression: &Compression) -> io::Result<Self> {
         let Compression { codec, level, threads } = compression.clone();
         let levels = match codec {
-            Codec::None => i32::MIN..=i32::MAX,
+            Codec::None | Codec::Xz | Codec::Bzip2 => i32::MIN..=i32::MAX,
             Codec::Gzip => 0..=9,
             Codec::Zstd => 1..=22,
         };
@@ -51,6 +51,7 @@ impl<W: Write> Encoder<W> {
             }
             #[cfg(not(feature = "zstd"))]
             Codec::Zstd => return Err(io::ErrorKind::Unsupported.into()),
+            Codec::Xz | Codec::Bzip2 => return Err(io::ErrorKind::Unsupported.into()),
         };
         Ok(Self { codec, stream })
     }

@@ -1,14 +1,14 @@
 use std::io;
 
-use super::path::PathError;
-use super::{Codec, LimitExceeded};
+use super::{Codec, EntryPath, LimitExceeded};
+use crate::archive::{self, Defect};
 
 /// Why a layer cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The bytes of the blob could not be had, or are not the ones its digest names.
-    #[error("reading the layer's blob failed after {read} bytes")]
+    /// The bytes of the blob cannot be read, or are not the ones that its digest names.
+    #[error("cannot read beyond byte {read}")]
     Source {
         /// The number of bytes read before.
         read: u64,
@@ -16,7 +16,7 @@ pub enum ReadError {
         source: io::Error,
     },
     /// The compressed stream is broken, or something follows it.
-    #[error("the layer is no valid {codec} stream")]
+    #[error("it is not a valid {codec} stream")]
     Decompress {
         /// The compression.
         codec: Codec,
@@ -24,21 +24,21 @@ pub enum ReadError {
         source: io::Error,
     },
     /// The media type names another compression than the content has.
-    #[error("the layer's media type says {declared}, and its content is {found}")]
+    #[error("its media type says {declared}, its content is {found}")]
     Mismatch {
         /// The compression by the media type.
         declared: Codec,
         /// The compression by the first bytes.
         found: Codec,
     },
-    /// This build cannot read the compression.
-    #[error("the layer is compressed with {0}, which this build cannot read")]
+    /// This build cannot read the compression, or no layer can have it.
+    #[error("it is compressed by {0}, which this build cannot read: {remedy}", remedy = .0.remedy())]
     Unsupported(Codec),
     /// The layer goes beyond a limit.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
     /// The archive is broken, or the tools of the field would read it differently.
-    #[error("the archive is refused at byte {offset} of the uncompressed layer")]
+    #[error("cannot read it at byte {offset} of the uncompressed archive")]
     Archive {
         /// Where the header stands that is to blame, or the first one that speaks of its entry.
         offset: u64,
@@ -46,9 +46,41 @@ pub enum ReadError {
         #[source]
         defect: Defect,
     },
+    /// A name is reserved for markers and is not one of them.
+    #[error("cannot read the entry at byte {offset} of the uncompressed archive")]
+    Marker {
+        /// Where the first header stands that speaks of the entry.
+        offset: u64,
+        /// What is wrong.
+        #[source]
+        defect: MarkerDefect,
+    },
     /// The reader was used after it failed.
-    #[error("the layer could not be read before")]
+    #[error("cannot read on after an error")]
     FailedBefore,
+}
+
+/// What is wrong with a name that looks like a marker.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MarkerDefect {
+    /// All names that begin with `.wh.` are reserved, and this one marks nothing that is known.
+    #[error("the name `{}` is reserved for whiteouts", .0.escape_ascii())]
+    ReservedName(Vec<u8>),
+    /// A hard link has a whiteout as its target.
+    #[error("the target `{0}` of a hard link is reserved for whiteouts")]
+    HardlinkTarget(EntryPath),
+}
+
+impl From<archive::Error> for ReadError {
+    fn from(error: archive::Error) -> Self {
+        match error {
+            archive::Error::Read { offset, source } => Self::Source { read: offset, source },
+            archive::Error::Limit(limit) => LimitExceeded::from(limit).into(),
+            archive::Error::Refused { offset, defect } => Self::Archive { offset, defect },
+            archive::Error::FailedBefore => Self::FailedBefore,
+        }
+    }
 }
 
 impl From<ReadError> for io::Error {
@@ -60,97 +92,4 @@ impl From<ReadError> for io::Error {
         };
         Self::new(kind, error)
     }
-}
-
-/// What is wrong with an archive.
-///
-/// Each is refused because the archive is broken, or because at least two of Go's `archive/tar`, GNU
-/// tar and Python's `tarfile` read it differently, so that what one tool checks is not what another
-/// one unpacks.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Defect {
-    /// The stream ends within a header or a file.
-    #[error("the archive ends in the middle of an entry")]
-    Truncated,
-    /// A block of zeros stands alone: some parsers stop at it and others do not.
-    #[error("a single block of zeros is followed by something else")]
-    LoneZeroBlock,
-    /// A header's checksum is another than that of its bytes.
-    #[error("the checksum of a header is wrong")]
-    Checksum,
-    /// A header is of no format that is known: ustar, PAX, GNU or the oldest.
-    #[error("the format of a header is not known")]
-    Format,
-    /// A header's bytes are a part of the name to some parsers, and something else to others.
-    #[error("a header has something other than a name where ustar has the name's beginning")]
-    Prefix,
-    /// A number in a header is none, or out of range.
-    #[error("the field `{0}` of a header is no number in range")]
-    Number(&'static str),
-    /// The type of an entry is not supported.
-    #[error("the entry type `{}` is not supported", .0.escape_ascii())]
-    Type(u8),
-    /// A sparse file: its real name and size are not in the header, and few parsers know where.
-    #[error("sparse files are not supported")]
-    Sparse,
-    /// The mode says another type of file than the header.
-    #[error("the mode `{0:o}` speaks of another type of file than the header")]
-    ModeType(u32),
-    /// A header of a type without content has a size: some parsers skip it, and others read headers from it.
-    #[error("an entry of type `{}`, which has no content, has a size", .0.escape_ascii())]
-    ContentNotAllowed(u8),
-    /// The header and the PAX record have different sizes.
-    #[error("the header has the size {header}, and the PAX record {record}")]
-    SizeConflict {
-        /// The size in the header.
-        header: u64,
-        /// The size in the PAX record.
-        record: u64,
-    },
-    /// The name of an entry is no path below the root.
-    #[error("the name of an entry is refused")]
-    Path(#[source] PathError),
-    /// The name of something that is no directory ends in a slash.
-    #[error("the name of something that is no directory ends in a slash")]
-    TrailingSlash,
-    /// The root is not a directory.
-    #[error("the root is something other than a directory")]
-    Root,
-    /// A name is reserved for markers, and is no marker that is known.
-    #[error("the name `{}` is reserved for whiteouts", .0.escape_ascii())]
-    ReservedName(Vec<u8>),
-    /// A link has no target, or one with a NUL byte.
-    #[error("the target of a symbolic link is empty or has a NUL byte")]
-    SymlinkTarget,
-    /// The target of a hard link is no path below the root.
-    #[error("the target of a hard link is refused")]
-    HardlinkTarget(#[source] PathError),
-    /// The target of a hard link is the root or a whiteout.
-    #[error("the target of a hard link cannot be linked to")]
-    HardlinkToMarker,
-    /// A PAX header is not made of records.
-    #[error("a PAX header is malformed")]
-    PaxRecord,
-    /// A PAX header has two records of one key.
-    #[error("a PAX header has the key `{0}` twice")]
-    PaxDuplicate(String),
-    /// A PAX record that must have a value has none, or one that cannot be read.
-    #[error("the value of the PAX record `{0}` cannot be used")]
-    PaxValue(String),
-    /// A global PAX header has a record that some parsers apply and others do not.
-    #[error("a global PAX header sets `{0}`")]
-    PaxGlobal(String),
-    /// `SCHILY.xattr` and `LIBARCHIVE.xattr` give one attribute different values.
-    #[error("the extended attribute `{0}` has two values")]
-    XattrConflict(String),
-    /// Two headers say the same of one entry: two PAX headers, two long names, or both.
-    #[error("two extension headers speak of one entry")]
-    ExtensionTwice,
-    /// An extension header is not followed by an entry.
-    #[error("an extension header is not followed by an entry")]
-    ExtensionAlone,
-    /// A GNU long name is empty, or has something after the NUL byte that ends it.
-    #[error("a GNU long name is malformed")]
-    LongName,
 }

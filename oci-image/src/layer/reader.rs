@@ -1,21 +1,17 @@
 //! The archive as changes.
 
-mod entry;
-mod extension;
-
 use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::thread::Scope;
 
 use oci_digest::Digest;
 
-use self::entry::Found;
-use self::extension::Extensions;
-use super::header::{BLOCK, Header};
-use super::input::Input;
 use super::pipeline::Pipeline;
-use super::{Change, Decoder, Defect, LimitExceeded, Limits, ReadError};
+use super::uncompressed::Uncompressed;
+use super::{Change, Decoder, Limits, ReadError, whiteout};
 use crate::MediaType;
+use crate::archive::input::Input;
+use crate::archive::members::Members;
 
 /// Reads a layer's blob as the changes it makes, and trusts it in nothing.
 ///
@@ -54,20 +50,7 @@ use crate::MediaType;
 /// # Ok::<(), oci_image::layer::ReadError>(())
 /// ```
 pub struct Reader<R> {
-    input: Input<R>,
-    limits: Limits,
-    headers: u64,
-    /// What is left of the current file's content, and of the padding after it.
-    content: u64,
-    padding: u64,
-    state: State,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Entries,
-    End,
-    Failed,
+    members: Members<Uncompressed<R>>,
 }
 
 impl<R: Read> Reader<R> {
@@ -91,7 +74,7 @@ impl<R: Read> Reader<R> {
 
     /// Reads what `decoder` yields, in this thread.
     pub fn from_decoder(decoder: Decoder<R>, limits: Limits) -> Self {
-        Self::over(Input::here(decoder), limits)
+        Self::over(Uncompressed::here(decoder), limits)
     }
 
     /// Reads what `decoder` yields on two threads of `scope`, one that reads and decompresses and
@@ -107,11 +90,11 @@ impl<R: Read> Reader<R> {
     where
         R: Send + 'scope,
     {
-        Self::over(Input::elsewhere(Pipeline::start(scope, decoder)), limits)
+        Self::over(Uncompressed::elsewhere(Pipeline::start(scope, decoder)), limits)
     }
 
-    fn over(input: Input<R>, limits: Limits) -> Self {
-        Self { input, limits, headers: 0, content: 0, padding: 0, state: State::Entries }
+    fn over(input: Uncompressed<R>, limits: Limits) -> Self {
+        Self { members: Members::new(input, limits.archive) }
     }
 
     /// The next change; `None` at the end of the archive.
@@ -120,32 +103,34 @@ impl<R: Read> Reader<R> {
     /// If the blob cannot be read or decompressed, goes beyond a limit, or is refused. The reader is
     /// of no use then.
     pub fn next_change(&mut self) -> Result<Option<Change>, ReadError> {
-        self.guard(Self::advance)
+        let Some(member) = self.members.next()? else { return Ok(None) };
+        let change = whiteout::change(member.entry).map_err(|defect| {
+            self.members.fail();
+            ReadError::Marker { offset: member.offset, defect }
+        })?;
+        if !matches!(change, Change::Upsert(_)) {
+            // A marker's content means nothing.
+            while self.members.chunk()?.is_some() {}
+        }
+        Ok(Some(change))
     }
 
-    /// The next bytes of the current file; `None` at its end, or if the last change was no file.
+    /// The next bytes of the current file; `None` at its end, or if the last change was not a file.
     ///
     /// # Errors
     /// As of [`next_change`](Self::next_change).
     pub fn chunk(&mut self) -> Result<Option<&[u8]>, ReadError> {
-        let limit = self.content;
-        if limit == 0 {
-            return Ok(None);
-        }
-        self.guard(Self::check_content)?;
-        let bytes = self.input.take(limit)?;
-        self.content -= bytes.len() as u64;
-        Ok(Some(bytes))
+        self.members.chunk()
     }
 
     /// The number of the current file's bytes that were not read yet.
     pub fn remaining(&self) -> u64 {
-        self.content
+        self.members.remaining()
     }
 
     /// The number of bytes of the uncompressed layer that were read.
     pub fn offset(&self) -> u64 {
-        self.input.offset()
+        self.members.input().offset()
     }
 
     /// Reads all that is left, checks it like [`next_change`](Self::next_change), and gives the
@@ -156,127 +141,7 @@ impl<R: Read> Reader<R> {
     /// As of [`next_change`](Self::next_change).
     pub fn finish(mut self) -> Result<Digest, ReadError> {
         while self.next_change()?.is_some() {}
-        self.input.finish()
-    }
-
-    /// Remembers that something failed.
-    fn guard<T>(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Result<T, ReadError>,
-    ) -> Result<T, ReadError> {
-        if self.state == State::Failed {
-            return Err(ReadError::FailedBefore);
-        }
-        work(self).inspect_err(|_| self.state = State::Failed)
-    }
-
-    fn advance(&mut self) -> Result<Option<Change>, ReadError> {
-        if self.state == State::End {
-            return Ok(None);
-        }
-        self.skip_content()?;
-        let mut extensions = Extensions::default();
-        let mut block = [0; BLOCK];
-        loop {
-            let offset = self.input.offset();
-            if !self.next_block(&mut block)? {
-                if let Some(first) = extensions.offset {
-                    return Err(refused(first, Defect::ExtensionAlone));
-                }
-                self.state = State::End;
-                return Ok(None);
-            }
-            let header = Header::parse(&block).map_err(|defect| refused(offset, defect))?;
-            match header.entry_type() {
-                kind @ (b'x' | b'g' | b'L' | b'K') => {
-                    self.extend(&mut extensions, kind, header.size, offset)?;
-                }
-                _ => {
-                    let first = extensions.offset.unwrap_or(offset);
-                    return self.entry(&header, extensions, first).map(Some);
-                }
-            }
-        }
-    }
-
-    fn skip_content(&mut self) -> Result<(), ReadError> {
-        let offset = self.input.offset();
-        if !self.input.skip(std::mem::take(&mut self.content))? {
-            return Err(refused(offset, Defect::Truncated));
-        }
-        // If the stream ends here, there is no header after it.
-        self.input.skip(std::mem::take(&mut self.padding))?;
-        Ok(())
-    }
-
-    /// Reads the next header; `false` at the end of the archive.
-    fn next_block(&mut self, block: &mut [u8; BLOCK]) -> Result<bool, ReadError> {
-        let offset = self.input.offset();
-        match self.input.fill(block)? {
-            0 => return Ok(false),
-            BLOCK => {}
-            _ => return Err(refused(offset, Defect::Truncated)),
-        }
-        if *block != [0; BLOCK] {
-            self.headers += 1;
-            return match self.headers > self.limits.entries {
-                true => Err(LimitExceeded::Entries(self.limits.entries).into()),
-                false => Ok(true),
-            };
-        }
-        match self.input.fill(block)? {
-            0 => Ok(false),
-            BLOCK if *block == [0; BLOCK] => Ok(false),
-            BLOCK => Err(refused(offset, Defect::LoneZeroBlock)),
-            _ => Err(refused(offset, Defect::Truncated)),
-        }
-    }
-
-    fn extend(
-        &mut self,
-        extensions: &mut Extensions,
-        kind: u8,
-        size: u64,
-        offset: u64,
-    ) -> Result<(), ReadError> {
-        let limit = Extensions::limit(kind, &self.limits);
-        let Some(length) = usize::try_from(size).ok().filter(|length| *length <= limit.0) else {
-            return Err(limit.1.into());
-        };
-        let mut blocks = vec![0; length.next_multiple_of(BLOCK)];
-        if self.input.fill(&mut blocks)? < blocks.len() {
-            return Err(refused(offset, Defect::Truncated));
-        }
-        let (body, padding) = blocks.split_at(length);
-        extension::check_end(kind, body, padding).map_err(|defect| refused(offset, defect))?;
-        extensions.add(kind, body, offset, &self.limits).map_err(|fault| fault.at(offset))
-    }
-
-    fn entry(
-        &mut self,
-        header: &Header<'_>,
-        extensions: Extensions,
-        offset: u64,
-    ) -> Result<Change, ReadError> {
-        let found = Found::parse(header, extensions, &self.limits);
-        let Found { change, content } = found.map_err(|fault| fault.at(offset))?;
-        (self.content, self.padding) = (content, padding(content));
-        if !matches!(change, Change::Upsert(_)) {
-            // A marker's content means nothing.
-            let (content, offset) = (std::mem::take(&mut self.content), self.input.offset());
-            if !self.input.skip(content)? {
-                return Err(refused(offset, Defect::Truncated));
-            }
-        }
-        Ok(change)
-    }
-
-    fn check_content(&mut self) -> Result<(), ReadError> {
-        let offset = self.input.offset();
-        match self.input.peek()?.is_empty() {
-            true => Err(refused(offset, Defect::Truncated)),
-            false => Ok(()),
-        }
+        self.members.into_input().finish()
     }
 }
 
@@ -293,38 +158,19 @@ impl<R: Read> Read for Reader<R> {
 /// The content of the current file.
 impl<R: Read> BufRead for Reader<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.content == 0 {
-            return Ok(&[]);
-        }
-        self.guard(Self::check_content)?;
-        let bytes = self.input.peek()?;
-        let length =
-            usize::try_from(self.content).map_or(bytes.len(), |left| left.min(bytes.len()));
-        Ok(&bytes[..length])
+        Ok(self.members.peek()?)
     }
 
     fn consume(&mut self, length: usize) {
-        let length = self.content.min(length as u64);
-        self.input.advance(length as usize);
-        self.content -= length;
+        self.members.advance(length);
     }
 }
 
-impl<R> fmt::Debug for Reader<R> {
+impl<R: Read> fmt::Debug for Reader<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader")
-            .field("state", &self.state)
-            .field("headers", &self.headers)
-            .field("remaining", &self.content)
+            .field("offset", &self.offset())
+            .field("remaining", &self.remaining())
             .finish_non_exhaustive()
     }
-}
-
-fn refused(offset: u64, defect: Defect) -> ReadError {
-    ReadError::Archive { offset, defect }
-}
-
-/// The number of bytes from the end of a content of `size` bytes to the next header.
-fn padding(size: u64) -> u64 {
-    size.wrapping_neg() % BLOCK as u64
 }

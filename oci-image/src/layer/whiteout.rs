@@ -1,6 +1,6 @@
 //! The names by which an archive says that something is gone.
 
-use super::{Defect, EntryPath};
+use super::{Change, Entry, EntryPath, Kind, MarkerDefect};
 
 /// What the name of a whiteout begins with.
 pub(super) const PREFIX: &str = ".wh.";
@@ -8,9 +8,24 @@ pub(super) const PREFIX: &str = ".wh.";
 /// The name that makes a directory opaque.
 pub(super) const OPAQUE: &str = ".wh..wh..opq";
 
+/// What an entry of an archive changes.
+pub(super) fn change(entry: Entry) -> Result<Change, MarkerDefect> {
+    let marker = marker(&entry.path)?;
+    if let Kind::Hardlink { target } = &entry.kind
+        && !matches!(self::marker(target), Ok(Marker::None))
+    {
+        return Err(MarkerDefect::HardlinkTarget(target.clone()));
+    }
+    Ok(match marker {
+        Marker::Whiteout(path) => Change::Whiteout(path),
+        Marker::Opaque(path) => Change::Opaque(path),
+        Marker::None => Change::Upsert(entry),
+    })
+}
+
 /// What a path in an archive is a marker of.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Marker {
+enum Marker {
     None,
     Whiteout(EntryPath),
     Opaque(EntryPath),
@@ -21,7 +36,7 @@ pub(super) enum Marker {
 /// All names that begin with `.wh.` are reserved, in the middle of a path too. Those that mark
 /// nothing sensible, AUFS's own (`.wh..wh.plnk`) among them, are refused: some tools skip them,
 /// some create them, and some take them for whiteouts.
-pub(super) fn marker(path: &EntryPath) -> Result<Marker, Defect> {
+fn marker(path: &EntryPath) -> Result<Marker, MarkerDefect> {
     let bytes = path.as_bytes();
     let is_plain = !bytes.windows(4).any(|part| part == PREFIX.as_bytes());
     if is_plain {
@@ -46,8 +61,8 @@ pub(super) fn marker(path: &EntryPath) -> Result<Marker, Defect> {
     }
 }
 
-fn reserved(name: &[u8]) -> Defect {
-    Defect::ReservedName(name.to_vec())
+fn reserved(name: &[u8]) -> MarkerDefect {
+    MarkerDefect::ReservedName(name.to_vec())
 }
 
 /// Whether no name on the way is reserved for markers.

@@ -16,9 +16,9 @@ pub use self::order::Order;
 use self::header::Encoded;
 use self::order::Guard;
 use self::stream::Stream;
-use super::header::BLOCK;
 use super::{Change, Compression, Entry, Timestamp};
 use crate::Descriptor;
+use crate::archive::header::BLOCK;
 
 /// Writes changes as the blob of a layer, always the same one for the same changes.
 ///

@@ -1,7 +1,6 @@
 //! Layers as streams.
 
 mod accept;
-mod archive;
 mod generate;
 mod limits;
 mod oracle;

@@ -1,6 +1,7 @@
 //! What the crate promises.
 #![allow(clippy::unwrap_used)]
 
+mod archive;
 #[cfg(feature = "layers")]
 mod artifacts;
 mod build;
@@ -16,6 +17,8 @@ mod layer;
 mod media_type;
 mod platform;
 mod properties;
+#[cfg_attr(not(feature = "layers"), allow(dead_code))] // a part is for layers alone
+mod raw;
 mod reference;
 mod skopeo;
 mod validate;

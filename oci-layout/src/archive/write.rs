@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oci_image::blob::{BlobSink, BlobSource, BlobWriter};
-use oci_image::oci_digest::Verifier;
+use oci_image::oci_digest::VerifyWriter;
 use oci_image::{Descriptor, Digest, Index, LayoutFile, MediaType, json};
 use tempfile::SpooledTempFile;
 
@@ -165,27 +165,22 @@ impl<W: Write + Send> BlobSink for ArchiveWriter<W> {
         if self.state().written.contains_key(&blob.digest) {
             return Ok(None);
         }
-        let verifier = blob.verifier().map_err(unverifiable)?;
-        let spool = SpooledTempFile::new(MEMORY);
-        Ok(Some(Box::new(Spooled { archive: self, blob: blob.clone(), verifier, spool })))
+        let content = SpooledTempFile::new(MEMORY);
+        let content = VerifyWriter::new(content, &blob.digest, blob.size).map_err(unverifiable)?;
+        Ok(Some(Box::new(Waiting { archive: self, blob: blob.clone(), content })))
     }
 }
 
-struct Spooled<'a, W: Write> {
+/// A blob that waits until it is verified: what is written to the archive cannot be taken back.
+struct Waiting<'a, W: Write> {
     archive: &'a ArchiveWriter<W>,
     blob: Descriptor,
-    verifier: Verifier,
-    spool: SpooledTempFile,
+    content: VerifyWriter<SpooledTempFile>,
 }
 
-impl<W: Write + Send> Write for Spooled<'_, W> {
+impl<W: Write + Send> Write for Waiting<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.len() as u64 > self.verifier.remaining() {
-            self.verifier.update(bytes).map_err(invalid)?;
-        }
-        let length = self.spool.write(bytes)?;
-        self.verifier.update(bytes.get(..length).unwrap_or(bytes)).map_err(invalid)?;
-        Ok(length)
+        self.content.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -193,20 +188,16 @@ impl<W: Write + Send> Write for Spooled<'_, W> {
     }
 }
 
-impl<W: Write + Send> BlobWriter for Spooled<'_, W> {
-    fn commit(mut self: Box<Self>) -> io::Result<()> {
-        self.verifier.finish().map_err(invalid)?;
-        self.spool.rewind()?;
+impl<W: Write + Send> BlobWriter for Waiting<'_, W> {
+    fn commit(self: Box<Self>) -> io::Result<()> {
+        let mut content = self.content.finish()?;
+        content.rewind()?;
         let mut state = self.archive.state();
         if state.written.contains_key(&self.blob.digest) {
             return Ok(());
         }
-        state.blob(&self.blob, self.spool)
+        state.blob(&self.blob, content)
     }
-}
-
-fn invalid(error: oci_image::oci_digest::VerifyError) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 impl<W: Write> fmt::Debug for ArchiveWriter<W> {

@@ -1,13 +1,18 @@
+use std::error::Error;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
+#[cfg(feature = "xz")]
+use std::process::Command;
 
+use oci_image::archive::{self, Defect};
 use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource, BlobSourceExt};
-use oci_image::{Algorithm, Descriptor, Digest};
-use oci_layout::{Archive, ArchiveWriter, ErrorKind, Layout};
+use oci_image::{Algorithm, Descriptor, Digest, layer};
+use oci_layout::{Archive, ArchiveWriter, DockerArchive, ErrorKind, Layout};
 use tempfile::TempDir;
 
 use crate::fixture::{empty, image, index_of, put};
+use oci_testing::tar::{Tar, header};
 
 /// A layout with an image `v1`, and the same as an archive.
 fn archive() -> (TempDir, Layout, Vec<u8>) {
@@ -162,6 +167,107 @@ fn an_archive_has_one_reading_or_none() {
                 .copy_from_slice(format!("{name}\0").as_bytes());
         });
         refused(&outside, name);
+    }
+}
+
+/// Programs disagree on which files these hold, or whether there are any.
+#[test]
+fn archives_are_refused_for_what_layers_are_refused_for() {
+    let index = r#"{"schemaVersion":2,"manifests":[]}"#;
+    let begin = || Tar::new().file("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#);
+    let path = |name: &str| format!("{} path={name}\n", name.len() + 9);
+    let renamed = |tar: Tar| tar.with(header(b'x', "pax"), path("index.json")).file("x", index);
+    let long = header(b'L', "././@LongLink");
+    let extra = header(b'x', "pax");
+    for (tar, defect) in [
+        (renamed(begin().with(long, "other.json\0")), Defect::ExtensionTwice),
+        (renamed(begin().with(extra.clone(), path("other.json"))), Defect::ExtensionTwice),
+        (
+            begin().file("index.json", index).bytes([0; 512]).file("blobs/x", "hidden"),
+            Defect::LoneZeroBlock,
+        ),
+        (
+            begin().with(extra.clone(), "11 size=72\n").file("index.json", "{\"s"),
+            Defect::SizeConflict { header: 3, record: 72 },
+        ),
+        (begin().file("index.json", index).with(extra, path("nothing")), Defect::ExtensionAlone),
+    ] {
+        let tar = tar.end();
+        let mut layer = layer::Reader::detect(&tar[..], layer::Limits::default()).unwrap();
+        let refused = loop {
+            match layer.next_change() {
+                Ok(change) => assert!(change.is_some(), "{defect:?}"),
+                Err(layer::ReadError::Archive { offset, defect }) => break (offset, defect),
+                Err(error) => panic!("{error:?}"),
+            }
+        };
+        assert_eq!(refused.1, defect);
+        let directory = tempfile::tempdir().unwrap();
+        let path = write(&directory, &tar);
+        for error in [
+            Archive::open(&path).map(drop).unwrap_err(),
+            DockerArchive::open(&path).map(drop).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            match error.source().unwrap().downcast_ref() {
+                Some(archive::Error::Refused { offset, defect }) => {
+                    assert_eq!((*offset, defect), (refused.0, &refused.1));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_a_tar_archive_is_called_so() {
+    let directory = tempfile::tempdir().unwrap();
+    for bytes in [&b"x"[..], b"{\"manifests\":[]}", &[b'x'; 2048], &[1; 511]] {
+        let path = write(&directory, bytes);
+        let expected = format!("cannot open archive `{}`: it is not a tar archive", path.display());
+        assert_eq!(Archive::open(&path).unwrap_err().to_string(), expected);
+        assert_eq!(DockerArchive::open(&path).unwrap_err().to_string(), expected);
+    }
+}
+
+fn reason(path: &PathBuf) -> String {
+    Archive::open(path).unwrap_err().source().unwrap().to_string()
+}
+
+#[test]
+fn a_compression_that_cannot_be_read_is_named_with_what_converts_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let bzip2 = write(&directory, b"BZh91AY&SY and more");
+    let expected = "it is compressed by bzip2, which this build cannot read: \
+                    decompress it by `bzip2 -d`";
+    assert_eq!(reason(&bzip2), expected);
+    #[cfg(not(feature = "xz"))]
+    {
+        let xz = write(&directory, b"\xfd7zXZ\0 and more");
+        let expected = "it is compressed by xz, which this build cannot read: \
+                        build with the feature `xz`, or decompress it by `xz -d`";
+        assert_eq!(reason(&xz), expected);
+    }
+    // The name of a file may begin so.
+    let tar = Tar::new().file("BZh9", "").file("oci-layout", "{}").end();
+    assert!(reason(&write(&directory, &tar)).contains("imageLayoutVersion"));
+}
+
+#[test]
+#[cfg(feature = "xz")]
+#[ignore = "needs xz"]
+fn archives_compressed_by_xz_are_read() {
+    let (directory, layout, tar) = archive();
+    let path = write(&directory, &tar);
+    let status = Command::new("xz").args(["-k", "-T2", "--block-size=4096"]).arg(&path).status();
+    assert!(status.unwrap().success());
+    let xz = path.with_extension("tar.xz");
+    let archive = Archive::open(&xz).unwrap();
+    assert_eq!(archive.list(), layout.list().unwrap());
+    let bytes = fs::read(&xz).unwrap();
+    for broken in [bytes[..bytes.len() - 1].to_vec(), [&bytes[..], b"more"].concat()] {
+        let error = Archive::open(write(&directory, &broken)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
     }
 }
 

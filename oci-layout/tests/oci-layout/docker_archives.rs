@@ -309,6 +309,27 @@ fn what_does_not_fit_together_is_refused() {
 }
 
 #[test]
+fn a_bad_image_hides_no_other() {
+    let old = Old::new();
+    let other = r#"[{"Config":"none.json","RepoTags":["bad:1","bad:2"],"Layers":[]},"#;
+    let wrong = r#",{"Config":"short","Layers":["a/layer.tar"]}]"#;
+    let good = old.manifest.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let archive = Old { manifest: format!("{other}{good}{wrong}"), ..old }.open().unwrap();
+    let names: Vec<_> = archive.list().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(names, [Some("app:v1".to_owned())]);
+    let image = archive.image("app:v1").unwrap();
+    archive.read(&image.manifest().layers[0], 1 << 20).unwrap();
+    for name in ["bad:1", "bad:2", "docker.io/library/bad:1"] {
+        let error = archive.image(name).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{name}");
+        assert!(error.to_string().starts_with("cannot read image `bad:1` in archive"), "{error}");
+    }
+    let unreadable: Vec<_> = archive.unreadable().map(|error| error.to_string()).collect();
+    assert_eq!(unreadable.len(), 2, "{unreadable:?}");
+    assert!(unreadable[1].starts_with("cannot read image `short` in archive"), "{unreadable:?}");
+}
+
+#[test]
 fn a_layer_that_is_not_what_its_diff_id_says_is_not_read_to_the_end() {
     let mut old = Old::new();
     old.layer[512] ^= 1;

@@ -2,10 +2,11 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use oci_image::blob::BlobSourceExt;
-use oci_image::{LayoutFile, json};
-use oci_layout::{Durability, ErrorKind, Layout, LayoutOptions};
+use oci_image::{Document, Index, LayoutFile, MediaType, json};
+use oci_layout::{Archive, Durability, ErrorKind, FaultKind, Layout, LayoutOptions};
 
 use crate::fixture::{empty, image, put};
+use oci_testing::tar::Tar;
 
 // covers: IMG-LAYOUT-02, IMG-LAYOUT-03, IMG-LAYOUT-04
 #[test]
@@ -119,6 +120,9 @@ fn wrong_indexes_are_refused_and_never_overwritten() {
         r#"{"schemaVersion":2,"manifests":[],"manifests":[]}"#,
         r#"{"schemaVersion":2,"manifests":[],"Manifests":[]}"#,
         r#"{"schemaVersion":2,"manifests":[],"layers":[]}"#,
+        r#"{"schemaVersion":2,"manifests":[],"Layers":[]}"#,
+        r#"{"schemaVersion":2,"manifests":[],"Config":{}}"#,
+        r#"{"schemaVersion":2,"manifests":[],"fslayers":[]}"#,
         r#"{"schemaVersion":2,"manifests":[],"mediaType":"application/vnd.oci.image.manifest.v1+json"}"#,
     ];
     for text in cases {
@@ -129,6 +133,18 @@ fn wrong_indexes_are_refused_and_never_overwritten() {
         assert_eq!(layout.list().unwrap_err().kind(), ErrorKind::Invalid, "{text}");
         assert_eq!(layout.tag("v1", &image).unwrap_err().kind(), ErrorKind::Invalid, "{text}");
         assert_eq!(layout.collect_garbage().unwrap_err().kind(), ErrorKind::Invalid, "{text}");
+        let faults = layout.fsck().unwrap();
+        let index = faults.iter().find(|fault| fault.path == "index.json");
+        assert_eq!(index.map(|fault| fault.kind), Some(FaultKind::Document), "{text}");
+        let document =
+            Document::<Index>::danger_parse_unverified(text.as_bytes(), MediaType::IMAGE_INDEX);
+        assert!(document.is_err(), "{text}");
+        let tar = Tar::new()
+            .file("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#)
+            .file("index.json", text);
+        let archive = layout.path().join("archive");
+        fs::write(&archive, tar.end()).unwrap();
+        assert_eq!(Archive::open(archive).unwrap_err().kind(), ErrorKind::Invalid, "{text}");
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
 }

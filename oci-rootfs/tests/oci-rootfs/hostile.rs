@@ -7,9 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use oci_image::Descriptor;
 use oci_image::blob::{BlobSinkExt, BlobSource, Memory};
-use oci_image::layer::{Codec, Compression, Encoder};
+use oci_image::layer::{Compression, Encoder};
+use oci_image::{Descriptor, MediaType};
 use oci_rootfs::unpack::{apply_layer, apply_stream};
 use oci_rootfs::{Root, UnpackErrorKind};
 
@@ -142,7 +142,7 @@ fn no_second_layer_is_applied_to_a_tree_at_the_same_time() {
     let layers = ["1", "2"].map(|content| Tar::new().file("f", content).end());
     let memory = Memory::new();
     let [one, other] = layers.each_ref().map(|layer| {
-        let blob = Descriptor::of(Codec::None.media_type(), layer);
+        let blob = Descriptor::of(MediaType::LAYER_TAR, layer);
         memory.put(&blob, &layer[..]).unwrap();
         (blob, diff_id(layer))
     });

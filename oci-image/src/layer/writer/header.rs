@@ -3,8 +3,9 @@
 use std::io::Write;
 
 use super::WriteError;
-use crate::layer::header::{BLOCK, checksum};
-use crate::layer::{Change, Device, Entry, EntryPath, Kind, Metadata, Timestamp, pax, whiteout};
+use crate::archive::header::{BLOCK, checksum};
+use crate::archive::pax;
+use crate::layer::{Change, Device, Entry, EntryPath, Kind, Metadata, Timestamp, whiteout};
 
 /// The largest numbers that fields of 8 and 12 bytes hold.
 const MAX_SHORT: u64 = 0o7_777_777;
@@ -201,7 +202,7 @@ impl Encoded {
         self.records.sort_unstable();
         self.bytes.resize(BLOCK, 0);
         for (key, value) in &self.records {
-            pax::write_record(&mut self.bytes, key, value);
+            write_record(&mut self.bytes, key, value);
         }
         let size = self.bytes.len() - BLOCK;
         let mut block = [0; BLOCK];
@@ -259,4 +260,17 @@ fn seal(block: &mut [u8; BLOCK]) {
 
 fn wrong(path: &EntryPath, part: &'static str) -> WriteError {
     WriteError::Unrepresentable { path: path.clone(), part }
+}
+
+/// Adds a record to the body of a header.
+fn write_record(body: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    let rest = key.len() + value.len() + 3;
+    // The length counts its own digits, so it may need one more than the rest has.
+    let digits = |length: usize| length.checked_ilog10().unwrap_or(0) as usize + 1;
+    let mut length = rest + digits(rest);
+    length = rest + digits(length);
+    body.extend_from_slice(length.to_string().as_bytes());
+    for part in [b" ", key, b"=", value, b"\n"] {
+        body.extend_from_slice(part);
+    }
 }

@@ -2,15 +2,15 @@ use std::io::{self, Write};
 
 use oci_digest::{Algorithm, Digest, HashWriter, Hasher};
 
-use crate::Descriptor;
 use crate::layer::{Codec, Compression, Encoder};
+use crate::{Descriptor, MediaType};
 
 /// How much of the archive is hashed and compressed at once.
 const BUFFER: usize = 256 << 10;
 
 /// The archive on its way: hashed, compressed, hashed again, written.
 pub(super) struct Stream<W: Write> {
-    codec: Codec,
+    media_type: MediaType,
     buffer: Vec<u8>,
     /// Hashes the archive where that is not the blob itself.
     hasher: Option<Hasher>,
@@ -19,11 +19,10 @@ pub(super) struct Stream<W: Write> {
 
 impl<W: Write> Stream<W> {
     pub(super) fn new(out: W, compression: &Compression) -> io::Result<Self> {
-        let codec = compression.codec();
         Ok(Self {
-            codec,
+            media_type: compression.media_type(),
             buffer: Vec::with_capacity(BUFFER),
-            hasher: (codec != Codec::None).then(|| Hasher::new(Algorithm::Sha256)),
+            hasher: (compression.codec() != Codec::None).then(|| Hasher::new(Algorithm::Sha256)),
             encoder: Encoder::new(HashWriter::new(out, Algorithm::Sha256), compression)?,
         })
     }
@@ -44,7 +43,7 @@ impl<W: Write> Stream<W> {
         let (mut out, digest, size) = self.encoder.finish()?.finish();
         out.flush()?;
         let diff_id = self.hasher.map_or_else(|| digest.clone(), Hasher::finish);
-        Ok((out, Descriptor::new(self.codec.media_type(), digest, size), diff_id))
+        Ok((out, Descriptor::new(self.media_type, digest, size), diff_id))
     }
 
     fn empty(&mut self) -> io::Result<()> {

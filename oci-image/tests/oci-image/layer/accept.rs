@@ -2,8 +2,8 @@
 
 use oci_image::layer::Change;
 
-use super::archive::{Archive, Raw};
-use super::read::list;
+use super::read::{list, members};
+use crate::raw::{Archive, Raw};
 
 /// Archives with what `Display` says of their changes.
 pub(crate) fn corpus() -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
@@ -217,6 +217,15 @@ fn good_archives_are_read() {
         let listing = list(&archive).unwrap_or_else(|error| panic!("{name}: {error:?}"));
         let lines: Vec<_> = listing.iter().map(|(change, _)| change.to_string()).collect();
         assert_eq!(lines, expected, "{name}");
+        let members = members(&archive).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert_eq!(members.len(), listing.len(), "{name}");
+        for ((change, content), (entry, same)) in listing.iter().zip(&members) {
+            match change {
+                Change::Upsert(upsert) => assert_eq!((upsert, content), (entry, same), "{name}"),
+                // A marker's content means nothing to a layer.
+                _ => assert!(entry.path.name().unwrap().starts_with(b".wh."), "{name}"),
+            }
+        }
     }
 }
 

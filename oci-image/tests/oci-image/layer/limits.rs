@@ -2,10 +2,13 @@
 
 use std::io::{self, Read};
 
+use oci_image::archive::LimitExceeded::{
+    Entries, FileBytes, PathBytes, PathDepth, PaxBytes, XattrBytes, Xattrs,
+};
 use oci_image::layer::{LimitExceeded, Limits, ReadError, Reader};
 
-use super::archive::{Archive, Raw};
 use super::read::{gzip, list_all};
+use crate::raw::{Archive, Raw};
 
 fn exceeds(archive: &[u8], limits: &dyn Fn(&mut Limits)) -> LimitExceeded {
     let read =
@@ -20,15 +23,15 @@ fn exceeds(archive: &[u8], limits: &dyn Fn(&mut Limits)) -> LimitExceeded {
 }
 
 /// `limit` is one less than what the archive needs.
-fn needs(archive: &[u8], expected: LimitExceeded, set: impl Fn(&mut Limits, u64)) {
+fn needs(archive: &[u8], expected: impl Into<LimitExceeded>, set: impl Fn(&mut Limits, u64)) {
+    let expected = expected.into();
     let limit = match expected {
-        LimitExceeded::Entries(limit) | LimitExceeded::TotalBytes(limit) => limit,
-        LimitExceeded::FileBytes { limit, .. } => limit,
-        LimitExceeded::PathBytes(limit)
-        | LimitExceeded::PathDepth(limit)
-        | LimitExceeded::Xattrs(limit)
-        | LimitExceeded::XattrBytes(limit)
-        | LimitExceeded::PaxBytes(limit) => limit as u64,
+        LimitExceeded::TotalBytes(limit) | LimitExceeded::Archive(Entries(limit)) => limit,
+        LimitExceeded::Archive(FileBytes { limit, .. }) => limit,
+        LimitExceeded::Archive(
+            PathBytes(limit) | PathDepth(limit) | Xattrs(limit) | XattrBytes(limit)
+            | PaxBytes(limit),
+        ) => limit as u64,
         ref other => panic!("{other:?}"),
     };
     assert_eq!(exceeds(archive, &|limits| set(limits, limit)), expected);
@@ -41,15 +44,15 @@ fn needs(archive: &[u8], expected: LimitExceeded, set: impl Fn(&mut Limits, u64)
 fn each_limit_is_the_last_good_value() {
     let new = Archive::new;
     let three = new().pax(&[("uid", "1")]).file("a", "").file("b", "").end();
-    needs(&three, LimitExceeded::Entries(2), |limits, limit| limits.entries = limit);
+    needs(&three, Entries(2), |limits, limit| limits.archive.entries = limit);
 
     let total = new().file("a", "").end();
     let size = total.len() as u64;
     needs(&total, LimitExceeded::TotalBytes(size - 1), |limits, limit| limits.total_bytes = limit);
 
     let file = new().file("a", "12345").end();
-    let expected = LimitExceeded::FileBytes { path: "a".parse().unwrap(), size: 5, limit: 4 };
-    needs(&file, expected, |limits, limit| limits.file_bytes = limit);
+    let expected = FileBytes { path: "a".parse().unwrap(), size: 5, limit: 4 };
+    needs(&file, expected, |limits, limit| limits.archive.file_bytes = limit);
 
     let long =
         |kind| new().with(&Raw::gnu(kind, "L"), "12345\0").add(Raw::of(b'2', "a").link("b")).end();
@@ -62,30 +65,30 @@ fn each_limit_is_the_last_good_value() {
         long(b'L'),
         long(b'K'),
     ] {
-        needs(&archive, LimitExceeded::PathBytes(4), |limits, limit| {
-            limits.path_bytes = limit as usize;
+        needs(&archive, PathBytes(4), |limits, limit| {
+            limits.archive.path_bytes = limit as usize;
         });
     }
     for archive in
         [new().file("a/b/c", "").end(), new().add(Raw::of(b'1', "a").link("a/b/c")).end()]
     {
-        needs(&archive, LimitExceeded::PathDepth(2), |limits, limit| {
-            limits.path_depth = limit as usize;
+        needs(&archive, PathDepth(2), |limits, limit| {
+            limits.archive.path_depth = limit as usize;
         });
     }
 
     let xattrs = [("SCHILY.xattr.user.a", "xyz"), ("SCHILY.xattr.user.b", "")];
     let archive = new().pax(&xattrs).file("a", "").end();
-    needs(&archive, LimitExceeded::Xattrs(1), |limits, limit| limits.xattrs = limit as usize);
-    needs(&archive, LimitExceeded::XattrBytes(14), |limits, limit| {
-        limits.xattr_bytes = limit as usize;
+    needs(&archive, Xattrs(1), |limits, limit| limits.archive.xattrs = limit as usize);
+    needs(&archive, XattrBytes(14), |limits, limit| {
+        limits.archive.xattr_bytes = limit as usize;
     });
     for archive in [
         new().pax(&[("comment", "x")]).file("a", ""),
         new().global(&[("comment", "x")]).file("a", ""),
     ] {
-        needs(&archive.end(), LimitExceeded::PaxBytes(12), |limits, limit| {
-            limits.pax_bytes = limit as usize;
+        needs(&archive.end(), PaxBytes(12), |limits, limit| {
+            limits.archive.pax_bytes = limit as usize;
         });
     }
 }
@@ -210,11 +213,14 @@ fn bombs_stop_where_nobody_looks_at_the_content() {
 #[test]
 fn a_file_that_is_larger_than_all_is_refused_at_its_header() {
     let mut limits = Limits::default();
-    limits.file_bytes = 1 << 30;
+    limits.archive.file_bytes = 1 << 30;
     for bomb in bombs() {
         let error = Reader::detect(bomb, limits.clone()).unwrap().next_change().unwrap_err();
         assert!(
-            matches!(error, ReadError::Limit(LimitExceeded::FileBytes { size: Bomb::SIZE, .. })),
+            matches!(
+                error,
+                ReadError::Limit(LimitExceeded::Archive(FileBytes { size: Bomb::SIZE, .. }))
+            ),
             "{error:?}"
         );
     }

@@ -1,12 +1,13 @@
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::thread;
 
+use oci_image::archive;
 use oci_image::layer::{
     Change, Decoder, Device, Entry, Kind, Limits, Metadata, ReadError, Reader, Timestamp,
 };
 use oci_image::{Digest, MediaType};
 
-use super::archive::{Archive, Raw};
+use crate::raw::{Archive, Raw};
 
 /// Changes with the content of files.
 pub(crate) type Listing = Vec<(Change, Vec<u8>)>;
@@ -24,6 +25,18 @@ pub(crate) fn list_all<R: Read>(reader: &mut Reader<R>) -> Result<Listing, ReadE
             content.extend_from_slice(bytes);
         }
         listing.push((change, content));
+    }
+    Ok(listing)
+}
+
+/// The members of an archive, as its own reader lists them, with the content where it is said to stand.
+pub(crate) fn members(bytes: &[u8]) -> Result<Vec<(Entry, Vec<u8>)>, archive::Error> {
+    let mut reader = archive::Reader::new(Cursor::new(bytes), archive::Limits::default())?;
+    let mut listing = Vec::new();
+    while let Some(member) = reader.next_member()? {
+        let start = member.content as usize;
+        let content = bytes.get(start..start + member.entry.size() as usize).unwrap_or_default();
+        listing.push((member.entry, content.to_vec()));
     }
     Ok(listing)
 }

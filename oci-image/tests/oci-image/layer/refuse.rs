@@ -1,20 +1,44 @@
 //! Archives that are broken, or that the tools of the field read differently.
 
 use oci_image::MediaType;
-use oci_image::layer::{Codec, Defect, Limits, PathError, ReadError, Reader};
+use oci_image::archive::{Defect, Error, PathError};
+use oci_image::layer::{Codec, Limits, MarkerDefect, ReadError, Reader};
 
-use super::archive::{Archive, Raw};
-use super::read::list;
+use super::read::{list, members};
+use crate::raw::{Archive, Raw};
 
-type Case = (&'static str, Archive, Defect);
+type Case<T = Defect> = (&'static str, Archive, T);
 
 fn check(cases: Vec<Case>) {
     for (name, archive, defect) in cases {
         let archive = archive.file("after", "").end();
-        match list(&archive) {
-            Err(ReadError::Archive { defect: found, .. }) => assert_eq!(found, defect, "{name}"),
+        let offset = match list(&archive) {
+            Err(ReadError::Archive { offset, defect: found }) => {
+                assert_eq!(found, defect, "{name}");
+                offset
+            }
+            other => panic!("{name}: {other:?}"),
+        };
+        match members(&archive) {
+            Err(Error::Refused { offset: at, defect: found }) => {
+                assert_eq!((at, found), (offset, defect), "{name}");
+            }
             other => panic!("{name}: {other:?}"),
         }
+    }
+}
+
+fn check_markers(cases: Vec<Case<MarkerDefect>>) {
+    for (name, archive, defect) in cases {
+        let archive = archive.file("after", "").end();
+        match list(&archive) {
+            Err(ReadError::Marker { offset: 0, defect: found }) => {
+                assert_eq!(found, defect, "{name}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+        // To an archive that is not a layer, it is a name like any other.
+        assert_eq!(members(&archive).unwrap().len(), 2, "{name}");
     }
 }
 
@@ -288,9 +312,7 @@ fn names_that_leave_the_root() {
         ("empty", new().file("", ""), Defect::Path(PathError::Empty)),
         ("hard link", link(b'1', "../a"), Defect::HardlinkTarget(PathError::Parent)),
         ("hard link to nothing", link(b'1', ""), Defect::HardlinkTarget(PathError::Empty)),
-        ("hard link to the root", link(b'1', "/"), Defect::HardlinkToMarker),
-        ("hard link to a whiteout", link(b'1', "b/.wh.c"), Defect::HardlinkToMarker),
-        ("hard link below a whiteout", link(b'1', ".wh.b/c"), Defect::HardlinkToMarker),
+        ("hard link to the root", link(b'1', "/"), Defect::HardlinkToRoot),
         ("symbolic link to nothing", link(b'2', ""), Defect::SymlinkTarget),
     ]);
 }
@@ -310,8 +332,8 @@ fn a_root_that_is_no_directory() {
 // covers: IMG-LAYER-13
 #[test]
 fn reserved_names_that_mark_nothing() {
-    let reserved = |name: &str| Defect::ReservedName(name.into());
-    check(vec![
+    let reserved = |name: &str| MarkerDefect::ReservedName(name.into());
+    check_markers(vec![
         ("bare", new().file(".wh.", ""), reserved(".wh.")),
         ("bare below", new().file("a/.wh.", ""), reserved(".wh.")),
         ("itself", new().file("a/.wh..", ""), reserved(".wh..")),
@@ -321,6 +343,16 @@ fn reserved_names_that_mark_nothing() {
         ("nearly opaque", new().file(".wh..wh..opqq", ""), reserved(".wh..wh..opqq")),
         ("below a whiteout", new().file(".wh.a/b", ""), reserved(".wh.a")),
         ("below an opaque", new().file(".wh..wh..opq/b", ""), reserved(".wh..wh..opq")),
+    ]);
+}
+
+#[test]
+fn hard_links_to_what_marks_something() {
+    let link = |target: &str| new().add(Raw::of(b'1', "a").link(target));
+    let to = |target: &str| MarkerDefect::HardlinkTarget(target.parse().unwrap());
+    check_markers(vec![
+        ("to a whiteout", link("b/.wh.c"), to("b/.wh.c")),
+        ("below a whiteout", link(".wh.b/c"), to(".wh.b/c")),
     ]);
 }
 
@@ -579,7 +611,14 @@ fn a_compression_other_than_the_media_type_says() {
     for media_type in ["application/octet-stream", "text/vnd.unknown+zstd"] {
         assert!(open(&zipped, &MediaType::from(media_type)).is_ok());
     }
+    let known = b"\xfd7zXZ\0 and more";
+    assert!(matches!(
+        open(known, &MediaType::from("application/octet-stream")),
+        Err(ReadError::Unsupported(Codec::Xz))
+    ));
     for (blob, media_type, declared, found) in [
+        (&known.to_vec(), MediaType::LAYER_TAR_GZIP, Codec::Gzip, Codec::Xz),
+        (&b"BZh91AY&SY".to_vec(), MediaType::LAYER_TAR, Codec::None, Codec::Bzip2),
         (&tar, MediaType::LAYER_TAR_GZIP, Codec::Gzip, Codec::None),
         (&zipped, MediaType::LAYER_TAR, Codec::None, Codec::Gzip),
         (&zipped, MediaType::LAYER_TAR_ZSTD, Codec::Zstd, Codec::Gzip),

@@ -8,9 +8,9 @@ use oci_image::layer::{
 use oci_image::{Descriptor, Digest, MediaType};
 use proptest::prelude::*;
 
-use super::archive::{Archive, Raw};
 use super::generate;
 use super::read::{Listing, list, list_all};
+use crate::raw::{Archive, Raw};
 
 fn write(changes: &Listing, compression: &Compression) -> (Vec<u8>, Descriptor, Digest) {
     let mut writer = Writer::new(Vec::new(), compression).unwrap();
@@ -55,7 +55,7 @@ proptest! {
         let compressions = all_compressions();
         let compression = &compressions[codec % compressions.len()];
         let (blob, descriptor, diff_id) = write(&changes, compression);
-        prop_assert_eq!(&descriptor, &Descriptor::of(compression.codec().media_type(), &blob));
+        prop_assert_eq!(&descriptor, &Descriptor::of(compression.media_type(), &blob));
         let mut reader = Reader::new(&blob[..], &descriptor.media_type, Limits::default()).unwrap();
         prop_assert_eq!(list_all(&mut reader).unwrap(), changes);
         prop_assert_eq!(reader.finish().unwrap(), diff_id);

@@ -4,8 +4,8 @@ mod oci;
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use oci_image::layer::{Codec, Compression};
-use oci_image::{Descriptor, Digest, Reference, build, json};
+use oci_image::layer::Compression;
+use oci_image::{Descriptor, Digest, MediaType, Reference, build, json};
 
 use super::saved::Saved;
 use crate::recompress::recompressed;
@@ -149,7 +149,7 @@ impl<W: Write> Target<W> {
 }
 
 fn plain_layer(diff_id: &Digest, size: u64) -> Descriptor {
-    Descriptor::new(Codec::None.media_type(), diff_id.clone(), size)
+    Descriptor::new(MediaType::LAYER_TAR, diff_id.clone(), size)
 }
 
 fn check_name(name: &str) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use oci_image::{Config, Descriptor, Digest, Document, ExecutionConfig, MediaType
 
 use super::Saved;
 use crate::Error;
-use crate::archive::docker::manifest;
+use crate::archive::docker::images::manifest;
 use crate::archive::tar_writer::TarWriter;
 use crate::archive::write::failed;
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
+use super::error::Fault;
 use super::timestamp::decimal;
-use super::{Defect, LimitExceeded, Limits, ReadError, Timestamp};
+use super::{Defect, LimitExceeded, Limits, Timestamp};
 
 /// What a PAX header says of the entry after it.
 #[derive(Debug, Default)]
@@ -21,27 +22,6 @@ pub(super) struct Records {
     pub(super) windows: BTreeMap<String, Vec<u8>>,
     /// Device numbers that only some parsers read.
     pub(super) has_device: bool,
-}
-
-/// A fault of a header that is the archive's or goes beyond a limit.
-pub(super) enum Fault {
-    Defect(Defect),
-    Limit(LimitExceeded),
-}
-
-impl Fault {
-    pub(super) fn at(self, offset: u64) -> ReadError {
-        match self {
-            Self::Defect(defect) => ReadError::Archive { offset, defect },
-            Self::Limit(limit) => limit.into(),
-        }
-    }
-}
-
-impl From<Defect> for Fault {
-    fn from(defect: Defect) -> Self {
-        Self::Defect(defect)
-    }
 }
 
 impl Records {
@@ -104,11 +84,11 @@ impl Records {
 
     fn check(&self, limits: &Limits) -> Result<(), Fault> {
         if self.xattrs.len() > limits.xattrs {
-            return Err(Fault::Limit(LimitExceeded::Xattrs(limits.xattrs)));
+            return Err(LimitExceeded::Xattrs(limits.xattrs).into());
         }
         let bytes: usize = self.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
         if bytes > limits.xattr_bytes {
-            return Err(Fault::Limit(LimitExceeded::XattrBytes(limits.xattr_bytes)));
+            return Err(LimitExceeded::XattrBytes(limits.xattr_bytes).into());
         }
         Ok(())
     }
@@ -217,7 +197,7 @@ fn is_sparse(key: &[u8]) -> bool {
         || key.starts_with(b"SUN.holesdata")
 }
 
-pub(super) fn is_windows(key: &[u8]) -> bool {
+pub(crate) fn is_windows(key: &[u8]) -> bool {
     key.starts_with(b"MSWINDOWS.") || key == b"LIBARCHIVE.creationtime"
 }
 
@@ -254,17 +234,4 @@ fn unusable(key: &[u8]) -> Defect {
 
 fn shown(key: &[u8]) -> String {
     key.escape_ascii().to_string()
-}
-
-/// Adds a record to the body of a header.
-pub(super) fn write_record(body: &mut Vec<u8>, key: &[u8], value: &[u8]) {
-    let rest = key.len() + value.len() + 3;
-    // The length counts its own digits, so it may need one more than the rest has.
-    let digits = |length: usize| length.checked_ilog10().unwrap_or(0) as usize + 1;
-    let mut length = rest + digits(rest);
-    length = rest + digits(length);
-    body.extend_from_slice(length.to_string().as_bytes());
-    for part in [b" ", key, b"=", value, b"\n"] {
-        body.extend_from_slice(part);
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Defect, Device};
 
-pub(super) const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 
 /// A header whose checksum, format and numbers are good.
 ///
@@ -92,7 +92,7 @@ fn has_prefix(block: &[u8; BLOCK]) -> Result<bool, Defect> {
 }
 
 /// The sum of all bytes, the checksum's own taken as spaces.
-pub(super) fn checksum(block: &[u8; BLOCK]) -> u64 {
+pub(crate) fn checksum(block: &[u8; BLOCK]) -> u64 {
     let all: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
     let own: u64 = block[148..156].iter().map(|byte| u64::from(*byte)).sum();
     all - own + 8 * u64::from(b' ')

@@ -1,4 +1,4 @@
-//! The uncompressed stream as the reader of the archive sees it: hashed, piece by piece.
+//! The uncompressed layer, hashed, piece by piece.
 
 use std::io::Read;
 
@@ -6,6 +6,7 @@ use oci_digest::{Digest, Hasher};
 
 use super::pipeline::Pipeline;
 use super::{Decoder, ReadError};
+use crate::archive::input::Input;
 
 /// How much of the stream is held at once.
 pub(super) const PIECE: usize = 256 << 10;
@@ -27,7 +28,7 @@ impl Piece {
 }
 
 /// The stream, with the place reached in it.
-pub(super) struct Input<R> {
+pub(super) struct Uncompressed<R> {
     feed: Feed<R>,
     piece: Piece,
     position: usize,
@@ -44,7 +45,7 @@ pub(super) enum Feed<R> {
     End(Digest),
 }
 
-impl<R: Read> Input<R> {
+impl<R: Read> Uncompressed<R> {
     pub(super) fn here(decoder: Decoder<R>) -> Self {
         let hasher = Hasher::new(decoder.diff_id_algorithm());
         Self::new(Feed::Here(Box::new((decoder, hasher))))
@@ -56,58 +57,6 @@ impl<R: Read> Input<R> {
 
     fn new(feed: Feed<R>) -> Self {
         Self { feed, piece: Piece::new(), position: 0, offset: 0 }
-    }
-
-    /// The number of bytes taken.
-    pub(super) fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// The bytes that are there, at least one unless the stream is at its end.
-    pub(super) fn peek(&mut self) -> Result<&[u8], ReadError> {
-        if self.position == self.piece.length {
-            self.refill()?;
-        }
-        Ok(&self.piece.bytes()[self.position..])
-    }
-
-    /// Takes `length` of the bytes that were peeked at.
-    pub(super) fn advance(&mut self, length: usize) {
-        self.position += length;
-        self.offset += length as u64;
-    }
-
-    /// Takes what is there, at most `limit` bytes; nothing only at the end of the stream.
-    pub(super) fn take(&mut self, limit: u64) -> Result<&[u8], ReadError> {
-        let available = self.peek()?.len();
-        let length = usize::try_from(limit).map_or(available, |limit| limit.min(available));
-        self.advance(length);
-        Ok(&self.piece.bytes()[self.position - length..self.position])
-    }
-
-    /// Fills `target` as far as the stream goes, and says how far.
-    pub(super) fn fill(&mut self, target: &mut [u8]) -> Result<usize, ReadError> {
-        let mut filled = 0;
-        while filled < target.len() {
-            let bytes = self.take((target.len() - filled) as u64)?;
-            if bytes.is_empty() {
-                break;
-            }
-            target[filled..filled + bytes.len()].copy_from_slice(bytes);
-            filled += bytes.len();
-        }
-        Ok(filled)
-    }
-
-    /// Takes `length` bytes and drops them; says whether there were as many.
-    pub(super) fn skip(&mut self, mut length: u64) -> Result<bool, ReadError> {
-        while length > 0 {
-            match self.take(length)?.len() {
-                0 => return Ok(false),
-                taken => length -= taken as u64,
-            }
-        }
-        Ok(true)
     }
 
     /// Takes all that is left; the digest is that of the whole stream.
@@ -136,5 +85,42 @@ impl<R: Read> Input<R> {
             self.feed = Feed::End(digest);
         }
         Ok(())
+    }
+}
+
+impl<R: Read> Input for Uncompressed<R> {
+    type Error = ReadError;
+
+    fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    fn peek(&mut self) -> Result<&[u8], ReadError> {
+        if self.position == self.piece.length {
+            self.refill()?;
+        }
+        Ok(&self.piece.bytes()[self.position..])
+    }
+
+    fn advance(&mut self, length: usize) {
+        self.position += length;
+        self.offset += length as u64;
+    }
+
+    fn take(&mut self, limit: u64) -> Result<&[u8], ReadError> {
+        let available = self.peek()?.len();
+        let length = usize::try_from(limit).map_or(available, |limit| limit.min(available));
+        self.advance(length);
+        Ok(&self.piece.bytes()[self.position - length..self.position])
+    }
+
+    fn skip(&mut self, mut length: u64) -> Result<bool, ReadError> {
+        while length > 0 {
+            match self.take(length)?.len() {
+                0 => return Ok(false),
+                taken => length -= taken as u64,
+            }
+        }
+        Ok(true)
     }
 }

@@ -1,7 +1,8 @@
 //! The headers that only speak of the entry after them.
 
-use crate::layer::pax::{self, Fault, Records};
-use crate::layer::{Defect, LimitExceeded, Limits};
+use super::error::Fault;
+use super::pax::{self, Records};
+use super::{Defect, LimitExceeded, Limits};
 
 /// What was said before an entry.
 #[derive(Debug, Default)]

@@ -1,28 +1,31 @@
-//! One header and what was said before it, as a change.
+//! One header and what was said before it, as a member.
 
 use std::borrow::Cow;
 
+use super::error::Fault;
 use super::extension::Extensions;
-use crate::layer::header::Header;
-use crate::layer::path::PathError;
-use crate::layer::pax::{Fault, Records};
-use crate::layer::whiteout::{self, Marker};
-use crate::layer::{
-    Change, Defect, Entry, EntryPath, Kind, LimitExceeded, Limits, Metadata, Timestamp,
-};
+use super::header::Header;
+use super::pax::Records;
+use super::{Defect, Entry, EntryPath, Kind, LimitExceeded, Limits, Metadata, Timestamp};
 
-/// A change and the number of bytes that follow its header.
-pub(super) struct Found {
-    pub(super) change: Change,
-    pub(super) content: u64,
+/// What stands in one place of an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Member {
+    /// What it is.
+    pub entry: Entry,
+    /// Where its first header begins, in bytes: its own or one that extends it.
+    pub offset: u64,
+    /// Where its content begins, in bytes; [`Entry::size`] says how much there is.
+    pub content: u64,
 }
 
-impl Found {
+impl Member {
     pub(super) fn parse(
         header: &Header<'_>,
         extensions: Extensions,
         limits: &Limits,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Entry, Fault> {
         let Extensions { pax, long_name, long_link, .. } = extensions;
         let mut records = pax.unwrap_or_default();
         let name = name(header, records.path.take().or(long_name));
@@ -33,23 +36,16 @@ impl Found {
         let entry_type = entry_type(header, &name)?;
         let size = size(header, &records, entry_type)?;
         let path = path(&name, limits)?;
-        let marker = whiteout::marker(&path)?;
         if size > limits.file_bytes {
             let limit = limits.file_bytes;
-            return Err(Fault::Limit(LimitExceeded::FileBytes { path, size, limit }));
+            return Err(LimitExceeded::FileBytes { path, size, limit }.into());
         }
         let kind = kind(header, &records, entry_type, size, &link, limits)?;
         if path.is_root() && kind != Kind::Directory {
             return Err(Defect::Root.into());
         }
-        // What nobody needs of a marker is still an error to other parsers.
         let metadata = metadata(header, records, entry_type)?;
-        let change = match marker {
-            Marker::Whiteout(path) => Change::Whiteout(path),
-            Marker::Opaque(path) => Change::Opaque(path),
-            Marker::None => Change::Upsert(Entry { path, kind, metadata }),
-        };
-        Ok(Self { change, content: size })
+        Ok(Entry { path, kind, metadata })
     }
 }
 
@@ -103,10 +99,10 @@ fn path(name: &[u8], limits: &Limits) -> Result<EntryPath, Fault> {
 
 fn check_path(path: &EntryPath, limits: &Limits) -> Result<(), Fault> {
     if path.as_bytes().len() > limits.path_bytes {
-        return Err(Fault::Limit(LimitExceeded::PathBytes(limits.path_bytes)));
+        return Err(LimitExceeded::PathBytes(limits.path_bytes).into());
     }
     if path.depth() > limits.path_depth {
-        return Err(Fault::Limit(LimitExceeded::PathDepth(limits.path_depth)));
+        return Err(LimitExceeded::PathDepth(limits.path_depth).into());
     }
     Ok(())
 }
@@ -136,7 +132,7 @@ fn symlink(link: &[u8], limits: &Limits) -> Result<Vec<u8>, Fault> {
         return Err(Defect::SymlinkTarget.into());
     }
     match link.len() > limits.path_bytes {
-        true => Err(Fault::Limit(LimitExceeded::PathBytes(limits.path_bytes))),
+        true => Err(LimitExceeded::PathBytes(limits.path_bytes).into()),
         false => Ok(link.to_vec()),
     }
 }
@@ -144,9 +140,8 @@ fn symlink(link: &[u8], limits: &Limits) -> Result<Vec<u8>, Fault> {
 fn hardlink(link: &[u8], limits: &Limits) -> Result<EntryPath, Fault> {
     let target = EntryPath::parse(link).map_err(Defect::HardlinkTarget)?;
     check_path(&target, limits)?;
-    let is_marker = !matches!(whiteout::marker(&target), Ok(Marker::None));
-    match target.is_root() || is_marker {
-        true => Err(Defect::HardlinkToMarker.into()),
+    match target.is_root() {
+        true => Err(Defect::HardlinkToRoot.into()),
         false => Ok(target),
     }
 }
@@ -191,10 +186,4 @@ fn mode(mode: u32, entry_type: u8) -> Result<u32, Defect> {
 /// An owner. The largest number is none: to the kernel it means that nothing is to be changed.
 fn id(id: u64, field: &'static str) -> Result<u32, Defect> {
     u32::try_from(id).ok().filter(|id| *id != u32::MAX).ok_or(Defect::Number(field))
-}
-
-impl From<PathError> for Fault {
-    fn from(error: PathError) -> Self {
-        Self::Defect(Defect::Path(error))
-    }
 }

@@ -115,7 +115,7 @@ impl EntryPath {
     }
 
     /// The bytes of the parent directory and the last component.
-    pub(super) fn split(&self) -> Option<(&[u8], &[u8])> {
+    pub(crate) fn split(&self) -> Option<(&[u8], &[u8])> {
         match self.0.iter().rposition(|byte| *byte == b'/') {
             Some(slash) => Some((&self.0[..slash], &self.0[slash + 1..])),
             None if self.is_root() => None,
@@ -124,7 +124,7 @@ impl EntryPath {
     }
 
     /// Adds a component that is known to be a name.
-    pub(super) fn joined(&self, name: &[u8]) -> Self {
+    pub(crate) fn joined(&self, name: &[u8]) -> Self {
         let mut path = Vec::with_capacity(self.0.len() + 1 + name.len());
         path.extend_from_slice(&self.0);
         if !path.is_empty() {

@@ -1,0 +1,160 @@
+use std::io;
+
+use super::{LimitExceeded, PathError};
+
+/// Why an archive cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes of the archive cannot be read.
+    #[error("cannot read the archive beyond byte {offset}")]
+    Read {
+        /// The number of bytes read before.
+        offset: u64,
+        /// What the source said.
+        source: io::Error,
+    },
+    /// The archive goes beyond a limit.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+    /// The archive is broken, or the tools of the field would read it differently.
+    #[error("cannot read the archive at byte {offset}")]
+    Refused {
+        /// Where the header stands that is to blame, or the first one that speaks of its member.
+        offset: u64,
+        /// What is wrong.
+        #[source]
+        defect: Defect,
+    },
+    /// The reader was used after it failed.
+    #[error("cannot read on after an error")]
+    FailedBefore,
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Read { source, .. } => source.kind(),
+            Error::Refused { defect: Defect::Truncated, .. } => io::ErrorKind::UnexpectedEof,
+            _ => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// A fault of a header, before it is known where the header stands.
+pub(super) enum Fault {
+    Defect(Defect),
+    Limit(LimitExceeded),
+}
+
+impl Fault {
+    pub(super) fn at(self, offset: u64) -> Error {
+        match self {
+            Self::Defect(defect) => Error::Refused { offset, defect },
+            Self::Limit(limit) => limit.into(),
+        }
+    }
+}
+
+impl From<Defect> for Fault {
+    fn from(defect: Defect) -> Self {
+        Self::Defect(defect)
+    }
+}
+
+impl From<LimitExceeded> for Fault {
+    fn from(limit: LimitExceeded) -> Self {
+        Self::Limit(limit)
+    }
+}
+
+/// What is wrong with an archive.
+///
+/// Each is refused because the archive is broken, or because at least two of Go's `archive/tar`, GNU
+/// tar and Python's `tarfile` read it differently, so that what one tool checks is not what another
+/// one unpacks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Defect {
+    /// The stream ends within a header or a file.
+    #[error("the archive ends in the middle of an entry")]
+    Truncated,
+    /// A block of zeros stands alone: some parsers stop at it and others do not.
+    #[error("a single block of zeros is followed by something else")]
+    LoneZeroBlock,
+    /// A header's checksum is another than that of its bytes.
+    #[error("the checksum of a header is wrong")]
+    Checksum,
+    /// A header is of no format that is known: ustar, PAX, GNU or the oldest.
+    #[error("the format of a header is not known")]
+    Format,
+    /// A header's bytes are a part of the name to some parsers, and something else to others.
+    #[error("a header has something other than a name where ustar has the name's beginning")]
+    Prefix,
+    /// A number in a header is none, or out of range.
+    #[error("the field `{0}` of a header is no number in range")]
+    Number(&'static str),
+    /// The type of an entry is not supported.
+    #[error("the entry type `{}` is not supported", .0.escape_ascii())]
+    Type(u8),
+    /// A sparse file: its real name and size are not in the header, and few parsers know where.
+    #[error("sparse files are not supported")]
+    Sparse,
+    /// The mode says another type of file than the header.
+    #[error("the mode `{0:o}` speaks of another type of file than the header")]
+    ModeType(u32),
+    /// A header of a type without content has a size: some parsers skip it, and others read headers from it.
+    #[error("an entry of type `{}`, which has no content, has a size", .0.escape_ascii())]
+    ContentNotAllowed(u8),
+    /// The header and the PAX record have different sizes.
+    #[error("the header has the size {header}, and the PAX record {record}")]
+    SizeConflict {
+        /// The size in the header.
+        header: u64,
+        /// The size in the PAX record.
+        record: u64,
+    },
+    /// The name of an entry is no path below the root.
+    #[error("the name of an entry is refused")]
+    Path(#[source] PathError),
+    /// The name of something that is no directory ends in a slash.
+    #[error("the name of something that is no directory ends in a slash")]
+    TrailingSlash,
+    /// The root is not a directory.
+    #[error("the root is something other than a directory")]
+    Root,
+    /// A link has no target, or one with a NUL byte.
+    #[error("the target of a symbolic link is empty or has a NUL byte")]
+    SymlinkTarget,
+    /// The target of a hard link is no path below the root.
+    #[error("the target of a hard link is refused")]
+    HardlinkTarget(#[source] PathError),
+    /// The target of a hard link is the root, which has no other name.
+    #[error("the target of a hard link is the root")]
+    HardlinkToRoot,
+    /// A PAX header is not made of records.
+    #[error("a PAX header is malformed")]
+    PaxRecord,
+    /// A PAX header has two records of one key.
+    #[error("a PAX header has the key `{0}` twice")]
+    PaxDuplicate(String),
+    /// A PAX record that must have a value has none, or one that cannot be read.
+    #[error("the value of the PAX record `{0}` cannot be used")]
+    PaxValue(String),
+    /// A global PAX header has a record that some parsers apply and others do not.
+    #[error("a global PAX header sets `{0}`")]
+    PaxGlobal(String),
+    /// `SCHILY.xattr` and `LIBARCHIVE.xattr` give one attribute different values.
+    #[error("the extended attribute `{0}` has two values")]
+    XattrConflict(String),
+    /// Two headers say the same of one entry: two PAX headers, two long names, or both.
+    #[error("two extension headers speak of one entry")]
+    ExtensionTwice,
+    /// An extension header is not followed by an entry.
+    #[error("an extension header is not followed by an entry")]
+    ExtensionAlone,
+    /// A GNU long name is empty, or has something after the NUL byte that ends it.
+    #[error("a GNU long name is malformed")]
+    LongName,
+}
