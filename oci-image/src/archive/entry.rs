@@ -4,7 +4,7 @@ use std::fmt;
 use super::path::show;
 use super::{EntryPath, Timestamp};
 
-/// A file of any type, with all that a layer says of it but a regular file's bytes.
+/// A file of any type, with all that an archive says of it but a regular file's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Where it is.
@@ -16,7 +16,7 @@ pub struct Entry {
     pub metadata: Metadata,
 }
 
-/// The types of file that a layer can hold. Sockets are none: they cannot be archived.
+/// The types of file that an archive can hold. Sockets are not among them: they cannot be archived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file; its bytes come or go beside the change.
@@ -54,7 +54,7 @@ pub struct Device {
     pub minor: u32,
 }
 
-/// The attributes of a file that a layer carries.
+/// The attributes of a file in an archive.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Metadata {
@@ -79,7 +79,7 @@ impl Entry {
         Self { path, kind, metadata }
     }
 
-    /// The number of bytes that the entry's content has; 0 but for regular files.
+    /// The size of the entry's content in bytes; 0 for all but regular files.
     pub fn size(&self) -> u64 {
         match self.kind {
             Kind::File { size } => size,

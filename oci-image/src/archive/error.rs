@@ -92,8 +92,8 @@ pub enum Defect {
     /// A header's bytes are a part of the name to some parsers, and something else to others.
     #[error("a header has something other than a name where ustar has the name's beginning")]
     Prefix,
-    /// A number in a header is none, or out of range.
-    #[error("the field `{0}` of a header is no number in range")]
+    /// A field of a header is not a number, or is out of range.
+    #[error("the field `{0}` of a header is not a number in range")]
     Number(&'static str),
     /// The type of an entry is not supported.
     #[error("the entry type `{}` is not supported", .0.escape_ascii())]
@@ -115,11 +115,11 @@ pub enum Defect {
         /// The size in the PAX record.
         record: u64,
     },
-    /// The name of an entry is no path below the root.
+    /// The name of an entry is not a path below the root.
     #[error("the name of an entry is refused")]
     Path(#[source] PathError),
-    /// The name of something that is no directory ends in a slash.
-    #[error("the name of something that is no directory ends in a slash")]
+    /// The name of something that is not a directory ends in a slash.
+    #[error("the name of something that is not a directory ends in a slash")]
     TrailingSlash,
     /// The root is not a directory.
     #[error("the root is something other than a directory")]
@@ -127,7 +127,7 @@ pub enum Defect {
     /// A link has no target, or one with a NUL byte.
     #[error("the target of a symbolic link is empty or has a NUL byte")]
     SymlinkTarget,
-    /// The target of a hard link is no path below the root.
+    /// The target of a hard link is not a path below the root.
     #[error("the target of a hard link is refused")]
     HardlinkTarget(#[source] PathError),
     /// The target of a hard link is the root, which has no other name.

@@ -6,7 +6,7 @@ pub(crate) const BLOCK: usize = 512;
 
 /// A header whose checksum, format and numbers are good.
 ///
-/// All numbers are looked at, needed or not: one that cannot be read is an error for some parsers,
+/// All numbers are checked, needed or not: one that cannot be read is an error for some parsers,
 /// and the end of the archive for Python.
 pub(super) struct Header<'a> {
     block: &'a [u8; BLOCK],
@@ -76,7 +76,7 @@ fn unsigned(field: &[u8], name: &'static str) -> Result<u64, Defect> {
 
 /// Whether the name begins in the prefix field: in ustar and PAX, not in GNU's and the oldest format.
 ///
-/// Python takes the field for a prefix in every format, so it has to be empty where it is none.
+/// Python takes the field for a prefix in every format, so it has to be empty where it is not one.
 fn has_prefix(block: &[u8; BLOCK]) -> Result<bool, Defect> {
     let is_ustar = match &block[257..265] {
         [b'u', b's', b't', b'a', b'r', 0, ..] => true,

@@ -107,7 +107,7 @@ impl<R: Read + Seek> Input for Seekable<R> {
         match usize::try_from(length) {
             Ok(length) if length <= ahead => self.advance(length),
             _ => {
-                // To seek beyond the end is no error: a file that is too short would look whole.
+                // To seek beyond the end is not an error: a file that is too short would look whole.
                 let target = self.offset.saturating_add(length);
                 self.offset = target.min(self.end);
                 (self.position, self.length) = (0, 0);

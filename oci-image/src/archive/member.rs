@@ -183,7 +183,7 @@ fn mode(mode: u32, entry_type: u8) -> Result<u32, Defect> {
     }
 }
 
-/// An owner. The largest number is none: to the kernel it means that nothing is to be changed.
+/// An owner. The largest number is not one: to the kernel it means that the owner is to be left as it is.
 fn id(id: u64, field: &'static str) -> Result<u32, Defect> {
     u32::try_from(id).ok().filter(|id| *id != u32::MAX).ok_or(Defect::Number(field))
 }

@@ -8,11 +8,11 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct EntryPath(Vec<u8>);
 
-/// Why bytes are no path below the root.
+/// Why bytes are not a path below the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathError {
-    /// There is no byte; the root is written `/` or `.`.
+    /// It is empty; the root is written `/` or `.`.
     #[error("the path is empty")]
     Empty,
     /// A component is `..`: the tools of the field disagree on what it means here.
@@ -93,7 +93,7 @@ impl EntryPath {
     /// The path of `name` in this directory.
     ///
     /// # Errors
-    /// If `name` is no name: empty, `.`, `..`, or with a slash or a NUL byte in it.
+    /// If `name` is not a name: empty, `.`, `..`, or with a slash or a NUL byte in it.
     pub fn join(&self, name: &[u8]) -> Result<Self, PathError> {
         match name {
             b"" | b"." => return Err(PathError::Empty),
@@ -155,7 +155,7 @@ impl std::str::FromStr for EntryPath {
     }
 }
 
-/// The path with a leading slash; bytes that are no text are escaped as `\xNN`.
+/// The path with a leading slash; bytes that are not text are escaped as `\xNN`.
 impl fmt::Display for EntryPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("/")?;
@@ -169,7 +169,7 @@ impl fmt::Debug for EntryPath {
     }
 }
 
-/// Shows bytes as text; control characters and bytes that are no text are escaped.
+/// Shows bytes as text; control characters and bytes that are not text are escaped.
 pub(super) fn show(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {

@@ -36,9 +36,9 @@ impl Records {
                 b"uid" => records.uid = Some(integer(key, value)?),
                 b"gid" => records.gid = Some(integer(key, value)?),
                 b"mtime" => records.mtime = Some(time(key, value)?),
-                // Nobody needs them, but GNU tar and Go refuse the header if they are wrong.
+                // They are not used, but GNU tar and Go refuse the header if they are wrong.
                 b"atime" | b"ctime" => drop(time(key, value)?),
-                // Nobody needs these either, and Go refuses them.
+                // These are not used either, and Go refuses them.
                 b"uname" | b"gname" if value.contains(&0) => return Err(unusable(key).into()),
                 b"hdrcharset" if !matches!(value, b"BINARY" | b"ISO-IR 10646 2000 UTF-8") => {
                     return Err(unusable(key).into());

@@ -8,7 +8,7 @@ use super::{Error, Limits, Member};
 /// Lists the members of a tar archive, and trusts it in nothing.
 ///
 /// [`next_member`](Self::next_member) gives one member after the other and skips the content between
-/// them without reading it. The reader itself is the content of the member that came last; where the
+/// them without reading it. The reader itself is the content of the member returned last; where the
 /// archive stays at hand, [`Member::content`] says where the content is.
 ///
 /// An archive ends at two blocks of zeros, or where the source ends between two members or in the

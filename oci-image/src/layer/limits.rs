@@ -10,7 +10,7 @@ pub struct Limits {
     pub total_bytes: u64,
     /// How many times larger than the compressed archive the uncompressed one may be: 200.
     ///
-    /// It is looked at from [`ratio_from`](Self::ratio_from) bytes on.
+    /// It counts from [`ratio_from`](Self::ratio_from) bytes on.
     pub ratio: u64,
     /// The number of uncompressed bytes from which on the [`ratio`](Self::ratio) counts: 1 GiB.
     pub ratio_from: u64,

@@ -56,7 +56,7 @@ impl Pipeline {
     }
 }
 
-/// Sends until the stream ends or nobody listens.
+/// Sends until the stream ends or the receiver is gone.
 fn decode<R: Read>(mut decoder: Decoder<R>, free: &Receiver<Piece>, out: &SyncSender<Step<()>>) {
     loop {
         let mut piece = free.try_recv().unwrap_or_else(|_| Piece::new());

@@ -21,7 +21,7 @@ use crate::archive::members::Members;
 /// digest of the uncompressed layer, its *diff ID*.
 ///
 /// An archive ends at two blocks of zeros, or where the stream ends between two entries. What follows
-/// the two blocks is read by nobody; it counts for the diff ID and for the limits.
+/// the two blocks is not read as members; it counts for the diff ID and for the limits.
 ///
 /// The stream may also end in the padding of the last file, as in layers that `umoci insert` makes:
 /// its content is whole, and the diff ID says that nothing was to follow. Go's reader, and so every

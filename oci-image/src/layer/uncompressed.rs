@@ -41,7 +41,7 @@ pub(super) enum Feed<R> {
     Here(Box<(Decoder<R>, Hasher)>),
     /// Two other threads.
     Elsewhere(Pipeline),
-    /// Nowhere: all came.
+    /// Nowhere: the stream has ended.
     End(Digest),
 }
 

@@ -125,7 +125,7 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Ends the archive. What comes back: where it was written to, the blob's descriptor, and the
+    /// Ends the archive. What is returned: where it was written to, the blob's descriptor, and the
     /// layer's diff ID.
     ///
     /// # Errors

@@ -65,7 +65,7 @@ pub(super) fn missing() -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, "there is no such file")
 }
 
-/// What was not even begun as an archive is said to be none.
+/// What does not begin as an archive is said not to be one.
 fn refused(about: String, error: ContentsError) -> Error {
     use archive::Error::{Read, Refused};
 

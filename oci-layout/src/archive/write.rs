@@ -82,7 +82,10 @@ impl<W: Write> ArchiveWriter<W> {
                 }
                 None if blob.may_be_elsewhere() => {}
                 None => {
-                    let text = format!("there is no blob `{}` for the archive", blob.digest);
+                    let text = format!(
+                        "cannot write blob `{}` to the archive: there is no such blob",
+                        blob.digest
+                    );
                     return Err(Error::new(ErrorKind::NotFound, text));
                 }
             }
@@ -95,7 +98,7 @@ impl<W: Write> ArchiveWriter<W> {
     /// here if it was listed without a name.
     ///
     /// # Errors
-    /// If the name is none that an index may hold.
+    /// If the name is not one that an index may hold.
     pub fn tag(&self, name: &str, image: &Descriptor) -> Result<(), Error> {
         if !is_name(name) {
             let text = format!("`{name}` is not a name for an image in an archive");
@@ -131,7 +134,7 @@ impl<W: Write> ArchiveWriter<W> {
         }
     }
 
-    /// Writes a file that is no blob.
+    /// Writes a file that is not a blob.
     pub(super) fn file(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         self.state().tar.file(name, content.len() as u64, content).map_err(failed)
     }

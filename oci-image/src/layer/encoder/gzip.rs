@@ -150,7 +150,7 @@ fn work(level: Compression, queue: &Mutex<Receiver<Job>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { bytes, dictionary, is_last, done }) = job else { return };
-        // Fails only if nobody waits any more.
+        // Fails only if the receiver is gone.
         let _ = done.send(deflate(level, bytes, &dictionary, is_last));
     }
 }
@@ -170,7 +170,7 @@ fn deflate(
     dictionary: &[u8],
     is_last: bool,
 ) -> io::Result<Block> {
-    // A new one for each block: after a reset, what came before still shows in the output.
+    // A new one for each block: after a reset, earlier input still shows in the output.
     let mut stream = Compress::new(level, false);
     if !dictionary.is_empty() {
         stream.set_dictionary(dictionary)?;
@@ -180,7 +180,7 @@ fn deflate(
     loop {
         let taken = stream.total_in() as usize;
         stream.compress_vec(&bytes[taken..], &mut deflated, flush)?;
-        // Room that is left says that all of the output came.
+        // If there is room left, all of the output was received.
         if deflated.len() < deflated.capacity() {
             break;
         }

@@ -29,7 +29,7 @@ pub enum FilesError {
         /// What is wrong.
         source: Box<FilesError>,
     },
-    /// It is no layer of a known kind.
+    /// It is not a layer of a known kind.
     #[error("`{media_type}` is not the type of a layer of a known kind")]
     NotALayer {
         /// What its descriptor says.
@@ -82,10 +82,10 @@ pub enum Obstacle {
     /// There is nothing.
     #[error("there is no such file")]
     NotFound,
-    /// What the path leads through is no directory.
-    #[error("it leads through something that is no directory")]
+    /// What the path leads through is not a directory.
+    #[error("it leads through something that is not a directory")]
     NotADirectory,
-    /// It is no regular file.
+    /// It is not a regular file.
     #[error("it is not a regular file")]
     NotAFile,
     /// A directory cannot have another name.

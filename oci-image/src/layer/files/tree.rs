@@ -235,7 +235,7 @@ impl Tree {
     }
 
     /// The directory at a path. With [`Missing::Make`], what is missing is made, also where a link
-    /// leads to nowhere, and in the place of what is no directory.
+    /// leads to nowhere, and in the place of what is not a directory.
     fn find(&mut self, path: &[u8], missing: Missing) -> Result<Id, Obstacle> {
         let mut here = ROOT;
         let mut way = Way::new(path);

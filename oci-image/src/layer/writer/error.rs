@@ -7,10 +7,10 @@ use crate::layer::EntryPath;
 #[non_exhaustive]
 pub enum WriteError {
     /// The stream below failed, or has no such compression.
-    #[error("writing the layer failed")]
+    #[error("cannot write the layer")]
     Write(#[from] io::Error),
     /// The content of a file cannot be read.
-    #[error("reading the content of `{path}` failed")]
+    #[error("cannot read the content of `{path}`")]
     Content {
         /// The file.
         path: EntryPath,
@@ -24,7 +24,7 @@ pub enum WriteError {
         path: EntryPath,
         /// The announced number of bytes.
         size: u64,
-        /// The number of bytes that came.
+        /// The number of bytes received.
         written: u64,
     },
     /// The content of a file is longer than its entry says.
@@ -55,6 +55,6 @@ pub enum WriteError {
         part: &'static str,
     },
     /// The writer was used after it failed.
-    #[error("the layer could not be written before")]
+    #[error("cannot write on in a layer after an error")]
     FailedBefore,
 }

@@ -40,7 +40,7 @@ fn key(change: &Change) -> impl Iterator<Item = (u8, &[u8])> {
     names.map(move |(index, name)| (if index + 1 == depth { last } else { 2 }, name)).chain(opaque)
 }
 
-/// Sees that no change comes twice.
+/// Refuses a change that is given twice.
 pub(super) enum Guard {
     Canonical(Option<Change>),
     Any { seen: HashSet<u128>, keys: [RandomState; 2] },

@@ -15,7 +15,7 @@ use legacy::Legacy;
 /// Writes images as a tar archive that `docker load` reads, in one pass. Podman, skopeo, buildah and
 /// containerd read each of its forms.
 ///
-/// Layers are written uncompressed, so the manifests in it are others than the images had; the configs
+/// Layers are written uncompressed, so the manifests in it differ from those of the images; the configs
 /// are the same. The same images in the same order give the same bytes.
 pub struct DockerArchiveWriter<W: Write> {
     target: Target<W>,
@@ -30,7 +30,7 @@ pub enum DockerForm {
     /// and other readers of layouts read it too.
     #[default]
     Oci,
-    /// No layout but what came before: configs as `<digest>.json`, layers as `<diff ID>.tar`, and for
+    /// No layout but what Docker wrote before: configs as `<digest>.json`, layers as `<diff ID>.tar`, and for
     /// readers that know no `manifest.json` the file `repositories` and a directory for each layer of
     /// each image.
     Legacy,
@@ -68,7 +68,7 @@ impl<W: Write> DockerArchiveWriter<W> {
     /// A layer waits in memory or in a temporary file without a name until it is verified.
     ///
     /// # Errors
-    /// If a name is no reference with a tag or is taken, if a layer is missing or is not what digest and
+    /// If a name is not a reference with a tag or is taken, if a layer is missing or is not what digest and
     /// diff ID say, or if the archive cannot be written.
     pub fn append(&mut self, image: &Image<'_>, names: &[&str]) -> Result<Descriptor, Error> {
         for (position, name) in names.iter().enumerate() {
