@@ -1,4 +1,8 @@
-//! Control groups through their filesystem: one group in every hierarchy of the host, old and new alike.
+//! Cgroups through their filesystems: the container's cgroup in every hierarchy of the host, of version 1 and 2.
+//!
+//! A host may mount version 1 (a hierarchy for each controller), version 2 (the unified hierarchy, which has no list of
+//! controllers in `/proc/self/cgroup`), or both at once. The calls here work on all hierarchies that the plan names.
+//! Kernel documentation: `admin-guide/cgroup-v1` and `admin-guide/cgroup-v2`.
 
 mod devices;
 mod freeze;
@@ -16,15 +20,15 @@ use crate::plan::Hierarchy;
 
 pub use stats::Stats;
 
-/// The group of a container in every hierarchy. Kept in the container's record.
+/// The cgroup of a container in every hierarchy. Kept in the container's record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cgroup {
     groups: Vec<Group>,
-    /// Directories above the groups that were missing; removed again when nobody uses them.
+    /// Directories above the cgroups that were missing; removed again when nobody uses them.
     parents: Vec<PathBuf>,
 }
 
-/// The group in one hierarchy.
+/// The cgroup in one hierarchy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Group {
     controllers: Vec<String>,
@@ -33,33 +37,34 @@ struct Group {
     directory: PathBuf,
 }
 
-/// The file that names the processes of a group.
+/// The file that lists the processes of a cgroup.
 const PROCS: &str = "cgroup.procs";
 
 impl Group {
+    /// Whether this is the hierarchy of cgroup version 2.
     fn is_unified(&self) -> bool {
         self.controllers.is_empty()
     }
 
-    /// Puts a process into the group.
+    /// Moves a process, with all its threads, into the cgroup.
     fn enter(&self, pid: i32) -> Result<(), CgroupError> {
         write(&self.directory.join(PROCS), &pid.to_string())
     }
 }
 
-/// What went wrong with a control group.
+/// An operation on a cgroup that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("{doing} `{}`", path.display())]
+#[error("cannot {action} `{}`", path.display())]
 pub(crate) struct CgroupError {
-    doing: &'static str,
+    action: &'static str,
     path: PathBuf,
     #[source]
     source: io::Error,
 }
 
 impl CgroupError {
-    fn new(doing: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
-        Self { doing, path: path.into(), source }
+    fn new(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self { action, path: path.into(), source }
     }
 
     /// The kernel's reason.
@@ -69,12 +74,12 @@ impl CgroupError {
 }
 
 impl Cgroup {
-    /// Puts a process into the groups.
+    /// Moves a process into the cgroups.
     pub(crate) fn enter(&self, pid: i32) -> Result<(), CgroupError> {
         self.groups.iter().try_for_each(|group| group.enter(pid))
     }
 
-    /// The processes in the groups, as the caller sees them.
+    /// The processes in the cgroups and beneath, by their numbers in the caller's PID namespace.
     pub(crate) fn processes(&self) -> Result<Vec<i32>, CgroupError> {
         let Some(group) =
             self.groups.iter().find(|group| !group.is_unified()).or(self.groups.first())
@@ -88,7 +93,7 @@ impl Cgroup {
         Ok(found)
     }
 
-    /// The group of the hierarchy that has the controller; the unified one for the empty name.
+    /// The cgroup in the hierarchy that has the controller; in the unified one for the empty name.
     fn group(&self, controller: &str) -> Option<&Group> {
         let holds = |group: &&Group| group.controllers.iter().any(|name| name == controller);
         self.groups
@@ -97,17 +102,18 @@ impl Cgroup {
             .or_else(|| self.groups.iter().find(|group| group.is_unified()))
     }
 
-    /// The group of the unified hierarchy.
+    /// The cgroup in the unified hierarchy.
     fn unified(&self) -> Option<&Group> {
         self.groups.iter().find(|group| group.is_unified())
     }
 }
 
-/// The processes of a group and of all groups beneath.
+/// The processes of a cgroup and of all cgroups beneath.
 fn collect(directory: &Path, found: &mut Vec<i32>) -> Result<(), CgroupError> {
     let procs = directory.join(PROCS);
     match std::fs::read_to_string(&procs) {
         Ok(text) => found.extend(
+            // 0 stands for a process of another PID namespace: its number is not known here.
             text.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0),
         ),
         Err(error) if is_gone(&error) => return Ok(()),
@@ -116,7 +122,7 @@ fn collect(directory: &Path, found: &mut Vec<i32>) -> Result<(), CgroupError> {
     subgroups(directory).iter().try_for_each(|child| collect(child, found))
 }
 
-/// The groups directly beneath a group.
+/// The cgroups directly beneath a cgroup.
 fn subgroups(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
     entries
@@ -126,14 +132,16 @@ fn subgroups(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether an error says that the group, or the process, is no more.
+/// Whether an error says that the cgroup, or the process, is gone: an open file of a removed cgroup answers `ENODEV`.
 fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
         || error.raw_os_error() == Some(libc::ENODEV)
         || error.raw_os_error() == Some(libc::ESRCH)
 }
 
-/// Writes a value to a file of a group, which must exist.
+/// Writes a value to a file of a cgroup, which must exist.
+///
+/// In one write: the kernel reads each write as one complete value.
 fn write(path: &Path, value: &str) -> Result<(), CgroupError> {
     use std::io::Write;
     std::fs::OpenOptions::new()
@@ -143,7 +151,8 @@ fn write(path: &Path, value: &str) -> Result<(), CgroupError> {
         .map_err(|error| CgroupError::new("write", path, error))
 }
 
-/// Where a group of this path lies in a hierarchy.
+/// Where a cgroup of this path lies in a hierarchy: an absolute path begins at the mount, a relative one at the
+/// caller's own cgroup (runtime-spec, `config-linux.md#cgroups-path`).
 fn directory(hierarchy: &Hierarchy, path: &str) -> PathBuf {
     let base = if path.starts_with('/') { "" } else { hierarchy.own.trim_start_matches('/') };
     hierarchy.mount.join(base).join(path.trim_start_matches('/'))

@@ -1,4 +1,4 @@
-//! Which devices the processes of a group may use: rules in the old hierarchy, a program in the unified one.
+//! Which devices the processes of a cgroup may use: rules in version 1, a BPF program in version 2.
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -13,9 +13,9 @@ pub(super) fn apply(cgroup: &Cgroup, rules: &[DeviceRule]) -> Result<(), CgroupE
     if rules.is_empty() {
         return Ok(());
     }
-    let old =
+    let v1 =
         cgroup.groups.iter().find(|group| group.controllers.iter().any(|name| name == "devices"));
-    match (old, cgroup.unified()) {
+    match (v1, cgroup.unified()) {
         (Some(group), _) => rules.iter().try_for_each(|rule| {
             let file = if rule.allow { "devices.allow" } else { "devices.deny" };
             write(&group.directory.join(file), &line(rule))
@@ -23,25 +23,25 @@ pub(super) fn apply(cgroup: &Cgroup, rules: &[DeviceRule]) -> Result<(), CgroupE
         (None, Some(group)) => attach(&group.directory, rules),
         (None, None) => {
             let unsupported = std::io::ErrorKind::Unsupported.into();
-            Err(CgroupError::new("restrict devices in", "no hierarchy", unsupported))
+            Err(CgroupError::new("find cgroup hierarchy", "devices", unsupported))
         }
     }
 }
 
-/// A rule as the old hierarchy reads it.
+/// A rule as `devices.allow` and `devices.deny` of version 1 read it.
 fn line(rule: &DeviceRule) -> String {
     let number =
         |number: Option<u32>| number.map_or_else(|| "*".into(), |number| number.to_string());
     format!("{} {}:{} {}", rule.kind, number(rule.major), number(rule.minor), rule.access)
 }
 
-/// Has a program with the rules decide for the group.
+/// Attaches a program with the rules to the cgroup. Version 2 has no files for them: this is the kernel's only way.
 fn attach(directory: &Path, rules: &[DeviceRule]) -> Result<(), CgroupError> {
     let attached = load_device_program(&compile(rules)).and_then(|program| {
         let group = File::open(directory)?;
         attach_device_program(group.as_fd(), &program)
     });
-    attached.map_err(|error| CgroupError::new("restrict devices in", directory, error))
+    attached.map_err(|error| CgroupError::new("attach a device filter to", directory, error))
 }
 
 const READ: u32 = 2;
@@ -49,7 +49,8 @@ const WRITE: u32 = 4;
 const MKNOD: u32 = 1;
 const ALL: u32 = READ | WRITE | MKNOD;
 
-/// The rules as a program: the last one that speaks about a use decides, and without one it is permitted.
+/// The rules as a program: the last one that speaks about a use decides, and without one it is permitted, as in
+/// version 1, where a later rule overwrites an earlier one.
 fn compile(rules: &[DeviceRule]) -> Vec<u64> {
     // Registers: 1 the context, 2 the type, 3 the access, 4 major, 5 minor, 6 scratch.
     let mut code = vec![
@@ -64,7 +65,7 @@ fn compile(rules: &[DeviceRule]) -> Vec<u64> {
         let answer =
             [instruction(SET, 0, 0, 0, u32::from(rule.allow)), instruction(EXIT, 0, 0, 0, 0)];
         let tests = tests(rule);
-        let certain = tests.is_empty();
+        let decides_all = tests.is_empty();
         for (index, test) in tests.iter().enumerate() {
             // Past the tests that follow and the answer.
             let past = (tests.len() - 1 - index + answer.len()) as i16;
@@ -74,8 +75,8 @@ fn compile(rules: &[DeviceRule]) -> Vec<u64> {
             });
         }
         code.extend(answer);
-        if certain {
-            // The kernel refuses code that nothing leads to.
+        if decides_all {
+            // The kernel's verifier refuses unreachable instructions.
             return code;
         }
     }
@@ -109,7 +110,8 @@ fn tests(rule: &DeviceRule) -> Vec<Test> {
     if access != ALL {
         tests.push(Test::Do(instruction(COPY, 6, 3, 0, 0)));
         if rule.allow {
-            // All that is asked for must be permitted.
+            // One open may ask for reading and writing at once: a rule allows it only if it allows both, and a rule
+            // denies it if it denies either.
             tests.push(Test::Do(instruction(AND, 6, 0, 0, !access)));
             tests.push(Test::Jump(UNLESS_EQUAL, 6, 0));
         } else {
@@ -161,9 +163,9 @@ mod tests {
         assert_eq!(compile(&rules).len(), 6 + 2);
     }
 
-    /// The unified hierarchy wherever it is mounted: also where the old one restricts devices.
+    /// The unified hierarchy wherever it is mounted: also where version 1 restricts devices.
     #[test]
-    #[ignore = "needs root and a unified control group hierarchy"]
+    #[ignore = "needs root and a unified cgroup hierarchy"]
     fn a_program_permits_what_the_rules_permit() {
         let mount = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
             .into_iter()

@@ -1,14 +1,15 @@
-//! Putting one more process beside those of a container.
+//! Moving one more process beside those of a container.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::{Cgroup, CgroupError, Group, PROCS, write};
 
 impl Cgroup {
-    /// Puts a process into the groups, beside `first`, the first process of the container.
+    /// Moves a process into the cgroups, beside `first`, the first process of the container.
     ///
-    /// A container may hand the controllers of its unified group on to groups that it makes beneath. Then the kernel
-    /// lets no process into the group itself, and the place is where the container has put its first.
+    /// A container may enable controllers for cgroups that it makes beneath its own, as systemd does. Then the kernel
+    /// answers `EBUSY` to a process that is to enter the cgroup itself (cgroup v2, "no internal processes"), and the
+    /// process goes where the container has put its first.
     pub(crate) fn join(&self, pid: i32, first: i32) -> Result<(), CgroupError> {
         self.groups.iter().try_for_each(|group| {
             let entered = group.enter(pid);
@@ -30,7 +31,10 @@ fn is_busy(error: &CgroupError) -> bool {
     error.source.raw_os_error() == Some(libc::EBUSY)
 }
 
-/// The group beneath `group` that a process is in, by its file `cgroup`. None: it is elsewhere.
+/// The cgroup beneath `group` that a process is in, by its file `cgroup`. None: it is elsewhere.
+///
+/// The container chooses this path. Without the check for plain components, `/..` in it (as the kernel writes for a
+/// process outside of a cgroup namespace) would lead out of the container's cgroup.
 fn beneath(group: &Group, text: &str) -> Option<PathBuf> {
     let path = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let is_plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
@@ -44,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_found_beneath_its_group_and_nowhere_else() {
+    fn a_process_is_found_beneath_its_cgroup_and_nowhere_else() {
         let group = Group {
             controllers: Vec::new(),
             mount: "/sys/fs/cgroup".into(),

@@ -1,4 +1,4 @@
-//! What the processes of a group use.
+//! What the processes of a cgroup use.
 
 use std::fs::read_to_string;
 use std::path::Path;
@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::Cgroup;
 
 /// What the processes of a container use now. A value is absent if the host does not count it.
+///
+/// Its JSON carries no version: members are added, and none is renamed or changes its unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -35,7 +37,7 @@ pub struct Stats {
 impl Cgroup {
     /// Reads what the processes use.
     pub(crate) fn stats(&self) -> Stats {
-        let old = |controller: &str| {
+        let v1 = |controller: &str| {
             self.groups.iter().find(|group| group.controllers.iter().any(|name| name == controller))
         };
         let mut stats = Stats::default();
@@ -49,18 +51,18 @@ impl Cgroup {
             stats.oom_kills = field(&directory.join("memory.events"), "oom_kill");
             stats.pids = number(&directory.join("pids.current"));
         }
-        if let Some(group) = old("cpuacct") {
+        if let Some(group) = v1("cpuacct") {
             stats.cpu_nanoseconds = number(&group.directory.join("cpuacct.usage"));
         }
-        if let Some(group) = old("cpu") {
+        if let Some(group) = v1("cpu") {
             stats.cpu_throttled = field(&group.directory.join("cpu.stat"), "nr_throttled");
         }
-        if let Some(group) = old("memory") {
+        if let Some(group) = v1("memory") {
             stats.memory_bytes = number(&group.directory.join("memory.usage_in_bytes"));
             stats.memory_peak_bytes = number(&group.directory.join("memory.max_usage_in_bytes"));
             stats.oom_kills = field(&group.directory.join("memory.oom_control"), "oom_kill");
         }
-        if let Some(group) = old("pids") {
+        if let Some(group) = v1("pids") {
             stats.pids = number(&group.directory.join("pids.current"));
         }
         stats

@@ -1,4 +1,4 @@
-//! Programs that decide on a control group's use of devices.
+//! Loading a BPF program that decides which devices the processes of a cgroup may use, and attaching it.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -28,7 +28,7 @@ pub(crate) fn load_device_program(instructions: &[u64]) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(program) })
 }
 
-/// Has a program decide for a group, beside those that do already. It stays as long as the group.
+/// Attaches a program to a cgroup, beside those that are attached already. It stays as long as the cgroup.
 pub(crate) fn attach_device_program(group: BorrowedFd<'_>, program: &OwnedFd) -> io::Result<()> {
     const PROG_ATTACH: libc::c_int = 8;
     const CGROUP_DEVICE: u32 = 6;

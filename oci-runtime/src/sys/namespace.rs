@@ -1,4 +1,4 @@
-//! Leaving namespaces for new ones, and asking a namespace descriptor what it is.
+//! Moving into new or existing namespaces, and the kind of a namespace by its descriptor.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};

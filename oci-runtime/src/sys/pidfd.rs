@@ -1,11 +1,11 @@
-//! Signals to a process and what became of it, by its pidfd.
+//! Sending a signal to a process, and reading its exit status, by its pidfd.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::checked;
 
-/// Sends a signal, be it one without a name.
+/// Sends a signal by its number.
 pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     let none = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: the pointer is null, as the kernel permits.

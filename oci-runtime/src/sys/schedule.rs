@@ -40,7 +40,7 @@ pub(crate) fn set_personality(value: u32) -> io::Result<()> {
 
 /// Sets where this thread's memory comes from; `nodes` is a bit map, lowest node first.
 pub(crate) fn set_memory_policy(mode: u32, nodes: &[u64]) -> io::Result<()> {
-    // The kernel reads one bit fewer than it is told.
+    // The kernel reads one bit fewer than `maxnode` says.
     let bits = if nodes.is_empty() { 0 } else { nodes.len() * 64 + 1 };
     let pointer = if nodes.is_empty() { std::ptr::null() } else { nodes.as_ptr() };
     // SAFETY: the map is null or holds the bits that are named.

@@ -1,8 +1,8 @@
-//! Giving a fresh process the signal state that programs expect, and ending by a signal.
+//! The default signal state for a fresh process, and ending by a signal.
 
 use std::io;
 
-/// Sets every signal to its default and blocks none.
+/// Sets every signal to its default action and blocks none: ignored and blocked signals pass exec.
 pub(crate) fn reset() -> io::Result<()> {
     for signal in 1..=64 {
         // SAFETY: SIG_DFL runs no code of ours. The kernel and libc refuse the few that cannot be set.
@@ -17,7 +17,7 @@ pub(crate) fn reset() -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Sends a signal, be it one without a name, to this process.
+/// Sends a signal by its number to this process.
 pub(crate) fn raise(signal: i32) {
     // SAFETY: takes no pointer; handlers are the default ones.
     unsafe { libc::kill(libc::getpid(), signal) };
