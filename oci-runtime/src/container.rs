@@ -16,7 +16,7 @@ use crate::launch::step_error;
 use crate::plan::HookKind;
 use crate::record::{Entry, Phase, Record, start_socket};
 use crate::spec::{Spec, State, Status};
-use crate::wire::{self, Report};
+use crate::wire::{self, Event, Report};
 use crate::{ContainerId, Error, ErrorKind, Launcher, Runtime, Signal, hooks, sys};
 
 /// A container: a handle that threads share, and that can be found again by its id.
@@ -159,7 +159,7 @@ impl Container {
         // The program's exec closes the other end.
         match wire::receive(&socket) {
             Ok(None) => Ok(()),
-            Ok(Some((Report::Failed(failure), _))) => {
+            Ok(Some((Report { event: Event::Failed(failure), .. }, _))) => {
                 // Who is told so may delete the container at once.
                 let _ = until_ended(self.as_fd());
                 Err(step_error(failure))

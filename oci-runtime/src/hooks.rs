@@ -13,33 +13,36 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::plan::Hook;
+use crate::trace;
 
-/// What a failed hook wrote to standard error is kept up to this many bytes.
-const MAX_COMPLAINT: u64 = 1024;
+/// What a failed hook wrote to standard error is reported up to this many bytes.
+const MAX_STDERR: u64 = 1024;
 
 /// A hook that failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HookError {
     /// It could not be run.
-    #[error("run hook `{}`: {source}", path.display())]
+    #[error("cannot run hook `{}`", path.display())]
     Run {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
-    /// It said no.
-    #[error("hook `{}` ended with {status}{}", path.display(), complaint(said))]
-    Ended { path: PathBuf, status: ExitStatus, said: String },
-    /// It took too long.
-    #[error("hook `{}` was stopped after {seconds} s", path.display())]
+    /// It ended without success.
+    #[error("hook `{}` ended with {status}{}", path.display(), saying(stderr))]
+    Ended { path: PathBuf, status: ExitStatus, stderr: String },
+    /// It ran longer than its `timeout`.
+    #[error("hook `{}` was killed after its timeout of {seconds} s", path.display())]
     TimedOut { path: PathBuf, seconds: u64 },
 }
 
-fn complaint(said: &str) -> String {
-    if said.is_empty() { String::new() } else { format!(", saying `{said}`") }
+fn saying(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!(", saying `{stderr}`") }
 }
 
-/// Runs all, in order, up to the first that fails. They start in `directory`, or in the caller's if there is none.
+/// Runs all, in order, up to the first that fails: the others must not run (runtime-spec, `runtime.md#lifecycle`).
+///
+/// Their working directory is `directory`, or the caller's if there is none.
 pub(crate) fn run(
     hooks: &[Hook],
     state: &serde_json::Value,
@@ -55,8 +58,11 @@ pub(crate) fn run_one(
     directory: Option<&Path>,
 ) -> Result<(), HookError> {
     let failed = |source| HookError::Run { path: hook.path.clone(), source };
+    let begun = Instant::now();
     let (mut child, mut errors) = spawn(hook, state, directory).map_err(failed)?;
-    let Some(status) = wait(&mut child, hook.timeout).map_err(failed)? else {
+    let status = wait(&mut child, hook.timeout).map_err(failed)?;
+    trace::hook_ended(&hook.path, status, begun.elapsed());
+    let Some(status) = status else {
         return Err(HookError::TimedOut {
             path: hook.path.clone(),
             seconds: hook.timeout.unwrap_or_default(),
@@ -65,13 +71,14 @@ pub(crate) fn run_one(
     if status.success() {
         return Ok(());
     }
-    let mut said = Vec::new();
-    let _ = errors.rewind().and_then(|()| errors.take(MAX_COMPLAINT).read_to_end(&mut said));
-    let said = String::from_utf8_lossy(&said).trim().replace('\n', "; ");
-    Err(HookError::Ended { path: hook.path.clone(), status, said })
+    let mut stderr = Vec::new();
+    let _ = errors.rewind().and_then(|()| errors.take(MAX_STDERR).read_to_end(&mut stderr));
+    let stderr = String::from_utf8_lossy(&stderr).trim().replace('\n', "; ");
+    Err(HookError::Ended { path: hook.path.clone(), status, stderr })
 }
 
-/// Starts a hook. Its input and its errors are files in memory, so that neither side can block the other.
+/// Starts a hook. Its standard input and error are files in memory: with pipes, a hook that does not read its input, or
+/// writes much, would block until the other side reads or writes.
 fn spawn(
     hook: &Hook,
     state: &serde_json::Value,
@@ -98,9 +105,9 @@ fn spawn(
     Ok((crate::spawn::spawn(&mut command)?, errors))
 }
 
-/// Waits for the end. None: it was killed because its time was over.
+/// Waits for the end. None: it was killed at the end of its timeout.
 fn wait(child: &mut Child, timeout: Option<u64>) -> io::Result<Option<ExitStatus>> {
-    // Who is given longer than the clock can tell is not hurried.
+    // A timeout beyond what the clock can hold is none.
     let end = timeout.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
     let Some(end) = end else { return child.wait().map(Some) };
     let pid = i32::try_from(child.id())
@@ -115,6 +122,7 @@ fn wait(child: &mut Child, timeout: Option<u64>) -> io::Result<Option<ExitStatus
         match poll(&mut [PollFd::new(&pidfd.as_fd(), PollFlags::IN)], Some(&left)) {
             Ok(0) => break,
             Ok(_) => return child.wait().map(Some),
+            // A signal handler of the caller ran; the time that is left bounds the loop.
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

@@ -1,7 +1,12 @@
 //! The init: a fresh, single-threaded process that carries a plan out and decides nothing.
+//!
+//! It is made by exec and not by fork: a fork of a caller with threads may find the locks of the C library taken for
+//! ever, and unshare(2) of a user namespace is refused to a process with threads.
 
+mod create;
 mod devices;
 mod error;
+mod hint;
 mod identity;
 mod mounts;
 mod namespaces;
@@ -21,7 +26,7 @@ use crate::sys;
 pub(crate) use namespaces::lines;
 use steps::Init;
 
-/// The first argument that makes a program an init.
+/// The name (`argv[0]`) by which a program is started to become an init.
 pub(crate) const ARGUMENT: &str = "oci-runtime: init";
 
 /// Becomes the init of a container if this process was made for that, else returns at once.
@@ -34,24 +39,28 @@ pub fn init() {
     }
 }
 
-/// The life of an init. Returns the exit status of a life that failed.
+/// The exit status of an init that carries nothing out.
+const REFUSED: i32 = 126;
+
+/// Receives instructions and carries them out. Returns only if that fails, with the exit status.
 fn run() -> i32 {
-    const REFUSED: i32 = 126;
-    // Whoever may call a set-user-id program must not have it carry out a plan of his.
+    // A program with the set-user-ID bit would carry out the plan of any caller with the rights of its owner.
     if sys::descriptors::is_secure_execution() {
         return REFUSED;
     }
     let Ok(socket) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3) else {
         return REFUSED;
     };
+    // The instructions are those of the user that this process runs as, and of nobody else.
     let peer = rustix::net::sockopt::socket_peercred(&socket);
     if !peer.is_ok_and(|peer| peer.uid == rustix::process::geteuid()) {
         return REFUSED;
     }
-    let Ok(socket) = only_descriptor(socket) else { return REFUSED };
+    let Ok(socket) = close_others(socket) else { return REFUSED };
     if sys::signal::reset().is_err() || rustix::process::chdir("/").is_err() {
         return REFUSED;
     }
+    // The modes of device nodes and directories are those of the plan.
     rustix::process::umask(Mode::empty());
     match crate::wire::receive(&socket) {
         Ok(Some((instructions, descriptors))) => steps::run(socket, instructions, descriptors),
@@ -59,8 +68,10 @@ fn run() -> i32 {
     }
 }
 
-/// Closes all that the caller left open, but standard input, output and error and the socket, which moves to 3.
-fn only_descriptor(socket: std::os::fd::OwnedFd) -> std::io::Result<std::os::fd::OwnedFd> {
+/// Closes all descriptors that the caller left open without close-on-exec, but 0 to 2 and the socket, which moves to 3.
+///
+/// Such a descriptor would be a way out of the container for its program (CVE-2024-21626).
+fn close_others(socket: std::os::fd::OwnedFd) -> std::io::Result<std::os::fd::OwnedFd> {
     drop(socket);
     sys::descriptors::close_from(3)?;
     Ok(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?)

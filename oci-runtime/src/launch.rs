@@ -1,117 +1,24 @@
 //! The launching side: a fresh init, and the steps that it cannot do itself.
 
-use std::fs::File;
-use std::io::{self, Seek};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
-use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use rustix::process::{Signal, pidfd_send_signal};
 
-use crate::init::ARGUMENT;
 use crate::plan::{NamespaceStep, RuntimeStep, Step};
-use crate::spawn::spawn;
-use crate::wire::{self, Failure, Instructions, Reply, Report, Role};
-use crate::{Error, ErrorKind};
+use crate::wire::{self, Event, Failure, Instructions, Reply, Report, Role};
+use crate::{Error, ErrorKind, Launcher, trace};
 
-/// The program that becomes the init of containers, sealed in memory so that nobody can change it.
-///
-/// The first container copies the program; all others of this launcher, and of its clones, use the copy. It stays in
-/// memory: a program of many megabytes does better with the small `oci-runtime-init`.
-#[derive(Clone, Debug)]
-pub struct Launcher(Arc<Program>);
-
-#[derive(Debug)]
-struct Program {
-    path: PathBuf,
-    sealed: OnceLock<OwnedFd>,
-    /// Held by who copies: others wait for the copy, and make none.
-    sealing: Mutex<()>,
-}
-
-impl Launcher {
-    /// This very program, whose `main` begins with [`oci_runtime::init()`](crate::init).
-    ///
-    /// All launchers of it that are there at one time share one copy, which goes with the last of them.
-    pub fn current_exe() -> Self {
-        static THIS: Mutex<Weak<Program>> = Mutex::new(Weak::new());
-        let mut this = THIS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(program) = this.upgrade() {
-            return Self(program);
-        }
-        // The file that runs, even if its path has another file by now.
-        let made = Self::program("/proc/self/exe");
-        *this = Arc::downgrade(&made.0);
-        made
-    }
-
-    /// Another program whose `main` begins with [`oci_runtime::init()`](crate::init), like `oci-runtime-init`.
-    pub fn program(path: impl Into<PathBuf>) -> Self {
-        let (path, sealed, sealing) = (path.into(), OnceLock::new(), Mutex::new(()));
-        Self(Arc::new(Program { path, sealed, sealing }))
-    }
-
-    fn sealed(&self) -> io::Result<&OwnedFd> {
-        if let Some(sealed) = self.0.sealed.get() {
-            return Ok(sealed);
-        }
-        let _alone = self.0.sealing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sealed) = self.0.sealed.get() {
-            return Ok(sealed);
-        }
-        let sealed = seal(&mut File::open(&self.0.path)?)?;
-        Ok(self.0.sealed.get_or_init(|| sealed))
-    }
-
-    /// Starts an init. Its standard input is the socket; it gets nothing else of this process.
-    ///
-    /// The standard library spawns without copying this process (`posix_spawn`), so no lock of another thread can
-    /// be held in the child, and nothing of this process is changed on the way.
-    fn spawn(&self) -> Result<(Child, UnixStream), Error> {
-        let doing = || format!("start the init `{}`", self.0.path.display());
-        let system = |error| Error::because(ErrorKind::System, doing(), error);
-        let program = self.sealed().map_err(system)?;
-        let (ours, theirs) = UnixStream::pair().map_err(system)?;
-        let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
-        command
-            .arg0(ARGUMENT)
-            .env_clear()
-            .stdin(OwnedFd::from(theirs))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        Ok((spawn(&mut command).map_err(system)?, ours))
-    }
-}
-
-/// Copies a program into memory and seals it.
-fn seal(program: &mut File) -> io::Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // Kernels before 6.3 know no such flag and need none.
-    let memory = memfd_create("oci-runtime-init", flags | MemfdFlags::EXEC)
-        .or_else(|_| memfd_create("oci-runtime-init", flags))?;
-    let mut memory = File::from(memory);
-    io::copy(program, &mut memory)?;
-    memory.rewind()?;
-    fcntl_add_seals(
-        &memory,
-        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
-    )?;
-    // Executing wants a file that nobody holds open for writing.
-    let read = File::open(format!("/proc/self/fd/{}", memory.as_raw_fd()))?;
-    // Not where the child will have its standard input.
-    Ok(rustix::io::fcntl_dupfd_cloexec(read, 3)?)
-}
-
-/// The process of a container, alive and waiting.
+/// The process that an init created: it carries out the rest of the steps, and waits for the start.
 #[derive(Debug)]
 pub(crate) struct Launched {
     pub(crate) pid: i32,
     pub(crate) pidfd: OwnedFd,
-    /// The process between that waits for the end of this one, if there is one.
+    /// The parent of the process, a child of this one that waits for it and ends in the same way. None: the process is
+    /// itself a child of this one.
     pub(crate) supervisor: Option<Child>,
 }
 
@@ -122,141 +29,279 @@ pub(crate) struct Launch<'a> {
     pub(crate) state: serde_json::Value,
 }
 
-/// Does the steps that fall to the launching process.
+/// Carries out the steps that fall to the launching process.
 pub(crate) trait RuntimeSteps {
-    /// Does one step. `pid` is the process that the step is about.
+    /// Carries out one step. `pid` is the process that the step is about.
     fn run(&mut self, step: &RuntimeStep, pid: i32) -> Result<(), Error>;
     /// The container's process exists.
     fn process_created(&mut self, launched: &Launched) -> Result<(), Error>;
 }
 
 /// What fails when the init does not answer as it should.
-const TALK: &str = "talk to the init";
+const TALK: &str = "talk to init";
 
-/// Has an init carry steps out up to the point where its process waits, or to the end if it is to wait nowhere. If anything fails, no process is left.
+/// Has an init carry steps out up to the point where its process waits, or to the end if it is to wait nowhere. If
+/// anything fails, no process is left.
 pub(crate) fn launch(
     launcher: &Launcher,
     launch: Launch<'_>,
     runtime_steps: &mut dyn RuntimeSteps,
 ) -> Result<Launched, Error> {
-    let supervised = launch.steps.contains(&NamespaceStep::CloneAndWait.into());
+    let steps = launch.steps;
+    let supervised = steps.contains(&NamespaceStep::CloneAndWait.into());
     let (mut child, socket) = launcher.spawn()?;
-    let mut launched = None;
-    let result = converse(&socket, &mut child, launch, runtime_steps, &mut launched);
-    drop(socket);
+    let pid = i32::try_from(child.id()).unwrap_or_default();
+    let mut conversation =
+        Conversation { socket, steps, runtime_steps, pid, launched: None, next: 0 };
+    let result = conversation.tell(launch).and_then(|()| conversation.listen());
+    let launched = conversation.launched.take();
+    // Closes the socket: a child that waits for a reply sees that there will be none, and ends.
+    drop(conversation);
     match (result, launched) {
-        (Ok(()), Some(mut launched)) => {
-            if supervised {
-                launched.supervisor = Some(child);
-            } else {
-                let _ = child.wait();
-            }
+        (Ok(Outcome::Done), Some(launched)) if supervised => {
+            Ok(Launched { supervisor: Some(child), ..launched })
+        }
+        (Ok(Outcome::Done), Some(launched)) => {
+            // The first init has ended with its report: the process is its sibling (CLONE_PARENT), not its child.
+            let _ = child.wait();
             Ok(launched)
         }
         (result, launched) => {
-            // A supervisor buries the process, and ends with it.
-            launched.iter().for_each(kill);
-            if !supervised || launched.is_none() {
-                let _ = child.kill();
-            }
-            let _ = child.wait();
-            launched.iter().for_each(end);
-            Err(result
-                .err()
-                .unwrap_or_else(|| Error::new(ErrorKind::System, TALK, "the init made no process")))
+            let status = stop(&mut child, launched.as_ref(), supervised);
+            Err(result.map_or_else(|error| error, |_| ended_early(status)))
         }
     }
 }
 
-/// Kills a process and waits until it is gone.
-pub(crate) fn end(launched: &Launched) {
+/// Kills a process and waits until it is gone. Returns how it ended, if the kernel tells.
+pub(crate) fn end(launched: &Launched) -> Option<ExitStatus> {
     kill(launched);
-    let _ = waitid(WaitId::PidFd(launched.pidfd.as_fd()), WaitIdOptions::EXITED);
+    crate::container::wait(launched.pidfd.as_fd()).ok().flatten()
 }
 
 fn kill(launched: &Launched) {
+    // By pidfd, not by number: the number may be another's by now.
     let _ = pidfd_send_signal(&launched.pidfd, Signal::KILL);
 }
 
-fn converse(
-    socket: &UnixStream,
-    child: &mut Child,
-    launch: Launch<'_>,
-    runtime_steps: &mut dyn RuntimeSteps,
-    launched: &mut Option<Launched>,
-) -> Result<(), Error> {
-    let roles = launch.descriptors.iter().map(|(role, _)| *role).collect();
-    let instructions =
-        Instructions { steps: launch.steps.to_vec(), descriptors: roles, state: launch.state };
-    let handles: Vec<_> =
-        launch.descriptors.iter().map(|(_, descriptor)| descriptor.as_fd()).collect();
-    wire::send(socket, &instructions, &handles).map_err(Error::system(TALK))?;
-    drop(handles);
-    drop(launch.descriptors);
-    let waits = launch.steps.contains(&Step::AwaitStart);
-    let mut pid = i32::try_from(child.id()).unwrap_or_default();
-    loop {
-        let message = wire::receive(socket).map_err(Error::system(TALK))?;
-        let Some((report, mut descriptors)) = message else {
-            if !waits && launched.is_some() {
-                // Its exec closed the socket.
-                return Ok(());
+/// Kills what was started and waits until it is gone. Returns how the last of the processes that could report ended: a
+/// process that has begun to exit keeps its own status.
+fn stop(child: &mut Child, launched: Option<&Launched>, supervised: bool) -> Option<ExitStatus> {
+    let Some(launched) = launched else {
+        let _ = child.kill();
+        return child.wait().ok();
+    };
+    if supervised {
+        // Its supervisor has to reap it, or the PID namespace that it joined could not end; then that ends, too.
+        kill(launched);
+        return child.wait().ok();
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    end(launched)
+}
+
+fn ended_early(status: Option<ExitStatus>) -> Error {
+    let how = status.map_or_else(|| "for an unknown reason".into(), |status| status.to_string());
+    Error::new(ErrorKind::System, TALK, format!("it ended without a report: {how}"))
+}
+
+/// How the conversation with an init ended.
+enum Outcome {
+    /// The steps are done up to the start, or the program runs.
+    Done,
+    /// The init closed its socket.
+    Closed,
+}
+
+/// The talk with one init.
+struct Conversation<'a> {
+    socket: UnixStream,
+    steps: &'a [Step],
+    runtime_steps: &'a mut dyn RuntimeSteps,
+    /// The process that the next step is about.
+    pid: i32,
+    launched: Option<Launched>,
+    /// The first step that is not done. It only grows, so an init that never ends its talk is refused.
+    next: usize,
+}
+
+impl Conversation<'_> {
+    /// Sends the instructions, and closes this process's copies of the descriptors.
+    fn tell(&self, launch: Launch<'_>) -> Result<(), Error> {
+        let (roles, descriptors): (Vec<Role>, Vec<OwnedFd>) =
+            launch.descriptors.into_iter().unzip();
+        let steps = launch.steps.to_vec();
+        let instructions = Instructions { steps, descriptors: roles, state: launch.state };
+        let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+        wire::send(&self.socket, &instructions, &descriptors).map_err(Error::system(TALK))
+    }
+
+    /// Reads reports until the steps are done, and does what they ask for.
+    fn listen(&mut self) -> Result<Outcome, Error> {
+        loop {
+            let message = wire::receive(&self.socket).map_err(Error::system(TALK))?;
+            let Some((Report { elapsed, event }, descriptors)) = message else {
+                // Where nothing waits for a start, the exec of the program closes the socket.
+                let executed = !self.steps.contains(&Step::AwaitStart) && self.launched.is_some();
+                return Ok(if executed { Outcome::Done } else { Outcome::Closed });
+            };
+            elapsed.into_iter().try_for_each(|micros| self.step_done(micros))?;
+            match event {
+                Event::Ready => return Ok(Outcome::Done),
+                Event::Failed(failure) => return Err(step_error(failure)),
+                Event::ProcessCreated { pid } => self.process_created(pid, descriptors)?,
+                Event::RunStep { step } => self.run_step(step)?,
             }
-            return Err(Error::new(ErrorKind::System, TALK, "the init ended without a word"));
-        };
-        match report {
-            Report::Ready => return Ok(()),
-            Report::Failed(failure) => return Err(step_error(failure)),
-            Report::ProcessCreated { pid: new } => {
-                let pidfd = descriptors
-                    .pop()
-                    .ok_or_else(|| Error::new(ErrorKind::System, TALK, "the init sent no pidfd"))?;
-                pid = new;
-                runtime_steps.process_created(launched.insert(Launched {
-                    pid,
-                    pidfd,
-                    supervisor: None,
-                }))?;
-            }
-            Report::RunStep { step } => {
-                let Some(Step::Runtime(step)) = launch.steps.get(step) else {
-                    let reason = "the init asked for a step that is not planned";
-                    return Err(Error::new(ErrorKind::System, TALK, reason));
-                };
-                if let Err(error) = runtime_steps.run(step, pid) {
-                    let _ = wire::send(socket, &Reply::Stop, &[]);
-                    return Err(error);
-                }
-            }
+            wire::send(&self.socket, &Reply::Done, &[]).map_err(Error::system(TALK))?;
         }
-        wire::send(socket, &Reply::Done, &[]).map_err(Error::system(TALK))?;
+    }
+
+    /// Notes that a step is done, in microseconds.
+    fn step_done(&mut self, elapsed: u64) -> Result<(), Error> {
+        let step = self.steps.get(self.next).ok_or_else(|| unplanned("more steps than"))?;
+        self.next += 1;
+        trace::step_done(self.next, step, Duration::from_micros(elapsed));
+        Ok(())
+    }
+
+    fn process_created(&mut self, pid: i32, mut descriptors: Vec<OwnedFd>) -> Result<(), Error> {
+        let pidfd = descriptors.pop().ok_or_else(|| unplanned("a process without a pidfd, not"))?;
+        if self.launched.is_some() {
+            return Err(unplanned("more processes than"));
+        }
+        self.pid = pid;
+        let launched = self.launched.insert(Launched { pid, pidfd, supervisor: None });
+        self.runtime_steps.process_created(launched)
+    }
+
+    fn run_step(&mut self, index: usize) -> Result<(), Error> {
+        let Some(Step::Runtime(step)) = self.steps.get(index).filter(|_| index == self.next) else {
+            return Err(unplanned("another step than"));
+        };
+        let begun = Instant::now();
+        if let Err(error) = self.runtime_steps.run(step, self.pid) {
+            let _ = wire::send(&self.socket, &Reply::Stop, &[]);
+            return Err(error);
+        }
+        self.step_done(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 }
 
-/// The error of a step: its words, what is known beyond them, and the kernel's reason.
+fn unplanned(what: &str) -> Error {
+    Error::new(ErrorKind::System, TALK, format!("it reported {what} the plan has"))
+}
+
+/// The error of a step: what the step is, what is known beyond that, and the kernel's reason.
 pub(crate) fn step_error(failure: Failure) -> Error {
     let kind = if failure.is_hook { ErrorKind::Hook } else { ErrorKind::Step };
-    let detail = failure.detail;
-    match failure.errno.map(io::Error::from_raw_os_error) {
-        Some(error) => {
-            let error = Error::because(kind, failure.step, error);
-            match detail {
-                Some(detail) => error.with_reason(detail),
-                None => error,
-            }
-        }
-        None => Error::new(kind, failure.step, detail.unwrap_or_else(|| "it failed".into())),
+    let Failure { step, errno, detail, .. } = failure;
+    match (errno.map(io::Error::from_raw_os_error), detail) {
+        (Some(error), Some(detail)) => Error::because(kind, step, error).with_reason(detail),
+        (Some(error), None) => Error::because(kind, step, error),
+        (None, detail) => Error::new(kind, step, detail.unwrap_or_else(|| "unknown".into())),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::error::Error as _;
+
+    fn chain(error: &Error) -> String {
+        let source = error.source().map(|source| format!(": {source}"));
+        format!("{error}{}", source.unwrap_or_default())
+    }
 
     #[test]
-    fn this_program_is_copied_once() {
-        let (one, other) = (Launcher::current_exe(), Launcher::current_exe());
-        let number = |launcher: &Launcher| launcher.sealed().unwrap().as_raw_fd();
-        assert_eq!(number(&one), number(&other));
+    fn the_error_of_a_step_says_what_cannot_be_done_and_why() {
+        let failure = |errno, detail: Option<&str>| {
+            step_error(Failure {
+                step: "mount proc on /proc".into(),
+                is_hook: false,
+                errno,
+                detail: detail.map(Into::into),
+            })
+        };
+        for (errno, detail, expected) in [
+            (
+                Some(libc::EPERM),
+                None,
+                "cannot mount proc on /proc: Operation not permitted (os error 1)",
+            ),
+            (
+                Some(libc::EINVAL),
+                Some("cannot set option `x`"),
+                "cannot mount proc on /proc: cannot set option `x`: Invalid argument (os error 22)",
+            ),
+            (None, Some("it is a link"), "cannot mount proc on /proc: it is a link"),
+        ] {
+            assert_eq!(chain(&failure(errno, detail)), expected);
+        }
+    }
+
+    /// What the launching process makes of the reports of an init that closes its socket after them.
+    fn listen(reports: Vec<Event>, elapsed: &[u64]) -> Result<(Outcome, Vec<String>), Error> {
+        #[derive(Default)]
+        struct Steps(Vec<String>);
+        impl RuntimeSteps for Steps {
+            fn run(&mut self, step: &RuntimeStep, pid: i32) -> Result<(), Error> {
+                self.0.push(format!("{step} of {pid}"));
+                Ok(())
+            }
+            fn process_created(&mut self, launched: &Launched) -> Result<(), Error> {
+                self.0.push(format!("created {}", launched.pid));
+                Ok(())
+            }
+        }
+        let (socket, init) = UnixStream::pair().unwrap();
+        let pidfd = init.try_clone().unwrap();
+        for event in reports {
+            let report = Report { elapsed: elapsed.to_vec(), event };
+            wire::send(&init, &report, &[pidfd.as_fd()]).unwrap();
+        }
+        init.shutdown(std::net::Shutdown::Write).unwrap();
+        let steps =
+            [RuntimeStep::EnterCgroup.into(), RuntimeStep::EnterCgroup.into(), Step::AwaitStart];
+        let mut done = Steps::default();
+        let mut conversation = Conversation {
+            socket,
+            steps: &steps,
+            runtime_steps: &mut done,
+            pid: 1,
+            launched: None,
+            next: 0,
+        };
+        let outcome = conversation.listen()?;
+        Ok((outcome, done.0))
+    }
+
+    #[test]
+    fn steps_are_done_in_the_order_of_the_plan_for_the_process_that_was_created() {
+        let created = || Event::ProcessCreated { pid: 7 };
+        let run = |step| Event::RunStep { step };
+        let (outcome, done) = listen(vec![run(0), created(), run(1), Event::Ready], &[]).unwrap();
+        assert!(matches!(outcome, Outcome::Done));
+        assert_eq!(done, ["enter the cgroup of 1", "created 7", "enter the cgroup of 7"]);
+        let (outcome, _) = listen(vec![run(0)], &[]).unwrap();
+        assert!(matches!(outcome, Outcome::Closed));
+    }
+
+    #[test]
+    fn an_init_that_leaves_the_plan_is_refused() {
+        let created = || Event::ProcessCreated { pid: 7 };
+        let run = |step| Event::RunStep { step };
+        for (reports, elapsed, expected) in [
+            (vec![run(1)], vec![], "another step than"),
+            (vec![run(0), run(0)], vec![], "another step than"),
+            (vec![run(2)], vec![], "another step than"),
+            (vec![run(9)], vec![], "another step than"),
+            (vec![created(), created()], vec![], "more processes than"),
+            (vec![Event::Ready], vec![1; 4], "more steps than"),
+        ] {
+            let error = listen(reports, &elapsed).map(|(_, done)| done).unwrap_err();
+            let expected = format!("cannot talk to init: it reported {expected} the plan has");
+            assert_eq!(error.to_string(), expected);
+        }
     }
 }

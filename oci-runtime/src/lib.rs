@@ -22,6 +22,8 @@ mod init;
 #[cfg(target_os = "linux")]
 mod launch;
 #[cfg(target_os = "linux")]
+mod launcher;
+#[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
 mod record;
@@ -38,6 +40,11 @@ mod stdio;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 mod sys;
+#[cfg(all(target_os = "linux", feature = "tracing"))]
+mod trace;
+#[cfg(all(target_os = "linux", not(feature = "tracing")))]
+#[path = "trace/off.rs"]
+mod trace;
 #[cfg(target_os = "linux")]
 mod wire;
 
@@ -53,7 +60,7 @@ pub use {
     cgroup::Stats,
     container::Container,
     init::init,
-    launch::Launcher,
+    launcher::Launcher,
     process::Process,
     runtime::Runtime,
     signal::{Signal, SignalError},

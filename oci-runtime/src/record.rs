@@ -2,19 +2,21 @@
 
 mod removal;
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Cgroup;
 use crate::plan::Hooks;
 use crate::spec::{Spec, State, Status};
-use crate::{ContainerId, Error, ErrorKind};
+use crate::{ContainerId, Error, ErrorKind, trace};
 
 pub(crate) use removal::sweep;
 
@@ -236,17 +238,30 @@ fn lock(dir: &Path, id: &ContainerId) -> Result<File, Error> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_found(id)),
             file => file.map_err(Error::system(doing()))?,
         };
-        match file.try_lock() {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) if is_being_made(dir) => {
+            Err(Errno::WOULDBLOCK) if is_being_made(dir) => {
                 return Err(Error::new(ErrorKind::State, doing(), "it is `creating`"));
             }
-            Err(TryLockError::WouldBlock) => file.lock().map_err(Error::system(doing()))?,
-            Err(TryLockError::Error(error)) => return Err(Error::system(doing())(error)),
+            Err(Errno::WOULDBLOCK) => {
+                trace::lock_wait(id);
+                wait_for_lock(&file).map_err(Error::system(doing()))?;
+            }
+            Err(error) => return Err(Error::system(doing())(error)),
         }
         // While we waited, the container may have been deleted, and another of its id made.
         if is_at(&file, &dir.join(LOCK)).map_err(Error::system(doing()))? {
             return Ok(file);
+        }
+    }
+}
+
+fn wait_for_lock(file: &File) -> Result<(), Errno> {
+    loop {
+        match flock(file, FlockOperation::LockExclusive) {
+            // Once for each signal that the caller handles.
+            Err(Errno::INTR) => {}
+            result => return result,
         }
     }
 }

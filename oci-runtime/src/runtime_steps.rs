@@ -23,8 +23,8 @@ impl RuntimeSteps for Creation<'_> {
             RuntimeStep::MakeCgroup(plan) => {
                 let cgroup = Cgroup::of(plan, &self.entry.record.id);
                 // First what must be removed again, then what is made: whoever dies between leaves a trace of both.
-                if let Some(taken) = cgroup.taken() {
-                    let reason = format!("`{}` is there already", taken.display());
+                if let Some(existing) = cgroup.existing() {
+                    let reason = format!("`{}` exists already", existing.display());
                     return Err(Error::new(ErrorKind::Step, doing(), reason));
                 }
                 self.entry.record.cgroup = cgroup;

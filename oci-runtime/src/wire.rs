@@ -49,10 +49,18 @@ pub(crate) enum Role {
 
 /// From an init to the process that launched it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Report {
+pub(crate) struct Report {
+    /// How long each of the steps that the init has done since its last report took, in microseconds.
+    pub(crate) elapsed: Vec<u64>,
+    pub(crate) event: Event,
+}
+
+/// What an init reports.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Event {
     /// The container's process exists; its pidfd comes with this frame.
     ProcessCreated { pid: i32 },
-    /// The launching process shall do the step with this index and answer.
+    /// The launching process shall carry out the step with this index and reply.
     RunStep { step: usize },
     /// A step failed; the container's process ends.
     Failed(Failure),
@@ -60,7 +68,7 @@ pub(crate) enum Report {
     Ready,
 }
 
-/// From the launching process to its init: how a step that it was asked to do ended.
+/// From the launching process to its init: how a step that it was asked for ended.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
     /// The step is done.
@@ -92,7 +100,7 @@ pub(crate) fn send<T: Serialize>(
     if body.len() > MAX_FRAME || descriptors.len() > MAX_DESCRIPTORS {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            "message to or from init is too long",
+            "the message is longer than 8 MiB, or has more than 16 descriptors",
         ));
     }
     let mut frame = Vec::with_capacity(4 + body.len());
@@ -109,8 +117,10 @@ pub(crate) fn send<T: Serialize>(
         match sendmsg(&socket, &rest, &mut control, SendFlags::NOSIGNAL) {
             Ok(count) => {
                 sent += count;
+                // The descriptors have gone with the first byte.
                 control = SendAncillaryBuffer::default();
             }
+            // Once for each signal that the caller handles.
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -129,10 +139,7 @@ pub(crate) fn receive<T: DeserializeOwned>(
     }
     let length = u32::from_le_bytes(length) as usize;
     if length > MAX_FRAME {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "message to or from init is too long",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the message is longer than 8 MiB"));
     }
     let mut body = vec![0; length];
     if !fill(&socket, &mut body, &mut descriptors)? && length > 0 {
@@ -150,6 +157,7 @@ fn fill(socket: impl AsFd, buffer: &mut [u8], descriptors: &mut Vec<OwnedFd>) ->
         let mut rest = [IoSliceMut::new(&mut buffer[filled..])];
         let message = match recvmsg(&socket, &mut rest, &mut control, RecvFlags::CMSG_CLOEXEC) {
             Ok(message) => message,
+            // Once for each signal that the caller handles.
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
         };
@@ -161,7 +169,7 @@ fn fill(socket: impl AsFd, buffer: &mut [u8], descriptors: &mut Vec<OwnedFd>) ->
         if message.flags.contains(ReturnFlags::CTRUNC) || descriptors.len() > MAX_DESCRIPTORS {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "too many descriptors in a message",
+                "the message has more than 16 descriptors",
             ));
         }
         if message.bytes == 0 {

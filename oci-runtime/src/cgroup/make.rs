@@ -1,4 +1,4 @@
-//! Making a group, and removing it.
+//! Making cgroups, and removing them.
 
 use std::fs::{create_dir, remove_dir};
 use std::io::ErrorKind;
@@ -9,15 +9,20 @@ use std::time::{Duration, Instant};
 use super::{Cgroup, CgroupError, Group, devices, directory, is_gone, subgroups, write};
 use crate::ContainerId;
 use crate::plan::{CgroupPlan, CgroupWrite, Hierarchy};
+use crate::trace;
 
-/// How long removing a group may take: the kernel holds it busy until its last process is gone altogether.
-const REMOVAL: Duration = Duration::from_secs(10);
+/// How long removing a container's cgroups may take. `rmdir` answers `EBUSY` while a process is in the cgroup, and a
+/// killed process is in it until the kernel has taken it down; there is nothing to wait on in version 1.
+const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Controllers that are turned on in the unified hierarchy when they can be, for statistics and later limits.
-const WANTED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
+/// Attempts to make a cgroup whose parent others remove.
+const MAX_ATTEMPTS: usize = 8;
+
+/// Controllers that are enabled in the unified hierarchy where they can be, for statistics and later limits.
+const ENABLED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
 
 impl Cgroup {
-    /// The groups of a plan, and the directories above them that are missing; nothing is made yet.
+    /// The cgroups of a plan, and the directories above them that are missing; nothing is made yet.
     pub(crate) fn of(plan: &CgroupPlan, id: &ContainerId) -> Self {
         let path = plan.path.clone().unwrap_or_else(|| format!("/oci-runtime/{id}"));
         let mut cgroup = Self::default();
@@ -31,15 +36,15 @@ impl Cgroup {
         cgroup
     }
 
-    /// The first of the groups that is there already: it is another's.
-    pub(crate) fn taken(&self) -> Option<&Path> {
+    /// The first of the cgroups that exists already: it is another container's.
+    pub(crate) fn existing(&self) -> Option<&Path> {
         self.groups
             .iter()
             .map(|group| group.directory.as_path())
             .find(|directory| directory.exists())
     }
 
-    /// Makes the groups of the plan and writes their limits. After a failure only what was made is left in `self`.
+    /// Makes the cgroups of the plan and writes their limits. After a failure only what was made is left in `self`.
     pub(crate) fn make(&mut self, plan: &CgroupPlan) -> Result<(), CgroupError> {
         for index in 0..self.groups.len() {
             let (Some(hierarchy), Some(group)) =
@@ -66,7 +71,7 @@ impl Cgroup {
         for line in writes {
             let Some(group) = self.group(&line.controller) else {
                 return Err(CgroupError::new(
-                    "find the hierarchy of",
+                    "find cgroup hierarchy",
                     &line.controller,
                     ErrorKind::NotFound.into(),
                 ));
@@ -76,11 +81,11 @@ impl Cgroup {
         Ok(())
     }
 
-    /// Removes the groups, groups that the container made beneath them, and parents that nobody uses.
+    /// Removes the cgroups, those that the container made beneath them, and parents that nobody uses.
     ///
-    /// A second call finds nothing to do.
+    /// It may be called again after a failure, and after a success.
     pub(crate) fn remove(&self) -> Result<(), CgroupError> {
-        let end = Instant::now() + REMOVAL;
+        let end = Instant::now() + REMOVE_TIMEOUT;
         for group in &self.groups {
             remove_tree(&group.directory, end)?;
         }
@@ -92,17 +97,18 @@ impl Cgroup {
         let mut parents: Vec<&Path> = noted.chain(marked).collect();
         parents.sort_unstable_by_key(|path| std::cmp::Reverse(path.as_os_str().len()));
         for parent in parents {
-            // Others may use it still: then it stays, and the last of them removes it.
+            // `rmdir` refuses while other containers are in it: then the last of them removes it.
             let _ = remove_dir(parent);
         }
         Ok(())
     }
 }
 
-/// Says of a directory that it was made for containers, to whoever comes to use it after its maker.
+/// The extended attribute of a directory that was made for containers, so that containers which share it know that it
+/// may be removed.
 const MARK: &str = "trusted.oci-runtime";
 
-/// Marks a directory. Where the caller may not, its maker alone knows.
+/// Marks a directory. Without the right to do so, only the record of the container that made it knows.
 fn mark(directory: &Path) {
     let _ = rustix::fs::setxattr(directory, MARK, b"", rustix::fs::XattrFlags::empty());
 }
@@ -111,30 +117,31 @@ fn is_ours(directory: &Path) -> bool {
     rustix::fs::getxattr(directory, MARK, &mut [0; 1]).is_ok()
 }
 
-/// Makes the directory and what is missing above it. A group that is there already is another container's.
+/// Makes the directory and what is missing above it. A cgroup that exists already is another container's.
 fn make_directories(hierarchy: &Hierarchy, leaf: &Path) -> Result<(), CgroupError> {
     let mut above: Vec<&Path> =
         leaf.ancestors().skip(1).take_while(|path| *path != hierarchy.mount).collect();
     above.reverse();
-    // Another container that leaves may remove a shared parent while we come: begin again.
-    for _ in 0..8 {
+    // Another container that is removed at the same time may remove a shared parent before the leaf is in it.
+    for _ in 0..MAX_ATTEMPTS {
         for parent in &above {
             match create_dir(parent) {
                 Ok(()) => mark(parent),
                 Err(error)
                     if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {}
-                Err(error) => return Err(CgroupError::new("make control group", *parent, error)),
+                Err(error) => return Err(CgroupError::new("make cgroup", *parent, error)),
             }
         }
         match create_dir(leaf) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(CgroupError::new("make control group", leaf, error)),
+            Err(error) => return Err(CgroupError::new("make cgroup", leaf, error)),
             Ok(()) => return Ok(()),
         }
     }
-    Err(CgroupError::new("make control group", leaf, ErrorKind::NotFound.into()))
+    Err(CgroupError::new("make cgroup", leaf, ErrorKind::NotFound.into()))
 }
 
+/// Removes a cgroup and those beneath: `rmdir` removes no cgroup that has children, and its files need not be removed.
 fn remove_tree(directory: &Path, end: Instant) -> Result<(), CgroupError> {
     for child in subgroups(directory) {
         remove_tree(&child, end)?;
@@ -145,20 +152,24 @@ fn remove_tree(directory: &Path, end: Instant) -> Result<(), CgroupError> {
             Ok(()) => return Ok(()),
             Err(error) if is_gone(&error) => return Ok(()),
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < end => {
+                trace::cgroup_busy(directory, pause);
                 sleep(pause);
                 pause = (pause * 2).min(Duration::from_millis(50));
             }
-            Err(error) => return Err(CgroupError::new("remove control group", directory, error)),
+            Err(error) => return Err(CgroupError::new("remove cgroup", directory, error)),
         }
     }
 }
 
-/// Turns controllers on along the way down the unified hierarchy.
+/// Enables controllers along the way down the unified hierarchy.
+///
+/// A cgroup has the files of a controller only if its parent lists it in `cgroup.subtree_control`, from the root on down
+/// (cgroup v2, "top-down constraint").
 fn enable(mount: &Path, leaf: &Path, writes: &[CgroupWrite]) -> Result<(), CgroupError> {
-    let mut way: Vec<&Path> =
+    let mut above: Vec<&Path> =
         leaf.ancestors().skip(1).take_while(|path| path.starts_with(mount)).collect();
-    way.reverse();
-    for directory in way {
+    above.reverse();
+    for directory in above {
         let available =
             std::fs::read_to_string(directory.join("cgroup.controllers")).unwrap_or_default();
         for controller in available.split_whitespace() {
@@ -166,24 +177,26 @@ fn enable(mount: &Path, leaf: &Path, writes: &[CgroupWrite]) -> Result<(), Cgrou
             let needed = writes
                 .iter()
                 .any(|line| line.controller.is_empty() && line.file.starts_with(&prefix));
-            if !needed && !WANTED.contains(&controller) {
+            if !needed && !ENABLED.contains(&controller) {
                 continue;
             }
-            let turned_on =
+            // One at a time: the kernel refuses a whole line for the sake of one controller.
+            let enabled =
                 write(&directory.join("cgroup.subtree_control"), &format!("+{controller}"));
             if needed {
-                turned_on?;
+                enabled?;
             }
         }
     }
     Ok(())
 }
 
-/// A new cpuset has no processors and no memory: it takes its parent's.
+/// A new cpuset of version 1 has no processors and no memory nodes, and takes no process (`ENOSPC`): it gets its
+/// parent's.
 fn inherit_cpuset(mount: &Path, leaf: &Path) -> Result<(), CgroupError> {
-    let mut way: Vec<&Path> = leaf.ancestors().take_while(|path| *path != mount).collect();
-    way.reverse();
-    for directory in way {
+    let mut above: Vec<&Path> = leaf.ancestors().take_while(|path| *path != mount).collect();
+    above.reverse();
+    for directory in above {
         for file in ["cpuset.cpus", "cpuset.mems"] {
             let path = directory.join(file);
             let read = |path: &Path| {

@@ -109,7 +109,7 @@ fn missing_system_calls() -> Vec<String> {
     if let Ok(null) = rustix::fs::open("/dev/null", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
         // Changes nothing, on a path that is no mount: the kernel says so, unless it has no such call.
         let changed =
-            sys::mount::set_attributes(null.as_fd(), sys::mount::Attributes::default(), false);
+            sys::mount::set_attributes(null.as_fd(), Default::default(), sys::mount::Scope::Mount);
         ask("mount_setattr", changed.err().and_then(|error| error.raw_os_error()));
     }
     missing

@@ -1,4 +1,4 @@
-//! Device nodes and links beneath `/dev`, made on handles of their directory.
+//! Device nodes and links beneath `/dev`, made on descriptors of their directory.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -10,7 +10,7 @@ use super::mounts;
 use super::paths::{self, Kind};
 use crate::plan::{Device, DeviceKind, DeviceOrigin};
 
-/// Sees to it that a device node is there.
+/// Makes a device node, mounts the host's, or checks that it is there.
 pub(crate) fn device(root: BorrowedFd<'_>, device: &Device) -> Result<(), StepError> {
     plain_dev(root, &device.path)?;
     match device.origin {
@@ -34,6 +34,7 @@ fn make(root: BorrowedFd<'_>, device: &Device) -> Result<(), StepError> {
     let (directory, name) = paths::parent(root, &device.path)?;
     let number = makedev(device.major, device.minor);
     let mode = Mode::from_raw_mode(device.mode);
+    // mknodat follows no link at the last component, and makes nothing over what is there.
     match mknodat(&directory, name, file_type(device.kind), mode, number) {
         Ok(()) => {}
         Err(Errno::EXIST) => return same(directory.as_fd(), name, device),
@@ -51,7 +52,7 @@ fn file_type(kind: DeviceKind) -> FileType {
     }
 }
 
-/// What stands there already must be the device that is wanted.
+/// Checks that what is there already is the device: an image may hold another device of this name.
 fn same(directory: BorrowedFd<'_>, name: &str, device: &Device) -> Result<(), StepError> {
     let found = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH)?;
     let is_kind = FileType::from_raw_mode(found.st_mode) == file_type(device.kind);
@@ -63,7 +64,7 @@ fn same(directory: BorrowedFd<'_>, name: &str, device: &Device) -> Result<(), St
     Err(StepError::new(format!("another file is at `{}` already", device.path)))
 }
 
-/// Makes a symbolic link, unless something stands there.
+/// Makes a symbolic link, unless something is there.
 pub(crate) fn link(root: BorrowedFd<'_>, path: &str, target: &str) -> Result<(), StepError> {
     plain_dev(root, path)?;
     let (directory, name) = paths::parent(root, path)?;
@@ -73,7 +74,7 @@ pub(crate) fn link(root: BorrowedFd<'_>, path: &str, target: &str) -> Result<(),
     }
 }
 
-/// Nothing is made beneath a `/dev` that is a link: whoever planted it says where the nodes go.
+/// Nothing is made beneath a `/dev` that is a link: the image that has it would choose where the nodes go.
 fn plain_dev(root: BorrowedFd<'_>, path: &str) -> Result<(), StepError> {
     if !path.starts_with("/dev/") {
         return Ok(());

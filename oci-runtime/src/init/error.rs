@@ -1,10 +1,13 @@
 //! Why a step could not be carried out.
 
+use std::error::Error as _;
 use std::io;
 
 use rustix::io::Errno;
 
-/// The reason of a failed step, as it goes over the wire.
+use crate::hooks::HookError;
+
+/// The reason of a failed step, as it goes to the launching process.
 #[derive(Debug)]
 pub(crate) struct StepError {
     pub(crate) errno: Option<i32>,
@@ -12,7 +15,7 @@ pub(crate) struct StepError {
 }
 
 impl StepError {
-    /// A reason of our own.
+    /// A reason in words.
     pub(crate) fn new(detail: impl Into<String>) -> Self {
         Self { errno: None, detail: Some(detail.into()) }
     }
@@ -33,21 +36,66 @@ impl From<io::Error> for StepError {
     }
 }
 
-/// Says what was being done when an error came.
+impl From<HookError> for StepError {
+    fn from(error: HookError) -> Self {
+        let text = error.to_string();
+        let reason = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        match reason.map(|reason| (reason.raw_os_error(), reason)) {
+            Some((errno @ Some(_), _)) => Self { errno, detail: Some(text) },
+            Some((None, reason)) => Self::new(format!("{text}: {reason}")),
+            None => Self::new(text),
+        }
+    }
+}
+
+/// Says what could not be done.
 pub(crate) trait Context<T> {
-    /// Adds `what` in front of the reason.
-    fn context(self, what: impl FnOnce() -> String) -> Result<T, StepError>;
+    /// Puts "cannot ACTION" before the reason.
+    fn context(self, action: impl FnOnce() -> String) -> Result<T, StepError>;
 }
 
 impl<T, E: Into<StepError>> Context<T> for Result<T, E> {
-    fn context(self, what: impl FnOnce() -> String) -> Result<T, StepError> {
+    fn context(self, action: impl FnOnce() -> String) -> Result<T, StepError> {
         self.map_err(|error| {
-            let error = error.into();
-            let detail = match error.detail {
-                Some(detail) => format!("{}: {detail}", what()),
-                None => what(),
+            let StepError { errno, detail } = error.into();
+            let detail = match detail {
+                Some(detail) => format!("cannot {}: {detail}", action()),
+                None => format!("cannot {}", action()),
             };
-            StepError { errno: error.errno, detail: Some(detail) }
+            StepError { errno, detail: Some(detail) }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detail_says_what_cannot_be_done_and_keeps_the_error_number() {
+        let refused = || Err::<(), _>(Errno::INVAL).context(|| "set option `x`".into());
+        let run = |source| HookError::Run { path: "/hook".into(), source };
+        for (error, errno, detail) in [
+            (refused().unwrap_err(), Some(libc::EINVAL), "cannot set option `x`"),
+            (
+                refused().context(|| "mount it".into()).unwrap_err(),
+                Some(libc::EINVAL),
+                "cannot mount it: cannot set option `x`",
+            ),
+            (StepError::new("it is a link"), None, "it is a link"),
+            (
+                run(io::Error::from_raw_os_error(libc::ENOENT)).into(),
+                Some(libc::ENOENT),
+                "cannot run hook `/hook`",
+            ),
+            (run(io::Error::other("why")).into(), None, "cannot run hook `/hook`: why"),
+            (
+                HookError::TimedOut { path: "/hook".into(), seconds: 2 }.into(),
+                None,
+                "hook `/hook` was killed after its timeout of 2 s",
+            ),
+        ] {
+            assert_eq!((error.errno, error.detail.as_deref()), (errno, Some(detail)));
+        }
     }
 }

@@ -12,21 +12,27 @@ use super::error::{Context, StepError};
 use crate::plan::{Capabilities, Constant, Filter, Resource, Schedule};
 use crate::sys;
 
-/// Writes how willing the kernel shall be to kill this process and those to come from it.
+/// Sets how likely the kernel kills this process when memory is short; its children inherit it.
+///
+/// Before namespaces and users change: a lower value takes CAP_SYS_RESOURCE in the first user namespace.
 pub(crate) fn oom_score(value: i32) -> Result<(), StepError> {
     Ok(std::fs::write("/proc/self/oom_score_adj", value.to_string())?)
 }
 
 /// Becomes user and group 0 of the user namespace.
 pub(crate) fn become_root() -> Result<(), StepError> {
+    // The group first: without user 0, and its CAP_SETGID, it could not be changed any more.
     set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
     set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
-    // The change of ids closed /proc/self to us; the clocks of a time namespace are set there.
+    // A change of IDs makes a process not dumpable, and `/proc/self` of such a process belongs to the host's root: the
+    // launching process could not write the ID mappings, and this one not the clocks of a time namespace.
     Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)?)
 }
 
 /// Sets the user, the group and the additional groups, and keeps the capabilities.
 pub(crate) fn user(uid: u32, gid: u32, groups: Option<&[u32]>) -> Result<(), StepError> {
+    // Groups before the user: setgroups(2) and setresgid(2) take rights that go with user 0. None keeps the caller's
+    // groups: a user namespace that its owner mapped alone may not drop them (CVE-2014-8989).
     if let Some(groups) = groups {
         let groups: Vec<Gid> = groups.iter().map(|group| Gid::from_raw(*group)).collect();
         set_thread_groups(&groups).context(|| "set the additional groups".into())?;
@@ -37,12 +43,13 @@ pub(crate) fn user(uid: u32, gid: u32, groups: Option<&[u32]>) -> Result<(), Ste
     set_keep_capabilities(true)?;
     set_thread_res_uid(uid, uid, uid).context(|| "set the user".into())?;
     set_keep_capabilities(false)?;
+    // Kept are the permitted ones alone; the steps that follow need them effective.
     let mut sets = rustix::thread::capabilities(None)?;
     sets.effective = sets.permitted;
     Ok(set_capabilities(None, sets)?)
 }
 
-/// Drops from the bounding set all but these.
+/// Drops from the bounding set all but these. While CAP_SETPCAP is effective, so before the other sets.
 pub(crate) fn bounding_set(kept: &[Constant]) -> Result<(), StepError> {
     for number in 0..64 {
         if kept.iter().any(|capability| capability.number == number) {
@@ -65,6 +72,7 @@ pub(crate) fn capabilities(sets: &Capabilities) -> Result<(), StepError> {
             list.iter().fold(0, |bits, capability| bits | 1 << capability.number),
         )
     };
+    // Ambient capabilities must be permitted and inheritable (capabilities(7)): they are cleared first and raised last.
     clear_ambient_capability_set()?;
     set_capabilities(
         None,
@@ -137,7 +145,8 @@ pub(crate) fn memory_policy(mode: &Constant, flags: u32, nodes: &[u32]) -> Resul
     Ok(sys::schedule::set_memory_policy(mode.number | flags, &map)?)
 }
 
-/// Loads the system call filter.
+/// Loads the system call filter. From here on every system call of this process is subject to it: after it comes nothing
+/// but execve. Without CAP_SYS_ADMIN it takes `no_new_privs`, which the plan sets before.
 pub(crate) fn seccomp(filter: &Filter) -> Result<(), StepError> {
     Ok(sys::seccomp::load(&filter.instructions, filter.flags.into()).map(drop)?)
 }

@@ -1,4 +1,8 @@
-//! Mounts: made detached, dressed with their attributes, and only then attached to a handle of their target.
+//! Mounts: made detached, given their attributes, and only then attached to a descriptor of their target.
+//!
+//! mount(2) takes paths, and whoever can exchange a component of the path for a symbolic link between two calls leads
+//! the mount out of the container (CVE-2021-30465). Here the target is opened once, inside the root, and stays the same
+//! however it is renamed; and no moment exists in which a mount is there without its `nosuid` or `ro`.
 
 use std::fs::File;
 use std::io::Read;
@@ -21,11 +25,13 @@ use super::paths::{self, Kind};
 use crate::plan::{
     Attribute, Change, IVERSION, Mount, OpenTree, Propagation, PropagationKind, Source,
 };
-use crate::sys::mount::{Attributes, set_attributes};
+use crate::sys::mount::{Attributes, Scope, set_attributes};
 
-/// Takes hold of a file or directory of the host.
+/// Opens a file or directory of the host as a detached mount.
 pub(crate) fn open_tree(tree: &OpenTree) -> Result<OwnedFd, StepError> {
-    let opened = clone_tree(CWD, tree.source.as_os_str().as_encoded_bytes(), tree.recursive)?;
+    let source = tree.source.as_os_str().as_encoded_bytes();
+    let opened = clone_tree(CWD, source, Scope::recursive(tree.recursive))?;
+    // While it is detached: as a peer of the host's mount, a mount made beneath it would appear on the host.
     if let Some(propagation) = tree.propagation {
         propagate(opened.as_fd(), propagation)?;
     }
@@ -36,19 +42,25 @@ pub(crate) fn open_tree(tree: &OpenTree) -> Result<OwnedFd, StepError> {
 }
 
 /// A copy of the mount that the path leads to, attached nowhere.
-fn clone_tree(directory: BorrowedFd<'_>, path: &[u8], recursive: bool) -> Result<OwnedFd, Errno> {
+fn clone_tree(directory: BorrowedFd<'_>, path: &[u8], scope: Scope) -> Result<OwnedFd, Errno> {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     flags |= if path.is_empty() { OpenTreeFlags::AT_EMPTY_PATH } else { OpenTreeFlags::empty() };
-    flags |= if recursive { OpenTreeFlags::AT_RECURSIVE } else { OpenTreeFlags::empty() };
+    flags |= match scope {
+        Scope::Subtree => OpenTreeFlags::AT_RECURSIVE,
+        Scope::Mount => OpenTreeFlags::empty(),
+    };
     rustix::mount::open_tree(directory, path, flags)
 }
 
-/// A copy of the mount that a handle names, attached nowhere.
-pub(crate) fn clone_handle(handle: BorrowedFd<'_>, recursive: bool) -> Result<OwnedFd, Errno> {
-    clone_tree(handle, b"", recursive)
+/// A copy of the mount that a descriptor names, attached nowhere.
+pub(crate) fn clone_mount(handle: BorrowedFd<'_>, scope: Scope) -> Result<OwnedFd, Errno> {
+    clone_tree(handle, b"", scope)
 }
 
-/// Attaches the root filesystem where it lies; if the way there is closed, over `/`, where pivoting finds it too.
+/// Attaches the root filesystem where it lies: pivot_root(2) takes only a root that is a mount point.
+///
+/// In a user namespace a directory above may be closed to this user; then it is attached over `/`, which does as well,
+/// as it is reached by descriptor.
 pub(crate) fn attach_root(tree: OwnedFd, path: &Path) -> Result<OwnedFd, StepError> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let target = match open(path, flags, Mode::empty()) {
@@ -63,7 +75,8 @@ pub(crate) fn attach_root(tree: OwnedFd, path: &Path) -> Result<OwnedFd, StepErr
 pub(crate) fn mount(init: &mut Init, mount: &Mount) -> Result<(), StepError> {
     match &mount.source {
         Source::Remount { superblock, options } => {
-            let target = paths::find(init.root()?.as_fd(), &mount.target)?.ok_or(Errno::NOENT)?;
+            let target = paths::find(init.root()?, &mount.target)?.ok_or(Errno::NOENT)?;
+            // Two things share one word: options of the filesystem, and attributes of this mount of it.
             if *superblock {
                 reconfigure(target.as_fd(), options)?;
                 count_versions(target.as_fd(), options)?;
@@ -74,27 +87,27 @@ pub(crate) fn mount(init: &mut Init, mount: &Mount) -> Result<(), StepError> {
             let tree = init.tree(*id)?;
             set_attributes_and_propagation(tree.as_fd(), mount)?;
             let kind = kind_of(tree.as_fd())?;
-            let target = paths::make(init.root()?.as_fd(), &mount.target, kind)?;
+            let target = paths::make(init.root()?, &mount.target, kind)?;
             attach(tree.as_fd(), target.as_fd())
         }
         Source::Filesystem { kind, source, options, plain_target } => {
             let tree = filesystem(kind, source.as_deref(), options)?;
             set_attributes_and_propagation(tree.as_fd(), mount)?;
-            let root = init.root()?.as_fd();
+            let root = init.root()?;
             let mut target = paths::make(root, &mount.target, Kind::Directory)?;
             if *plain_target {
-                // The files beneath are believed: nobody may have led the mount elsewhere.
+                // What /proc and /sys show is relied on: a symbolic link on the way would leave the mask and the
+                // read-only paths on another directory (CVE-2019-19921, CVE-2023-27561).
                 target = paths::find_plain(root, &mount.target, OFlags::PATH | OFlags::DIRECTORY)
                     .context(|| {
-                    format!("demand that `{}` is a plain directory", mount.target)
+                    format!("open `{}` as a directory without symbolic links", mount.target)
                 })?;
             }
             attach(tree.as_fd(), target.as_fd())?;
             if count_versions(tree.as_fd(), options)? {
-                set_attributes_and_propagation(tree.as_fd(), mount)
-            } else {
-                Ok(())
+                return set_attributes_and_propagation(tree.as_fd(), mount);
             }
+            Ok(())
         }
     }
 }
@@ -106,7 +119,7 @@ pub(crate) fn filesystem(
     options: &[String],
 ) -> Result<OwnedFd, StepError> {
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)
-        .context(|| format!("open filesystem `{kind}`"))?;
+        .context(|| format!("open a filesystem of type `{kind}`"))?;
     if let Some(source) = source {
         let set = fsconfig_set_string(&context, "source", source);
         explain(&context, set).context(|| format!("set source `{source}`"))?;
@@ -136,8 +149,10 @@ fn configure(context: &OwnedFd, options: &[String]) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Turns `iversion` on if it is asked for, and says so. The calls that configure filesystems have no word for it; the
-/// one before them has, and takes the mount's attributes away: they are to be set anew.
+/// Turns `iversion` on if it is asked for. Returns whether it was.
+///
+/// fsconfig(2) has no parameter for it. mount(2) with `MS_REMOUNT` has, and clears the attributes of the mount: they must
+/// be set again.
 fn count_versions(mount: BorrowedFd<'_>, options: &[String]) -> Result<bool, StepError> {
     if !options.iter().any(|option| option == IVERSION) {
         return Ok(false);
@@ -152,43 +167,48 @@ fn count_versions(mount: BorrowedFd<'_>, options: &[String]) -> Result<bool, Ste
             _ => MountFlags::empty(),
         };
     }
+    // mount(2) takes a path: from inside the mount itself, `.` is one that nobody can exchange.
     fchdir(mount)?;
     mount_remount(".", flags, c"").context(|| format!("set option `{IVERSION}`"))?;
     chdir("/")?;
     Ok(true)
 }
 
-/// Adds to an error what the kernel has to say about it.
+/// Adds to an error what the kernel says about it: reading the descriptor of a filesystem context gives its log.
 fn explain<T>(context: &OwnedFd, result: Result<T, Errno>) -> Result<T, StepError> {
     result.map_err(|error| {
         let mut message = [0; 512];
         let read =
             context.try_clone().and_then(|copy| File::from(copy).read(&mut message)).unwrap_or(0);
         let message = String::from_utf8_lossy(&message[..read]);
-        let message = message.trim_start_matches(['e', 'w', 'i', ' ']).trim_end();
+        // Each message begins with `e `, `w ` or `i `: error, warning or information.
+        let message = message.get(2..).unwrap_or_default().trim_end();
         let detail = (!message.is_empty()).then(|| format!("the kernel says `{message}`"));
         StepError { errno: Some(error.raw_os_error()), detail }
     })
 }
 
 /// Gives a mount its attributes and its propagation.
+///
+/// First the mount alone, then the whole tree: `rro` and the like of runtime-spec reach the mounts beneath, too.
 fn set_attributes_and_propagation(tree: BorrowedFd<'_>, mount: &Mount) -> Result<(), StepError> {
-    change(tree, &mount.change, false)?;
-    change(tree, &mount.recursive_change, true)?;
+    change(tree, &mount.change, Scope::Mount)?;
+    change(tree, &mount.recursive_change, Scope::Subtree)?;
     mount.propagation.map_or(Ok(()), |propagation| propagate(tree, propagation))
 }
 
-fn change(tree: BorrowedFd<'_>, change: &Change, recursive: bool) -> Result<(), StepError> {
+fn change(tree: BorrowedFd<'_>, change: &Change, scope: Scope) -> Result<(), StepError> {
     if change.is_empty() {
         return Ok(());
     }
     let bits = |list: &[Attribute]| list.iter().fold(0, |bits, attribute| bits | bit(*attribute));
     let access_time = change.set.iter().any(|attribute| attribute.is_access_time());
+    // The three access time modes are one field of the mount: it is cleared before another is set (mount_setattr(2)).
     let clear = bits(&change.clear) | if access_time { libc::MOUNT_ATTR__ATIME } else { 0 };
     set_attributes(
         tree,
         Attributes { set: bits(&change.set), clear, ..Attributes::default() },
-        recursive,
+        scope,
     )
     .context(|| "set attributes".into())
 }
@@ -207,21 +227,27 @@ fn bit(attribute: Attribute) -> u64 {
     }
 }
 
-/// Sets how the mount that a handle names spreads.
+/// Sets how mounts and unmounts beneath the mount that a descriptor names propagate (mount_namespaces(7)).
 pub(crate) fn propagate(tree: BorrowedFd<'_>, propagation: Propagation) -> Result<(), StepError> {
     let propagation_bit = flags(propagation.kind).bits();
     let attributes =
         Attributes { propagation: u64::from(propagation_bit), ..Attributes::default() };
-    set_attributes(tree, attributes, propagation.recursive).context(|| "set propagation".into())
+    set_attributes(tree, attributes, Scope::recursive(propagation.recursive))
+        .context(|| "set propagation".into())
 }
 
-/// Sets how the container's root filesystem, which `/` is by now, spreads.
+/// Sets how mounts in the container's root filesystem, which `/` is by now, propagate.
+///
+/// After pivot_root(2), which refuses a shared root.
 pub(crate) fn propagate_root(propagation: Propagation) -> Result<(), StepError> {
     let root = open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     propagate(root.as_fd(), propagation)
 }
 
-/// Sets how every mount of this namespace spreads.
+/// Sets how every mount of this namespace propagates.
+///
+/// A new mount namespace begins with copies of the host's mounts that are peers of them, where they are shared, as systemd
+/// has them: without this step every mount and unmount here would happen on the host, too.
 pub(crate) fn propagate_all(propagation: Propagation) -> Result<(), StepError> {
     let recursive = if propagation.recursive {
         MountPropagationFlags::REC
@@ -240,7 +266,7 @@ fn flags(kind: PropagationKind) -> MountPropagationFlags {
     }
 }
 
-/// Attaches a detached mount to what a handle names.
+/// Attaches a detached mount to what a descriptor names, whatever path leads there by now.
 pub(crate) fn attach(tree: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), StepError> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     Ok(move_mount(tree, "", target, "", flags)?)
@@ -251,7 +277,9 @@ fn kind_of(tree: BorrowedFd<'_>) -> Result<Kind, Errno> {
     Ok(if directory { Kind::Directory } else { Kind::File })
 }
 
-/// Hides a path: a directory behind an empty read-only one, any other file behind `/dev/null`.
+/// Hides a path: a directory behind an empty read-only one, any other file behind `/dev/null` of the host.
+///
+/// Not the container's `/dev/null`: its image may have another file there (CVE-2025-31133).
 pub(crate) fn mask(root: BorrowedFd<'_>, path: &str) -> Result<(), StepError> {
     let Some(target) = paths::find(root, path)? else { return Ok(()) };
     let cover = match kind_of(target.as_fd())? {
@@ -261,12 +289,13 @@ pub(crate) fn mask(root: BorrowedFd<'_>, path: &str) -> Result<(), StepError> {
         Kind::File => host_device("/dev/null", 1, 3)?,
     };
     let set = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
-    set_attributes(cover.as_fd(), Attributes { set, ..Attributes::default() }, false)?;
+    set_attributes(cover.as_fd(), Attributes { set, ..Attributes::default() }, Scope::Mount)?;
     attach(cover.as_fd(), target.as_fd())
 }
 
 /// The host's character device as a mount, if it is the one that it should be.
 pub(crate) fn host_device(path: &str, major: u32, minor: u32) -> Result<OwnedFd, StepError> {
+    // O_PATH opens a device without acting on it; the look at its number holds for this descriptor.
     let device = open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
         .context(|| format!("open `{path}` of the host"))?;
     let found = statat(&device, "", AtFlags::EMPTY_PATH)?;
@@ -277,33 +306,40 @@ pub(crate) fn host_device(path: &str, major: u32, minor: u32) -> Result<OwnedFd,
     if !is_device || found.st_rdev != rustix::fs::makedev(major, minor) {
         return Err(StepError::new(format!("`{path}` of the host is not device {major}:{minor}")));
     }
-    Ok(clone_handle(device.as_fd(), false)?)
+    Ok(clone_mount(device.as_fd(), Scope::Mount)?)
 }
 
-/// Makes a path read-only, with all that is mounted beneath.
+/// Makes a path read-only, with all that is mounted beneath: by a read-only copy of it that covers it. An attribute
+/// belongs to a mount, and the path need not be the root of one.
 pub(crate) fn read_only(root: BorrowedFd<'_>, path: &str) -> Result<(), StepError> {
     let Some(target) = paths::find(root, path)? else { return Ok(()) };
-    let cover = clone_handle(target.as_fd(), true)?;
+    let cover = clone_mount(target.as_fd(), Scope::Subtree)?;
     let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::default() };
-    set_attributes(cover.as_fd(), attributes, true)?;
+    set_attributes(cover.as_fd(), attributes, Scope::Subtree)?;
     attach(cover.as_fd(), target.as_fd())
 }
 
-/// Makes the root filesystem itself read-only; what is mounted in it stays as it is.
+/// Makes the root filesystem itself read-only; what is mounted in it stays as it is (`root.readonly` of runtime-spec).
 pub(crate) fn read_only_root(root: BorrowedFd<'_>) -> Result<(), StepError> {
     let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::default() };
-    Ok(set_attributes(root, attributes, false)?)
+    Ok(set_attributes(root, attributes, Scope::Mount)?)
 }
 
-/// Swaps the root filesystem in and lets go of the host's.
+/// Makes the root filesystem `/`, and unmounts the host's.
+///
+/// Not chroot(2), which a process with CAP_SYS_CHROOT leaves again: after this the host's mounts are not in the namespace.
 pub(crate) fn pivot(root: BorrowedFd<'_>) -> Result<(), StepError> {
     let host = open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     fchdir(root)?;
-    pivot_root(".", ".").context(|| "swap".into())?;
-    // The host's root now lies over the new one. Cut it off first, so that unmounting does not spread to the host.
+    // With the same path twice the old root is mounted over the new one: no directory of the container is needed for it
+    // (pivot_root(2), "pivot_root(\".\", \".\")").
+    pivot_root(".", ".")?;
+    // To the old root, which the working directory must be for what follows. Unmounting would propagate to the host where
+    // mounts are still shared: make them slaves first.
     fchdir(&host)?;
     mount_change(".", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-        .context(|| "cut the host's mounts off".into())?;
-    unmount(".", UnmountFlags::DETACH).context(|| "let go of the host's mounts".into())?;
+        .context(|| "make the host's mounts rslave".into())?;
+    // Lazily: this process has files of the host open still, such as its own program.
+    unmount(".", UnmountFlags::DETACH).context(|| "unmount the host's root".into())?;
     Ok(chdir("/")?)
 }

@@ -1,4 +1,6 @@
-//! Kernel parameters, written through a process filesystem of our own that nobody can cover.
+//! Kernel parameters, written through a procfs of the container's namespaces that is mounted nowhere.
+//!
+//! The container's own `/proc` may be covered, or be a link to other files (CVE-2025-52881).
 
 use std::os::fd::AsFd;
 
@@ -13,19 +15,19 @@ use crate::plan::swap_dots;
 pub(crate) fn sysctl(init: &mut Init, key: &str, value: &str) -> Result<(), StepError> {
     let proc = match init.proc.take() {
         Some(proc) => proc,
-        None => mounts::filesystem("proc", Some("proc"), &[])
-            .context(|| "make a process filesystem".into())?,
+        None => mounts::filesystem("proc", Some("proc"), &[]).context(|| "make a procfs".into())?,
     };
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
     let file =
         openat2(proc.as_fd(), path(key), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty(), resolve);
     init.proc = Some(proc);
     let file = file.context(|| format!("open kernel parameter `{key}`"))?;
+    // In one write: the kernel reads a value from each.
     rustix::io::write(&file, value.as_bytes())?;
     Ok(())
 }
 
-/// The file of a kernel parameter, in a process filesystem.
+/// The file of a kernel parameter, in a procfs.
 fn path(key: &str) -> String {
     format!("sys/{}", swap_dots(key))
 }

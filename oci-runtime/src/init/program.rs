@@ -19,14 +19,15 @@ pub(crate) struct Program {
     file: CString,
 }
 
-/// How often a program is tried that somebody holds open for writing: for some hundredths of a second, and without a
-/// pause, for which a filter may have no system call. A fork of a thread that has written the file lets go of it soon.
-const TRIES: usize = 10_000;
+/// Attempts to execute a program that another process has open for writing (`ETXTBSY`), for some hundredths of a second:
+/// a fork of a thread that has written the file closes it soon. Without a pause, whose system call a filter may forbid.
+const MAX_ATTEMPTS: usize = 10_000;
 
-/// Goes to the working directory, which must be inside the root filesystem.
+/// Changes to the working directory, which must be inside the root filesystem.
 pub(crate) fn working_directory(path: &str) -> Result<(), StepError> {
     chdir(path)?;
-    // The kernel knows no path for a directory that this root does not reach.
+    // A link such as `/proc/self/fd/7` may lead to a directory of the host (CVE-2024-21626). getcwd(2) answers with a
+    // path that does not begin with `/`, or with ENOENT, where the root does not reach the directory.
     match getcwd(Vec::new()) {
         Ok(found) if found.to_bytes().starts_with(b"/") => Ok(()),
         Ok(_) | Err(Errno::NOENT) => {
@@ -39,7 +40,7 @@ pub(crate) fn working_directory(path: &str) -> Result<(), StepError> {
 /// Looks a program up: a name without a slash in the search path, any other as it is.
 pub(crate) fn find(name: &str, search: &[String]) -> Result<Program, StepError> {
     if name.contains('/') {
-        usable(name).context(|| format!("`{name}`"))?;
+        usable(name)?;
         return Program::new(name.into());
     }
     let mut refused = None;
@@ -55,16 +56,16 @@ pub(crate) fn find(name: &str, search: &[String]) -> Result<Program, StepError> 
         }
     }
     match refused {
-        Some((path, error)) => Err(error).context(|| format!("`{path}`")),
+        Some((path, error)) => Err(error).context(|| format!("execute `{path}`")),
         None => {
-            Err(Errno::NOENT).context(|| format!("`{name}` is in none of `{}`", search.join(":")))
+            Err(StepError::new(format!("it is in no directory of PATH, `{}`", search.join(":"))))
         }
     }
 }
 
-/// Tries again while the file is open for writing.
-fn while_busy(mut attempt: impl FnMut() -> io::Error) -> io::Error {
-    for _ in 1..TRIES {
+/// Retries while the file is open for writing.
+fn retry_while_busy(mut attempt: impl FnMut() -> io::Error) -> io::Error {
+    for _ in 1..MAX_ATTEMPTS {
         let error = attempt();
         if error.kind() != io::ErrorKind::ExecutableFileBusy {
             return error;
@@ -84,7 +85,7 @@ fn usable(path: &str) -> Result<(), Errno> {
         });
     }
     accessat(CWD, path, Access::EXEC_OK, AtFlags::empty())?;
-    // Root passes the check above as long as somebody may execute the file.
+    // For root, some filesystems say yes even if nobody may execute the file; execve does not.
     if found.st_mode & 0o111 == 0 { Err(Errno::ACCESS) } else { Ok(()) }
 }
 
@@ -94,26 +95,28 @@ impl Program {
         Ok(Self { path, file })
     }
 
-    /// Becomes the program. Returns only if that fails; up to then it makes no other system call.
+    /// Becomes the program. Returns only if that fails; before that it makes no other system call, which a filter could
+    /// forbid.
     pub(crate) fn execute(
         &self,
         arguments: &CStringArray,
         environment: &CStringArray,
     ) -> Result<(), StepError> {
-        let error = while_busy(|| execute(&self.file, arguments, environment));
-        Err(error).context(|| self.diagnose())
+        let error = retry_while_busy(|| execute(&self.file, arguments, environment));
+        let StepError { errno, .. } = error.into();
+        Err(StepError { errno, detail: self.diagnose() })
     }
 
-    /// What is wrong, told from the file itself: the kernel blames the program for its interpreter's absence.
-    fn diagnose(&self) -> String {
+    /// What is wrong by the look of the file: execve answers ENOENT for a program whose interpreter is missing.
+    fn diagnose(&self) -> Option<String> {
         match interpreter(&self.path) {
             Some(interpreter) if stat(interpreter.as_str()).is_err() => {
-                format!("interpreter `{interpreter}` of `{}` is not there", self.path)
+                Some(format!("interpreter `{interpreter}` of `{}` is missing", self.path))
             }
             Some(interpreter) if usable(&interpreter).is_err() => {
-                format!("interpreter `{interpreter}` of `{}` is not executable", self.path)
+                Some(format!("interpreter `{interpreter}` of `{}` is not executable", self.path))
             }
-            _ => format!("`{}`", self.path),
+            _ => None,
         }
     }
 }
@@ -157,19 +160,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_busy_program_is_tried_again_and_not_for_ever() {
-        for (busy, expected) in [(2, 3), (usize::MAX, TRIES)] {
-            let mut tries = 0;
-            let error = while_busy(|| {
-                tries += 1;
-                io::Error::from_raw_os_error(if tries <= busy {
+    fn a_busy_program_is_retried_and_not_for_ever() {
+        for (busy, expected) in [(2, 3), (usize::MAX, MAX_ATTEMPTS)] {
+            let mut attempts = 0;
+            let error = retry_while_busy(|| {
+                attempts += 1;
+                io::Error::from_raw_os_error(if attempts <= busy {
                     libc::ETXTBSY
                 } else {
                     libc::EPERM
                 })
             });
             let last = if busy == 2 { libc::EPERM } else { libc::ETXTBSY };
-            assert_eq!((tries, error.raw_os_error()), (expected, Some(last)));
+            assert_eq!((attempts, error.raw_os_error()), (expected, Some(last)));
         }
     }
 }

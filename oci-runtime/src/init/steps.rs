@@ -1,85 +1,104 @@
 //! Going through the steps of a plan, one after another.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
+use std::time::Instant;
 
 use rustix::fs::Mode;
 use rustix::process::umask;
 use serde_json::Value;
 
-use super::error::{Context, StepError};
+use super::error::StepError;
+use super::hint::hint;
 use super::program::Program;
 use super::{devices, identity, mounts, namespaces, paths, procfs, program, terminal};
 use crate::hooks;
-use crate::plan::{FilesystemStep, HookKind, Namespace, NamespaceStep, ProcessStep, Step};
+use crate::plan::{FilesystemStep, HookKind, Hooks, Namespace, NamespaceStep, ProcessStep, Step};
 use crate::sys;
 use crate::sys::execute::CStringArray;
-use crate::wire::{self, Failure, Instructions, Reply, Report, Role};
+use crate::wire::{self, Event, Failure, Instructions, Reply, Report, Role};
 
 /// What the steps leave for later steps.
 pub(crate) struct Init {
     /// To the process that launched this one, and after the start to the one that asked for it.
-    socket: OwnedFd,
-    start: Option<UnixListener>,
+    pub(super) socket: OwnedFd,
+    pub(super) start: Option<UnixListener>,
     pub(crate) console: Option<OwnedFd>,
-    pub(crate) target: Option<OwnedFd>,
-    pub(crate) trees: BTreeMap<usize, OwnedFd>,
+    /// The pidfd of the process whose namespaces are joined.
+    target: Option<OwnedFd>,
+    /// Mounts that were opened and not attached yet, by their number in the plan.
+    trees: BTreeMap<usize, OwnedFd>,
     root: Option<OwnedFd>,
+    /// A procfs of the container's namespaces that is mounted nowhere.
     pub(crate) proc: Option<OwnedFd>,
-    pub(crate) program: Option<Program>,
-    /// The arguments and the environment, laid out while that is allowed.
-    words: Option<(CStringArray, CStringArray)>,
-    /// Processes of others are in the process namespace to come.
-    has_neighbours: bool,
+    program: Option<Program>,
+    /// The arguments and the environment for execve, made while a system call filter cannot forbid allocating.
+    arguments: Option<(CStringArray, CStringArray)>,
+    /// The process is created in a PID namespace that exists: other processes are in it already.
+    pub(super) joins_pid_namespace: bool,
     /// Standard input is a terminal of the container.
     pub(crate) has_terminal: bool,
+    /// The OCI state that hooks read.
     state: Value,
+    /// How long each step since the last report took, in microseconds.
+    pub(super) elapsed: Vec<u64>,
 }
 
 /// Carries the instructions out. Returns only if that fails, with the exit status.
 pub(crate) fn run(socket: OwnedFd, instructions: Instructions, descriptors: Vec<OwnedFd>) -> i32 {
+    const FAILED: i32 = 125;
     let mut init = match Init::new(socket, &instructions, descriptors) {
         Ok(init) => init,
-        Err(_) => return 126,
+        Err(_) => return super::REFUSED,
     };
     for (index, step) in instructions.steps.iter().enumerate() {
+        let begun = Instant::now();
         match init.step(index, step) {
-            Ok(()) => {}
-            Err(Ended::Stopped) => return 125,
-            Err(Ended::StepError(error)) => {
-                let _ = wire::send(&init.socket, &Report::Failed(failure(step, error)), &[]);
-                return 125;
+            // The launching process measures its own steps.
+            Ok(()) if matches!(step, Step::Runtime(_)) => {}
+            Ok(()) => {
+                init.elapsed.push(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX));
+            }
+            Err(Stop::Told) => return FAILED,
+            Err(Stop::Failed(error)) => {
+                let _ = init.report(Event::Failed(failure(step, error)), &[]);
+                return FAILED;
             }
         }
     }
     0
 }
 
+/// What is reported of a failed step: its text, the reason, and what helps.
 fn failure(step: &Step, StepError { errno, detail }: StepError) -> Failure {
+    let hint = errno.and_then(|errno| hint(step, errno)).map(String::from);
+    let detail = match (detail, hint) {
+        (Some(detail), Some(hint)) => Some(format!("{detail}: {hint}")),
+        (detail, hint) => detail.or(hint),
+    };
     Failure { step: step.to_string(), is_hook: matches!(step, Step::Hooks(_)), errno, detail }
 }
 
-/// What the program of the steps is given.
-fn words(steps: &[Step]) -> Result<Option<(CStringArray, CStringArray)>, StepError> {
+/// The arguments and the environment of the program.
+fn arguments(steps: &[Step]) -> Result<Option<(CStringArray, CStringArray)>, StepError> {
     let Some(Step::Process(ProcessStep::Execute { arguments, environment })) = steps.last() else {
         return Ok(None);
     };
     Ok(Some((CStringArray::new(arguments)?, CStringArray::new(environment)?)))
 }
 
-/// Why carrying out ends early.
-enum Ended {
+/// Why the steps end early.
+pub(super) enum Stop {
     /// A step failed.
-    StepError(StepError),
-    /// The other side said so, or is gone.
-    Stopped,
+    Failed(StepError),
+    /// The launching process said so, or is gone.
+    Told,
 }
 
-impl<E: Into<StepError>> From<E> for Ended {
+impl<E: Into<StepError>> From<E> for Stop {
     fn from(error: E) -> Self {
-        Self::StepError(error.into())
+        Self::Failed(error.into())
     }
 }
 
@@ -98,10 +117,11 @@ impl Init {
             root: None,
             proc: None,
             program: None,
-            words: words(&instructions.steps)?,
-            has_neighbours: false,
+            arguments: arguments(&instructions.steps)?,
+            joins_pid_namespace: false,
             has_terminal: false,
             state: instructions.state.clone(),
+            elapsed: Vec::new(),
         };
         for (role, descriptor) in instructions.descriptors.iter().zip(descriptors) {
             match role {
@@ -116,27 +136,44 @@ impl Init {
         Ok(init)
     }
 
-    /// Has the launching process do a step.
-    fn ask(&self, step: usize) -> Result<(), Ended> {
-        wire::send(&self.socket, &Report::RunStep { step }, &[]).map_err(|_| Ended::Stopped)?;
-        self.answer()
+    /// Sends a report, with the times of the steps before it.
+    pub(super) fn report(
+        &mut self,
+        event: Event,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> std::io::Result<()> {
+        let elapsed = std::mem::take(&mut self.elapsed);
+        wire::send(&self.socket, &Report { elapsed, event }, descriptors)
     }
 
-    fn answer(&self) -> Result<(), Ended> {
+    /// Waits for the reply to a report.
+    pub(super) fn reply(&self) -> Result<(), Stop> {
         match wire::receive(&self.socket) {
             Ok(Some((Reply::Done, _))) => Ok(()),
-            _ => Err(Ended::Stopped),
+            _ => Err(Stop::Told),
         }
     }
 
-    /// The root of the container's filesystem.
-    pub(crate) fn root(&self) -> Result<&OwnedFd, StepError> {
-        self.root.as_ref().ok_or_else(|| StepError::new("there is no root filesystem yet"))
+    /// Has the launching process carry out a step.
+    fn request(&mut self, step: usize) -> Result<(), Stop> {
+        self.report(Event::RunStep { step }, &[]).map_err(|_| Stop::Told)?;
+        self.reply()
     }
 
-    fn step(&mut self, index: usize, step: &Step) -> Result<(), Ended> {
+    /// The root of the container's filesystem.
+    pub(crate) fn root(&self) -> Result<BorrowedFd<'_>, StepError> {
+        let root = self.root.as_ref().map(AsFd::as_fd);
+        root.ok_or_else(|| StepError::new("the root filesystem is not attached"))
+    }
+
+    /// Takes a mount that an earlier step opened.
+    pub(crate) fn tree(&mut self, id: usize) -> Result<OwnedFd, StepError> {
+        self.trees.remove(&id).ok_or_else(|| StepError::new("its source was not opened"))
+    }
+
+    fn step(&mut self, index: usize, step: &Step) -> Result<(), Stop> {
         match step {
-            Step::Runtime(_) => self.ask(index),
+            Step::Runtime(_) => self.request(index),
             Step::Namespace(step) => self.namespace(step),
             Step::Filesystem(step) => Ok(self.filesystem(step)?),
             Step::Process(step) => Ok(self.process(step)?),
@@ -145,24 +182,22 @@ impl Init {
         }
     }
 
-    fn namespace(&mut self, step: &NamespaceStep) -> Result<(), Ended> {
+    fn namespace(&mut self, step: &NamespaceStep) -> Result<(), Stop> {
         match step {
             NamespaceStep::Join { kind, path } => {
                 namespaces::join(*kind, path)?;
-                self.has_neighbours |= *kind == Namespace::Pid;
+                self.joins_pid_namespace |= *kind == Namespace::Pid;
             }
             NamespaceStep::JoinTarget(kinds) => {
-                let target = self
-                    .target
-                    .as_ref()
-                    .ok_or_else(|| StepError::new("there is no process to join"))?;
+                let target = self.target.as_ref();
+                let target = target.ok_or_else(|| StepError::new("there is no process to join"))?;
                 namespaces::join_target(target.as_fd(), kinds)?;
             }
             NamespaceStep::NewUser => namespaces::new_user()?,
             NamespaceStep::BecomeRoot => identity::become_root()?,
             NamespaceStep::NewTime(offsets) => namespaces::new_time(offsets)?,
-            NamespaceStep::Clone(kinds) => self.clone_into(kinds)?,
-            NamespaceStep::CloneAndWait => self.attend()?,
+            NamespaceStep::Clone(kinds) => self.create_process(kinds)?,
+            NamespaceStep::CloneAndWait => self.create_supervised_process()?,
             NamespaceStep::NewCgroup => namespaces::new_cgroup()?,
             NamespaceStep::Hostname(name) => rustix::system::sethostname(name.as_bytes())?,
             NamespaceStep::Domainname(name) => rustix::system::setdomainname(name.as_bytes())?,
@@ -183,20 +218,19 @@ impl Init {
                 Ok(())
             }
             FilesystemStep::Mount(mount) => mounts::mount(self, mount),
-            FilesystemStep::Device(device) => devices::device(self.root()?.as_fd(), device),
-            FilesystemStep::Link { path, target } => {
-                devices::link(self.root()?.as_fd(), path, target)
-            }
+            FilesystemStep::Device(device) => devices::device(self.root()?, device),
+            FilesystemStep::Link { path, target } => devices::link(self.root()?, path, target),
             FilesystemStep::MakeDirectory(path) => {
-                paths::make(self.root()?.as_fd(), path, paths::Kind::Directory).map(drop)
+                paths::make(self.root()?, path, paths::Kind::Directory).map(drop)
             }
             FilesystemStep::Sysctl { key, value } => procfs::sysctl(self, key, value),
-            FilesystemStep::Mask(path) => mounts::mask(self.root()?.as_fd(), path),
-            FilesystemStep::ReadOnlyPath(path) => mounts::read_only(self.root()?.as_fd(), path),
-            FilesystemStep::ReadOnlyRoot => mounts::read_only_root(self.root()?.as_fd()),
+            FilesystemStep::Mask(path) => mounts::mask(self.root()?, path),
+            FilesystemStep::ReadOnlyPath(path) => mounts::read_only(self.root()?, path),
+            FilesystemStep::ReadOnlyRoot => mounts::read_only_root(self.root()?),
             FilesystemStep::PivotRoot => {
-                mounts::pivot(self.root()?.as_fd())?;
-                // What made the filesystem is not kept for who may look at the process that waits.
+                mounts::pivot(self.root()?)?;
+                // Processes of the container may look into `/proc/1/fd` of the process that waits: what is open there
+                // leads past the mounts that cover it.
                 (self.root, self.proc) = (None, None);
                 Ok(())
             }
@@ -225,6 +259,7 @@ impl Init {
             ProcessStep::BoundingSet(kept) => identity::bounding_set(kept),
             ProcessStep::User { uid, gid, groups } => {
                 if self.has_terminal {
+                    // Before the change of user, which takes the right to do it.
                     terminal::give(*uid)?;
                 }
                 identity::user(*uid, *gid, groups.as_deref())
@@ -235,91 +270,39 @@ impl Init {
             }
             ProcessStep::Capabilities(sets) => identity::capabilities(sets),
             ProcessStep::NoNewPrivileges => Ok(rustix::thread::set_no_new_privs(true)?),
-            ProcessStep::FindProgram { name, search } => {
-                self.program = Some(program::find(name, search)?);
-                // Not later: a filter may forbid it.
-                Ok(sys::descriptors::close_from_on_exec(3)?)
-            }
+            ProcessStep::FindProgram { name, search } => self.find_program(name, search),
             ProcessStep::Seccomp(filter) => identity::seccomp(filter),
-            ProcessStep::Execute { .. } => {
-                let found = self.program.as_ref().zip(self.words.as_ref());
-                let (program, (arguments, environment)) =
-                    found.ok_or_else(|| StepError::new("no program was looked up"))?;
-                program.execute(arguments, environment)
-            }
+            ProcessStep::Execute { .. } => self.execute(),
         }
     }
 
-    /// Takes a tree that an earlier step opened.
-    pub(crate) fn tree(&mut self, id: usize) -> Result<OwnedFd, StepError> {
-        self.trees.remove(&id).ok_or_else(|| StepError::new("the tree was not opened"))
+    fn find_program(&mut self, name: &str, search: &[String]) -> Result<(), StepError> {
+        self.program = Some(program::find(name, search)?);
+        // A descriptor of the host that the program inherits is a way out of the container (CVE-2024-21626). Here and
+        // not at the end: a system call filter may forbid the call.
+        Ok(sys::descriptors::close_from_on_exec(3)?)
     }
 
-    /// The child goes on as the container's process; this process reports it and ends.
-    fn clone_into(&mut self, kinds: &[Namespace]) -> Result<(), Ended> {
-        match namespaces::clone(kinds)? {
-            sys::clone::Cloned::Child => {
-                if self.has_neighbours {
-                    // They could trace this process until it is the program.
-                    namespaces::hide()?;
-                }
-                self.answer()
-            }
-            sys::clone::Cloned::Parent { pid } => {
-                sys::clone::leave(i32::from(self.report(pid).is_err()));
-            }
-        }
+    fn execute(&self) -> Result<(), StepError> {
+        let found = self.program.as_ref().zip(self.arguments.as_ref());
+        let (program, (arguments, environment)) =
+            found.ok_or_else(|| StepError::new("no program was looked up"))?;
+        program.execute(arguments, environment)
     }
 
-    /// The child goes on as the process; this process reports it, buries it, and ends as it did.
-    ///
-    /// A process of a process namespace that nobody buries keeps the namespace's first process from ending. So this is
-    /// done here at once, and not left to whoever asked for the process.
-    fn attend(&mut self) -> Result<(), Ended> {
-        match sys::clone::clone(0)? {
-            sys::clone::Cloned::Child => self.answer(),
-            sys::clone::Cloned::Parent { pid } => match self.report(pid) {
-                Ok(()) => super::supervisor::supervise(pid),
-                // The other reads that nobody answers, and ends.
-                Err(_) => sys::clone::leave(1),
-            },
-        }
-    }
-
-    /// Tells that a process exists.
-    fn report(&self, pid: i32) -> std::io::Result<()> {
-        use rustix::process::{Pid, PidfdFlags, pidfd_open};
-        let pid_of = Pid::from_raw(pid).ok_or(rustix::io::Errno::SRCH)?;
-        let pidfd = pidfd_open(pid_of, PidfdFlags::empty())?;
-        wire::send(&self.socket, &Report::ProcessCreated { pid }, &[pidfd.as_fd()])
-    }
-
-    /// Runs hooks of the container's namespaces.
-    fn hooks(&mut self, hooks: &crate::plan::Hooks) -> Result<(), StepError> {
+    /// Runs hooks in the container's namespaces.
+    fn hooks(&mut self, hooks: &Hooks) -> Result<(), StepError> {
         let status = if hooks.kind == HookKind::StartContainer { "created" } else { "creating" };
         if let Value::Object(state) = &mut self.state {
             state.insert("status".into(), status.into());
+            // Seen from inside, where these hooks run.
             state.insert("pid".into(), rustix::process::getpid().as_raw_nonzero().get().into());
         }
-        // The init masks nothing, and the container's mask comes later than the first hooks.
-        let masks = hooks.kind != HookKind::StartContainer;
-        let own = masks.then(|| umask(Mode::from_raw_mode(0o022)));
+        // The init makes files with umask 0. startContainer hooks run after the step that sets the container's own umask.
+        let is_early = hooks.kind != HookKind::StartContainer;
+        let own = is_early.then(|| umask(Mode::from_raw_mode(0o022)));
         let result = hooks::run(&hooks.hooks, &self.state, None);
         own.map(umask);
-        result.map_err(|failure| StepError::new(failure.to_string()))
-    }
-
-    /// Reports that all is ready, lets go of the launching process and waits for the start.
-    fn await_start(&mut self) -> Result<(), Ended> {
-        wire::send(&self.socket, &Report::Ready, &[]).map_err(|_| Ended::Stopped)?;
-        let Some(start) = self.start.take() else { return Ok(()) };
-        loop {
-            let mut connection = start.accept().context(|| "wait for the start".into())?.0;
-            // Whoever connects and goes away without a word starts nothing.
-            if connection.read_exact(&mut [0]).is_ok() {
-                self.socket = connection.into();
-                return Ok(());
-            }
-        }
+        Ok(result?)
     }
 }

@@ -1,4 +1,4 @@
-//! The parent of a process that was added to a container.
+//! The supervisor: the parent of a process that was added to a container, which waits for it.
 
 use rustix::io::Errno;
 use rustix::process::{
@@ -9,7 +9,8 @@ use crate::sys::{clone::leave, descriptors, signal::raise};
 
 /// Waits for the end of a child, and ends in the same way.
 ///
-/// Nothing that this process has open keeps anybody waiting, and no key of the caller's terminal ends it.
+/// It closes all its descriptors: an open end of a pipe would keep the other side from seeing the end of the process.
+/// And it leaves the session of the caller: Ctrl-C in the caller's terminal is not for it.
 pub(crate) fn supervise(pid: i32) -> ! {
     let status = descriptors::close_from(0)
         .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
@@ -22,6 +23,7 @@ pub(crate) fn supervise(pid: i32) -> ! {
 }
 
 fn wait(pid: Option<Pid>) -> Result<WaitStatus, Errno> {
+    // No signal handler is installed here, so nothing interrupts the wait more than once; its end is the child's.
     loop {
         match waitpid(pid, WaitOptions::empty()) {
             Ok(Some((_, status))) => return Ok(status),
@@ -33,7 +35,7 @@ fn wait(pid: Option<Pid>) -> Result<WaitStatus, Errno> {
 
 fn end_like(status: WaitStatus) -> ! {
     if let Some(signal) = status.terminating_signal() {
-        // The core that was to be written is the child's.
+        // The child has written its core dump: this process writes none over it.
         let none = Rlimit { current: Some(0), maximum: getrlimit(Resource::Core).maximum };
         let _ = setrlimit(Resource::Core, none);
         raise(signal);

@@ -13,6 +13,7 @@ use super::Init;
 use super::error::{Context, StepError};
 use super::mounts;
 use super::paths::{self, Kind};
+use crate::sys::mount::Scope;
 
 const CONSOLE: &str = "/dev/console";
 const DEVPTS_MAGIC: u64 = 0x1cd1;
@@ -28,21 +29,22 @@ pub(crate) fn open(
         init.console.take().ok_or_else(|| StepError::new("no console socket was given"))?;
     let master = multiplexer(init)?;
     unlockpt(&master)?;
+    // The other end by the master's own descriptor, and not by its number under a `/dev/pts` that may be another.
     let slave =
         ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     if let Some((ws_row, ws_col)) = size {
         tcsetwinsize(&slave, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 })?;
     }
     if let Ok(root) = init.root() {
-        show(root.as_fd(), slave.as_fd(), make_console)
-            .context(|| "show it as `/dev/console`".into())?;
+        bind_console(root, slave.as_fd(), make_console)
+            .context(|| "mount it on `/dev/console`".into())?;
     }
     let handles = [master.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     control.push(SendAncillaryMessage::ScmRights(&handles));
     sendmsg(&console, &[IoSlice::new(b"/dev/ptmx")], &mut control, SendFlags::NOSIGNAL)
-        .context(|| "hand the terminal over".into())?;
+        .context(|| "send the terminal to the console socket".into())?;
     rustix::stdio::dup2_stdin(&slave)?;
     rustix::stdio::dup2_stdout(&slave)?;
     rustix::stdio::dup2_stderr(&slave)?;
@@ -52,28 +54,36 @@ pub(crate) fn open(
     Ok(())
 }
 
-/// Shows a terminal as the console of the container.
-fn show(root: BorrowedFd<'_>, terminal: BorrowedFd<'_>, make: bool) -> Result<(), StepError> {
+/// Mounts a terminal on the `/dev/console` of the container.
+///
+/// By the descriptor of the terminal: the container may have put another file at its path (CVE-2025-52565).
+fn bind_console(
+    root: BorrowedFd<'_>,
+    terminal: BorrowedFd<'_>,
+    make: bool,
+) -> Result<(), StepError> {
     let target = if make {
         Some(paths::make(root, CONSOLE, Kind::File)?)
     } else {
         paths::find(root, CONSOLE)?
     };
     let Some(target) = target else { return Ok(()) };
-    mounts::attach(mounts::clone_handle(terminal, false)?.as_fd(), target.as_fd())
+    mounts::attach(mounts::clone_mount(terminal, Scope::Mount)?.as_fd(), target.as_fd())
 }
 
-/// Gives the terminal to the user of the program, who may want to open it by its name.
+/// Makes the user of the program the owner of the terminal: it may open it by its name, as `/dev/tty` or `/proc/self/fd`.
 pub(crate) fn give(uid: u32) -> Result<(), StepError> {
     rustix::fs::fchown(rustix::stdio::stdin(), Some(rustix::fs::Uid::from_raw(uid)), None)
-        .context(|| "give the terminal to the user".into())
+        .context(|| "make the user the owner of the terminal".into())
 }
 
-/// The multiplexer of the container's `/dev/pts`, if it is a real one.
+/// The multiplexer of the container's `/dev/pts`.
+///
+/// An image or a mount may have put another file there: what is opened must be the device, on a devpts.
 fn multiplexer(init: &Init) -> Result<std::os::fd::OwnedFd, StepError> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let master = match init.root() {
-        Ok(root) => paths::find_plain(root.as_fd(), "/dev/pts/ptmx", flags),
+        Ok(root) => paths::find_plain(root, "/dev/pts/ptmx", flags),
         Err(_) => {
             rustix::fs::open("/dev/pts/ptmx", flags | OFlags::NOFOLLOW, rustix::fs::Mode::empty())
         }

@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
+
 use super::{LOCK, is_at};
 
 /// How often a directory is emptied that fills again: whoever looked for the lock as it went makes one in it, once.
@@ -43,7 +45,7 @@ fn sweep_one(dir: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return fs::remove_dir(dir),
         lock => lock?,
     };
-    if lock.try_lock().is_ok() && is_at(&lock, &path)? {
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() && is_at(&lock, &path)? {
         return clear(dir);
     }
     Ok(())

@@ -5,6 +5,8 @@ mod caller;
 mod cgroup;
 mod devices;
 mod directory;
+#[cfg(feature = "tracing")]
+mod events;
 mod exec;
 mod fixture;
 mod hooks;

@@ -95,7 +95,7 @@ fn proc_is_mounted_on_a_plain_directory_only() {
     symlink("/elsewhere", fixture.rootfs().join("proc")).unwrap();
     let error = fixture.run().map(drop).unwrap_err();
     assert!(
-        chain(&error).contains("demand that `/proc` is a plain directory"),
+        chain(&error).contains("cannot open `/proc` as a directory without symbolic links"),
         "{}",
         chain(&error)
     );

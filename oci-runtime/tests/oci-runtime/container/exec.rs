@@ -205,7 +205,11 @@ fn a_process_that_fails_says_why_and_leaves_nothing() {
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     type Case = (fn(&mut Process), ErrorKind, &'static str);
     let cases: [Case; 6] = [
-        (|p| p.args = vec!["nosuch".into()], ErrorKind::Step, "`nosuch` is in none of `/bin`"),
+        (
+            |p| p.args = vec!["nosuch".into()],
+            ErrorKind::Step,
+            "cannot find program nosuch: it is in no directory of PATH, `/bin`",
+        ),
         (|p| p.args = vec!["script".into()], ErrorKind::Step, "interpreter `/bin/perl`"),
         (|p| p.args.clear(), ErrorKind::Refused, "there is no program to run"),
         (|p| p.cwd = "/no/such".into(), ErrorKind::Step, "/no/such"),

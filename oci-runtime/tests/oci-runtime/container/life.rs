@@ -79,17 +79,17 @@ fn a_failed_creation_names_the_step_and_leaves_nothing() {
         (
             "missing program",
             |spec| spec.process.as_mut().unwrap().args = vec!["nosuch".into()],
-            "`nosuch` is in none of `/bin`: No such file",
+            "cannot find program nosuch: it is in no directory of PATH, `/bin`",
         ),
         (
             "missing path",
             |spec| spec.process.as_mut().unwrap().args = vec!["/no/such".into()],
-            "`/no/such`: No such file",
+            "cannot find program /no/such: No such file",
         ),
         (
             "not executable",
             |spec| spec.process.as_mut().unwrap().args = vec!["/etc/plain".into()],
-            "`/etc/plain`: Permission denied",
+            "cannot find program /etc/plain: Permission denied",
         ),
         (
             "missing source",
@@ -99,12 +99,13 @@ fn a_failed_creation_names_the_step_and_leaves_nothing() {
                 mount.options = vec!["bind".into()];
                 spec.mounts.push(mount);
             },
-            "open /no/such/source: No such file",
+            "cannot open /no/such/source: No such file",
         ),
         (
             "bad option",
             |spec| spec.mounts[0].options.push("nonsense".into()),
-            "mount proc on /proc (nosuid, noexec, nodev, nonsense): set option `nonsense`",
+            "cannot mount proc on /proc (nosuid, noexec, nodev, nonsense): cannot set option `nonsense`: the kernel says `proc: \
+             Unknown parameter 'nonsense'`: Invalid argument",
         ),
         (
             "missing root filesystem",
@@ -134,7 +135,7 @@ fn a_missing_interpreter_is_named_by_the_start() {
     fixture.spec.process.as_mut().unwrap().args = vec!["script".into()];
     let error = fixture.run().map(drop).unwrap_err();
     let expected =
-        "execute script: interpreter `/bin/perl` of `/bin/script` is not there: No such file";
+        "cannot execute script: interpreter `/bin/perl` of `/bin/script` is missing: No such file";
     assert!(chain(&error).contains(expected), "{}", chain(&error));
     assert!(fixture.runtime.list().unwrap().is_empty());
 }

@@ -205,7 +205,7 @@ fn hooks_run_in_their_order_with_the_state() {
 fn a_failing_or_slow_hook_ends_the_creation() {
     for (line, timeout, expected) in [
         ("echo no >&2; exit 3", None, "saying `no`"),
-        ("sleep 100", Some(1), "was stopped after 1 s"),
+        ("sleep 100", Some(1), "was killed after its timeout of 1 s"),
     ] {
         let mut fixture = Fixture::new();
         let mut hook = Hook::new("/bin/sh".into());

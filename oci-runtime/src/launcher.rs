@@ -1,0 +1,114 @@
+//! The program that becomes the init, copied into sealed memory.
+
+use std::fs::File;
+use std::io::{self, Seek};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+
+use crate::init::ARGUMENT;
+use crate::spawn::spawn;
+use crate::{Error, ErrorKind, trace};
+
+/// The program that becomes the init of containers, sealed in memory so that nobody can change it.
+///
+/// The first container copies the program; this launcher and its clones use that copy for all others, and it is freed
+/// with the last of them. [`Runtime`](crate::Runtime) holds one: clone the runtime, or give several runtimes clones of
+/// one launcher, to have one copy. A program of many megabytes does better with the small `oci-runtime-init`.
+#[derive(Clone, Debug)]
+pub struct Launcher(Arc<Program>);
+
+#[derive(Debug)]
+struct Program {
+    path: PathBuf,
+    /// The lock is held while the program is copied, so that it is copied once.
+    sealed: Mutex<Option<Arc<OwnedFd>>>,
+}
+
+impl Launcher {
+    /// This very program, whose `main` begins with [`oci_runtime::init()`](crate::init).
+    pub fn current_exe() -> Self {
+        // The file that runs, even if another file is at its path by now.
+        Self::program("/proc/self/exe")
+    }
+
+    /// Another program whose `main` begins with [`oci_runtime::init()`](crate::init), such as `oci-runtime-init`.
+    pub fn program(path: impl Into<PathBuf>) -> Self {
+        Self(Arc::new(Program { path: path.into(), sealed: Mutex::new(None) }))
+    }
+
+    fn sealed(&self) -> io::Result<Arc<OwnedFd>> {
+        let mut sealed = self.0.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = &*sealed {
+            return Ok(program.clone());
+        }
+        let program = Arc::new(seal(&mut File::open(&self.0.path)?)?);
+        *sealed = Some(program.clone());
+        Ok(program)
+    }
+
+    /// Starts an init. Its standard input is the socket; it gets nothing else of this process.
+    ///
+    /// The standard library spawns without copying this process (`posix_spawn`: vfork and exec), so no lock of another
+    /// thread can be held in the child, and nothing of this process is changed on the way.
+    pub(crate) fn spawn(&self) -> Result<(Child, UnixStream), Error> {
+        let action = || format!("start init from `{}`", self.0.path.display());
+        let system = |error| Error::because(ErrorKind::System, action(), error);
+        let program = self.sealed().map_err(system)?;
+        let (ours, theirs) = UnixStream::pair().map_err(system)?;
+        // By descriptor: nobody can put another program there between the sealing and the exec (CVE-2019-5736 was a
+        // container that overwrote the runtime's own program through /proc/self/exe; seals forbid that too).
+        let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
+        command
+            .arg0(ARGUMENT)
+            .env_clear()
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = spawn(&mut command).map_err(system)?;
+        trace::launched(&self.0.path, child.id());
+        Ok((child, ours))
+    }
+}
+
+/// Copies a program into memory and seals it.
+fn seal(program: &mut File) -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // MFD_EXEC says that the file is for executing, or `vm.memfd_noexec` may forbid it. Kernels before 6.3 do not know
+    // the flag and need none.
+    let memory = memfd_create("oci-runtime-init", flags | MemfdFlags::EXEC)
+        .or_else(|_| memfd_create("oci-runtime-init", flags))?;
+    let mut memory = File::from(memory);
+    io::copy(program, &mut memory)?;
+    memory.rewind()?;
+    // SEAL forbids taking the other seals off.
+    fcntl_add_seals(
+        &memory,
+        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
+    )?;
+    // execve answers ETXTBSY as long as the file is open for writing: keep a read-only descriptor alone.
+    let read = File::open(format!("/proc/self/fd/{}", memory.as_raw_fd()))?;
+    // Above 2: the child's standard input, output and error would replace it.
+    Ok(rustix::io::fcntl_dupfd_cloexec(read, 3)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_share_one_copy_and_another_launcher_has_its_own() {
+        let one = Launcher::current_exe();
+        let copy = one.sealed().unwrap();
+        assert!(Arc::ptr_eq(&copy, &one.clone().sealed().unwrap()));
+        assert!(!Arc::ptr_eq(&copy, &Launcher::current_exe().sealed().unwrap()));
+        let weak = Arc::downgrade(&copy);
+        drop((one, copy));
+        assert!(weak.upgrade().is_none());
+    }
+}
