@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use oci_image::blob::{BlobSinkExt, BlobSource, BlobSourceExt};
+use oci_image::graph::Walk;
 use oci_image::{Descriptor, Digest, LayoutFile, json};
 use oci_layout::{
     Archive, ArchiveWriter, DockerArchive, DockerArchiveWriter, DockerForm, Durability, Entry,
-    ErrorKind, Layout, LayoutOptions, Walk,
+    ErrorKind, Layout, LayoutOptions,
 };
 use tempfile::TempDir;
 
@@ -157,7 +158,7 @@ fn whole(
     roots: &[Descriptor],
 ) -> Option<Vec<(Digest, Vec<u8>)>> {
     let mut blobs = Vec::new();
-    for node in Walk::new(archive, roots.iter().cloned()) {
+    for node in Walk::new(roots.iter().cloned()).over(archive) {
         let blob = node.ok()?.descriptor;
         archive.open(&blob).ok()??;
         let bytes = archive.read(&blob, LIMIT).ok()?;

@@ -1,6 +1,5 @@
-use std::collections::HashSet;
-
-use oci_image::{AnyDocument, Descriptor, Digest};
+use oci_image::graph::{Content, Node, Order, Step, Walk};
+use oci_image::{AnyDocument, Descriptor};
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
@@ -10,97 +9,42 @@ use crate::limits::Limits;
 pub(crate) struct Graph {
     /// Each once, children before parents.
     pub(crate) manifests: Vec<AnyDocument>,
-    /// What is no manifest, each once, in the order of the manifests.
+    /// What is not a manifest, each once, in the order of the manifests.
     pub(crate) blobs: Vec<Descriptor>,
 }
 
-/// A walk from a root to all that it points to. It asks for one manifest after the other.
-#[derive(Debug)]
-pub(crate) struct Walk<'a> {
-    limits: &'a Limits,
-    action: &'a str,
-    graph: Graph,
-    /// What was visited, and whether as a manifest: who names a manifest as a layer must not hide what
-    /// stands below it.
-    seen: HashSet<(Digest, bool)>,
-    bytes: u64,
-    count: usize,
-    stack: Vec<Level>,
-}
-
-/// A manifest whose children are being visited.
-#[derive(Debug)]
-struct Level {
-    manifest: AnyDocument,
-    /// In reverse.
-    left: Vec<Descriptor>,
-}
-
-impl<'a> Walk<'a> {
-    pub(crate) fn new(limits: &'a Limits, action: &'a str) -> Self {
-        Self {
-            limits,
-            action,
-            graph: Graph::default(),
-            seen: HashSet::new(),
-            bytes: 0,
-            count: 0,
-            stack: Vec::new(),
+impl Graph {
+    /// All from `image` on, whose manifests `read` gets one after the other.
+    ///
+    /// # Errors
+    /// If `image` is not a manifest or index, or is over a limit.
+    pub(crate) async fn read<F>(
+        image: &Descriptor,
+        limits: &Limits,
+        action: &str,
+        read: impl Fn(Descriptor) -> F,
+    ) -> Result<Self, Error>
+    where
+        F: Future<Output = Result<AnyDocument, Error>>,
+    {
+        if !image.media_type.is_manifest_or_index() {
+            let reason = format!("it is of type `{}`, not a manifest or index", image.media_type);
+            return Err(Error::new(ErrorKind::Document, action).because(reason));
         }
-    }
-
-    /// Takes the manifest that was asked for last, the root first.
-    pub(crate) fn enter(&mut self, manifest: AnyDocument) -> Result<(), Error> {
-        self.bytes = self.bytes.saturating_add(manifest.bytes().len() as u64);
-        self.count += 1;
-        let limits = self.limits;
-        self.limit(self.count > limits.manifests, "manifests", limits.manifests as u64)?;
-        self.limit(
-            self.bytes > limits.manifest_bytes,
-            "bytes of manifests",
-            limits.manifest_bytes,
-        )?;
-        self.limit(self.stack.len() >= limits.depth, "levels of indexes", limits.depth as u64)?;
-        self.seen.insert((manifest.descriptor().digest.clone(), true));
-        let mut left: Vec<_> = manifest.children().into_iter().cloned().collect();
-        left.reverse();
-        self.stack.push(Level { manifest, left });
-        Ok(())
-    }
-
-    /// The manifest to [`enter`](Self::enter) next; `None`: all were visited.
-    pub(crate) fn next(&mut self) -> Option<Descriptor> {
-        while let Some(level) = self.stack.last_mut() {
-            let is_index = matches!(level.manifest, AnyDocument::Index(_));
-            match level.left.pop() {
-                Some(child) => {
-                    let is_manifest = is_index && child.media_type.is_manifest_or_index();
-                    if !self.seen.insert((child.digest.clone(), is_manifest)) {
-                        continue;
-                    }
-                    if is_manifest {
-                        return Some(child);
-                    }
-                    self.graph.blobs.push(child);
+        let failed = |error| Error::new(ErrorKind::Limit, action).with_source(error);
+        let walk = Walk::new([image.clone()]).order(Order::ChildrenFirst).without_subjects();
+        let mut walk = walk.limits(limits.graph);
+        let mut graph = Self::default();
+        while let Some(step) = walk.next_step().map_err(failed)? {
+            match step {
+                Step::Read(manifest) => walk.found(read(manifest).await?).map_err(failed)?,
+                Step::ListReferrers(_) => walk.referrers([]),
+                Step::Visit(Node { content: Content::Document(manifest), .. }) => {
+                    graph.manifests.push(manifest);
                 }
-                None => {
-                    let level = self.stack.pop();
-                    self.graph.manifests.extend(level.map(|level| level.manifest));
-                }
+                Step::Visit(node) => graph.blobs.push(node.descriptor),
             }
         }
-        None
-    }
-
-    pub(crate) fn finish(self) -> Graph {
-        self.graph
-    }
-
-    fn limit(&self, is_over: bool, of: &str, limit: u64) -> Result<(), Error> {
-        if is_over {
-            return Err(Error::new(ErrorKind::Limit, self.action)
-                .because(format!("it has more than {limit} {of}")));
-        }
-        Ok(())
+        Ok(graph)
     }
 }

@@ -14,12 +14,9 @@ pub struct Limits {
     pub token: u64,
     /// The largest body of an error that is read, in bytes. Default: 1 MiB.
     pub error: u64,
-    /// The most manifests in one pull, push or copy. Default: 10,000.
-    pub manifests: usize,
-    /// The most bytes of manifests held in one pull, push or copy. Default: 256 MiB.
-    pub manifest_bytes: u64,
-    /// The deepest nesting of indexes in one pull, push or copy. Default: 8.
-    pub depth: usize,
+    /// What one pull, push or copy may walk through. Default: 10,000 manifests of 256 MiB together, 32 of
+    /// them one below the other.
+    pub graph: oci_image::graph::Limits,
     /// The most pages of one list. Default: 1,000.
     pub pages: usize,
     /// The most bytes of all pages of one list. Default: 64 MiB.
@@ -50,9 +47,7 @@ impl Default for Limits {
             page: 4 * MIB,
             token: MIB,
             error: MIB,
-            manifests: 10_000,
-            manifest_bytes: 256 * MIB,
-            depth: 8,
+            graph: oci_image::graph::Limits::default(),
             pages: 1_000,
             list: 64 * MIB,
             redirects: 5,

@@ -51,7 +51,7 @@ impl Resolved {
     pub async fn platform(self, platform: &Platform) -> Result<Self, Error> {
         let Self { repository, mut descriptor } = self;
         // As deep as indexes may nest.
-        for _ in 0..repository.shared.wire.limits.depth {
+        for _ in 0..repository.shared.wire.limits.graph.depth {
             if !descriptor.media_type.is_index() {
                 return Ok(Self { repository, descriptor });
             }

@@ -11,7 +11,7 @@ use oci_image::{AnyDocument, Descriptor};
 use crate::blob::Download;
 use crate::bridge::Writing;
 use crate::error::{Error, ErrorKind};
-use crate::graph::{Graph, Walk};
+use crate::graph::Graph;
 use crate::jobs::{Stop, at_once};
 use crate::progress::{Event, Progress, Step, Summary};
 use crate::repository::Repository;
@@ -185,13 +185,8 @@ where
 /// Gets all manifests from `image` on.
 pub(crate) async fn graph(repository: &Repository, image: &Descriptor) -> Result<Graph, Error> {
     let action = format!("pull `{}` of `{repository}`", image.digest);
-    let mut walk = Walk::new(&repository.shared.wire.limits, &action);
-    let mut next = Some(image.clone());
-    while let Some(descriptor) = next {
-        walk.enter(repository.manifest(&descriptor).await?)?;
-        next = walk.next();
-    }
-    Ok(walk.finish())
+    let read = |manifest| async move { repository.manifest(&manifest).await };
+    Graph::read(image, &repository.shared.wire.limits, &action, read).await
 }
 
 /// Of a kind that sends nobody to another place for the blob.

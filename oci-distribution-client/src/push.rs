@@ -16,7 +16,7 @@ use crate::auth::Access;
 use crate::bridge;
 use crate::call::Answer;
 use crate::error::{Error, ErrorKind};
-use crate::graph::{Graph, Walk};
+use crate::graph::Graph;
 use crate::jobs::{Stop, at_once};
 use crate::manifest::{parse, refuse_other_digest};
 use crate::progress::{Event, Progress, Step, Summary};
@@ -309,20 +309,17 @@ where
     S: BlobSource + Send + Sync + 'static,
 {
     let limits = &repository.shared.wire.limits;
-    let mut walk = Walk::new(limits, action);
-    let mut next = Some(image.clone());
-    while let Some(descriptor) = next {
-        let limit = usize::try_from(limits.manifest).unwrap_or(usize::MAX);
-        let (source, wanted) = (Arc::clone(source), descriptor.clone());
-        let read = bridge::blocking(move || source.read(&wanted, limit)).await;
+    let limit = usize::try_from(limits.manifest).unwrap_or(usize::MAX);
+    let read = |manifest: Descriptor| async move {
+        let (from, wanted) = (Arc::clone(source), manifest.clone());
+        let read = bridge::blocking(move || from.read(&wanted, limit)).await;
         let bytes = read.map_err(|error| {
-            let reason = format!("manifest `{}` cannot be read", descriptor.digest);
+            let reason = format!("manifest `{}` cannot be read", manifest.digest);
             source_error(action, reason, error)
         })?;
-        walk.enter(parse(bytes.into(), &descriptor, limits.manifest, action)?)?;
-        next = walk.next();
-    }
-    Ok(walk.finish())
+        parse(bytes.into(), &manifest, limits.manifest, action)
+    };
+    Graph::read(image, limits, action, read).await
 }
 
 fn source_error(action: &str, reason: String, error: io::Error) -> Error {

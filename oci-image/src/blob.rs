@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 pub use memory::Memory;
 
+use crate::graph::{Nodes, Walk};
 use crate::{AnyDocument, Descriptor, Document, DocumentError, Model, json};
 
 /// A place to read blobs from.
@@ -75,6 +76,11 @@ pub trait BlobSourceExt: BlobSource {
     fn any_document(&self, descriptor: &Descriptor) -> io::Result<AnyDocument> {
         let bytes = self.read(descriptor, json::DOCUMENT_LIMIT)?;
         AnyDocument::parse(bytes, descriptor).map_err(invalid)
+    }
+
+    /// Walks the graph below `root`: parents first, subjects too, within the default limits.
+    fn walk(&self, root: &Descriptor) -> Nodes<'_, Self> {
+        Walk::new([root.clone()]).over(self)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod build;
 pub mod compat;
 pub mod distribution;
 pub mod docker;
+pub mod graph;
 pub mod json;
 #[cfg(feature = "layers")]
 pub mod layer;

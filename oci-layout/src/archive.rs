@@ -18,7 +18,7 @@ use crate::blob::unverifiable;
 use crate::index::{self, Entry, INDEX_LIMIT};
 use crate::layout::{INDEX_FILE, LAYOUT_FILE};
 use crate::resolve::{referrers, resolve};
-use crate::{Error, ErrorKind, Image, Walk};
+use crate::{Error, ErrorKind, Image};
 
 use tar_file::TarFile;
 
@@ -93,11 +93,6 @@ impl Archive {
     /// If a document is wrong.
     pub fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
         referrers(self, &self.index, subject)
-    }
-
-    /// Walks the graph below `root`.
-    pub fn walk(&self, root: &Descriptor) -> Walk<'_, Self> {
-        Walk::new(self, [root.clone()])
     }
 }
 

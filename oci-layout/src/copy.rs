@@ -1,7 +1,8 @@
 use std::collections::HashSet;
 use std::io;
 
-use oci_image::Descriptor;
+use oci_image::blob::BlobSourceExt;
+use oci_image::{AnyDocument, Descriptor};
 
 use crate::{Error, Layout, Stored};
 
@@ -22,9 +23,9 @@ impl Layout {
     pub fn copy_from(&self, source: &Self, root: &Descriptor) -> Result<Stored<'_>, Error> {
         let mut subjects = HashSet::new();
         for node in source.walk(root) {
-            let node = node?;
+            let node = node.map_err(|error| Error::io(source.about("cannot copy from"), error))?;
             let blob = &node.descriptor;
-            if let Some(subject) = node.document.as_ref().and_then(|document| document.subject()) {
+            if let Some(subject) = node.document().and_then(AnyDocument::subject) {
                 subjects.insert(subject.digest.clone());
             }
             let failed = |error: io::Error| {

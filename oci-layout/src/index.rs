@@ -7,7 +7,7 @@ use oci_image::{Descriptor, Digest, Index, Model, Platform, json};
 use crate::layout::{INDEX_FILE, Layout, read_limited};
 use crate::lock::Lock;
 use crate::resolve::{referrers, resolve};
-use crate::{Error, ErrorKind, Image, Walk};
+use crate::{Error, ErrorKind, Image};
 
 pub(crate) use name::{as_digest, give_name, is_name};
 
@@ -223,11 +223,6 @@ impl Layout {
     /// If a document is wrong.
     pub fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
         referrers(self, &self.index()?, subject)
-    }
-
-    /// Walks the graph below `root`.
-    pub fn walk(&self, root: &Descriptor) -> Walk<'_, Self> {
-        Walk::new(self, [root.clone()])
     }
 }
 

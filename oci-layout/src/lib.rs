@@ -20,7 +20,6 @@ mod recompress;
 mod resolve;
 mod select;
 mod session;
-mod walk;
 
 pub use archive::{Archive, ArchiveWriter, DockerArchive, DockerArchiveWriter, DockerForm};
 pub use error::{Error, ErrorKind};
@@ -31,4 +30,3 @@ pub use index::{Entry, INDEX_LIMIT};
 pub use layout::Layout;
 pub use options::{Durability, LayoutOptions, Reuse};
 pub use put::Stored;
-pub use walk::{DEPTH_LIMIT, DOCUMENT_COUNT_LIMIT, Node, Walk};

@@ -1,10 +1,10 @@
 //! From names and digests to descriptors, for every kind of store.
 
 use oci_image::blob::BlobSource;
+use oci_image::graph::{Limits, Node, Walk};
 use oci_image::{Descriptor, Digest, Index};
 
 use crate::index::{REF_NAME, as_digest};
-use crate::walk::Walk;
 use crate::{Error, ErrorKind};
 
 /// What `name` names in `index`: a digest names that content, anything else is a name in the index.
@@ -40,7 +40,7 @@ fn by_digest(
     if let Some(entry) = index.manifests.iter().find(|entry| entry.digest == *digest) {
         return Ok(Some(entry.clone()));
     }
-    for node in Walk::new(source, index.manifests.iter().cloned()) {
+    for node in walk(source, index) {
         let node = node?;
         if node.descriptor.digest == *digest {
             return Ok(Some(node.descriptor));
@@ -59,12 +59,22 @@ pub(crate) fn referrers(
     subject: &Digest,
 ) -> Result<Vec<Descriptor>, Error> {
     let mut referrers = Vec::new();
-    for node in Walk::new(source, index.manifests.iter().cloned()) {
+    for node in walk(source, index) {
         let node = node?;
-        let Some(document) = &node.document else { continue };
+        let Some(document) = node.document() else { continue };
         if document.subject().is_some_and(|it| it.digest == *subject) {
             referrers.push(document.as_referrer());
         }
     }
     Ok(referrers)
+}
+
+/// All that the index reaches.
+fn walk(
+    source: &(dyn BlobSource + Sync),
+    index: &Index,
+) -> impl Iterator<Item = Result<Node, Error>> {
+    let walk = Walk::new(index.manifests.iter().cloned()).limits(Limits::store());
+    let failed = |error| Error::io("cannot walk through the images of the index", error);
+    walk.over(source).map(move |node| node.map_err(failed))
 }

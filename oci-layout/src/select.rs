@@ -1,10 +1,10 @@
 //! The choice of an image by its platform.
 
 use oci_image::blob::{BlobSource, BlobSourceExt};
+use oci_image::graph::Limits;
 use oci_image::{AnyDocument, Config, Descriptor, Document, Index, Manifest, Platform};
 
 use crate::image::read;
-use crate::walk::DEPTH_LIMIT;
 use crate::{Error, ErrorKind};
 
 /// The image that suits the platform best, the first of several that do equally, nested indexes in
@@ -33,7 +33,7 @@ fn offer(
     depth: usize,
     best: &mut Option<(usize, Descriptor)>,
 ) -> Result<(), Error> {
-    if depth > DEPTH_LIMIT {
+    if depth > Limits::default().depth {
         return Err(Error::new(ErrorKind::Invalid, "indexes are nested too deep"));
     }
     for descriptor in &index.manifests {

@@ -11,6 +11,7 @@ mod config;
 mod distribution;
 mod docker;
 mod document;
+mod graph;
 mod json;
 #[cfg(feature = "layers")]
 mod layer;

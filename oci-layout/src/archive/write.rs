@@ -4,6 +4,7 @@ use std::io::{self, Read, Seek, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oci_image::blob::{BlobSink, BlobSource, BlobWriter};
+use oci_image::graph::Walk;
 use oci_image::oci_digest::VerifyWriter;
 use oci_image::{Descriptor, Digest, Index, LayoutFile, MediaType, json};
 use tempfile::SpooledTempFile;
@@ -11,7 +12,7 @@ use tempfile::SpooledTempFile;
 use super::tar_writer::TarWriter;
 use crate::blob::unverifiable;
 use crate::index::{give_name, is_name};
-use crate::{Error, ErrorKind, Walk};
+use crate::{Error, ErrorKind};
 
 /// How much of a blob waits in memory, in bytes, before it waits in a temporary file.
 const MEMORY: usize = 1 << 20;
@@ -69,8 +70,8 @@ impl<W: Write> ArchiveWriter<W> {
     /// If a blob is missing, unless it [may be elsewhere](Descriptor::may_be_elsewhere); if one is wrong, after which the
     /// archive cannot be finished; or if the archive cannot be written.
     pub fn append(&self, source: &dyn BlobSource, roots: &[Descriptor]) -> Result<(), Error> {
-        for node in Walk::new(source, roots.iter().cloned()) {
-            let blob = node?.descriptor;
+        for node in Walk::new(roots.iter().cloned()).over(source) {
+            let blob = node.map_err(failed)?.descriptor;
             let about = || format!("cannot write blob `{}` to the archive", blob.digest);
             let mut state = self.state();
             if state.written.contains_key(&blob.digest) {

@@ -3,10 +3,11 @@ use std::io;
 use std::path::Path;
 
 use oci_image::blob::{BlobSinkExt, BlobSource, BlobSourceExt};
+use oci_image::graph::Walk;
 use oci_image::{Descriptor, Digest};
 
+use crate::Layout;
 use crate::lock::WORK;
-use crate::{Layout, Walk};
 
 /// What must be true after a crash.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,7 +49,7 @@ fn names(layout: &Layout) -> Result<BTreeMap<String, Digest>, String> {
 /// Everything that the index reaches is there and right.
 pub(super) fn whole(layout: &Layout) -> Result<(), String> {
     let index = layout.index().map_err(|error| format!("wrong index: {error}"))?;
-    for node in Walk::new(layout, index.manifests) {
+    for node in Walk::new(index.manifests).over(layout) {
         let blob = node.map_err(|error| format!("wrong document: {error}"))?.descriptor;
         let mut reader = layout
             .open(&blob)

@@ -1,9 +1,9 @@
-use std::collections::HashSet;
 use std::error::Error as _;
 use std::io;
 
 use oci_image::blob::BlobSourceExt;
-use oci_image::{Descriptor, Digest};
+use oci_image::graph::{self, Limits, Step, Walk};
+use oci_image::{AnyDocument, Descriptor};
 
 use super::{Fault, FaultKind};
 use crate::ErrorKind;
@@ -24,17 +24,17 @@ impl Layout {
             }
             Err(error) => {
                 let reason = error.source().map_or_else(|| error.to_string(), whole_text);
-                let message = format!("is no index: {reason}");
+                let message = format!("cannot be read as an index: {reason}");
                 return vec![Fault::of(FaultKind::Document, INDEX_FILE.into(), None, message)];
             }
         };
-        let mut graph =
-            Graph { layout: self, todo: Vec::new(), seen: HashSet::new(), faults: Vec::new() };
-        for descriptor in index.manifests.iter().chain(&index.subject) {
-            graph.meet(descriptor, INDEX_FILE);
-        }
-        while let Some(descriptor) = graph.todo.pop() {
-            graph.follow(&descriptor);
+        let mut graph = Graph { layout: self, faults: Vec::new() };
+        let roots = || index.manifests.iter().chain(&index.subject);
+        roots().for_each(|root| graph.check_reference(root, INDEX_FILE));
+        let mut walk = Walk::new(roots().cloned()).limits(Limits::store());
+        if let Err(error) = graph.follow(&mut walk) {
+            let message = format!("reaches too much: {error}");
+            graph.faults.push(Fault::of(FaultKind::Document, INDEX_FILE.into(), None, message));
         }
         graph.faults
     }
@@ -42,25 +42,29 @@ impl Layout {
 
 struct Graph<'a> {
     layout: &'a Layout,
-    todo: Vec<Descriptor>,
-    seen: HashSet<Digest>,
     faults: Vec<Fault>,
 }
 
 impl Graph<'_> {
-    /// Looks at what a document points to, each time that one does: every descriptor may be wrong.
-    fn meet(&mut self, descriptor: &Descriptor, parent: &str) {
-        let path = self.layout.blobs().path(&descriptor.digest);
-        let found = self.layout.blobs().size(&descriptor.digest);
-        let (kind, message) = match found {
-            Ok(Some(size)) if size == descriptor.size => {
-                if descriptor.media_type.is_manifest_or_index()
-                    && self.seen.insert(descriptor.digest.clone())
-                {
-                    self.todo.push(descriptor.clone());
-                }
-                return;
+    fn follow(&mut self, walk: &mut Walk) -> Result<(), graph::Error> {
+        while let Some(step) = walk.next_step()? {
+            match step {
+                Step::Read(descriptor) => match self.read(descriptor) {
+                    Some(document) => walk.found(document)?,
+                    None => walk.missing(),
+                },
+                Step::Visit(node) => node.document().into_iter().for_each(|it| self.check(it)),
+                Step::ListReferrers(_) => walk.referrers([]),
             }
+        }
+        Ok(())
+    }
+
+    /// Checks what a document points to, each time that one does: every descriptor may be wrong.
+    fn check_reference(&mut self, descriptor: &Descriptor, parent: &str) {
+        let path = self.layout.blobs().path(&descriptor.digest);
+        let (kind, message) = match self.layout.blobs().size(&descriptor.digest) {
+            Ok(Some(size)) if size == descriptor.size => return,
             Ok(Some(size)) => (
                 FaultKind::Size,
                 format!("has {size} bytes, but `{parent}` says {}", descriptor.size),
@@ -72,26 +76,33 @@ impl Graph<'_> {
         self.faults.push(Fault::of(kind, path, Some(descriptor.digest.clone()), message));
     }
 
-    fn follow(&mut self, descriptor: &Descriptor) {
+    fn check(&mut self, document: &AnyDocument) {
+        let path = self.layout.blobs().path(&document.descriptor().digest);
+        for child in document.children() {
+            self.check_reference(child, &path);
+        }
+        // A referrer may be kept without its subject.
+        if let Some(subject) = document.subject()
+            && !matches!(self.layout.blobs().size(&subject.digest), Ok(None))
+        {
+            self.check_reference(subject, &path);
+        }
+    }
+
+    /// The document of this digest, also where a wrong size is said of it: that is a fault of what
+    /// points to it, and another reference may be right.
+    fn read(&mut self, mut descriptor: Descriptor) -> Option<AnyDocument> {
         let path = self.layout.blobs().path(&descriptor.digest);
-        match self.layout.any_document(descriptor) {
-            Ok(document) => {
-                for child in document.children() {
-                    self.meet(child, &path);
-                }
-                // A referrer may be kept without its subject.
-                if let Some(subject) = document.subject()
-                    && !matches!(self.layout.blobs().size(&subject.digest), Ok(None))
-                {
-                    self.meet(subject, &path);
-                }
-            }
+        descriptor.size = self.layout.blobs().size(&descriptor.digest).ok()??;
+        match self.layout.any_document(&descriptor) {
+            Ok(document) => Some(document),
             // Wrong content is found where content is read.
-            Err(error) if is_content(&error) => {}
+            Err(error) if is_content(&error) => None,
             Err(error) => {
-                let digest = Some(descriptor.digest.clone());
                 let message = format!("is refused: {}", whole_text(&error));
+                let digest = Some(descriptor.digest);
                 self.faults.push(Fault::of(FaultKind::Document, path, digest, message));
+                None
             }
         }
     }

@@ -1,26 +1,27 @@
 use std::collections::HashSet;
 use std::io::{self, Read};
 
+use oci_image::graph::{Limits, Walk};
 use oci_image::{AnyDocument, Descriptor, Digest, json};
 
+use crate::Error;
 use crate::layout::Layout;
-use crate::{Error, Walk};
 
 /// Every digest that the index or a pin needs.
 pub(super) fn needed(layout: &Layout, pinned: Vec<Digest>) -> Result<HashSet<Digest>, Error> {
     let index = layout.index()?;
+    let failed = |error| Error::io(layout.about("cannot look for the garbage of"), error);
     let mut needed = HashSet::new();
     let mut opaque = pinned;
-    opaque.extend(foreign(&index.manifests));
-    opaque.extend(index.subject.iter().map(|subject| subject.digest.clone()));
-    for node in Walk::new(layout, index.manifests) {
-        let node = node?;
-        if let Some(AnyDocument::Index(index)) = &node.document {
-            opaque.extend(foreign(&index.manifests));
-        }
+    opaque.extend(
+        index.manifests.iter().filter(|it| !it.media_type.is_manifest_or_index()).map(digest),
+    );
+    opaque.extend(index.subject.iter().map(digest));
+    for node in Walk::new(index.manifests).limits(Limits::store()).over(layout) {
+        let node = node.map_err(failed)?;
+        opaque.extend(node.document().into_iter().flat_map(not_walked));
         needed.insert(node.descriptor.digest);
     }
-    let failed = |error| Error::io(layout.about("cannot look for the garbage of"), error);
     let mut scanned = HashSet::new();
     while let Some(digest) = opaque.pop() {
         if scanned.insert(digest.clone()) {
@@ -31,9 +32,16 @@ pub(super) fn needed(layout: &Layout, pinned: Vec<Digest>) -> Result<HashSet<Dig
     Ok(needed)
 }
 
-/// What stands where manifests do and is of a type that is not known here.
-fn foreign(manifests: &[Descriptor]) -> impl Iterator<Item = Digest> {
-    manifests.iter().filter(|it| !it.media_type.is_manifest_or_index()).map(|it| it.digest.clone())
+/// What a document names that a walk takes for a blob although more may be below it: entries of an
+/// index whose type is not known here, and manifests that are configs or layers by their place.
+fn not_walked(document: &AnyDocument) -> Vec<Digest> {
+    let is_index = matches!(document, AnyDocument::Index(_));
+    let children = document.children().into_iter();
+    children.filter(|it| it.media_type.is_manifest_or_index() != is_index).map(digest).collect()
+}
+
+fn digest(descriptor: &Descriptor) -> Digest {
+    descriptor.digest.clone()
 }
 
 /// The digests that stand as strings in a blob, if it looks like a JSON object.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use oci_image::blob::{BlobSinkExt, BlobSource};
+use oci_image::blob::{BlobSinkExt, BlobSource, BlobSourceExt};
 use oci_image::{
     Config, Descriptor, Digest, Document, Index, Level, Manifest, MediaType, Platform, RootFs,
 };

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource};
+use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource, BlobSourceExt};
 use oci_image::{Descriptor, Digest, Manifest, MediaType};
 use oci_layout::{ErrorKind, Garbage, Layout, LayoutOptions};
 

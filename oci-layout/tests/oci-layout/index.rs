@@ -1,5 +1,6 @@
 use std::fs;
 
+use oci_image::blob::BlobSourceExt;
 use oci_image::{Descriptor, Manifest, MediaType};
 use oci_layout::{ErrorKind, Layout};
 
@@ -237,7 +238,7 @@ fn a_walk_visits_each_digest_once_and_says_what_is_missing() {
     unique.sort();
     unique.dedup();
     assert_eq!(unique.len(), digests.len());
-    let missing: Vec<_> = nodes.iter().filter(|node| node.missing).collect();
+    let missing: Vec<_> = nodes.iter().filter(|node| node.is_missing()).collect();
     assert_eq!(missing.len(), 1);
     assert_eq!(missing[0].descriptor, absent);
     assert_eq!(nodes.iter().map(|node| node.depth).max(), Some(2));

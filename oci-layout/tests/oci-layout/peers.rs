@@ -6,7 +6,7 @@ use std::process::Command;
 
 use oci_image::blob::{BlobSource, BlobSourceExt};
 use oci_image::layer::{EntryPath, Limits};
-use oci_layout::{Archive, ArchiveWriter, Garbage, Layout, Walk};
+use oci_layout::{Archive, ArchiveWriter, Garbage, Layout};
 use tempfile::TempDir;
 
 use crate::commits::commit;
@@ -39,7 +39,7 @@ fn copied(from: &str, transport: &str, to: &str) -> (TempDir, PathBuf) {
 fn same(here: &Layout, there: &(impl BlobSource + Sync), copy: &oci_image::Descriptor) {
     let image = here.resolve("v1").unwrap();
     assert_eq!(copy.digest, image.digest);
-    for node in Walk::new(there, [copy.clone()]) {
+    for node in there.walk(copy) {
         let blob = node.unwrap().descriptor;
         assert_eq!(there.read(&blob, 1 << 20).unwrap(), here.read(&blob, 1 << 20).unwrap());
     }

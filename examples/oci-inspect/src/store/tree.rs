@@ -2,7 +2,8 @@ use std::fmt::Write;
 
 use oci_cli::report::Bytes;
 use oci_image::Descriptor;
-use oci_layout::{Node, Walk};
+use oci_image::blob::BlobSourceExt;
+use oci_image::graph::Node;
 use serde::Serialize;
 
 use super::Request;
@@ -21,7 +22,7 @@ struct Line<'a> {
 pub(super) fn draw(request: &Request) -> Result<()> {
     let (store, name) = request.store()?;
     for (name, root) in images(&store, name)? {
-        for node in Walk::new(&store, [root]) {
+        for node in store.walk(&root) {
             let node = node?;
             let name = name.as_deref().filter(|_| node.depth == 0);
             show(request, name, &node)?;
@@ -31,7 +32,8 @@ pub(super) fn draw(request: &Request) -> Result<()> {
 }
 
 fn show(request: &Request, name: Option<&str>, node: &Node) -> Result<()> {
-    let Node { descriptor, depth, missing, .. } = node;
+    let Node { descriptor, depth, .. } = node;
+    let missing = node.is_missing();
     let mut text = "  ".repeat(*depth);
     if let Some(name) = name {
         write!(text, "{name} ")?;
@@ -41,8 +43,8 @@ fn show(request: &Request, name: Option<&str>, node: &Node) -> Result<()> {
         write!(text, " {}/{}", platform.os, platform.architecture)?;
         platform.variant.iter().try_for_each(|variant| write!(text, "/{variant}"))?;
     }
-    if *missing {
+    if missing {
         text.push_str(" (missing)");
     }
-    request.print(&Line { name, depth: *depth, descriptor, missing: *missing }, &[&text])
+    request.print(&Line { name, depth: *depth, descriptor, missing }, &[&text])
 }

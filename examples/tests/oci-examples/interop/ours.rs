@@ -7,10 +7,10 @@ use std::path::Path;
 
 use oci_distribution_client::{Client, Config, Repository};
 use oci_examples::rootfs;
-use oci_image::blob::BlobSource;
+use oci_image::blob::{BlobSource, BlobSourceExt};
 use oci_image::build::Builder;
 use oci_image::{Descriptor, Digest, Platform};
-use oci_layout::{Layout, Walk};
+use oci_layout::Layout;
 use oci_rootfs::PackOptions;
 use rustix::fs::{Dev, FileType, Mode, XattrFlags, mknodat, setxattr};
 
@@ -86,6 +86,5 @@ pub(crate) fn pull(repository: &Repository, tag: &str, layout: &Path) -> Layout 
 
 /// The digests of all that belongs to an image.
 pub(crate) fn digests<S: BlobSource + Sync>(source: &S, image: &Descriptor) -> Vec<Digest> {
-    let walk = Walk::new(source, [image.clone()]);
-    walk.map(|node| node.unwrap().descriptor.digest).collect()
+    source.walk(image).map(|node| node.unwrap().descriptor.digest).collect()
 }
