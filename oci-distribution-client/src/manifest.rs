@@ -3,7 +3,8 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 use http::{Method, header};
-use oci_image::{AnyDocument, Descriptor, Digest, Document, Index, MediaType, Platform};
+use oci_image::platform::choice::{self, Choice, Step};
+use oci_image::{AnyDocument, Config, Descriptor, Digest, Document, MediaType, Platform};
 
 use crate::auth::Access;
 use crate::call::Answer;
@@ -46,36 +47,59 @@ impl Resolved {
 
     /// The manifest for `platform`, if this is an index; if it is a manifest, that.
     ///
+    /// [`choice`](oci_image::platform::choice) says which one is chosen.
+    ///
     /// # Errors
     /// Of kind [`NotFound`](ErrorKind::NotFound) if the index has none for it.
     pub async fn platform(self, platform: &Platform) -> Result<Self, Error> {
-        let Self { repository, mut descriptor } = self;
-        // As deep as indexes may nest.
-        for _ in 0..repository.shared.wire.limits.graph.depth {
-            if !descriptor.media_type.is_index() {
-                return Ok(Self { repository, descriptor });
-            }
-            let AnyDocument::Index(index) = repository.manifest(&descriptor).await? else {
-                break;
-            };
-            let found = index.choose(platform).cloned();
-            descriptor = found.ok_or_else(|| {
-                let action = format!(
-                    "choose `{}` from `{}` of `{repository}`",
-                    platform_name(platform),
-                    descriptor.digest
-                );
-                let offered = offered(&index);
-                Error::new(ErrorKind::NotFound, action)
-                    .because(format!("the index has only {offered}"))
-            })?;
+        let Self { repository, descriptor } = self;
+        let action = format!("choose a manifest of `{}` in `{repository}`", descriptor.digest);
+        if !descriptor.media_type.is_index() {
+            return Ok(Self { repository, descriptor });
         }
-        Err(Error::new(
-            ErrorKind::Limit,
-            format!("choose a platform from `{}` of `{repository}`", descriptor.digest),
-        )
-        .because("its indexes are nested too deep"))
+        let AnyDocument::Index(index) = repository.manifest(&descriptor).await? else {
+            return Ok(Self { repository, descriptor });
+        };
+        let limits = repository.shared.wire.limits.graph;
+        let mut choice = Choice::new(platform, &index.manifests).limits(limits);
+        loop {
+            match choice.next_step().map_err(|error| unchosen(error, &action))? {
+                Step::Read(manifest) => {
+                    let manifest = repository.manifest(&manifest).await?;
+                    choice.found(&manifest).map_err(|error| unchosen(error, &action))?;
+                }
+                Step::ReadConfig(config) => {
+                    choice.found_config(&*repository.config(&config).await?);
+                }
+                Step::Chosen(descriptor) => return Ok(Self { repository, descriptor }),
+            }
+        }
     }
+
+    /// The config of the image, if this is the manifest of one.
+    ///
+    /// # Errors
+    /// Of kind [`Document`](ErrorKind::Document) if this is an index or an artifact, whose config is
+    /// another document; otherwise as [`manifest`](Self::manifest).
+    pub async fn config(&self) -> Result<Document<Config>, Error> {
+        match self.manifest().await? {
+            AnyDocument::Manifest(manifest) => self.repository.config(&manifest.config).await,
+            AnyDocument::Index(_) => {
+                let action =
+                    format!("read the config of `{}` in `{}`", self.digest, self.repository);
+                Err(Error::new(ErrorKind::Document, action)
+                    .because("it is an index: choose one of its images with `Resolved::platform`"))
+            }
+        }
+    }
+}
+
+fn unchosen(error: choice::Error, action: &str) -> Error {
+    let kind = match error {
+        choice::Error::Graph(_) => ErrorKind::Limit,
+        _ => ErrorKind::NotFound,
+    };
+    Error::new(kind, action).with_source(error)
 }
 
 impl Deref for Resolved {
@@ -89,24 +113,6 @@ impl Deref for Resolved {
 impl fmt::Debug for Resolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Resolved({}@{})", self.repository, self.descriptor.digest)
-    }
-}
-
-/// The platforms of an index, in words.
-fn offered(index: &Index) -> String {
-    const SHOWN: usize = 20;
-    let platforms = index.manifests.iter().filter_map(|manifest| manifest.platform.as_ref());
-    let names: Vec<_> = platforms.take(SHOWN).map(platform_name).collect();
-    match names.is_empty() {
-        true => "manifests for no platform".to_owned(),
-        false => crate::text::printable(&names.join(", "), 500),
-    }
-}
-
-fn platform_name(platform: &Platform) -> String {
-    match &platform.variant {
-        Some(variant) => format!("{}/{}/{variant}", platform.os, platform.architecture),
-        None => format!("{}/{}", platform.os, platform.architecture),
     }
 }
 
@@ -159,6 +165,19 @@ impl Repository {
         let action = format!("pull manifest `{}` of `{self}`", descriptor.digest);
         let bytes = self.manifest_bytes(descriptor, &action).await?;
         parse(bytes, descriptor, self.shared.wire.limits.manifest, &action)
+    }
+
+    /// The image config that `descriptor` names.
+    async fn config(&self, descriptor: &Descriptor) -> Result<Document<Config>, Error> {
+        let action = format!("read config `{}` of `{self}`", descriptor.digest);
+        let limit = self.shared.wire.limits.manifest;
+        let bytes = self.blob(descriptor)?.read_to_end(limit).await?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Document::parse_with_limit(bytes, descriptor, limit).map_err(|source| {
+            Error::new(ErrorKind::Document, action)
+                .because("it is not an image config")
+                .with_source(source)
+        })
     }
 
     async fn manifest_bytes(&self, descriptor: &Descriptor, action: &str) -> Result<Bytes, Error> {

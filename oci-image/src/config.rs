@@ -1,5 +1,5 @@
 use crate::json::{Map, Members, Value, model};
-use crate::{Architecture, Digest, MediaType, Model, Os};
+use crate::{Architecture, Digest, MediaType, Model, Os, Platform};
 
 model! {
     /// The config of an image: how it was made and how to run it ([config.md]).
@@ -157,6 +157,17 @@ impl RootFs {
             });
         }
         chain
+    }
+}
+
+impl Config {
+    /// What the image runs on.
+    pub fn platform(&self) -> Platform {
+        let mut platform = Platform::new(self.architecture.clone(), self.os.clone());
+        platform.os_version.clone_from(&self.os_version);
+        platform.os_features.clone_from(&self.os_features);
+        platform.variant.clone_from(&self.variant);
+        platform
     }
 }
 

@@ -34,6 +34,7 @@ use std::collections::HashSet;
 use crate::{AnyDocument, Descriptor, Digest};
 
 pub use limits::Limits;
+pub(crate) use limits::Walked;
 pub use nodes::Nodes;
 
 /// A walk over the graphs below some descriptors, depth first, one graph after the other.
@@ -50,8 +51,7 @@ pub struct Walk {
     asks_referrers: bool,
     limits: Limits,
     seen: HashSet<(Digest, bool)>,
-    documents: usize,
-    bytes: u64,
+    walked: Walked,
     todo: Vec<Task>,
     question: Option<(Question, Place)>,
 }
@@ -151,8 +151,7 @@ impl Walk {
             asks_referrers: false,
             limits: Limits::default(),
             seen: HashSet::new(),
-            documents: 0,
-            bytes: 0,
+            walked: Walked::default(),
             todo,
             question: None,
         }
@@ -219,29 +218,12 @@ impl Walk {
         if !is_document {
             return Ok(Some(Node { descriptor, depth: place.depth, content: Content::Blob }));
         }
-        if let Err(error) = self.count(&descriptor, place.depth) {
+        if let Err(error) = self.walked.count(&descriptor, place.depth, &self.limits) {
             self.todo.clear();
             return Err(error);
         }
         self.question = Some((Question::Read(descriptor), place));
         Ok(None)
-    }
-
-    fn count(&mut self, descriptor: &Descriptor, depth: usize) -> Result<(), Error> {
-        self.documents += 1;
-        self.bytes = self.bytes.saturating_add(descriptor.size);
-        let Limits { depth: depth_limit, documents, bytes } = self.limits;
-        let digest = || descriptor.digest.clone();
-        if depth >= depth_limit {
-            return Err(Error::TooDeep { digest: digest(), limit: depth_limit });
-        }
-        if self.documents > documents {
-            return Err(Error::TooManyDocuments { digest: digest(), limit: documents });
-        }
-        if self.bytes > bytes {
-            return Err(Error::TooManyBytes { digest: digest(), limit: bytes });
-        }
-        Ok(())
     }
 
     /// Takes the document that was asked for.

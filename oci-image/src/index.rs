@@ -1,5 +1,5 @@
 use crate::json::{Map, Members, model};
-use crate::{Descriptor, MediaType, Model, Platform};
+use crate::{Descriptor, MediaType, Model};
 
 model! {
     /// Points to manifests, one for each platform ([image-index.md]).
@@ -32,20 +32,5 @@ impl Model for Index {
 
     fn unknown(&self) -> &Members {
         &self.unknown
-    }
-}
-
-impl Index {
-    /// The entry that a machine of this platform should take, as containerd and skopeo choose it.
-    ///
-    /// The entry of the best [rank](Platform::rank) wins, the first of equals. Entries that say no
-    /// platform are for all of them and come last.
-    pub fn choose(&self, platform: &Platform) -> Option<&Descriptor> {
-        let rank = |entry: &Descriptor| match &entry.platform {
-            Some(image) => platform.rank(image),
-            None => Some(usize::MAX),
-        };
-        let ranked = self.manifests.iter().filter_map(|entry| Some((rank(entry)?, entry)));
-        ranked.min_by_key(|(rank, _)| *rank).map(|(_, entry)| entry)
     }
 }

@@ -13,6 +13,7 @@ pub mod graph;
 pub mod json;
 #[cfg(feature = "layers")]
 pub mod layer;
+pub mod platform;
 pub mod validate;
 
 mod config;
@@ -22,7 +23,6 @@ mod index;
 mod layout_file;
 mod manifest;
 mod media_type;
-mod platform;
 mod reference;
 
 pub use config::{Config, ExecutionConfig, Healthcheck, History, RootFs};

@@ -1,11 +1,18 @@
+//! What images need to run, what machines run, and the choice between images.
+
+pub mod choice;
+
 mod matching;
 mod names;
 mod normal;
+mod rank;
 mod specifier;
+mod windows;
 
 use crate::json::model;
 
 pub use names::{Architecture, Os};
+pub use rank::Rank;
 pub use specifier::PlatformError;
 
 model! {

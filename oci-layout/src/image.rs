@@ -3,10 +3,10 @@ use std::fmt;
 use oci_image::blob::{BlobSource, BlobSourceExt};
 use oci_image::build::{self, Builder};
 use oci_image::layer::{Files, Limits};
+use oci_image::platform::choice::Choice;
 use oci_image::{AnyDocument, Config, Descriptor, Document, Manifest, Platform};
 
-use crate::select::select;
-use crate::{Error, ErrorKind};
+use crate::Error;
 
 /// An image for one platform, in a layout or an archive.
 #[derive(Clone)]
@@ -26,21 +26,17 @@ impl<'a> Image<'a> {
         descriptor: &Descriptor,
         platform: &Platform,
     ) -> Result<Self, Error> {
-        match read(source, descriptor)? {
+        let index = match read(source, descriptor)? {
             AnyDocument::Manifest(manifest) => {
-                Ok(Self { source, descriptor: descriptor.clone(), manifest })
+                return Ok(Self { source, descriptor: descriptor.clone(), manifest });
             }
-            AnyDocument::Index(index) => {
-                let found = select(source, &index, platform)?.ok_or_else(|| {
-                    let text = format!(
-                        "index `{}` has no image for {}/{}",
-                        descriptor.digest, platform.os, platform.architecture
-                    );
-                    Error::new(ErrorKind::NotFound, text)
-                })?;
-                Ok(Self { source, descriptor: found.0, manifest: found.1 })
-            }
-        }
+            AnyDocument::Index(index) => index,
+        };
+        let chosen = Choice::new(platform, &index.manifests).over(source).map_err(|error| {
+            Error::io(format!("cannot choose from index `{}`", descriptor.digest), error)
+        })?;
+        let manifest = source.document(&chosen).map_err(|error| unread(&chosen, error))?;
+        Ok(Self { source, descriptor: chosen, manifest })
     }
 
     /// Where its blobs are.
@@ -109,11 +105,10 @@ impl fmt::Debug for Image<'_> {
 }
 
 /// The manifest or index that `descriptor` names.
-pub(crate) fn read(
-    source: &(dyn BlobSource + Sync),
-    descriptor: &Descriptor,
-) -> Result<AnyDocument, Error> {
-    source
-        .any_document(descriptor)
-        .map_err(|error| Error::io(format!("cannot read document `{}`", descriptor.digest), error))
+fn read(source: &(dyn BlobSource + Sync), descriptor: &Descriptor) -> Result<AnyDocument, Error> {
+    source.any_document(descriptor).map_err(|error| unread(descriptor, error))
+}
+
+fn unread(descriptor: &Descriptor, error: std::io::Error) -> Error {
+    Error::io(format!("cannot read document `{}`", descriptor.digest), error)
 }

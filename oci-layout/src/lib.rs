@@ -18,7 +18,6 @@ mod options;
 mod put;
 mod recompress;
 mod resolve;
-mod select;
 mod session;
 
 pub use archive::{Archive, ArchiveWriter, DockerArchive, DockerArchiveWriter, DockerForm};

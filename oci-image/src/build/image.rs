@@ -47,12 +47,7 @@ impl Image {
 
     /// What the image runs on.
     pub fn platform(&self) -> Platform {
-        let config = &*self.config;
-        let mut platform = Platform::new(config.architecture.clone(), config.os.clone());
-        platform.os_version.clone_from(&config.os_version);
-        platform.os_features.clone_from(&config.os_features);
-        platform.variant.clone_from(&config.variant);
-        platform
+        self.config.platform()
     }
 
     /// The layers, the base first, each with how it was made as far as the config says it.

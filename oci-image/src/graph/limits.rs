@@ -1,3 +1,6 @@
+use super::Error;
+use crate::Descriptor;
+
 /// How much of a graph is walked at most.
 ///
 /// The defaults are for one image with all that it points to. [`Limits::store`] are for all images of a
@@ -26,5 +29,37 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { depth: 32, documents: 10_000, bytes: 256 << 20 }
+    }
+}
+
+/// What was walked so far.
+#[derive(Debug, Default)]
+pub(crate) struct Walked {
+    documents: usize,
+    bytes: u64,
+}
+
+impl Walked {
+    /// Counts a document with `depth` others above it, before it is read.
+    pub(crate) fn count(
+        &mut self,
+        document: &Descriptor,
+        depth: usize,
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        self.documents += 1;
+        self.bytes = self.bytes.saturating_add(document.size);
+        let digest = || document.digest.clone();
+        let Limits { depth: depth_limit, documents, bytes } = *limits;
+        if depth >= depth_limit {
+            return Err(Error::TooDeep { digest: digest(), limit: depth_limit });
+        }
+        if self.documents > documents {
+            return Err(Error::TooManyDocuments { digest: digest(), limit: documents });
+        }
+        if self.bytes > bytes {
+            return Err(Error::TooManyBytes { digest: digest(), limit: bytes });
+        }
+        Ok(())
     }
 }

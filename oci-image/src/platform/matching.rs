@@ -1,4 +1,6 @@
 use super::normal::normal_architecture;
+use super::rank::{Rank, Version};
+use super::windows::windows_runs;
 use super::{Architecture, Os, Platform};
 
 impl Platform {
@@ -13,12 +15,13 @@ impl Platform {
             && machine.runs_os_of(&image)
     }
 
-    /// How well a machine of this platform runs `image`, as containerd has it: 0 is best, more is
-    /// worse, `None` is not at all.
+    /// How well a machine of this platform runs `image`, as containerd has it: less is better, `None`
+    /// is not at all.
     ///
     /// A machine runs what is made for lesser variants of its architecture, `amd64` also runs `386`,
-    /// and `arm64` runs 32-bit `arm`.
-    pub fn rank(&self, image: &Self) -> Option<usize> {
+    /// and `arm64` runs 32-bit `arm`. Of several versions of Windows the one of the machine's own build
+    /// is the best, then the newest; an image that states no version comes last.
+    pub fn rank(&self, image: &Self) -> Option<Rank> {
         let (machine, image) = (self.normalized(), image.normalized());
         if !machine.runs_os_of(&image) {
             return None;
@@ -27,7 +30,9 @@ impl Platform {
         let mut offers =
             compatible(&machine.architecture, machine.variant.as_deref().unwrap_or_default());
         offers.dedup();
-        offers.iter().position(|(name, variant)| (name, variant.as_str()) == wanted)
+        let variant =
+            offers.iter().position(|(name, variant)| (name, variant.as_str()) == wanted)?;
+        Some(Rank { variant, version: Version::of(&machine, &image) })
     }
 
     fn runs_os_of(&self, image: &Self) -> bool {
@@ -71,29 +76,4 @@ fn compatible(architecture: &Architecture, variant: &str) -> Vec<(Architecture, 
         _ => {}
     }
     names
-}
-
-/// Whether a Windows machine runs an image of Windows: before Server 2022 the builds must be equal, since
-/// then all builds from there up to the machine's own run. An unknown version on either side passes.
-fn windows_runs(machine: &Platform, image: &Platform) -> bool {
-    const SERVER_2022: u16 = 20348;
-    let Some(machine) = machine.os_version.as_deref().and_then(windows_build) else { return true };
-    let version = image.os_version.as_deref().unwrap_or_default();
-    if version.is_empty() {
-        return true;
-    }
-    let image = windows_build(version).unwrap_or_default();
-    if (machine.0, machine.1) != (image.0, image.1) {
-        return false;
-    }
-    match machine.2 {
-        build if build < SERVER_2022 => image.2 == build,
-        build => (SERVER_2022..=build).contains(&image.2),
-    }
-}
-
-/// Major, minor and build number of `10.0.17763.1234`.
-fn windows_build(version: &str) -> Option<(u8, u8, u16)> {
-    let mut parts = version.split('.');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }

@@ -1,6 +1,6 @@
 use super::platform::{Rules, lint as lint_platform};
 use super::{Findings, Lint, is_date_time};
-use crate::{Config, History, Platform, RootFs};
+use crate::{Config, History, RootFs};
 
 impl Lint for Config {
     fn lint_into(&self, findings: &mut Findings) {
@@ -19,17 +19,6 @@ impl Lint for Config {
         findings.each("history", &self.history, |findings, step| step.lint_into(findings));
         history_matches(findings, self);
         findings.unknown(&self.unknown);
-    }
-}
-
-impl Config {
-    /// The platform that the image is for.
-    pub fn platform(&self) -> Platform {
-        let mut platform = Platform::new(self.architecture.clone(), self.os.clone());
-        platform.os_version = self.os_version.clone();
-        platform.os_features = self.os_features.clone();
-        platform.variant = self.variant.clone();
-        platform
     }
 }
 

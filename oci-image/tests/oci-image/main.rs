@@ -5,6 +5,7 @@ mod archive;
 #[cfg(feature = "layers")]
 mod artifacts;
 mod build;
+mod choice;
 #[cfg(feature = "oci-spec")]
 mod compat;
 mod config;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use oci_image::platform::choice::{Choice, Step};
 use oci_image::{
     Config, Descriptor, Document, Index, LayoutFile, Manifest, MediaType, Platform, RootFs, json,
 };
@@ -106,7 +107,9 @@ fn skopeo_takes_the_same_entry() {
         "freebsd/amd64",
     ] {
         let machine: Platform = machine.parse().unwrap();
-        let ours = index.choose(&machine).map(|entry| {
+        let chosen = Choice::new(&machine, &index.manifests).next_step().ok();
+        let ours = chosen.map(|step| {
+            let Step::Chosen(entry) = step else { panic!("all platforms are stated: {step:?}") };
             let chosen = images.iter().find(|(_, image)| image.descriptor().digest == entry.digest);
             chosen.unwrap().0.author.clone().unwrap()
         });

@@ -5,9 +5,7 @@ use oci_cli::local::Store;
 use oci_cli::report::{Bytes, Content, Steps};
 use oci_distribution_client::{Client, Config, Repository, Resolved};
 use oci_image::blob::BlobSource;
-use oci_image::{
-    AnyDocument, Config as ImageConfig, Descriptor, Document, Platform, Reference, json,
-};
+use oci_image::{Config as ImageConfig, Descriptor, Document, Platform, Reference};
 use oci_layout::{Image, LayoutOptions};
 
 use crate::stop::{Stop, Stoppable};
@@ -61,13 +59,7 @@ pub(crate) async fn config(name: &ImageName, plain_http: bool) -> Result<Documen
         Found::Here(image) => return Ok(image.image()?.config()?),
         Found::InRegistry(image) => image,
     };
-    let AnyDocument::Manifest(manifest) = image.manifest().await? else {
-        return Err(format!("`{name}` is an index of indexes").into());
-    };
-    let blob = image.repository().blob(&manifest.config)?;
-    let bytes = blob.read_to_end(json::DOCUMENT_LIMIT as u64).await?;
-    Document::parse(bytes, &manifest.config)
-        .map_err(|error| format!("cannot read config `{}`: {error}", manifest.config.digest).into())
+    Ok(image.config().await?)
 }
 
 enum Found {
