@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "linux")]
 pub mod apply;
+pub mod distribution;
 pub mod documents;
 pub mod layer;
 pub mod layouts;
@@ -28,6 +29,12 @@ pub const TARGETS: &[Target] = &[
     ("dist_error", documents::dist_error),
     ("dist_tags", documents::dist_tags),
     ("archive_members", layer::archive_members),
+    ("dist_endpoint", distribution::dist_endpoint),
+    ("dist_challenge", distribution::dist_challenge),
+    ("dist_range", distribution::dist_range),
+    ("dist_link", distribution::dist_link),
+    ("dist_scope", distribution::dist_scope),
+    ("names", distribution::names),
     #[cfg(target_os = "linux")]
     ("layer_apply", apply::layer_apply),
     ("layer_archive", layer::layer_archive),

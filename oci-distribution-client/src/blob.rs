@@ -3,22 +3,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use oci_digest::Verifier;
+use oci_image::distribution::{ByteRange, ContentRange, RangeRequest};
 use oci_image::{Descriptor, Digest};
 use url::Url;
 
 use crate::auth::Access;
 use crate::call::Answer;
 use crate::error::{Error, ErrorKind};
-use crate::header::ContentRange;
 use crate::repository::Repository;
 use crate::retry::Failure;
 use crate::text::printable;
 use crate::transport::Body;
-use crate::wire::{Broken, Pace};
+use crate::wire::{ExchangeError, RateCheck};
 
-/// A blob as it comes from a registry, verified.
+/// A blob that is read from a registry, verified.
 ///
-/// A cut connection is taken up again where it broke, as often as the
+/// A download that is interrupted is resumed where it broke, as often as the
 /// [`Retry`](crate::Retry) policy says; the whole is verified.
 #[derive(Debug)]
 pub struct BlobReader {
@@ -37,7 +37,7 @@ impl BlobReader {
     /// The next piece; `None` means that the size and the digest of the whole were right.
     ///
     /// # Errors
-    /// If the registry fails, or if what came is not the blob. After an error there is no more, and
+    /// If the registry fails, or if the content received is not the blob. After an error there is no more, and
     /// never `None`: each further call is an error of the same kind.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let result = self.verified_chunk().await;
@@ -111,29 +111,28 @@ impl Repository {
         last: u64,
     ) -> Result<Bytes, Error> {
         let action = format!("pull bytes {first}-{last} of blob `{digest}` of `{self}`");
-        let url = self.url(format_args!("blobs/{digest}"));
+        let url = self.blob_url(digest);
         let call = self.call(Method::GET, url, Access::Pull, &action);
-        let range = format!("bytes={first}-{last}");
-        let length = (last.checked_sub(first)).and_then(|length| length.checked_add(1));
-        let length = length.ok_or_else(|| {
+        let range = ByteRange::new(first, last).ok_or_else(|| {
             Error::new(ErrorKind::Configuration, action.as_str()).because("the range is empty")
         })?;
-        let call = call.header(header::RANGE, &range).only(StatusCode::PARTIAL_CONTENT);
-        let (answer, bytes) = call.read(length).await?;
+        let wanted = RangeRequest::Part(range).to_string();
+        let call = call.header(header::RANGE, &wanted).only(StatusCode::PARTIAL_CONTENT);
+        let (answer, bytes) = call.read(range.len()).await?;
         let error = |kind, reason: &str| Err(Error::new(kind, action.as_str()).because(reason));
         if answer.status() != StatusCode::PARTIAL_CONTENT {
             return error(ErrorKind::Unsupported, "the registry sent the whole");
         }
         refuse_encoding(&answer, &action)?;
-        let came = answer.header(&header::CONTENT_RANGE).and_then(ContentRange::parse);
-        let is_asked_for = |came: &ContentRange| {
-            came.first == first
-                && came.last <= last
-                && bytes.len() as u64 == came.last - came.first + 1
-        };
-        match came.filter(is_asked_for) {
-            Some(_) => Ok(bytes),
-            None => error(ErrorKind::Protocol, "the registry sent another part"),
+        match answer.header(&header::CONTENT_RANGE).and_then(ContentRange::parse) {
+            Some(ContentRange::Part { range: sent, .. })
+                if sent.first() == first
+                    && sent.last() <= last
+                    && sent.len() == bytes.len() as u64 =>
+            {
+                Ok(bytes)
+            }
+            _ => error(ErrorKind::Protocol, "the registry sent another part"),
         }
     }
 
@@ -152,7 +151,7 @@ impl Repository {
         access: Access,
         action: &str,
     ) -> Result<bool, Error> {
-        let url = self.url(format_args!("blobs/{}", blob.digest));
+        let url = self.blob_url(&blob.digest);
         match self.call(Method::HEAD, url, access, action).send().await {
             Ok(answer) => {
                 let size =
@@ -165,21 +164,21 @@ impl Repository {
     }
 }
 
-/// The bytes of a blob are its own: an encoding that was not asked for would be taken for them.
+/// The bytes of a blob are its own: an encoding that was not requested would be taken for them.
 fn refuse_encoding(answer: &Answer, action: &str) -> Result<(), Error> {
     match answer.header(&header::CONTENT_ENCODING) {
         Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {
             Err(Error::new(ErrorKind::Protocol, action)
-                .because("the registry encoded it, which was not asked for"))
+                .because("the registry encoded it, which was not requested"))
         }
         _ => Ok(()),
     }
 }
 
-/// A failed attempt is forgotten once this much has come since, in bytes.
+/// A failed attempt is forgotten once this much was received since, in bytes.
 const FORGIVEN_AFTER: u64 = 1024 * 1024;
 
-/// The bytes of a blob, taken up again where they broke off. Only their number is checked.
+/// The bytes of a blob, resumed where they broke off. Only their number is checked.
 #[derive(Debug)]
 pub(crate) struct Download {
     repository: Repository,
@@ -194,7 +193,7 @@ pub(crate) struct Download {
     attempt: u32,
     /// Whether the server said that it gives no parts.
     is_whole_only: bool,
-    connection: Option<(Body, Pace)>,
+    connection: Option<(Body, RateCheck)>,
     /// How many bytes of the connection were given out before.
     skip: u64,
 }
@@ -216,7 +215,7 @@ impl Download {
         }
     }
 
-    /// The same blob from one of the URLs of its descriptor, asked as nobody.
+    /// The same blob from one of the URLs of its descriptor, without credentials.
     pub(crate) fn from_url(
         repository: Repository,
         blob: Descriptor,
@@ -252,7 +251,7 @@ impl Download {
             let (mut body, mut pace) = match self.connection.take() {
                 Some(connection) => connection,
                 None => match self.connect().await? {
-                    Some(body) => (body, self.repository.shared.wire.pace()),
+                    Some(body) => (body, self.repository.shared.wire.rate_check()),
                     None => continue,
                 },
             };
@@ -271,7 +270,7 @@ impl Download {
                     }
                     return Ok(Some(chunk));
                 }
-                // All came that is to come; that the connection broke behind it does no harm.
+                // All is received; that the connection broke after it does no harm.
                 Ok(None) | Err(_) if self.offset == self.blob.size => {
                     self.connection = Some((Body::empty(), pace));
                     return Ok(None);
@@ -289,17 +288,17 @@ impl Download {
         }
     }
 
-    /// Asks for what is missing. `None`: that failed, and may be tried again.
+    /// Asks for what is missing. `None`: that failed, and may be retried.
     async fn connect(&mut self) -> Result<Option<Body>, Error> {
         let url = match &self.elsewhere {
             Some(url) => url.clone(),
-            None => self.repository.url(format_args!("blobs/{}", self.blob.digest)),
+            None => self.repository.blob_url(&self.blob.digest),
         };
         let call = self.repository.call(Method::GET, url, Access::Pull, &self.action);
-        let call = if self.elsewhere.is_some() { call.unknown() } else { call };
+        let call = if self.elsewhere.is_some() { call.anonymous() } else { call };
         let asks_for_part = self.offset > 0 && !self.is_whole_only;
         let call = match asks_for_part {
-            true => call.header(header::RANGE, &format!("bytes={}-", self.offset)),
+            true => call.header(header::RANGE, &RangeRequest::From(self.offset).to_string()),
             false => call,
         };
         let answer = match call.send_once().await {
@@ -319,11 +318,15 @@ impl Download {
         let start = match answer.status() {
             StatusCode::PARTIAL_CONTENT if asks_for_part => {
                 let range = answer.header(&header::CONTENT_RANGE).and_then(ContentRange::parse);
-                let range = range.filter(|range| {
-                    range.first <= self.offset
-                        && range.total.is_none_or(|total| total == self.blob.size)
-                });
-                range.ok_or_else(|| error("the registry sent another part of it"))?.first
+                match range {
+                    Some(ContentRange::Part { range, total })
+                        if range.first() <= self.offset
+                            && total.is_none_or(|total| total == self.blob.size) =>
+                    {
+                        range.first()
+                    }
+                    _ => return Err(error("the registry sent another part of it")),
+                }
             }
             StatusCode::OK => 0,
             _ => return Err(error("the registry answered with neither the whole nor the part")),
@@ -360,17 +363,18 @@ impl Download {
         Ok(())
     }
 
-    fn explain(&self, broken: Broken) -> Error {
-        broken.into_error(&self.action)
+    fn explain(&self, error: ExchangeError) -> Error {
+        error.into_error(&self.action)
     }
 
     pub(crate) fn other_content(&self) -> Error {
         Error::new(ErrorKind::Verification, &*self.action)
-            .because("what came is not what its descriptor says")
+            .because("the content received is not what its descriptor says")
     }
 
-    fn wrong_size(&self, came: &str) -> Error {
+    fn wrong_size(&self, received: &str) -> Error {
         let size = self.blob.size;
-        self.other_content().because(format!("{came} bytes came, its descriptor says {size}"))
+        self.other_content()
+            .because(format!("{received} bytes were received, its descriptor says {size}"))
     }
 }

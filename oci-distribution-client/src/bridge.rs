@@ -81,7 +81,7 @@ fn write<S: BlobSink>(
     mut pieces: mpsc::Receiver<Piece>,
 ) -> io::Result<()> {
     let writer = sink.create(blob)?;
-    // If nobody listens any more, the first look at the channel ends it.
+    // If the async side is gone, the first read of the channel ends it.
     let _ = begun.send(writer.is_some());
     let Some(mut writer) = writer else { return Ok(()) };
     while let Some(piece) = pieces.blocking_recv() {

@@ -1,23 +1,27 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
-use std::time::Duration;
+use oci_image::RepositoryName;
+use oci_image::distribution::Challenge;
 use url::Url;
 
-use crate::auth::{Asking, Rejected, Scopes};
-use crate::client::{Registry, Shared};
+use crate::auth::{Authorization, LoginContext, LoginError, Scopes};
 use crate::error::{Error, ErrorKind};
-use crate::header::{Challenge, warnings};
-use crate::origin::{Origin, shown};
+use crate::origin::Origin;
+use crate::registry::Registry;
 use crate::retry::Failure;
+use crate::shared::Shared;
+use crate::trace;
 use crate::transport::Body;
-use crate::wire::{Broken, failure_of, text};
+use crate::wire::{ExchangeError, failure_of, text};
 
-/// One request of the protocol, sent on through redirects, logins and passing failures.
+/// One request of the protocol, with its redirects, logins and retries.
 pub(crate) struct Call<'a> {
     shared: &'a Shared,
     registry: &'a Registry,
-    repository: &'a str,
+    repository: Option<&'a RepositoryName>,
     /// What is being done, for errors.
     action: &'a str,
     method: Method,
@@ -27,11 +31,12 @@ pub(crate) struct Call<'a> {
     unsendable: Option<HeaderName>,
     scopes: Scopes,
     body: Payload<'a>,
-    patience: Duration,
-    /// Whether credentials go along where they may.
-    is_known: bool,
-    /// Whether it is sent again after a passing failure.
-    is_patient: bool,
+    /// How long the server may take to begin its answer.
+    timeout: Duration,
+    /// Whether no credentials are sent, not even to the registry.
+    is_anonymous: bool,
+    /// Whether it is sent once, whatever happens.
+    is_once: bool,
     /// The one success whose body is wanted, if not of any.
     only: Option<StatusCode>,
 }
@@ -49,7 +54,7 @@ enum Payload<'a> {
 /// A good answer.
 pub(crate) struct Answer {
     pub(crate) response: Response<Body>,
-    /// Where it came from, after redirects.
+    /// Where it is from, after redirects.
     pub(crate) url: Url,
 }
 
@@ -63,11 +68,36 @@ impl Answer {
     }
 }
 
+/// Why one attempt gave no good answer.
+pub(crate) struct FailedAttempt {
+    /// How, if another attempt may help.
+    pub(crate) failure: Option<Failure>,
+    pub(crate) error: Error,
+}
+
+impl From<Error> for FailedAttempt {
+    fn from(error: Error) -> Self {
+        Self { failure: None, error }
+    }
+}
+
+/// Where one attempt stands.
+struct Position {
+    url: Url,
+    /// Whether credentials may go along: the URL is of the registry, and so was each before it. Once away,
+    /// a request never gets them back, as the way back is another server's choice.
+    is_trusted: bool,
+    /// The answer to a challenge.
+    login: Option<Authorization>,
+    logins: usize,
+    redirects: usize,
+}
+
 impl<'a> Call<'a> {
     pub(crate) fn new(
         shared: &'a Shared,
         registry: &'a Registry,
-        repository: &'a str,
+        repository: Option<&'a RepositoryName>,
         scopes: Scopes,
         method: Method,
         url: Url,
@@ -84,9 +114,9 @@ impl<'a> Call<'a> {
             unsendable: None,
             scopes,
             body: Payload::Bytes(Bytes::new()),
-            patience: shared.wire.limits.response,
-            is_known: true,
-            is_patient: true,
+            timeout: shared.wire.limits.response,
+            is_anonymous: false,
+            is_once: false,
             only: None,
         }
     }
@@ -113,20 +143,20 @@ impl<'a> Call<'a> {
     }
 
     /// How long the server may take to begin its answer.
-    pub(crate) fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
-    /// Sends no credential, wherever it goes.
-    pub(crate) fn unknown(mut self) -> Self {
-        self.is_known = false;
+    /// Sends no credentials, wherever it goes.
+    pub(crate) fn anonymous(mut self) -> Self {
+        self.is_anonymous = true;
         self
     }
 
-    /// Sends it no second time after a failure.
+    /// Does not retry.
     pub(crate) fn once(mut self) -> Self {
-        self.is_patient = false;
+        self.is_once = true;
         self
     }
 
@@ -138,21 +168,21 @@ impl<'a> Call<'a> {
 
     /// Sends it, and gives the answer if that is a success.
     pub(crate) async fn send(self) -> Result<Answer, Error> {
-        let (answer, _) = self.retried(None).await?;
+        let (answer, _) = self.send_and_retry(None).await?;
         Ok(answer)
     }
 
     /// Sends it, and gives a good answer with its body, which has at most `limit` bytes.
     pub(crate) async fn read(self, limit: u64) -> Result<(Answer, Bytes), Error> {
-        self.retried(Some(limit)).await
+        self.send_and_retry(Some(limit)).await
     }
 
-    /// Sends it once; the caller decides whether to send it again.
-    pub(crate) async fn send_once(&self) -> Result<Answer, Failed> {
+    /// Sends it once; the caller decides whether to retry.
+    pub(crate) async fn send_once(&self) -> Result<Answer, FailedAttempt> {
         self.attempt().await
     }
 
-    async fn retried(&self, limit: Option<u64>) -> Result<(Answer, Bytes), Error> {
+    async fn send_and_retry(&self, limit: Option<u64>) -> Result<(Answer, Bytes), Error> {
         let mut attempt = 1;
         loop {
             let failed = match self.attempt_and_read(limit).await {
@@ -161,7 +191,7 @@ impl<'a> Call<'a> {
             };
             let wait = failed
                 .failure
-                .filter(|_| self.is_patient)
+                .filter(|_| !self.is_once)
                 .and_then(|failure| self.shared.wire.retry.wait(attempt, &self.method, failure));
             match wait {
                 Some(wait) => tokio::time::sleep(wait).await,
@@ -171,109 +201,101 @@ impl<'a> Call<'a> {
         }
     }
 
-    async fn attempt_and_read(&self, limit: Option<u64>) -> Result<(Answer, Bytes), Failed> {
+    async fn attempt_and_read(&self, limit: Option<u64>) -> Result<(Answer, Bytes), FailedAttempt> {
         let mut answer = self.attempt().await?;
         let is_wanted = self.only.is_none_or(|status| status == answer.status());
         let Some(limit) = limit.filter(|_| is_wanted) else { return Ok((answer, Bytes::new())) };
         let body = std::mem::replace(answer.response.body_mut(), Body::empty());
         match self.shared.wire.read(body, limit).await {
             Ok(bytes) => Ok((answer, bytes)),
-            Err(broken) => Err(self.broken(broken)),
+            Err(error) => Err(self.failed(error)),
         }
     }
 
     /// Sends it once, following redirects and logging in.
-    async fn attempt(&self) -> Result<Answer, Failed> {
-        if let Some(name) = &self.unsendable {
-            let reason = format!("the header `{name}` cannot hold what it should say");
-            return Err(self.error(ErrorKind::Configuration, reason).into());
-        }
-        let wire = &self.shared.wire;
-        let mut url = self.url.clone();
-        let mut is_at_home = self.is_known && self.is_home(&url);
-        let mut answered_challenge = None;
-        let mut logins = 0;
-        let mut redirects = 0;
+    async fn attempt(&self) -> Result<Answer, FailedAttempt> {
+        let mut at = self.start()?;
         loop {
-            let authorization = match &answered_challenge {
-                Some(_) if !is_at_home => None,
-                Some(value) => Some(HeaderValue::clone(value)),
-                None if is_at_home => self.known_header().await?,
-                None => None,
-            };
-            let mut headers = self.headers.clone();
-            headers.extend(authorization.clone().map(|value| (header::AUTHORIZATION, value)));
-            let sent = wire.send(self.method.clone(), &url, headers, self.open(), self.patience);
-            let answer = sent.await.map_err(|broken| self.broken(broken))?;
-            self.note_warnings(&answer);
+            let authorization = self.authorization(&at).await?;
+            let answer = self.exchange(&at.url, authorization.as_ref()).await?;
             let status = answer.status();
             if status.is_success() {
-                return Ok(Answer { response: answer, url });
+                return Ok(Answer { response: answer, url: at.url });
             }
-            if status == StatusCode::UNAUTHORIZED && is_at_home && logins < LOGINS {
-                logins += 1;
-                let value = self.log_in(answer, authorization.as_ref()).await?;
-                answered_challenge = Some(value);
-            } else if let Some(next) = self.redirect(&answer, &url)? {
-                redirects += 1;
-                if redirects > wire.limits.redirects {
-                    let reason =
-                        format!("there were more than {} redirects", wire.limits.redirects);
-                    return Err(self.error(ErrorKind::Limit, reason).into());
-                }
-                url = next;
-                // Once away, never at home again: the way back is not ours.
-                is_at_home = is_at_home && self.is_home(&url);
-            } else {
-                let failure = failure_of(&answer);
-                let error = wire.refusal(answer, self.action, authorization.as_ref()).await;
-                return Err(Failed { failure, error });
+            if status == StatusCode::UNAUTHORIZED && at.is_trusted && at.logins < LOGINS {
+                at.logins += 1;
+                at.login = Some(self.log_in(answer, authorization.as_ref()).await?);
+                continue;
+            }
+            match self.redirect(&answer, &at.url)? {
+                Some(next) => self.move_on(&mut at, next)?,
+                None => return Err(self.refused(answer, authorization.as_ref()).await),
             }
         }
     }
 
-    fn broken(&self, broken: Broken) -> Failed {
-        Failed { failure: broken.failure(), error: broken.into_error(self.action) }
+    fn start(&self) -> Result<Position, Error> {
+        if let Some(name) = &self.unsendable {
+            let reason = format!("the header `{name}` cannot hold what it should say");
+            return Err(self.error(ErrorKind::Configuration, reason));
+        }
+        let is_trusted = !self.is_anonymous && self.is_own(&self.url);
+        let url = self.url.clone();
+        Ok(Position { url, is_trusted, login: None, logins: 0, redirects: 0 })
     }
 
-    fn open(&self) -> Body {
-        match &self.body {
+    /// What goes along with a request from here.
+    async fn authorization(&self, at: &Position) -> Result<Option<Authorization>, Error> {
+        match &at.login {
+            _ if !at.is_trusted => Ok(None),
+            Some(login) => Ok(Some(login.clone())),
+            None => {
+                let known = self.registry.authority.authorization(self.login_context()).await;
+                known.map_err(|error| self.login_failed(error))
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        url: &Url,
+        authorization: Option<&Authorization>,
+    ) -> Result<Response<Body>, FailedAttempt> {
+        let mut headers = self.headers.clone();
+        if let Some(Authorization { value, .. }) = authorization {
+            headers.insert(header::AUTHORIZATION, value.clone());
+        }
+        let body = match &self.body {
             Payload::Bytes(bytes) => bytes.clone().into(),
             Payload::Stream(open) => open(),
-        }
+        };
+        let sent = self.shared.wire.send(self.method.clone(), url, headers, body, self.timeout);
+        let answer = sent.await.map_err(|error| self.failed(error))?;
+        self.shared.warnings.note(&self.registry.name, answer.headers());
+        Ok(answer)
     }
 
-    fn is_home(&self, url: &Url) -> bool {
-        Origin::of(url).as_ref() == Some(&self.registry.origin)
-    }
-
-    async fn known_header(&self) -> Result<Option<HeaderValue>, Failed> {
-        let header = self.registry.authority.header(self.asking()).await;
-        header.map_err(|error| self.login_failed(error).into())
-    }
-
+    /// Answers the challenges of `answer`.
     async fn log_in(
         &self,
         answer: Response<Body>,
-        used: Option<&HeaderValue>,
-    ) -> Result<HeaderValue, Failed> {
+        used: Option<&Authorization>,
+    ) -> Result<Authorization, Error> {
         let values = answer.headers().get_all(header::WWW_AUTHENTICATE).iter();
         let values = values.filter_map(|value| value.to_str().ok());
         let challenges: Vec<_> = values.flat_map(Challenge::parse).collect();
-        match self.registry.authority.answer(self.asking(), &challenges, used).await {
-            Ok(header) => Ok(header),
-            Err(Rejected::Failed(error)) => Err(self.login_failed(error).into()),
-            Err(Rejected::Because(reason)) => {
-                let error = self.shared.wire.refusal(answer, self.action, used).await;
-                let reason = format!("`{}` wants a login, but {reason}", self.registry.name);
-                Err(error.because(reason).into())
+        match self.registry.authority.answer(self.login_context(), &challenges, used).await {
+            Ok(authorization) => Ok(authorization),
+            Err(LoginError::Failed(error)) => Err(self.login_failed(error)),
+            Err(LoginError::NoAnswer(reason)) => {
+                Err(self.refusal(answer, used).await.because(reason))
             }
         }
     }
 
-    fn asking(&self) -> Asking<'_> {
+    fn login_context(&self) -> LoginContext<'_> {
         let Shared { wire, keyring, .. } = self.shared;
-        Asking { wire, keyring, repository: self.repository, scopes: &self.scopes }
+        LoginContext { wire, keyring, repository: self.repository, scopes: &self.scopes }
     }
 
     fn login_failed(&self, error: Error) -> Error {
@@ -290,44 +312,55 @@ impl<'a> Call<'a> {
             _ => return Ok(None),
         }
         let Some(location) = text(answer.headers(), &header::LOCATION) else { return Ok(None) };
-        self.follow(from, location).map(Some)
-    }
-
-    /// The URL that `location` means at `from`, if a request may go there.
-    fn follow(&self, from: &Url, location: &str) -> Result<Url, Error> {
-        follow(self.shared, from, location).map_err(|reason| {
+        self.shared.follow(from, location).map(Some).map_err(|reason| {
             self.error(ErrorKind::Protocol, format!("the redirect is refused: {reason}"))
         })
     }
 
+    fn move_on(&self, at: &mut Position, next: Url) -> Result<(), Error> {
+        let limit = self.shared.wire.limits.redirects;
+        at.redirects += 1;
+        if at.redirects > limit {
+            let reason = format!("there were more than {limit} redirects");
+            return Err(self.error(ErrorKind::Limit, reason));
+        }
+        trace::redirected(&at.url, &next);
+        at.is_trusted = at.is_trusted && self.is_own(&next);
+        at.url = next;
+        Ok(())
+    }
+
+    /// Whether `url` is of the registry itself.
+    fn is_own(&self, url: &Url) -> bool {
+        Origin::of(url).as_ref() == Some(&self.registry.origin)
+    }
+
+    async fn refused(
+        &self,
+        answer: Response<Body>,
+        authorization: Option<&Authorization>,
+    ) -> FailedAttempt {
+        let failure = failure_of(&answer);
+        let error = self.refusal(answer, authorization).await;
+        let wants_more = matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied);
+        let is_anonymous = authorization.is_some_and(|authorization| authorization.is_anonymous);
+        let error = match wants_more && is_anonymous {
+            true => error.because(self.registry.authority.without_credentials(&self.scopes)),
+            false => error,
+        };
+        FailedAttempt { failure, error }
+    }
+
+    async fn refusal(&self, answer: Response<Body>, used: Option<&Authorization>) -> Error {
+        let secret = used.map(|authorization| &authorization.value);
+        self.shared.wire.refusal(answer, self.action, secret).await
+    }
+
+    fn failed(&self, error: ExchangeError) -> FailedAttempt {
+        FailedAttempt { failure: error.failure(), error: error.into_error(self.action) }
+    }
+
     fn error(&self, kind: ErrorKind, reason: String) -> Error {
         Error::new(kind, self.action).because(reason)
-    }
-
-    fn note_warnings(&self, answer: &Response<Body>) {
-        let values = answer.headers().get_all(header::WARNING).iter();
-        for text in values.filter_map(|value| value.to_str().ok()).flat_map(warnings) {
-            self.shared.warn(&self.registry.name, text);
-        }
-    }
-}
-
-/// The URL that `location` means at `from`, or why no request may go there.
-pub(crate) fn follow(shared: &Shared, from: &Url, location: &str) -> Result<Url, String> {
-    let to = from.join(location).map_err(|_| "it points to what is not a URL".to_owned())?;
-    shared.may_go(from, &to).map_err(|reason| format!("{reason} (`{}`)", shown(&to)))?;
-    Ok(to)
-}
-
-/// Why one attempt gave no good answer.
-pub(crate) struct Failed {
-    /// How, if another attempt may help.
-    pub(crate) failure: Option<Failure>,
-    pub(crate) error: Error,
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self { failure: None, error }
     }
 }

@@ -1,6 +1,5 @@
-//! What a client is made of: whom it trusts, who it is, how long it waits.
+//! The settings of a client: what it trusts, what it authenticates with, how long it waits.
 
-mod docker;
 mod environment;
 
 use std::ffi::OsString;
@@ -10,17 +9,15 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::auth::Credentials;
+use crate::auth::{Credentials, DockerConfig};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::retry::Retry;
-use crate::transport::Transport;
-
-pub(crate) use docker::{DockerConfig, Found};
+use crate::transport::{Identity, Proxies, Tls, Transport};
 
 /// The settings of a [`Client`](crate::Client).
 ///
-/// The default asks every registry by https, as nobody, and reads nothing of the machine but its
+/// The default asks every registry over https, without credentials, and reads nothing of the machine but its
 /// trusted certificates.
 ///
 /// ```
@@ -50,32 +47,8 @@ pub struct Config {
     pub(crate) transport: Option<Arc<dyn Transport>>,
 }
 
-/// Certificates beside those of the operating system.
-#[derive(Clone, Default)]
-pub(crate) struct Tls {
-    pub(crate) roots: Vec<Vec<u8>>,
-    pub(crate) identity: Option<Identity>,
-}
-
-/// A client certificate with its key, both PEM.
-#[derive(Clone)]
-#[cfg_attr(not(feature = "reqwest"), expect(dead_code, reason = "for the default transport"))]
-pub(crate) struct Identity {
-    pub(crate) chain: Vec<u8>,
-    pub(crate) key: Zeroizing<Vec<u8>>,
-}
-
-/// URLs of proxies; they may hold a password.
-#[derive(Clone, Default)]
-#[cfg_attr(not(feature = "reqwest"), expect(dead_code, reason = "for the default transport"))]
-pub(crate) struct Proxies {
-    pub(crate) http: Option<String>,
-    pub(crate) https: Option<String>,
-    pub(crate) except: Option<String>,
-}
-
 impl Config {
-    /// The default, with the user's logins and proxies as the environment tells of them.
+    /// The default, with the user's credentials and proxies from the environment.
     ///
     /// Reads, in this order of precedence, the logins of `$REGISTRY_AUTH_FILE`,
     /// `$XDG_RUNTIME_DIR/containers/auth.json`, `$XDG_CONFIG_HOME/containers/auth.json` and
@@ -115,7 +88,7 @@ impl Config {
         self
     }
 
-    /// Asks `registry`, a host on this machine with an optional port, by http.
+    /// Asks `registry`, a host on this machine with an optional port, over http.
     ///
     /// [`Client::new`](crate::Client::new) fails if it is not `localhost` or a loopback address.
     pub fn plain_http(mut self, registry: impl Into<String>) -> Self {
@@ -123,7 +96,7 @@ impl Config {
         self
     }
 
-    /// Asks `registry`, any host with an optional port, by http: whoever is on the way reads the
+    /// Asks `registry`, any host with an optional port, over http: anybody on the network path reads the
     /// credentials and chooses what tags mean.
     pub fn danger_plain_http(mut self, registry: impl Into<String>) -> Self {
         self.danger_plain_http.push(registry.into());
@@ -131,7 +104,7 @@ impl Config {
     }
 
     /// Lets `registry` name a token server at `origin` (`http://host:port`) that would be refused:
-    /// one that is asked by http and is not the registry itself. It gets the registry's credentials.
+    /// one that is asked over http and is not the registry itself. It gets the registry's credentials.
     pub fn token_server(mut self, registry: impl Into<String>, origin: impl Into<String>) -> Self {
         self.token_servers.push((registry.into(), origin.into()));
         self
@@ -140,8 +113,8 @@ impl Config {
     /// Asks `mirror`, a host with an optional port and path (`mirror.example/hub`), before `registry`
     /// for what is resolved, pulled, and read as a manifest. Of several mirrors the first is asked first.
     ///
-    /// What a mirror lacks or fails to give, and what comes from it and is not what was asked for,
-    /// comes from the registry, as do errors. All else goes to the registry alone. A mirror is trusted
+    /// What a mirror lacks or fails to give, and what it gives that is not what was requested, is taken from
+    /// the registry, as are errors. All else goes to the registry alone. A mirror is trusted
     /// with what tags mean. It gets the credentials of its own name, never those of the registry, and
     /// is told by the query `ns` which registry is meant.
     pub fn mirror(mut self, registry: impl Into<String>, mirror: impl Into<String>) -> Self {
@@ -165,7 +138,7 @@ impl Config {
         self
     }
 
-    /// Sends requests by http and https through the proxy at `url`, but for the hosts in `except`, a
+    /// Sends requests over http and https through the proxy at `url`, but for the hosts in `except`, a
     /// list with commas as in the variable `NO_PROXY`.
     pub fn proxy(mut self, url: impl Into<String>, except: impl Into<String>) -> Self {
         let url = url.into();
@@ -192,8 +165,8 @@ impl Config {
         self
     }
 
-    /// Sends requests by `transport`. Certificates, proxies and the limit on the time to connect are
-    /// its affair then.
+    /// Sends requests through `transport`. Certificates, proxies and the limit on the time to connect are
+    /// its responsibility then.
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self

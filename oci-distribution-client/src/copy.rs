@@ -8,7 +8,7 @@ use crate::blob::BlobReader;
 use crate::error::Error;
 use crate::progress::{Event, Progress, Summary};
 use crate::pull::graph;
-use crate::push::{Settings, Target, check_tag};
+use crate::push::{Settings, Target, parse_tags};
 use crate::repository::Repository;
 use crate::transport::{Body, BoxFuture, TransportError, TransportErrorKind};
 
@@ -37,7 +37,7 @@ impl Repository {
     pub fn copy_to<'a>(&'a self, target: &'a Self, image: &'a Descriptor) -> Copy<'a> {
         let mut settings = Settings::default();
         if self.registry.origin == target.registry.origin && self.name() != target.name() {
-            settings.mounts.push(self.name().to_owned());
+            settings.mounts.push(self.name().clone());
         }
         Copy {
             source: self,
@@ -45,7 +45,7 @@ impl Repository {
             image,
             tags: Vec::new(),
             settings,
-            progress: Progress::nobody(),
+            progress: Progress::silent(),
         }
     }
 }
@@ -78,13 +78,11 @@ impl<'a> Copy<'a> {
 
     async fn run(self) -> Result<Summary, Error> {
         let Self { source, target, image, tags, settings, progress } = &self;
-        for tag in tags {
-            check_tag(tag, &format!("copy `{}` to `{target}`", image.digest))?;
-        }
+        let tags = parse_tags(tags, &format!("copy `{}` to `{target}`", image.digest))?;
         let graph = graph(source, image).await?;
         let open = |blob: &Descriptor, offset| remote(source.blob(blob), blob.size, offset);
         let target = Target { repository: target, settings, progress };
-        target.send(&graph, tags, &open).await?;
+        target.send(&graph, &tags, &open).await?;
         let summary = *progress.summary();
         Ok(summary)
     }

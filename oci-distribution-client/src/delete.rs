@@ -1,12 +1,12 @@
 use http::Method;
-use oci_image::Digest;
+use oci_image::{Digest, TagOrDigest};
 use serde::Deserialize;
 use url::Url;
 
 use crate::auth::Access;
 use crate::error::{Error, ErrorKind};
-use crate::push::check_tag;
-use crate::repository::{Name, Repository};
+use crate::push::parse_tag;
+use crate::repository::Repository;
 
 /// Many registries do not delete, and say so with an error of kind
 /// [`Unsupported`](ErrorKind::Unsupported) or [`Denied`](ErrorKind::Denied).
@@ -18,13 +18,13 @@ impl Repository {
     /// Of kind [`NotFound`](ErrorKind::NotFound) if it is not there.
     pub async fn delete_manifest(&self, digest: &Digest) -> Result<(), Error> {
         let action = format!("delete manifest `{digest}` of `{self}`");
-        let subject = match self.get(&Name::Digest(digest.clone()), &action).await {
+        let subject = match self.get(&digest.clone().into(), &action).await {
             Ok((_, bytes)) => subject(&bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(error),
             // What cannot be read can be deleted all the same.
             Err(_) => None,
         };
-        self.delete(self.url(format_args!("manifests/{digest}")), &action).await?;
+        self.delete(self.manifest_url(&digest.clone().into()), &action).await?;
         match subject {
             Some(subject) if !self.lists_referrers(&subject).await? => {
                 self.untag_referrer(&subject, digest).await
@@ -39,8 +39,8 @@ impl Repository {
     /// Of kind [`NotFound`](ErrorKind::NotFound) if it is not there.
     pub async fn delete_tag(&self, tag: &str) -> Result<(), Error> {
         let action = format!("delete tag `{}` of `{self}`", crate::text::printable(tag, 200));
-        check_tag(tag, &action)?;
-        self.delete(self.url(format_args!("manifests/{tag}")), &action).await
+        let tag = parse_tag(tag, &action)?;
+        self.delete(self.manifest_url(&TagOrDigest::Tag(tag)), &action).await
     }
 
     /// Deletes the blob.
@@ -49,7 +49,7 @@ impl Repository {
     /// Of kind [`NotFound`](ErrorKind::NotFound) if it is not there.
     pub async fn delete_blob(&self, digest: &Digest) -> Result<(), Error> {
         let action = format!("delete blob `{digest}` of `{self}`");
-        self.delete(self.url(format_args!("blobs/{digest}")), &action).await
+        self.delete(self.blob_url(digest), &action).await
     }
 
     async fn delete(&self, url: Url, action: &str) -> Result<(), Error> {

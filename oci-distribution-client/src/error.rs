@@ -2,6 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use http::StatusCode;
+use oci_image::distribution::RegistryError;
 
 use crate::transport::{TransportError, TransportErrorKind};
 
@@ -37,9 +38,9 @@ pub enum ErrorKind {
     Timeout,
     /// The registry wants credentials, or refuses those it got.
     Unauthorized,
-    /// The registry knows who asks, and refuses.
+    /// The registry knows its caller, and refuses.
     Denied,
-    /// What was asked for is not there.
+    /// What was requested is not there.
     NotFound,
     /// The registry wants fewer requests, for longer than the client waits.
     RateLimited,
@@ -59,18 +60,8 @@ pub enum ErrorKind {
     Limit,
     /// The content that was to be sent could not be read, or is missing.
     Source,
-    /// The content that came could not be written.
+    /// The content received could not be written.
     Sink,
-}
-
-/// One error in a registry's own words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RegistryError {
-    /// The code, such as `MANIFEST_UNKNOWN`; registries use more than the standard's.
-    pub code: String,
-    /// The registry's explanation; it may be empty.
-    pub message: String,
 }
 
 impl Error {
@@ -84,7 +75,8 @@ impl Error {
         self.0.status.map(|status| status.as_u16())
     }
 
-    /// The registry's own errors, if it gave any.
+    /// What the registry itself says went wrong, if it does: at most five entries, printable and
+    /// shortened, without the credentials of the request.
     pub fn codes(&self) -> &[RegistryError] {
         &self.0.codes
     }
@@ -92,6 +84,14 @@ impl Error {
     /// What was being done, such as ``resolve `v1` in `ghcr.io/owner/app` ``.
     pub fn action(&self) -> &str {
         &self.0.action
+    }
+
+    /// A name that a caller gave and that is none; `reason` says why.
+    pub(crate) fn name(
+        action: impl Into<String>,
+        reason: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self::new(ErrorKind::Configuration, action).with_source(reason)
     }
 
     pub(crate) fn new(kind: ErrorKind, action: impl Into<String>) -> Self {
@@ -143,11 +143,22 @@ impl Error {
     pub(crate) fn transport(action: &str, error: TransportError) -> Self {
         let kind = match error.kind() {
             TransportErrorKind::Connect => ErrorKind::Unreachable,
-            TransportErrorKind::Tls => ErrorKind::Tls,
-            TransportErrorKind::Exchange => ErrorKind::Transport,
+            TransportErrorKind::Tls | TransportErrorKind::NotTls => ErrorKind::Tls,
+            TransportErrorKind::Exchange | TransportErrorKind::NotHttp => ErrorKind::Transport,
             TransportErrorKind::Body => ErrorKind::Source,
         };
-        Self::new(kind, action).because(error.to_string()).with_source(error.into_source())
+        let hint = match error.kind() {
+            TransportErrorKind::NotTls => {
+                "; a registry that is asked over http is named with `Config::plain_http` \
+                 (`danger_plain_http` if it is not on this machine)"
+            }
+            TransportErrorKind::NotHttp => {
+                "; a registry that is asked over https is not named with `Config::plain_http`"
+            }
+            _ => "",
+        };
+        let reason = format!("{error}{hint}");
+        Self::new(kind, action).because(reason).with_source(error.into_source())
     }
 }
 
@@ -164,11 +175,8 @@ impl fmt::Display for Error {
                 write!(f, " {words}")?;
             }
         }
-        for RegistryError { code, message } in codes {
-            write!(f, "; {code}")?;
-            if !message.is_empty() {
-                write!(f, ": {message}")?;
-            }
+        for error in codes {
+            write!(f, "; {error}")?;
         }
         if let Some(mirror) = mirror {
             write!(f, "; before that a mirror failed: {mirror}")?;

@@ -1,7 +1,25 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
-pub mod header;
+// Where to look. Each line uses those below it, and none above.
+//
+//   copy  delete                    an image from repository to repository; deletion
+//   push                            the order of a push: blobs, manifests, tags
+//   client  pull  upload            the public handle; a pull; one upload session
+//   referrers                       the list of referrers, by the API or by a tag
+//   blob  list  manifest            one download, resumed; pages; manifests and what tags mean
+//   repository                      the public handle: URLs, scopes, mirrors
+//   call                            one request with its redirects, logins and retries; where a redirect
+//                                   loses its credentials
+//   shared                          what all handles share; where a request may go
+//   config  registry  mirror        settings; one registry; where a mirror keeps a repository
+//   auth                            challenges, tokens, credentials, helpers, login files
+//   wire  retry                     one exchange within the limits; what is retried, and when
+//   bridge  graph  jobs  progress   blocking stores; walks; work at once; events for callers
+//   trace  warnings  origin  error  events; warnings; what credentials belong to
+//   transport  limits  text         the seam to HTTP; bounds; printable text
+
 pub mod transport;
 
 mod auth;
@@ -24,23 +42,34 @@ mod progress;
 mod pull;
 mod push;
 mod referrers;
+mod registry;
 mod repository;
 mod retry;
+mod shared;
 mod text;
+#[cfg(feature = "tracing")]
+mod trace;
+#[cfg(not(feature = "tracing"))]
+#[path = "trace/off.rs"]
+mod trace;
 mod upload;
+mod warnings;
 mod wire;
+
+pub use bytes;
+pub use http;
 
 pub use auth::Credentials;
 pub use blob::BlobReader;
-pub use client::{Client, Warning};
+pub use client::Client;
 pub use config::Config;
 pub use copy::Copy;
-pub use error::{Error, ErrorKind, RegistryError};
+pub use error::{Error, ErrorKind};
 pub use limits::Limits;
 pub use manifest::Resolved;
 pub use progress::{Event, Step, Summary};
 pub use pull::Pull;
 pub use push::Push;
-pub use referrers::referrers_tag;
 pub use repository::Repository;
 pub use retry::Retry;
+pub use warnings::Warning;

@@ -29,9 +29,9 @@ pub struct Limits {
     pub response: Duration,
     /// How long a server may take to begin its answer once it has the whole of a blob. Default: 10 min.
     pub commit: Duration,
-    /// A body that brings less than [`min_rate`](Self::min_rate) over this time is given up. Default: 30 s.
+    /// A body that is slower than [`min_rate`](Self::min_rate) over this time is given up. Default: 30 s.
     pub stall: Duration,
-    /// The least that a body must bring, in bytes each second. Default: 256.
+    /// The slowest rate of a body, in bytes per second. Default: 256.
     pub min_rate: u64,
     /// How long a credential helper may take. Default: 60 s.
     pub helper: Duration,

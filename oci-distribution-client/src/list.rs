@@ -3,14 +3,14 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{Method, header};
-use oci_image::Reference;
+use oci_image::Tag;
+use oci_image::distribution::{Endpoint, target_of_next};
 use serde::Deserialize;
 use url::Url;
 
 use crate::auth::Access;
-use crate::call::{Answer, follow};
+use crate::call::Answer;
 use crate::error::{Error, ErrorKind};
-use crate::header::next_link;
 use crate::origin::Origin;
 use crate::repository::Repository;
 
@@ -27,7 +27,7 @@ impl Repository {
             tags: Option<Vec<String>>,
         }
         let action = format!("list the tags of `{self}`");
-        let mut pages = Pages::new(self, self.url(format_args!("tags/list")), &action);
+        let mut pages = Pages::new(self, self.url(&Endpoint::Tags(self.name().clone())), &action);
         let mut all = Vec::new();
         while let Some((_, page)) = pages.next("application/json").await? {
             let Page { tags } = serde_json::from_slice(&page).map_err(|source| {
@@ -36,9 +36,10 @@ impl Repository {
                     .with_source(source)
             })?;
             let tags = tags.unwrap_or_default();
-            if let Some(odd) = tags.iter().find(|tag| !Reference::is_tag(tag)) {
-                let reason = format!("`{}` is not a tag", crate::text::printable(odd, 200));
-                return Err(Error::new(ErrorKind::Protocol, action).because(reason));
+            if let Some(error) = tags.iter().find_map(|tag| tag.parse::<Tag>().err()) {
+                return Err(Error::new(ErrorKind::Protocol, action)
+                    .because("the list has an entry that is not a tag")
+                    .with_source(error));
             }
             all.extend(tags);
         }
@@ -77,7 +78,7 @@ impl<'a> Pages<'a> {
             return Err(self.too_long(format_args!("{} bytes", limits.list)));
         }
         let links = answer.response.headers().get_all(header::LINK).iter();
-        let mut links = links.filter_map(|value| next_link(value.to_str().ok()?));
+        let mut links = links.filter_map(|value| target_of_next(value.to_str().ok()?));
         if let Some(link) = links.next() {
             self.next = Some(self.follow(&url, link)?);
         }
@@ -86,7 +87,7 @@ impl<'a> Pages<'a> {
 
     /// A next page is on the same server: no other may answer for it.
     fn follow(&self, from: &Url, link: &str) -> Result<Url, Error> {
-        let to = follow(&self.repository.shared, from, link).map_err(|reason| {
+        let to = self.repository.shared.follow(from, link).map_err(|reason| {
             self.protocol(&format!("the link to the next page is refused: {reason}"))
         })?;
         if Origin::of(from) != Origin::of(&to) {

@@ -1,23 +1,28 @@
+mod put;
+
 use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
 use http::{Method, header};
+use oci_image::distribution::{essence, header as names, stated_media_type};
 use oci_image::platform::choice::{self, Choice, Step};
-use oci_image::{AnyDocument, Config, Descriptor, Digest, Document, MediaType, Platform};
+use oci_image::{
+    AnyDocument, Config, Descriptor, Digest, Document, MediaType, Platform, TagOrDigest,
+};
 
 use crate::auth::Access;
 use crate::call::Answer;
 use crate::error::{Error, ErrorKind};
-use crate::repository::{Name, Repository};
+use crate::repository::Repository;
 
-/// The types of manifests that are asked for.
+/// The types of manifests that are accepted.
 const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
      application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, */*;q=0.1";
 
-/// A manifest or index that a tag or digest meant when it was asked for.
+/// A manifest or index that a tag or digest meant when it was resolved.
 ///
 /// It stands for its [`Descriptor`], wherever one is wanted.
 #[derive(Clone)]
@@ -123,7 +128,12 @@ impl Repository {
     /// Of kind [`NotFound`](ErrorKind::NotFound) if it means nothing.
     pub async fn resolve(&self, name: &str) -> Result<Resolved, Error> {
         let action = format!("resolve `{}` in `{self}`", crate::text::printable(name, 200));
-        let name = Name::parse(name, &action)?;
+        let name = name.parse().map_err(|reason| Error::name(&action, reason))?;
+        self.resolve_name(name).await
+    }
+
+    pub(crate) async fn resolve_name(&self, name: TagOrDigest) -> Result<Resolved, Error> {
+        let action = format!("resolve `{name}` in `{self}`");
         let resolved = |descriptor| Resolved { repository: self.clone(), descriptor };
         let mut failed = None;
         for mirror in self.mirrors() {
@@ -137,7 +147,7 @@ impl Repository {
         here.map_err(|error| error.after_mirror(failed))
     }
 
-    async fn resolve_here(&self, name: &Name, action: &str) -> Result<Descriptor, Error> {
+    async fn resolve_here(&self, name: &TagOrDigest, action: &str) -> Result<Descriptor, Error> {
         match self.head(name, action).await? {
             Some(descriptor) => Ok(descriptor),
             None => Ok(self.get(name, action).await?.0),
@@ -148,8 +158,8 @@ impl Repository {
     ///
     /// # Errors
     /// Of kind [`NotFound`](ErrorKind::NotFound) if it is not there,
-    /// [`Verification`](ErrorKind::Verification) if other content came,
-    /// [`Document`](ErrorKind::Document) if the content is no valid manifest.
+    /// [`Verification`](ErrorKind::Verification) if other content was received,
+    /// [`Document`](ErrorKind::Document) if the content is not a valid manifest.
     pub async fn manifest(&self, descriptor: &Descriptor) -> Result<AnyDocument, Error> {
         let mut failed = None;
         for mirror in self.mirrors() {
@@ -186,7 +196,7 @@ impl Repository {
             let reason = format!("it has {} bytes, more than {limit}", descriptor.size);
             return Err(Error::new(ErrorKind::Limit, action).because(reason));
         }
-        let url = self.url(format_args!("manifests/{}", descriptor.digest));
+        let url = self.manifest_url(&descriptor.digest.clone().into());
         let call = self.call(Method::GET, url, Access::Pull, action);
         let accept = format!("{}, {ACCEPT}", descriptor.media_type.as_str());
         let read = call.header(header::ACCEPT, &accept).read(limit).await;
@@ -199,9 +209,9 @@ impl Repository {
         Ok(bytes)
     }
 
-    /// What a `HEAD` tells, if it tells all.
-    async fn head(&self, name: &Name, action: &str) -> Result<Option<Descriptor>, Error> {
-        let url = self.url(format_args!("manifests/{name}"));
+    /// What the headers of a `HEAD` say, if they say all.
+    async fn head(&self, name: &TagOrDigest, action: &str) -> Result<Option<Descriptor>, Error> {
+        let url = self.manifest_url(name);
         let call = self.call(Method::HEAD, url, Access::Pull, action);
         let answer = match call.header(header::ACCEPT, ACCEPT).send().await {
             Ok(answer) => answer,
@@ -216,11 +226,11 @@ impl Repository {
         };
         let size = answer.header(&header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
         let digest = match name {
-            Name::Digest(digest) => {
+            TagOrDigest::Digest(digest) => {
                 refuse_other_digest(&answer, digest, action)?;
                 Some(digest.clone())
             }
-            Name::Tag(_) => content_digest(&answer),
+            TagOrDigest::Tag(_) => content_digest(&answer),
         };
         let parts = (content_type(&answer), digest, size);
         let (Some(media_type), Some(digest), Some(size)) = parts else { return Ok(None) };
@@ -231,20 +241,22 @@ impl Repository {
     /// What `name` means, by getting it.
     pub(crate) async fn get(
         &self,
-        name: &Name,
+        name: &TagOrDigest,
         action: &str,
     ) -> Result<(Descriptor, Bytes), Error> {
         let limit = self.shared.wire.limits.manifest;
-        let url = self.url(format_args!("manifests/{name}"));
+        let url = self.manifest_url(name);
         let call = self.call(Method::GET, url, Access::Pull, action);
         let (answer, bytes) = call.header(header::ACCEPT, ACCEPT).read(limit).await?;
-        let media_type = content_type(&answer).or_else(|| own_media_type(&bytes));
+        let media_type = content_type(&answer).or_else(|| stated_media_type(&bytes));
         let media_type = media_type.ok_or_else(|| {
             Error::new(ErrorKind::Protocol, action).because("the manifest has no media type")
         })?;
         let digest = match name {
-            Name::Digest(digest) => Some(digest.clone()),
-            Name::Tag(_) => content_digest(&answer).filter(|digest| digest.algorithm().is_some()),
+            TagOrDigest::Digest(digest) => Some(digest.clone()),
+            TagOrDigest::Tag(_) => {
+                content_digest(&answer).filter(|digest| digest.algorithm().is_some())
+            }
         };
         let descriptor = match digest {
             Some(digest) => Descriptor::new(media_type, digest, bytes.len() as u64),
@@ -282,7 +294,7 @@ pub(crate) fn parse(
 /// The type of the content, without parameters, if it says more than that it is JSON or bytes.
 fn content_type(answer: &Answer) -> Option<MediaType> {
     let text = answer.header(&header::CONTENT_TYPE)?;
-    let text = text.split(';').next().unwrap_or_default().trim();
+    let text = essence(text);
     let is_vague = matches!(
         text,
         "" | "application/json" | "application/octet-stream" | "binary/octet-stream" | "text/plain"
@@ -290,20 +302,9 @@ fn content_type(answer: &Answer) -> Option<MediaType> {
     (!is_vague).then(|| MediaType::from(text.to_owned()))
 }
 
-/// The type that a manifest says of itself.
-fn own_media_type(bytes: &[u8]) -> Option<MediaType> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Typed {
-        media_type: String,
-    }
-    let Typed { media_type } = serde_json::from_slice(bytes).ok()?;
-    Some(MediaType::from(media_type))
-}
-
 /// The digest that the registry gives the content.
 pub(crate) fn content_digest(answer: &Answer) -> Option<Digest> {
-    let name = http::HeaderName::from_static("docker-content-digest");
+    let name = http::HeaderName::from_static(names::CONTENT_DIGEST);
     answer.header(&name)?.parse().ok()
 }
 

@@ -1,61 +1,34 @@
-//! Other hosts that have what a registry has.
+use oci_image::RepositoryName;
+use oci_image::reference::RegistryName;
 
-use std::time::Instant;
-
-use oci_image::Reference;
-
-use crate::error::{Error, ErrorKind};
-use crate::repository::Repository;
+use crate::error::Error;
 
 /// Where a mirror keeps the repositories of a registry.
 #[derive(Clone, Debug)]
 pub(crate) struct Mirror {
     /// The registry that it stands in for.
-    pub(crate) of: String,
-    pub(crate) host: String,
-    /// What stands before the names of repositories there, with its slash; or nothing.
-    pub(crate) prefix: String,
+    pub(crate) of: RegistryName,
+    pub(crate) host: RegistryName,
+    /// What stands before the names of repositories there, if anything does.
+    prefix: Option<RepositoryName>,
 }
 
 impl Mirror {
-    pub(crate) fn parse(of: String, place: &str) -> Result<Self, Error> {
+    /// The mirror at `place`, a host with an optional port and path, of the registry `of`.
+    pub(crate) fn parse(of: &str, place: &str) -> Result<Self, Error> {
+        let action =
+            format!("use the mirror `{}` of `{}`", place.escape_debug(), of.escape_debug());
+        let refuse = |reason| Error::name(&action, reason);
         let (host, prefix) = match place.split_once('/') {
-            Some((host, prefix)) => (host, format!("{prefix}/")),
-            None => (place, String::new()),
+            Some((host, prefix)) => (host, Some(prefix.parse().map_err(refuse)?)),
+            None => (place, None),
         };
-        // Only the form matters: this is how such a repository would be named.
-        let example: Result<Reference, _> = format!("mirror.example/{prefix}name").parse();
-        let is_place = crate::client::origin_of("https", host).is_some()
-            && example.is_ok_and(|name| name.tag().is_none() && name.digest().is_none());
-        if !is_place {
-            let action = format!("use the mirror `{}` of `{of}`", place.escape_debug());
-            return Err(Error::new(ErrorKind::Configuration, action)
-                .because("it is not a host with an optional port and path"));
-        }
-        Ok(Self { of, host: host.to_owned(), prefix })
-    }
-}
-
-impl Repository {
-    /// The same repository at the mirrors that are not known to be out of reach.
-    pub(crate) fn mirrors(&self) -> impl Iterator<Item = &Self> {
-        let now = Instant::now();
-        self.mirrors.iter().filter(move |mirror| mirror.registry.is_in_reach(now))
+        Ok(Self { of: of.parse().map_err(refuse)?, host: host.parse().map_err(refuse)?, prefix })
     }
 
-    /// Notes that a mirror failed, and gives the error on: one that is out of reach is left alone for a while.
-    pub(crate) fn mirror_failed(&self, error: Error) -> Option<Error> {
-        let is_out_of_reach = matches!(
-            error.kind(),
-            ErrorKind::Unreachable
-                | ErrorKind::Tls
-                | ErrorKind::Transport
-                | ErrorKind::Timeout
-                | ErrorKind::RateLimited
-        );
-        if is_out_of_reach {
-            self.registry.rest_until(Instant::now() + self.shared.wire.limits.mirror_rest);
-        }
-        Some(error)
+    /// The name there of the repository `name`; `None` if that would be longer than names may be.
+    pub(crate) fn name(&self, name: &RepositoryName) -> Option<RepositoryName> {
+        let Some(prefix) = &self.prefix else { return Some(name.clone()) };
+        format!("{prefix}/{name}").parse().ok()
     }
 }

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use oci_image::reference::RegistryName;
 use url::{Host, Url};
 
 /// Scheme, host and port of a URL: what a credential belongs to.
@@ -23,6 +24,11 @@ impl Origin {
         })
     }
 
+    /// The origin of a registry that is asked over http.
+    pub(crate) fn plain(registry: &RegistryName) -> Option<Self> {
+        Self::of(&Url::parse(&format!("http://{registry}/")).ok()?)
+    }
+
     pub(crate) fn is_secure(&self) -> bool {
         self.scheme == "https"
     }
@@ -31,7 +37,7 @@ impl Origin {
         self.host == other.host && self.port == other.port
     }
 
-    /// Whether the host is this machine, told by its address or by being exactly `localhost`.
+    /// Whether the host is this machine, by its address or by being exactly `localhost`.
     pub(crate) fn is_loopback(&self) -> bool {
         match &self.host {
             Host::Domain(name) => name == "localhost",

@@ -48,14 +48,14 @@ pub struct Summary {
 
 type Listener<'a> = Box<dyn Fn(Event<'_>) + Send + Sync + 'a>;
 
-/// Whom events are told to, and what they sum up to.
+/// The listener to events, and what they sum up to.
 pub(crate) struct Progress<'a> {
     listener: Option<Listener<'a>>,
     summary: std::sync::Mutex<Summary>,
 }
 
 impl<'a> Progress<'a> {
-    pub(crate) fn nobody() -> Self {
+    pub(crate) fn silent() -> Self {
         Self { listener: None, summary: Default::default() }
     }
 

@@ -31,9 +31,9 @@ pub struct Pull<'a, S> {
 impl Repository {
     /// Pulls an image, or whatever `image` names with all that it points to, into `sink`.
     ///
-    /// Blobs come first, then manifests, children before parents: what is in the sink is whole. What
+    /// Blobs are first, then manifests, children before parents: what is in the sink is whole. What
     /// the sink has already is not pulled again. Each blob is verified when it is committed; a cut
-    /// connection is taken up again where it broke.
+    /// connection is resumed where it broke.
     ///
     /// The sink works on threads for blocking work, so it is cloned: its clone must be a handle to the
     /// same store, as an [`Arc`] is. When the future is dropped, the blobs that are on their way leave
@@ -52,7 +52,7 @@ impl Repository {
             sink,
             jobs: 4,
             fetches_foreign: false,
-            progress: Progress::nobody(),
+            progress: Progress::silent(),
         }
     }
 }
@@ -140,9 +140,9 @@ where
             self.progress.tell(blob, Step::Present);
             return Ok(());
         };
-        let came = stop.unless_stopped(self.receive(&mut download, &writing)).await;
-        if let Err(error) = came.unwrap_or_else(|| Err(stopped(download.action()))) {
-            // When the error is told, nothing of the blob is left.
+        let received = stop.unless_stopped(self.receive(&mut download, &writing)).await;
+        if let Err(error) = received.unwrap_or_else(|| Err(stopped(download.action()))) {
+            // When the error is returned, nothing of the blob is left.
             let _ = writing.finish().await;
             return Err(error);
         }
@@ -152,7 +152,7 @@ where
         Ok(())
     }
 
-    /// Writes what comes. If the writer stops, the commit tells why.
+    /// Writes what is received. If the writer stops, the commit tells why.
     async fn receive(&self, download: &mut Download, writing: &Writing) -> Result<(), Error> {
         let mut moved = 0;
         while let Some(chunk) = download.chunk().await? {
@@ -189,7 +189,7 @@ pub(crate) async fn graph(repository: &Repository, image: &Descriptor) -> Result
     Graph::read(image, &repository.shared.wire.limits, &action, read).await
 }
 
-/// Of a kind that sends nobody to another place for the blob.
+/// Of a kind that is no reason to try another place for the blob.
 fn stopped(action: &str) -> Error {
     Error::new(ErrorKind::Sink, action).because("another blob could not be pulled")
 }
@@ -205,7 +205,7 @@ fn sink_error(action: &str, error: io::Error) -> Error {
             .with_source(error);
     }
     let wrong = Error::new(ErrorKind::Verification, action)
-        .because("what came is not what its descriptor says");
+        .because("the content received is not what its descriptor says");
     match error.into_inner() {
         Some(source) => wrong.with_source(source),
         None => wrong,

@@ -4,21 +4,20 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::stream;
-use http::{HeaderName, Method, header};
+use http::HeaderName;
 use oci_image::blob::{BlobSource, BlobSourceExt};
-use oci_image::{AnyDocument, Descriptor, Reference};
+use oci_image::distribution::header as names;
+use oci_image::{AnyDocument, Descriptor, RepositoryName, Tag, TagOrDigest};
 use tokio::sync::watch;
 
 use crate::auth::Access;
 use crate::bridge;
-use crate::call::Answer;
 use crate::error::{Error, ErrorKind};
 use crate::graph::Graph;
 use crate::jobs::{Stop, at_once};
-use crate::manifest::{parse, refuse_other_digest};
+use crate::manifest::parse;
 use crate::progress::{Event, Progress, Step, Summary};
 use crate::repository::Repository;
 use crate::transport::{Body, BoxFuture};
@@ -31,6 +30,7 @@ pub struct Push<'a, S> {
     image: &'a Descriptor,
     source: Arc<S>,
     tags: Vec<String>,
+    mounts: Vec<String>,
     settings: Settings,
     progress: Progress<'a>,
 }
@@ -40,7 +40,7 @@ pub struct Push<'a, S> {
 pub(crate) struct Settings {
     pub(crate) jobs: usize,
     pub(crate) chunk: Option<u64>,
-    pub(crate) mounts: Vec<String>,
+    pub(crate) mounts: Vec<RepositoryName>,
 }
 
 impl Default for Settings {
@@ -54,8 +54,8 @@ impl Repository {
     ///
     /// Blobs go first, then manifests, children before parents, the tags last: nothing is named before
     /// it is there. Blobs that the repository has already are not sent. What is read is verified; a
-    /// broken upload is taken up again where the registry says that it stands, and given up at the
-    /// registry when it fails.
+    /// broken upload is resumed where the registry says that it stands, and cancelled at the registry when it
+    /// fails.
     ///
     /// Layers that may not be distributed stay where the URLs in their descriptors say.
     ///
@@ -73,8 +73,9 @@ impl Repository {
             image,
             source: Arc::new(source.clone()),
             tags: Vec::new(),
+            mounts: Vec::new(),
             settings: Settings::default(),
-            progress: Progress::nobody(),
+            progress: Progress::silent(),
         }
     }
 
@@ -84,39 +85,23 @@ impl Repository {
     /// If the registry refuses, or `tag` is not one.
     pub async fn tag(&self, tag: &str, document: &AnyDocument) -> Result<(), Error> {
         let action = format!("tag `{}` as `{}`", document.descriptor().digest, named(self, tag));
-        check_tag(tag, &action)?;
-        self.put_manifest(tag, document, &action).await
+        let tag = parse_tag(tag, &action)?;
+        self.put_manifest(&tag.into(), document, &action).await
     }
 
     /// Sends a manifest as `name`, a tag or its digest, and sees to it that its subject knows it.
     pub(crate) async fn put_manifest(
         &self,
-        name: &str,
+        name: &TagOrDigest,
         document: &AnyDocument,
         action: &str,
     ) -> Result<(), Error> {
         let answer = self.put_bytes(name, document, action).await?;
-        let knows_subjects = answer.header(&HeaderName::from_static("oci-subject")).is_some();
+        let knows_subjects = answer.header(&HeaderName::from_static(names::SUBJECT)).is_some();
         match document.subject() {
             Some(subject) if !knows_subjects => self.tag_referrer(&subject.digest, document).await,
             _ => Ok(()),
         }
-    }
-
-    /// Sends a manifest as `name`, a tag or its digest, and nothing else.
-    pub(crate) async fn put_bytes(
-        &self,
-        name: &str,
-        document: &AnyDocument,
-        action: &str,
-    ) -> Result<Answer, Error> {
-        let descriptor = document.descriptor();
-        let url = self.url(format_args!("manifests/{name}"));
-        let call = self.call(Method::PUT, url, Access::Push, action);
-        let call = call.header(header::CONTENT_TYPE, descriptor.media_type.as_str());
-        let answer = call.bytes(Bytes::copy_from_slice(document.bytes())).send().await?;
-        refuse_other_digest(&answer, &descriptor.digest, action)?;
-        Ok(answer)
     }
 }
 
@@ -124,11 +109,13 @@ fn named(repository: &Repository, tag: &str) -> String {
     format!("{repository}:{}", crate::text::printable(tag, 200))
 }
 
-pub(crate) fn check_tag(tag: &str, action: &str) -> Result<(), Error> {
-    match Reference::is_tag(tag) {
-        true => Ok(()),
-        false => Err(Error::new(ErrorKind::Configuration, action).because("that is not a tag")),
-    }
+/// What a caller gave as a tag.
+pub(crate) fn parse_tag(text: &str, action: &str) -> Result<Tag, Error> {
+    text.parse().map_err(|reason| Error::name(action, reason))
+}
+
+pub(crate) fn parse_tags(texts: &[String], action: &str) -> Result<Vec<Tag>, Error> {
+    texts.iter().map(|text| parse_tag(text, action)).collect()
 }
 
 impl<'a, S> Push<'a, S>
@@ -157,7 +144,7 @@ where
     /// Lets the registry take blobs from its repository `name` if they are there. It may be called
     /// more than once.
     pub fn mount_from(mut self, name: impl Into<String>) -> Self {
-        self.settings.mounts.push(name.into());
+        self.mounts.push(name.into());
         self
     }
 
@@ -168,15 +155,17 @@ where
     }
 
     async fn run(self) -> Result<Summary, Error> {
-        let Self { repository, image, source, tags, settings, progress } = &self;
+        let Self { repository, image, source, tags, mounts, mut settings, progress } = self;
         let action = format!("push `{}` to `{repository}`", image.digest);
-        for tag in tags {
-            check_tag(tag, &format!("push `{}` as `{}`", image.digest, named(repository, tag)))?;
+        let tags = parse_tags(&tags, &action)?;
+        for name in mounts {
+            settings.mounts.push(name.parse().map_err(|reason| Error::name(&action, reason))?);
         }
+        let (source, settings, progress) = (&source, &settings, &progress);
         let graph = read_graph(repository, source, image, &action).await?;
         let open = |blob: &Descriptor, offset| bridge::reading(source, blob, offset);
         let target = Target { repository, settings, progress };
-        target.send(&graph, tags, &open).await?;
+        target.send(&graph, &tags, &open).await?;
         let summary = *progress.summary();
         Ok(summary)
     }
@@ -197,7 +186,7 @@ impl Target<'_> {
     pub(crate) async fn send(
         &self,
         graph: &Graph,
-        tags: &[String],
+        tags: &[Tag],
         open: OpenAny<'_>,
     ) -> Result<(), Error> {
         let Graph { manifests, blobs } = graph;
@@ -209,27 +198,30 @@ impl Target<'_> {
         at_once(self.settings.jobs, &stop, sent).await?;
         let Some((root, children)) = manifests.split_last() else { return Ok(()) };
         for manifest in children {
-            self.send_manifest(manifest.descriptor().digest.as_str(), manifest).await?;
+            self.send_manifest(None, manifest).await?;
             self.progress.tell(manifest.descriptor(), Step::Done);
         }
         if tags.is_empty() {
-            self.send_manifest(root.descriptor().digest.as_str(), root).await?;
+            self.send_manifest(None, root).await?;
         }
         for tag in tags {
-            self.send_manifest(tag, root).await?;
+            self.send_manifest(Some(tag), root).await?;
         }
         self.progress.tell(root.descriptor(), Step::Done);
         Ok(())
     }
 
-    async fn send_manifest(&self, name: &str, manifest: &AnyDocument) -> Result<(), Error> {
+    /// Sends a manifest by this tag, or else by its digest.
+    async fn send_manifest(&self, tag: Option<&Tag>, manifest: &AnyDocument) -> Result<(), Error> {
         let repository = self.repository;
         let digest = &manifest.descriptor().digest;
-        let action = match name == digest.as_str() {
-            true => format!("push manifest `{digest}` to `{repository}`"),
-            false => format!("push manifest `{digest}` as `{}`", named(repository, name)),
+        let (name, action) = match tag {
+            None => (digest.clone().into(), format!("push manifest `{digest}` to `{repository}`")),
+            Some(tag) => {
+                (tag.clone().into(), format!("push manifest `{digest}` as `{repository}:{tag}`"))
+            }
         };
-        repository.put_manifest(name, manifest, &action).await
+        repository.put_manifest(&name, manifest, &action).await
     }
 
     async fn send_blob(

@@ -1,12 +1,13 @@
 mod tag;
 
 use http::header;
+use oci_image::distribution::{Endpoint, essence, query, referrers_tag};
 use oci_image::{AnyDocument, Descriptor, Digest, Index, MediaType, json};
 
 use crate::error::{Error, ErrorKind};
 use crate::list::Pages;
 use crate::manifest::parse;
-use crate::repository::{Name, Repository};
+use crate::repository::Repository;
 
 impl Repository {
     /// The manifests that refer to `subject`, of the type `artifact_type` if that is given.
@@ -41,17 +42,16 @@ impl Repository {
         artifact_type: Option<&MediaType>,
         action: &str,
     ) -> Result<Vec<Descriptor>, Error> {
-        let mut url = self.url(format_args!("referrers/{subject}"));
+        let mut url = self.url(&Endpoint::Referrers(self.name().clone(), subject.clone()));
         if let Some(wanted) = artifact_type {
-            url.query_pairs_mut().append_pair("artifactType", wanted.as_str());
+            url.query_pairs_mut().append_pair(query::ARTIFACT_TYPE, wanted.as_str());
         }
         let mut pages = Pages::new(self, url, action);
         let mut found = Vec::new();
         while let Some((answer, page)) = pages.next(MediaType::IMAGE_INDEX.as_str()).await? {
             let content_type = answer.header(&header::CONTENT_TYPE).unwrap_or_default();
-            let content_type = content_type.split(';').next().unwrap_or_default().trim();
             // Some registries answer any path with a page for people.
-            if content_type != MediaType::IMAGE_INDEX.as_str() {
+            if essence(content_type) != MediaType::IMAGE_INDEX.as_str() {
                 return Err(Error::new(ErrorKind::NotFound, action)
                     .because("the registry has no list of referrers"));
             }
@@ -71,7 +71,7 @@ impl Repository {
         subject: &Digest,
         action: &str,
     ) -> Result<Vec<Descriptor>, Error> {
-        let name = Name::Tag(referrers_tag(subject));
+        let name = referrers_tag(subject).into();
         match self.get(&name, action).await {
             Ok((descriptor, bytes)) => {
                 let limit = self.shared.wire.limits.manifest;
@@ -85,25 +85,4 @@ impl Repository {
             Err(error) => Err(error),
         }
     }
-}
-
-/// The tag under which the referrers of `subject` are kept where the registry does not list them
-/// ([spec.md]).
-///
-/// ```
-/// use oci_distribution_client::referrers_tag;
-/// use oci_image::Digest;
-///
-/// assert!(referrers_tag(&Digest::EMPTY_JSON).starts_with("sha256-44136fa355b3678a"));
-/// ```
-///
-/// [spec.md]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
-pub fn referrers_tag(subject: &Digest) -> String {
-    let legal = |text: &str, length: usize| -> String {
-        let characters = text.chars().take(length);
-        characters
-            .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
-            .collect()
-    };
-    format!("{}-{}", legal(subject.algorithm_name(), 32), legal(subject.encoded(), 64))
 }

@@ -1,14 +1,19 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::Method;
-use oci_image::{Digest, Reference};
+use oci_image::distribution::{Endpoint, query};
+use oci_image::reference::RegistryName;
+use oci_image::{Digest, RepositoryName, TagOrDigest};
 use url::Url;
 
 use crate::auth::{Access, Scopes};
 use crate::call::Call;
-use crate::client::{Registry, Shared};
 use crate::error::{Error, ErrorKind};
+use crate::registry::Registry;
+use crate::shared::Shared;
+use crate::trace;
 
 /// One repository of a registry: what images are pulled from and pushed to.
 ///
@@ -17,14 +22,14 @@ use crate::error::{Error, ErrorKind};
 pub struct Repository {
     pub(crate) shared: Arc<Shared>,
     pub(crate) registry: Arc<Registry>,
-    name: String,
-    pub(crate) mirrors: Arc<[Self]>,
+    name: RepositoryName,
+    mirrors: Arc<[Self]>,
     /// If this is a repository of a mirror: of which registry.
-    upstream: Option<Arc<str>>,
+    upstream: Option<RegistryName>,
 }
 
 impl Repository {
-    pub(crate) fn new(shared: Arc<Shared>, registry: Arc<Registry>, name: String) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, registry: Arc<Registry>, name: RepositoryName) -> Self {
         Self { shared, registry, name, mirrors: Arc::new([]), upstream: None }
     }
 
@@ -33,8 +38,8 @@ impl Repository {
         self
     }
 
-    pub(crate) fn mirror_of(mut self, registry: &str) -> Self {
-        self.upstream = Some(registry.into());
+    pub(crate) fn mirror_of(mut self, registry: RegistryName) -> Self {
+        self.upstream = Some(registry);
         self
     }
 
@@ -43,23 +48,31 @@ impl Repository {
     }
 
     /// The registry's name, a host with an optional port.
-    pub fn registry(&self) -> &str {
+    pub fn registry(&self) -> &RegistryName {
         &self.registry.name
     }
 
     /// The name in the registry.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &RepositoryName {
         &self.name
     }
 
-    /// The URL of `path` in the repository. `path` has no character that a URL would change.
-    pub(crate) fn url(&self, path: fmt::Arguments<'_>) -> Url {
+    /// The URL of an endpoint of this registry.
+    pub(crate) fn url(&self, endpoint: &Endpoint) -> Url {
         let mut url = self.registry.base.clone();
-        url.set_path(&format!("/v2/{}/{path}", self.name));
+        url.set_path(&endpoint.to_string());
         if let Some(upstream) = &self.upstream {
-            url.query_pairs_mut().append_pair("ns", upstream);
+            url.query_pairs_mut().append_pair(query::NAMESPACE, upstream.as_str());
         }
         url
+    }
+
+    pub(crate) fn manifest_url(&self, name: &TagOrDigest) -> Url {
+        self.url(&Endpoint::Manifest(self.name.clone(), name.clone()))
+    }
+
+    pub(crate) fn blob_url(&self, digest: &Digest) -> Url {
+        self.url(&Endpoint::Blob(self.name.clone(), digest.clone()))
     }
 
     pub(crate) fn call<'a>(
@@ -79,9 +92,34 @@ impl Repository {
         scopes: Scopes,
         action: &'a str,
     ) -> Call<'a> {
-        let call = Call::new(&self.shared, &self.registry, &self.name, scopes, method, url, action);
-        // Instead of being asked again it is passed over.
+        let name = Some(&self.name);
+        let call = Call::new(&self.shared, &self.registry, name, scopes, method, url, action);
+        // A mirror that fails is passed over instead.
         if self.is_mirror() { call.once() } else { call }
+    }
+
+    /// The same repository at the mirrors that are not known to be out of reach.
+    pub(crate) fn mirrors(&self) -> impl Iterator<Item = &Self> {
+        let now = Instant::now();
+        self.mirrors.iter().filter(move |mirror| mirror.registry.is_in_reach(now))
+    }
+
+    /// Notes that a mirror failed, and gives the error on: one that is out of reach is left alone for a
+    /// while.
+    pub(crate) fn mirror_failed(&self, error: Error) -> Option<Error> {
+        let is_out_of_reach = matches!(
+            error.kind(),
+            ErrorKind::Unreachable
+                | ErrorKind::Tls
+                | ErrorKind::Transport
+                | ErrorKind::Timeout
+                | ErrorKind::RateLimited
+        );
+        if is_out_of_reach {
+            self.registry.rest_until(Instant::now() + self.shared.wire.limits.mirror_rest);
+        }
+        trace::mirror_failed(&self.registry.name, &error);
+        Some(error)
     }
 }
 
@@ -94,39 +132,5 @@ impl fmt::Display for Repository {
 impl fmt::Debug for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Repository({self})")
-    }
-}
-
-/// What a manifest is asked for by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Name {
-    Tag(String),
-    Digest(Digest),
-}
-
-impl Name {
-    /// Reads a tag or a digest; a digest has a colon, a tag has none.
-    pub(crate) fn parse(text: &str, action: &str) -> Result<Self, Error> {
-        let error = || Error::new(ErrorKind::Configuration, action);
-        if text.contains(':') {
-            let digest = text.parse().map_err(|source| error().with_source(source))?;
-            return Ok(Self::Digest(digest));
-        }
-        if !Reference::is_tag(text) {
-            return Err(error().because(format!(
-                "`{}` is neither a tag nor a digest",
-                crate::text::printable(text, 200)
-            )));
-        }
-        Ok(Self::Tag(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tag(tag) => f.write_str(tag),
-            Self::Digest(digest) => f.write_str(digest.as_str()),
-        }
     }
 }

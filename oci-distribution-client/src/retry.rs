@@ -1,14 +1,19 @@
+mod after;
+
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 
+pub(crate) use after::retry_after;
+
+use crate::trace;
 use crate::transport::TransportErrorKind;
 
 /// When a failed request is sent again, and after how long.
 ///
 /// A request is sent again when that can do no harm: after a failed connection, after `429` and `503`
-/// always, after a broken exchange and other passing failures (`408`, `500`, `502`, `504`) unless it
+/// always, after a broken exchange and other transient failures (`408`, `500`, `502`, `504`) unless it
 /// is a `POST` other than the one that begins an upload. The wait doubles with each attempt and is
 /// drawn at random from its upper half; a `Retry-After` of the server is obeyed instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +59,13 @@ impl Retry {
             return None;
         }
         if let Failure::Status { retry_after: Some(wait), .. } = failure {
-            return (wait <= self.longest_retry_after).then_some(wait);
+            let wait = (wait <= self.longest_retry_after).then_some(wait)?;
+            trace::retried(method, attempt, &failure, wait);
+            return Some(wait);
         }
-        Some(self.backoff(attempt, RandomState::new().hash_one(attempt)))
+        let wait = self.backoff(attempt, RandomState::new().hash_one(attempt));
+        trace::retried(method, attempt, &failure, wait);
+        Some(wait)
     }
 
     /// The wait before the attempt after number `attempt`, between half and whole by `random`.
@@ -73,7 +82,8 @@ fn is_worth_another(method: &Method, failure: Failure) -> bool {
     let is_repeatable = method != Method::POST;
     match failure {
         Failure::Transport(TransportErrorKind::Connect) => true,
-        Failure::Transport(TransportErrorKind::Exchange) | Failure::Timeout => is_repeatable,
+        Failure::Transport(TransportErrorKind::Exchange | TransportErrorKind::NotHttp)
+        | Failure::Timeout => is_repeatable,
         Failure::Transport(_) => false,
         Failure::Status { status, .. } => match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => true,

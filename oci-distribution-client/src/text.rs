@@ -1,4 +1,4 @@
-/// `text` as one printable line of at most `limit` bytes: what strangers wrote goes to terminals.
+/// `text` as one printable line of at most `limit` bytes: what servers wrote goes to terminals.
 pub(crate) fn printable(text: &str, limit: usize) -> String {
     const MORE: char = '…';
     let text = text.trim();

@@ -3,6 +3,7 @@
 mod body;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+mod settings;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -14,6 +15,7 @@ use http::{Request, Response};
 pub use body::Body;
 #[cfg(feature = "reqwest")]
 pub(crate) use reqwest::Reqwest;
+pub(crate) use settings::{Identity, Proxies, Tls};
 
 /// A future that can be sent to another thread.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -25,7 +27,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// - follows no redirect, keeps no cookie, adds no credential and decodes no content encoding;
 /// - sends the headers that it is given, the body with its
 ///   [length](http_body::Body::size_hint) if that is known;
-/// - gives the response as soon as its head is there, and its body as it comes;
+/// - gives the response as soon as its head is there, and its body as it is received;
 /// - stops the exchange when the future or the response's body is dropped.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Sends `request`; the head of the response is there when the future is.
@@ -48,6 +50,10 @@ pub enum TransportErrorKind {
     Connect,
     /// A server answered, and the secure connection to it was refused.
     Tls,
+    /// A server answered over https with what is not TLS: it speaks http, most likely.
+    NotTls,
+    /// A server answered over http with what is not HTTP: it speaks https, most likely.
+    NotHttp,
     /// The connection failed while the exchange went on; the server may have acted on the request.
     Exchange,
     /// The body of the request could not be read; the server is not to blame.
@@ -78,6 +84,8 @@ impl fmt::Display for TransportError {
         f.write_str(match self.kind {
             TransportErrorKind::Connect => "cannot connect",
             TransportErrorKind::Tls => "cannot make a secure connection",
+            TransportErrorKind::NotTls => "the server does not speak TLS",
+            TransportErrorKind::NotHttp => "the server does not speak HTTP",
             TransportErrorKind::Exchange => "the connection failed",
             TransportErrorKind::Body => "cannot read the body to send",
         })

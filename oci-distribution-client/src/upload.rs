@@ -1,13 +1,13 @@
 mod chunks;
 
 use http::{Method, StatusCode, header};
-use oci_image::{Algorithm, Descriptor};
+use oci_image::distribution::{ByteRange, Endpoint, UploadProgress, header as names, query};
+use oci_image::{Algorithm, Descriptor, RepositoryName};
 use url::Url;
 
 use crate::auth::{Access, Scopes};
-use crate::call::{Answer, Failed, follow};
+use crate::call::{Answer, FailedAttempt};
 use crate::error::{Error, ErrorKind};
-use crate::header::uploaded;
 use crate::jobs::Stop;
 use crate::manifest::refuse_other_digest;
 use crate::repository::Repository;
@@ -31,7 +31,7 @@ pub(crate) struct Upload<'a> {
     pub(crate) action: String,
 }
 
-/// Failed attempts are forgotten once the registry has this much more, in bytes.
+/// FailedAttempt attempts are forgotten once the registry has this much more, in bytes.
 const FORGIVEN_AFTER: u64 = 1024 * 1024;
 
 /// An upload session of the registry.
@@ -107,7 +107,10 @@ impl<'a> Upload<'a> {
     }
 
     /// The session, begun if there is none.
-    async fn begun<'s>(&self, current: &'s mut Option<Session>) -> Result<&'s mut Session, Failed> {
+    async fn begun<'s>(
+        &self,
+        current: &'s mut Option<Session>,
+    ) -> Result<&'s mut Session, FailedAttempt> {
         let session = match current.take() {
             Some(session) => session,
             None => self.begin().await?,
@@ -115,12 +118,12 @@ impl<'a> Upload<'a> {
         Ok(current.insert(session))
     }
 
-    async fn begin(&self) -> Result<Session, Failed> {
-        let mut url = self.repository.url(format_args!("blobs/uploads/"));
+    async fn begin(&self) -> Result<Session, FailedAttempt> {
+        let mut url = self.repository.url(&Endpoint::Uploads(self.repository.name().clone()));
         let is_sha256 = self.blob.digest.algorithm() == Some(Algorithm::Sha256);
         if self.chunk.is_some() && !is_sha256 {
             url.query_pairs_mut()
-                .append_pair("digest-algorithm", self.blob.digest.algorithm_name());
+                .append_pair(query::DIGEST_ALGORITHM, self.blob.digest.algorithm_name());
         }
         let call = self.repository.call(Method::POST, url, Access::Push, &self.action);
         let answer = call.send_once().await?;
@@ -128,16 +131,16 @@ impl<'a> Upload<'a> {
     }
 
     /// Takes the blob from the repository `from` of the same registry, if that is possible.
-    pub(crate) async fn mount(&self, from: &str) -> Result<Mount, Error> {
-        let mut url = self.repository.url(format_args!("blobs/uploads/"));
+    pub(crate) async fn mount(&self, from: &RepositoryName) -> Result<Mount, Error> {
+        let mut url = self.repository.url(&Endpoint::Uploads(self.repository.name().clone()));
         url.query_pairs_mut()
-            .append_pair("mount", self.blob.digest.as_str())
-            .append_pair("from", from);
+            .append_pair(query::MOUNT, self.blob.digest.as_str())
+            .append_pair(query::FROM, from.as_str());
         let scopes = Scopes::of(self.repository.name(), Access::Push).and(from, Access::Pull);
         let call = self.repository.call_with(Method::POST, url, scopes, &self.action);
         let answer = match call.send().await {
             Ok(answer) => answer,
-            // Who may not read there, or a registry that cannot mount: the bytes are sent then.
+            // The caller may not read there, or the registry cannot mount: the bytes are sent then.
             Err(error) => match error.kind() {
                 ErrorKind::Unauthorized
                 | ErrorKind::Denied
@@ -151,7 +154,7 @@ impl<'a> Upload<'a> {
             refuse_other_digest(&answer, &self.blob.digest, &self.action)?;
             return Ok(Mount::Mounted);
         }
-        // A session was begun instead; whoever mounts from many places would leave many.
+        // A session was begun instead; mounts from many places would leave many.
         if let Ok(session) = self.session(&answer, StatusCode::ACCEPTED) {
             self.cancel(session).await;
         }
@@ -159,7 +162,7 @@ impl<'a> Upload<'a> {
     }
 
     /// Sends what is missing, and closes the session.
-    async fn send(&self, session: &mut Session) -> Result<(), Failed> {
+    async fn send(&self, session: &mut Session) -> Result<(), FailedAttempt> {
         let size = self.blob.size;
         match self.chunk {
             None if session.offset == 0 => return self.close(session, true).await,
@@ -177,27 +180,29 @@ impl<'a> Upload<'a> {
     }
 
     /// Sends the bytes up to `end` as one chunk.
-    async fn patch(&self, session: &mut Session, end: u64) -> Result<(), Failed> {
-        let (start, length) = (session.offset, end - session.offset);
-        let open = || self.chunks.next(self.open, start, length);
-        let range = format!("{start}-{}", end - 1);
+    async fn patch(&self, session: &mut Session, end: u64) -> Result<(), FailedAttempt> {
+        let start = session.offset;
+        let Some(part) = end.checked_sub(1).and_then(|last| ByteRange::new(start, last)) else {
+            return Ok(());
+        };
+        let open = || self.chunks.next(self.open, start, part.len());
         let call = self.call(Method::PATCH, session.url.clone()).stream(&open);
-        let call = call.header(header::CONTENT_RANGE, &range);
+        let call = call.header(header::CONTENT_RANGE, &part.to_string());
         let answer = match call.send_once().await {
             Ok(answer) => answer,
-            // The registry has another idea of where the upload stands: it is asked, and obeyed.
-            Err(Failed { failure: Some(Failure::Status { status, .. }), error })
+            // The registry has another offset for the upload: it is asked for, and used.
+            Err(FailedAttempt { failure: Some(Failure::Status { status, .. }), error })
                 if status == StatusCode::RANGE_NOT_SATISFIABLE =>
             {
                 let failure = Failure::Transport(TransportErrorKind::Exchange);
-                return Err(Failed { failure: Some(failure), error });
+                return Err(FailedAttempt { failure: Some(failure), error });
             }
             Err(failed) => return Err(failed),
         };
         let next = self.session(&answer, StatusCode::ACCEPTED)?;
-        let range = answer.header(&header::RANGE).and_then(uploaded);
+        let range = answer.header(&header::RANGE).and_then(UploadProgress::parse);
         session.url = next.url;
-        session.offset = match range {
+        session.offset = match range.map(UploadProgress::bytes) {
             Some(offset) if offset > start && offset <= end => offset,
             // `0-0` says nothing, and one byte looks like that too.
             None => end,
@@ -210,9 +215,9 @@ impl<'a> Upload<'a> {
     }
 
     /// Closes the session with the digest, and sends all bytes if `whole`.
-    async fn close(&self, session: &mut Session, whole: bool) -> Result<(), Failed> {
+    async fn close(&self, session: &mut Session, whole: bool) -> Result<(), FailedAttempt> {
         let mut url = session.url.clone();
-        url.query_pairs_mut().append_pair("digest", self.blob.digest.as_str());
+        url.query_pairs_mut().append_pair(query::DIGEST, self.blob.digest.as_str());
         let open = || (self.open)(0);
         let call = self.call(Method::PUT, url);
         let call = if whole && self.blob.size > 0 { call.stream(&open) } else { call };
@@ -229,7 +234,7 @@ impl<'a> Upload<'a> {
     fn call(&self, method: Method, url: Url) -> crate::call::Call<'_> {
         let call = self.repository.call(method, url, Access::Push, &self.action);
         let call = call.header(header::CONTENT_TYPE, "application/octet-stream");
-        call.patience(self.repository.shared.wire.limits.commit)
+        call.timeout(self.repository.shared.wire.limits.commit)
     }
 
     /// Asks how far the session is; one that is gone is forgotten. Gives the bytes that it has.
@@ -241,10 +246,10 @@ impl<'a> Upload<'a> {
             self.cancel(session).await;
             return 0;
         };
-        let offset = answer.header(&header::RANGE).and_then(uploaded);
-        let offset = offset.filter(|offset| *offset <= self.blob.size);
+        let offset = answer.header(&header::RANGE).and_then(UploadProgress::parse);
+        let offset = offset.map(UploadProgress::bytes).filter(|offset| *offset <= self.blob.size);
         let url = match answer.header(&header::LOCATION) {
-            Some(location) => follow(&self.repository.shared, &answer.url, location),
+            Some(location) => self.repository.shared.follow(&answer.url, location),
             None => Ok(session.url.clone()),
         };
         match (offset, url) {
@@ -252,7 +257,7 @@ impl<'a> Upload<'a> {
                 *current = Some(Session { url, offset, ..session });
                 offset
             }
-            // It is not clear what the registry has: begin anew.
+            // It is not clear what the registry has: begin again.
             _ => {
                 self.cancel(session).await;
                 0
@@ -268,7 +273,7 @@ impl<'a> Upload<'a> {
     /// Tells the registry to forget the session. It may refuse.
     async fn cancel(&self, session: Session) {
         let call = self.repository.call(Method::DELETE, session.url, Access::Push, &self.action);
-        let _ = call.patience(std::time::Duration::from_secs(5)).send_once().await;
+        let _ = call.timeout(std::time::Duration::from_secs(5)).send_once().await;
     }
 
     fn session(&self, answer: &Answer, expected: StatusCode) -> Result<Session, Error> {
@@ -279,10 +284,10 @@ impl<'a> Upload<'a> {
         let location = answer.header(&header::LOCATION).ok_or_else(|| {
             self.error(ErrorKind::Protocol, "the registry does not say where to upload to".into())
         })?;
-        let url = follow(&self.repository.shared, &answer.url, location).map_err(|reason| {
+        let url = self.repository.shared.follow(&answer.url, location).map_err(|reason| {
             self.error(ErrorKind::Protocol, format!("the place to upload to is refused: {reason}"))
         })?;
-        let least = http::HeaderName::from_static("oci-chunk-min-length");
+        let least = http::HeaderName::from_static(names::CHUNK_MIN_LENGTH);
         let least_chunk = answer.header(&least).and_then(|text| text.trim().parse().ok());
         Ok(Session { url, offset: 0, least_chunk: least_chunk.unwrap_or(0) })
     }

@@ -5,17 +5,16 @@ use std::time::{Duration, SystemTime};
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use serde::Deserialize;
+use oci_image::distribution::{ErrorCode, ErrorResponse, RegistryError};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use crate::auth::TokenRequest;
-use crate::error::{Error, ErrorKind, RegistryError};
-use crate::header::retry_after;
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
-use crate::retry::{Failure, Retry};
+use crate::retry::{Failure, Retry, retry_after};
 use crate::text::printable;
-use crate::transport::{Body, Transport, TransportError, TransportErrorKind};
+use crate::trace;
+use crate::transport::{Body, BoxFuture, Transport, TransportError, TransportErrorKind};
 
 /// Exchanges single requests and responses, within the limits.
 #[derive(Debug)]
@@ -26,13 +25,13 @@ pub(crate) struct Wire {
     pub(crate) retry: Retry,
 }
 
-/// Why one exchange gave no response, or a body no end.
+/// Why one exchange gave no response, or a body broke off.
 #[derive(Debug)]
-pub(crate) enum Broken {
+pub(crate) enum ExchangeError {
     Transport(TransportError),
     /// There was no answer in this time.
     NoAnswer(Duration),
-    /// The body brought less than the least rate.
+    /// The body was slower than the least rate.
     Stalled(Duration),
     /// The body is longer than this.
     TooLong(u64),
@@ -48,96 +47,77 @@ impl Wire {
         Self { transport, user_agent, limits, retry }
     }
 
-    /// Sends one request, and waits for the head of the response for `patience` after the last byte
-    /// of the request was taken by the transport.
+    /// Sends one request, and waits for the head of the response for `limit` after the last byte of
+    /// the request was taken by the transport.
     pub(crate) async fn send(
         &self,
         method: Method,
         url: &Url,
         mut headers: HeaderMap,
         body: Body,
-        patience: Duration,
-    ) -> Result<Response<Body>, Broken> {
+        limit: Duration,
+    ) -> Result<Response<Body>, ExchangeError> {
         headers.insert(header::USER_AGENT, self.user_agent.clone());
         if body.length() == Some(0) && method != Method::GET && method != Method::HEAD {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let (body, watch) = watched(body);
+        let (body, progress) = observed(body);
         let mut request = Request::new(body);
-        *request.method_mut() = method;
+        *request.method_mut() = method.clone();
         *request.uri_mut() = url.as_str().parse().map_err(|error: http::uri::InvalidUri| {
-            Broken::Transport(TransportError::new(TransportErrorKind::Body, error))
+            ExchangeError::Transport(TransportError::new(TransportErrorKind::Body, error))
         })?;
         *request.headers_mut() = headers;
-        let mut answer = self.transport.send(request);
+        let start = Instant::now();
+        let answer = self.answer(self.transport.send(request), &progress, limit).await;
+        match &answer {
+            Ok(answer) => trace::answered(&method, url, answer.status(), start.elapsed()),
+            Err(_) => trace::unanswered(&method, url, start.elapsed()),
+        }
+        answer
+    }
+
+    async fn answer(
+        &self,
+        mut answer: BoxFuture<'_, Result<Response<Body>, TransportError>>,
+        progress: &BodyProgress,
+        limit: Duration,
+    ) -> Result<Response<Body>, ExchangeError> {
         loop {
-            // The server's time runs from when it has the whole body; till then the body must move.
-            let (before, was_done) = (watch.sent(), watch.is_done());
-            let wait = if was_done { patience } else { self.limits.stall };
+            // The server's time runs from when it has the whole body; until then the body must move.
+            let (before, was_done) = (progress.sent(), progress.is_done());
+            let wait = if was_done { limit } else { self.limits.stall };
             match timeout(wait, &mut answer).await {
-                Ok(answer) => return answer.map_err(Broken::Transport),
-                Err(_) if watch.sent() != before => {}
-                Err(_) => return Err(Broken::NoAnswer(wait)),
+                Ok(answer) => return answer.map_err(ExchangeError::Transport),
+                Err(_) if progress.sent() != before => {}
+                Err(_) => return Err(ExchangeError::NoAnswer(wait)),
             }
         }
     }
 
     /// Reads a body of at most `limit` bytes.
-    pub(crate) async fn read(&self, mut body: Body, limit: u64) -> Result<Bytes, Broken> {
+    pub(crate) async fn read(&self, mut body: Body, limit: u64) -> Result<Bytes, ExchangeError> {
         if body.length().is_some_and(|length| length > limit) {
-            return Err(Broken::TooLong(limit));
+            return Err(ExchangeError::TooLong(limit));
         }
-        let mut pace = self.pace();
+        let mut check = self.rate_check();
         let mut bytes = BytesMut::new();
-        while let Some(chunk) = pace.chunk(&mut body).await? {
+        while let Some(chunk) = check.chunk(&mut body).await? {
             if (bytes.len() + chunk.len()) as u64 > limit {
-                return Err(Broken::TooLong(limit));
+                return Err(ExchangeError::TooLong(limit));
             }
             bytes.extend_from_slice(&chunk);
         }
         Ok(bytes.freeze())
     }
 
-    /// A watch over how fast a body comes.
-    pub(crate) fn pace(&self) -> Pace {
-        Pace {
+    /// A check of how fast a body is received.
+    pub(crate) fn rate_check(&self) -> RateCheck {
+        RateCheck {
             window: self.limits.stall,
             least: ((self.limits.min_rate as f64 * self.limits.stall.as_secs_f64()) as u64).max(1),
             waited: Duration::ZERO,
-            came: 0,
-        }
-    }
-
-    /// Sends a request to a token server, as often as needed, and gives the body of a good answer.
-    pub(crate) async fn token(&self, request: TokenRequest, action: &str) -> Result<Bytes, Error> {
-        let TokenRequest { method, url, authorization, form } = request;
-        let mut headers = HeaderMap::new();
-        headers.extend(authorization.map(|value| (header::AUTHORIZATION, value)));
-        if form.is_some() {
-            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-            headers.insert(header::CONTENT_TYPE, form);
-        }
-        let mut attempt = 1;
-        loop {
-            let body = form.as_ref().map(|form| Bytes::copy_from_slice(form.as_bytes()));
-            let body = body.unwrap_or_default().into();
-            let sent = self.send(method.clone(), &url, headers.clone(), body, self.limits.response);
-            let (failure, error) = match sent.await {
-                Ok(answer) if answer.status() == StatusCode::OK => {
-                    match self.read(answer.into_body(), self.limits.token).await {
-                        Ok(body) => return Ok(body),
-                        Err(broken) => (broken.failure(), broken.into_error(action)),
-                    }
-                }
-                // The server's own words are not repeated: they may quote what it was sent.
-                Ok(answer) => (failure_of(&answer), status_error(answer.status(), action)),
-                Err(broken) => (broken.failure(), broken.into_error(action)),
-            };
-            match failure.and_then(|failure| self.retry.wait(attempt, &method, failure)) {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return Err(error),
-            }
-            attempt += 1;
+            received: 0,
         }
     }
 
@@ -149,50 +129,53 @@ impl Wire {
         secret: Option<&HeaderValue>,
     ) -> Error {
         let (parts, body) = answer.into_parts();
-        let codes = match self.read(body, self.limits.error).await {
-            Ok(body) => registry_errors(&body, secret),
-            // The status says enough.
-            Err(_) => Vec::new(),
-        };
-        let is_unsupported = codes.iter().any(|error| error.code == "UNSUPPORTED");
+        // If the body cannot be read, the status says enough.
+        let body = self.read(body, self.limits.error).await.unwrap_or_default();
+        let codes = registry_errors(&body, secret);
+        let is_unsupported = codes.iter().any(|error| error.code == ErrorCode::Unsupported);
         let mut error = status_error(parts.status, action).with_codes(codes);
         if is_unsupported && error.kind() == ErrorKind::Refused {
             error = error.of_kind(ErrorKind::Unsupported);
+        }
+        if parts.status == StatusCode::BAD_REQUEST && wants_https(&body) {
+            error = error.because(
+                "the server speaks https there; such a registry is not named with `Config::plain_http`",
+            );
         }
         error
     }
 }
 
-/// Watches that a body brings the least rate while it is waited for.
+/// Checks that a body has the least rate while it is waited for.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct RateCheck {
     window: Duration,
     least: u64,
     waited: Duration,
-    came: u64,
+    received: u64,
 }
 
-impl Pace {
+impl RateCheck {
     /// The next piece of `body`. The time between two calls does not count.
-    pub(crate) async fn chunk(&mut self, body: &mut Body) -> Result<Option<Bytes>, Broken> {
+    pub(crate) async fn chunk(&mut self, body: &mut Body) -> Result<Option<Bytes>, ExchangeError> {
         let mut start = Instant::now();
         loop {
             let left = self.window.saturating_sub(self.waited);
             if let Ok(chunk) = timeout(left, body.chunk()).await {
-                let chunk = chunk.map_err(Broken::Transport)?;
+                let chunk = chunk.map_err(ExchangeError::Transport)?;
                 self.waited += start.elapsed();
-                self.came += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+                self.received += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
                 return Ok(chunk);
             }
-            if self.came < self.least {
-                return Err(Broken::Stalled(self.window));
+            if self.received < self.least {
+                return Err(ExchangeError::Stalled(self.window));
             }
-            (self.waited, self.came, start) = (Duration::ZERO, 0, Instant::now());
+            (self.waited, self.received, start) = (Duration::ZERO, 0, Instant::now());
         }
     }
 }
 
-impl Broken {
+impl ExchangeError {
     pub(crate) fn failure(&self) -> Option<Failure> {
         match self {
             Self::Transport(error) => Some(Failure::Transport(error.kind())),
@@ -205,9 +188,9 @@ impl Broken {
         match self {
             Self::Transport(error) => Error::transport(action, error),
             Self::NoAnswer(time) => Error::new(ErrorKind::Timeout, action)
-                .because(format!("there was no answer for {} s", time.as_secs_f32())),
+                .because(format!("no answer was received for {} s", time.as_secs_f32())),
             Self::Stalled(time) => Error::new(ErrorKind::Timeout, action)
-                .because(format!("too little came for {} s", time.as_secs_f32())),
+                .because(format!("too little was received for {} s", time.as_secs_f32())),
             Self::TooLong(limit) => Error::new(ErrorKind::Limit, action)
                 .because(format!("the answer is longer than {limit} bytes")),
         }
@@ -244,25 +227,28 @@ pub(crate) fn status_error(status: StatusCode, action: &str) -> Error {
     Error::new(kind, action).with_status(status)
 }
 
-/// The errors in a body, if it is one of the distribution spec.
+/// Whether this is how Go, nginx or Apache answer a request over http on a port for https.
+fn wants_https(body: &[u8]) -> bool {
+    const WORDS: [&str; 3] = [
+        "HTTP request to an HTTPS server",
+        "plain HTTP request was sent to HTTPS port",
+        "plain HTTP to an SSL-enabled server port",
+    ];
+    let text = String::from_utf8_lossy(body);
+    WORDS.iter().any(|words| text.contains(words))
+}
+
+/// The errors in a body, fit to be shown.
 fn registry_errors(body: &[u8], secret: Option<&HeaderValue>) -> Vec<RegistryError> {
-    #[derive(Deserialize)]
-    struct Errors {
-        errors: Vec<One>,
-    }
-    #[derive(Deserialize)]
-    struct One {
-        #[serde(default)]
-        code: serde_json::Value,
-        #[serde(default)]
-        message: serde_json::Value,
-    }
     const SHOWN: usize = 5;
+    const CODE: usize = 64;
     const MESSAGE: usize = 512;
-    let Ok(Errors { errors }) = serde_json::from_slice(body) else { return Vec::new() };
-    let shown = errors.iter().take(SHOWN).map(|error| RegistryError {
-        code: printable(&without(error.code.as_str().unwrap_or("UNKNOWN"), secret), 64),
-        message: printable(&without(error.message.as_str().unwrap_or_default(), secret), MESSAGE),
+    let errors = ErrorResponse::read(body).errors.into_iter().take(SHOWN);
+    let shown = errors.map(|error| {
+        let code = printable(&without(error.code.as_str(), secret), CODE);
+        let mut shown = RegistryError::new(code.into());
+        shown.message = error.message.map(|text| printable(&without(&text, secret), MESSAGE));
+        shown
     });
     shown.collect()
 }
@@ -276,38 +262,40 @@ fn without(text: &str, secret: Option<&HeaderValue>) -> String {
     }
 }
 
-/// `body`, and a look at how it moves.
-fn watched(body: Body) -> (Body, Watch) {
+/// `body`, and how far it is read.
+fn observed(body: Body) -> (Body, BodyProgress) {
     let length = body.length();
-    let watch = Watch::default();
+    let progress = BodyProgress::default();
     if length == Some(0) {
-        watch.is_done.store(true, Ordering::Relaxed);
-        return (body, watch);
+        progress.is_done.store(true, Ordering::Relaxed);
+        return (body, progress);
     }
-    let stream = futures_util::stream::unfold((body, watch.clone()), move |(mut body, watch)| {
-        async move {
-            let chunk = body.chunk().await.transpose();
-            let came = chunk.as_ref().and_then(|chunk| Some(chunk.as_ref().ok()?.len() as u64));
-            let sent = came.unwrap_or(0);
-            let sent = sent + watch.sent.fetch_add(sent, Ordering::Relaxed);
-            // A transport that knows the length need not ask for the end.
-            if chunk.is_none() || Some(sent) == length {
-                watch.is_done.store(true, Ordering::Relaxed);
+    let stream =
+        futures_util::stream::unfold((body, progress.clone()), move |(mut body, progress)| {
+            async move {
+                let chunk = body.chunk().await.transpose();
+                let length_of = |chunk: &Bytes| chunk.len() as u64;
+                let sent =
+                    chunk.as_ref().and_then(|chunk| chunk.as_ref().ok()).map_or(0, length_of);
+                let sent = sent + progress.sent.fetch_add(sent, Ordering::Relaxed);
+                // A transport that knows the length need not ask for the end.
+                if chunk.is_none() || Some(sent) == length {
+                    progress.is_done.store(true, Ordering::Relaxed);
+                }
+                Some((chunk?, (body, progress)))
             }
-            Some((chunk?, (body, watch)))
-        }
-    });
-    (Body::stream(stream, length), watch)
+        });
+    (Body::stream(stream, length), progress)
 }
 
 /// How far the body of a request is.
 #[derive(Clone, Default)]
-struct Watch {
+struct BodyProgress {
     sent: Arc<AtomicU64>,
     is_done: Arc<AtomicBool>,
 }
 
-impl Watch {
+impl BodyProgress {
     fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }

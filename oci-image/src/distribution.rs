@@ -1,120 +1,39 @@
-//! The JSON bodies of the [distribution spec]: errors, tag lists, extensions.
+//! What both halves of the [distribution spec] speak, without the network: the paths of the API
+//! ([`Endpoint`]), the names of its [headers](header) and [query parameters](query), what stands in them
+//! (ranges, challenges, links, scopes), and its JSON bodies.
+//!
+//! Whatever reads here takes text that a stranger wrote: it never panics, and gives `None` or an error for
+//! what is not understood.
 //!
 //! [distribution spec]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
 
-use std::fmt;
+pub mod header;
+pub mod percent;
+pub mod query;
 
-use crate::json::{Value, model, open_enum};
+mod challenge;
+mod content_type;
+mod endpoint;
+mod error;
+mod extension;
+mod link;
+mod list;
+mod quoted;
+mod range;
+mod referrers_tag;
+mod scope;
+mod session_id;
+mod warning;
 
-open_enum! {
-    /// What a registry says went wrong ([error codes]).
-    ///
-    /// Registries send codes of their own too; they are kept as [`Other`](Self::Other).
-    ///
-    /// [error codes]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
-    pub enum ErrorCode {
-        /// The blob is not known to the registry.
-        BlobUnknown = "BLOB_UNKNOWN";
-        /// The upload of a blob failed.
-        BlobUploadInvalid = "BLOB_UPLOAD_INVALID";
-        /// The registry does not know the upload.
-        BlobUploadUnknown = "BLOB_UPLOAD_UNKNOWN";
-        /// What was uploaded does not have the digest that was given.
-        DigestInvalid = "DIGEST_INVALID";
-        /// The manifest refers to a manifest or blob that the registry does not have.
-        ManifestBlobUnknown = "MANIFEST_BLOB_UNKNOWN";
-        /// The manifest is not valid.
-        ManifestInvalid = "MANIFEST_INVALID";
-        /// The manifest is not known to the registry.
-        ManifestUnknown = "MANIFEST_UNKNOWN";
-        /// The repository's name is not valid.
-        NameInvalid = "NAME_INVALID";
-        /// The repository is not known to the registry.
-        NameUnknown = "NAME_UNKNOWN";
-        /// What was uploaded does not have the size that was given.
-        SizeInvalid = "SIZE_INVALID";
-        /// The client must authenticate first.
-        Unauthorized = "UNAUTHORIZED";
-        /// The client may not do this.
-        Denied = "DENIED";
-        /// The registry does not offer the operation.
-        Unsupported = "UNSUPPORTED";
-        /// The client sent too many requests.
-        TooManyRequests = "TOOMANYREQUESTS";
-        /// The registry does not know the extension.
-        ExtensionUnknown = "EXTENSION_UNKNOWN";
-    }
-}
-
-model! {
-    /// The body of a response that reports failure.
-    pub struct ErrorResponse {
-        /// What went wrong.
-        required_list errors: Vec<RegistryError> = "errors";
-    }
-
-    /// One thing that went wrong.
-    pub struct RegistryError {
-        /// What kind of thing.
-        required code: ErrorCode = "code";
-        /// A text for people. It comes from the other side: show it as such.
-        optional message: String = "message";
-        /// Anything more.
-        optional detail: Value = "detail";
-    }
-
-    /// The tags of a repository, or one page of them.
-    pub struct TagList {
-        /// The repository.
-        required name: String = "name";
-        /// The tags; some registries write `null` for none.
-        required_list tags: Vec<String> = "tags";
-    }
-
-    /// The repositories of a registry, or one page of them (`_catalog`, by Docker).
-    pub struct Catalog {
-        /// The repositories.
-        required_list repositories: Vec<String> = "repositories";
-    }
-
-    /// What extensions a registry offers (`_oci/ext/discover`).
-    pub struct Extensions {
-        /// The extensions.
-        required_list extensions: Vec<Extension> = "extensions";
-    }
-
-    /// One extension of a registry.
-    pub struct Extension {
-        /// The name: an underscore and then the name of a namespace.
-        required name: String = "name";
-        /// Where it is described.
-        required url: String = "url";
-        /// What it does.
-        optional description: String = "description";
-        /// The paths at which it answers.
-        required_list endpoints: Vec<String> = "endpoints";
-    }
-}
-
-impl ErrorResponse {
-    /// A response with one error.
-    pub fn of(code: ErrorCode, message: impl Into<String>) -> Self {
-        let mut error = RegistryError::new(code);
-        error.message = Some(message.into());
-        let mut response = Self::new();
-        response.errors.push(error);
-        response
-    }
-}
-
-/// `CODE: message`, the message quoted as it comes from the other side.
-impl fmt::Display for RegistryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.message.as_deref() {
-            None | Some("") => write!(f, "{}", self.code.as_str().escape_debug()),
-            Some(message) => {
-                write!(f, "{}: {}", self.code.as_str().escape_debug(), message.escape_debug())
-            }
-        }
-    }
-}
+pub use challenge::Challenge;
+pub use content_type::{essence, stated_media_type};
+pub use endpoint::{Endpoint, EndpointError};
+pub use error::{ErrorCode, ErrorResponse, RegistryError};
+pub use extension::{Extension, Extensions};
+pub use link::{next_link, target_of_next};
+pub use list::{Catalog, TagList};
+pub use range::{ByteRange, ContentRange, RangeRequest, Selection, UploadProgress};
+pub use referrers_tag::referrers_tag;
+pub use scope::Scope;
+pub use session_id::SessionId;
+pub use warning::{warning, warnings};

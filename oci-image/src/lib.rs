@@ -14,6 +14,7 @@ pub mod json;
 #[cfg(feature = "layers")]
 pub mod layer;
 pub mod platform;
+pub mod reference;
 pub mod validate;
 
 mod config;
@@ -23,7 +24,6 @@ mod index;
 mod layout_file;
 mod manifest;
 mod media_type;
-mod reference;
 
 pub use config::{Config, ExecutionConfig, Healthcheck, History, RootFs};
 pub use descriptor::{Descriptor, EmbeddedError};
@@ -34,5 +34,5 @@ pub use manifest::Manifest;
 pub use media_type::MediaType;
 pub use oci_digest::{self, Algorithm, Digest};
 pub use platform::{Architecture, Os, Platform, PlatformError};
-pub use reference::{Reference, ReferenceError};
+pub use reference::{Reference, RepositoryName, Tag, TagOrDigest};
 pub use validate::{Finding, Findings, Level, Lint};

@@ -1,42 +1,50 @@
+//! The names of images and of their parts, parsed once: [`Reference`] is made of a [`RegistryName`], a
+//! [`RepositoryName`], a [`Tag`] and a [`Digest`].
+
+mod error;
+mod name;
+mod registry;
+mod repository;
+mod tag;
+mod tag_or_digest;
+
 use std::fmt;
 use std::str::FromStr;
 
 use oci_digest::ParseError;
+
+pub use error::{BrokenRule, NameError};
+pub(crate) use name::name;
+pub use registry::RegistryName;
+pub use repository::RepositoryName;
+pub use tag::Tag;
+pub use tag_or_digest::TagOrDigest;
 
 use crate::Digest;
 
 /// The name of an image in a registry: `registry/repository:tag@digest`.
 ///
 /// Short names are read as Docker reads them: `debian` is `docker.io/library/debian`. A name without
-/// tag and digest has neither here; what it means by default is the caller's choice.
+/// tag and digest has neither here; [`tag_or_digest`](Self::tag_or_digest) says what it means by default.
 ///
 /// ```
 /// use oci_image::Reference;
 ///
 /// let reference: Reference = "localhost:5000/team/app:v1".parse()?;
-/// assert_eq!(reference.registry(), "localhost:5000");
-/// assert_eq!(reference.repository(), "team/app");
-/// assert_eq!(reference.tag(), Some("v1"));
-/// # Ok::<(), oci_image::ReferenceError>(())
+/// assert_eq!(reference.registry().as_str(), "localhost:5000");
+/// assert_eq!(reference.repository().as_str(), "team/app");
+/// assert_eq!(reference.tag_or_digest().as_str(), "v1");
+/// # Ok::<(), oci_image::reference::ReferenceError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference {
-    registry: String,
-    repository: String,
-    tag: Option<String>,
+    registry: RegistryName,
+    repository: RepositoryName,
+    tag: Option<Tag>,
     digest: Option<Digest>,
 }
 
 impl Reference {
-    /// The registry that short names are of.
-    pub const DEFAULT_REGISTRY: &'static str = "docker.io";
-
-    /// The longest repository name, in bytes.
-    pub const REPOSITORY_LIMIT: usize = 255;
-
-    /// The longest tag, in bytes.
-    pub const TAG_LIMIT: usize = 128;
-
     /// A repository of a registry, without tag and digest.
     ///
     /// Docker's registry is always called `docker.io` here, and a repository of it that has no slash
@@ -46,32 +54,23 @@ impl Reference {
     /// If the registry would not be read as one (it is `localhost`, or has a dot, a port or an
     /// upper-case letter), or if either is not valid by the distribution spec.
     pub fn new(registry: &str, repository: &str) -> Result<Self, ReferenceError> {
-        if !names_registry(registry) || !is_registry(registry) {
-            return Err(ReferenceError::Registry { text: registry.into() });
+        let name: RegistryName = registry.parse().map_err(ReferenceError::Registry)?;
+        if !RegistryName::is_read_from(registry) {
+            let error = NameError::new(registry::NOUN, registry, BrokenRule::Ambiguous);
+            return Err(ReferenceError::Registry(error));
         }
-        let registry = match registry {
-            "index.docker.io" => Self::DEFAULT_REGISTRY,
-            other => other,
+        let is_short = name == RegistryName::DOCKER && !repository.contains('/');
+        let repository = match is_short && !repository.is_empty() {
+            true => format!("library/{repository}").parse(),
+            false => repository.parse(),
         };
-        let repository = match registry {
-            Self::DEFAULT_REGISTRY if !repository.contains('/') => format!("library/{repository}"),
-            _ => repository.into(),
-        };
-        if !Self::is_repository(&repository) {
-            return Err(ReferenceError::Repository { text: repository });
-        }
-        Ok(Self { registry: registry.into(), repository, tag: None, digest: None })
+        let repository = repository.map_err(ReferenceError::Repository)?;
+        Ok(Self { registry: name, repository, tag: None, digest: None })
     }
 
     /// The same repository with another tag and no digest.
-    ///
-    /// # Errors
-    /// If `tag` is not one by the distribution spec.
-    pub fn with_tag(&self, tag: &str) -> Result<Self, ReferenceError> {
-        if !Self::is_tag(tag) {
-            return Err(ReferenceError::Tag { text: tag.into() });
-        }
-        Ok(Self { tag: Some(tag.into()), digest: None, ..self.clone() })
+    pub fn with_tag(&self, tag: Tag) -> Self {
+        Self { tag: Some(tag), digest: None, ..self.clone() }
     }
 
     /// The same repository with another digest and no tag.
@@ -79,19 +78,27 @@ impl Reference {
         Self { tag: None, digest: Some(digest), ..self.clone() }
     }
 
-    /// The registry: a host with an optional port.
-    pub fn registry(&self) -> &str {
+    /// The same reference, with the tag `latest` if it has neither tag nor digest, as Docker reads it.
+    pub fn or_latest(self) -> Self {
+        match (&self.tag, &self.digest) {
+            (None, None) => Self { tag: Some(Tag::LATEST), ..self },
+            _ => self,
+        }
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &RegistryName {
         &self.registry
     }
 
     /// The repository's name in the registry.
-    pub fn repository(&self) -> &str {
+    pub fn repository(&self) -> &RepositoryName {
         &self.repository
     }
 
     /// The tag.
-    pub fn tag(&self) -> Option<&str> {
-        self.tag.as_deref()
+    pub fn tag(&self) -> Option<&Tag> {
+        self.tag.as_ref()
     }
 
     /// The digest. Where there is a tag too, the digest is what counts.
@@ -99,106 +106,38 @@ impl Reference {
         self.digest.as_ref()
     }
 
-    /// Whether `text` is a repository name: `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*` between slashes.
-    pub fn is_repository(text: &str) -> bool {
-        text.len() <= Self::REPOSITORY_LIMIT && text.split('/').all(is_component)
+    /// What the registry is to be asked for: the digest, else the tag, else the tag `latest`.
+    pub fn tag_or_digest(&self) -> TagOrDigest {
+        match (&self.digest, &self.tag) {
+            (Some(digest), _) => digest.clone().into(),
+            (None, Some(tag)) => tag.clone().into(),
+            (None, None) => Tag::LATEST.into(),
+        }
     }
-
-    /// Whether `text` is a tag: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
-    pub fn is_tag(text: &str) -> bool {
-        let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        text.len() <= Self::TAG_LIMIT
-            && text.bytes().next().is_some_and(word)
-            && text.bytes().all(|byte| word(byte) || matches!(byte, b'.' | b'-'))
-    }
-}
-
-/// Letters and digits in runs, between them one dot, one or two underscores, or any hyphens.
-fn is_component(text: &str) -> bool {
-    let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = text.as_bytes();
-    if !bytes.first().copied().is_some_and(alphanumeric)
-        || !bytes.last().copied().is_some_and(alphanumeric)
-    {
-        return false;
-    }
-    bytes.split(|byte| alphanumeric(*byte)).all(|separator| {
-        matches!(separator, b"" | b"." | b"_" | b"__") || separator.iter().all(|byte| *byte == b'-')
-    })
-}
-
-fn is_registry(text: &str) -> bool {
-    let (host, port) = match text.rfind(']') {
-        Some(end) => text.split_at(end + 1),
-        None => text.split_at(text.find(':').unwrap_or(text.len())),
-    };
-    let port_is_number = port.is_empty()
-        || port.strip_prefix(':').is_some_and(|digits| {
-            digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u16>().is_ok()
-        });
-    port_is_number && (is_ipv6(host) || is_host(host))
-}
-
-fn is_ipv6(host: &str) -> bool {
-    host.strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok())
-}
-
-fn is_host(host: &str) -> bool {
-    host.len() <= 253
-        && host.split('.').all(|label| {
-            !label.is_empty()
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        })
 }
 
 impl FromStr for Reference {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        let (name, digest) =
-            match text.split_once('@') {
-                Some((name, digest)) => {
-                    let digest = digest.parse();
-                    (
-                        name,
-                        Some(digest.map_err(|source| ReferenceError::Digest {
-                            text: text.into(),
-                            source,
-                        })?),
-                    )
-                }
-                None => (text, None),
-            };
+        let (name, digest) = match text.split_once('@') {
+            Some((name, digest)) => (name, Some(digest.parse().map_err(ReferenceError::Digest)?)),
+            None => (text, None),
+        };
         let last_component = name.rfind('/').map_or(0, |slash| slash + 1);
         let (name, tag) = match name[last_component..].rfind(':') {
             Some(colon) => {
-                let colon = last_component + colon;
-                (&name[..colon], Some(&name[colon + 1..]))
+                let (name, tag) = name.split_at(last_component + colon);
+                (name, Some(tag[1..].parse().map_err(ReferenceError::Tag)?))
             }
             None => (name, None),
         };
         let (registry, repository) = match name.split_once('/') {
-            Some((first, rest)) if names_registry(first) => (first, rest),
-            _ => (Self::DEFAULT_REGISTRY, name),
+            Some((first, rest)) if RegistryName::is_read_from(first) => (first, rest),
+            _ => (RegistryName::DOCKER.as_str(), name),
         };
-        let mut reference = Self::new(registry, repository)?;
-        if let Some(tag) = tag {
-            reference = reference.with_tag(tag)?;
-        }
-        reference.digest = digest;
-        Ok(reference)
+        Ok(Self { tag, digest, ..Self::new(registry, repository)? })
     }
-}
-
-/// Whether the first component of a name is a registry and not a part of a Docker name.
-fn names_registry(component: &str) -> bool {
-    component.contains(['.', ':', '['])
-        || component == "localhost"
-        || component.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 impl fmt::Display for Reference {
@@ -214,34 +153,20 @@ impl fmt::Display for Reference {
     }
 }
 
-/// Why some text is not a reference.
+/// Which part of a text is not that of a reference, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReferenceError {
-    /// The registry is no host with an optional port.
-    #[error("`{text}` is not a registry")]
-    Registry {
-        /// The text.
-        text: String,
-    },
-    /// The repository breaks the grammar of the distribution spec.
-    #[error("`{text}` is not a repository name")]
-    Repository {
-        /// The text.
-        text: String,
-    },
+    /// The registry is not a host with an optional port.
+    #[error(transparent)]
+    Registry(NameError),
+    /// The repository's name breaks the grammar of the distribution spec.
+    #[error(transparent)]
+    Repository(NameError),
     /// The tag breaks the grammar of the distribution spec.
-    #[error("`{text}` is not a tag")]
-    Tag {
-        /// The text.
-        text: String,
-    },
-    /// The part after `@` is not a digest.
-    #[error("`{text}` does not end in a digest")]
-    Digest {
-        /// The text.
-        text: String,
-        /// Why not.
-        source: ParseError,
-    },
+    #[error(transparent)]
+    Tag(NameError),
+    /// The digest, which follows an `@` or is a name with a colon, breaks the grammar of digests.
+    #[error(transparent)]
+    Digest(ParseError),
 }

@@ -6,10 +6,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderValue, header};
 use oci_digest::Digest;
-use oci_image::distribution::ErrorCode;
+use oci_image::RepositoryName;
+use oci_image::distribution::{self, ErrorCode, Scope};
 
+use crate::Limits;
 use crate::refusal::Refusal;
-use crate::{Limits, RepositoryName};
 
 mod grant;
 mod token;
@@ -54,7 +55,7 @@ struct User {
     grants: Vec<Grant>,
 }
 
-/// Who sent a request, as far as the registry can know, and so what it may do.
+/// The caller, as far as the registry can know it, and so what it may do.
 #[derive(Debug)]
 pub(crate) struct Identity {
     grants: Vec<Grant>,
@@ -117,7 +118,7 @@ impl Auth {
         self
     }
 
-    /// The realm of challenges. By default `/token` by http of the host that the client asked (bearer),
+    /// The realm of challenges. By default `/token` over http of the host that the client asked (bearer),
     /// or the name of the service (basic). Behind TLS clients refuse that default: give them the URL.
     #[must_use]
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
@@ -140,7 +141,7 @@ impl Auth {
         self
     }
 
-    /// Finds out who sent these headers.
+    /// The caller that sent these headers.
     pub(crate) fn identify(&self, headers: &HeaderMap, host: &str) -> Result<Identity, Refusal> {
         let challenge = self.challenge(host);
         let Some(credentials) = headers.get(header::AUTHORIZATION) else {
@@ -204,7 +205,7 @@ fn split_basic(basic: &str) -> Option<(String, String)> {
 }
 
 impl Identity {
-    /// Somebody where there is no authorisation.
+    /// A caller where there is no authorization.
     pub(crate) fn anybody() -> Self {
         Self { grants: vec![Grant::all("*")], known: true, challenge: None }
     }
@@ -232,23 +233,26 @@ impl Identity {
 }
 
 impl Challenge {
-    fn refusal(&self, need: Option<Need<'_>>, error: Option<&str>) -> Refusal {
-        let mut text = match self.scheme {
-            Scheme::Basic => format!("Basic realm=\"{}\"", self.realm),
-            Scheme::Bearer => {
-                format!("Bearer realm=\"{}\",service=\"{}\"", self.realm, self.service)
-            }
-        };
-        if self.scheme == Scheme::Bearer {
-            if let Some(Need::Access(action, repository)) = need {
-                text.push_str(&format!(",scope=\"repository:{repository}:{}\"", action.scope()));
-            }
-            if let Some(error) = error {
-                text.push_str(&format!(",error=\"{error}\""));
-            }
+    fn header(&self, need: Option<Need<'_>>, error: Option<&str>) -> distribution::Challenge {
+        if self.scheme == Scheme::Basic {
+            return distribution::Challenge::new("basic").with("realm", &self.realm);
         }
+        let mut header = distribution::Challenge::new("bearer")
+            .with("realm", &self.realm)
+            .with("service", &self.service);
+        if let Some(Need::Access(action, repository)) = need {
+            let scope = Scope::new(repository.clone(), action.asks_for().iter().copied());
+            header = header.with("scope", scope.to_string());
+        }
+        match error {
+            Some(error) => header.with("error", error),
+            None => header,
+        }
+    }
+
+    fn refusal(&self, need: Option<Need<'_>>, error: Option<&str>) -> Refusal {
         let refusal = Refusal::new(ErrorCode::Unauthorized, "authentication is required");
-        match HeaderValue::try_from(text) {
+        match HeaderValue::try_from(self.header(need, error).to_string()) {
             Ok(value) => refusal.header(header::WWW_AUTHENTICATE, value),
             Err(_) => refusal,
         }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
-use oci_image::distribution::{ErrorCode, ErrorResponse};
+use oci_image::distribution::{ErrorCode, ErrorResponse, header as names, query};
 use oci_image::json;
 
 mod apply;
@@ -125,22 +125,22 @@ impl Fault {
 
     /// Answers a mount with an upload session (202), as registries may that do not have the blob.
     pub fn refuse_mount(path: impl Into<String>) -> Self {
-        Self::new(path, Effect::DropQuery("mount"))
+        Self::new(path, Effect::DropQuery(query::MOUNT))
     }
 
     /// Answers the push of a blob by a single `POST` with an upload session (202), as registries may.
     pub fn refuse_single_post(path: impl Into<String>) -> Self {
-        Self::new(path, Effect::DropQuery("digest")).method(Method::POST)
+        Self::new(path, Effect::DropQuery(query::DIGEST)).method(Method::POST)
     }
 
     /// Ignores the tags of a push by digest, as registries do that know v1.1 only.
     pub fn ignore_tags(path: impl Into<String>) -> Self {
-        Self::new(path, Effect::DropQuery("tag"))
+        Self::new(path, Effect::DropQuery(query::TAG))
     }
 
     /// Ignores the filter for referrers, as registries may.
     pub fn ignore_filter(path: impl Into<String>) -> Self {
-        Self::new(path, Effect::DropQuery("artifactType"))
+        Self::new(path, Effect::DropQuery(query::ARTIFACT_TYPE))
     }
 }
 
@@ -180,7 +180,7 @@ impl Fault {
     /// Says in `Docker-Content-Digest` that the content is another: the digest of nothing.
     pub fn wrong_digest_header(path: impl Into<String>) -> Self {
         let digest = oci_digest::Digest::sha256([]);
-        Self::set_header(path, "docker-content-digest", digest.as_str())
+        Self::set_header(path, names::CONTENT_DIGEST, digest.as_str())
     }
 
     /// Sets a header of the answer.

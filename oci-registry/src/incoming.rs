@@ -40,7 +40,7 @@ impl Incoming {
         loop {
             let frame = tokio::time::timeout(self.idle, self.body.frame());
             let frame = frame.await.map_err(|_| {
-                Refusal::new(ErrorCode::SizeInvalid, "the body did not come in time")
+                Refusal::new(ErrorCode::SizeInvalid, "the body was not received in time")
                     .status(StatusCode::REQUEST_TIMEOUT)
             })?;
             match frame.transpose() {
@@ -68,7 +68,7 @@ impl Incoming {
             match self.next().await {
                 Ok(Some(next)) => piece.extend_from_slice(&next),
                 Ok(None) => break,
-                // What came before counts: a client goes on from there.
+                // What was received before counts: a client resumes there.
                 Err(failure) => {
                     self.failure = Some(failure);
                     break;

@@ -1,5 +1,17 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+
+// Where to look:
+//   server    listening, connections, the builder `Serve`
+//   service   one request: route, authorization, dispatch, reply
+//   route     from a path to what it names; routes/ carries each out
+//   sessions  upload sessions; incoming reads request bodies within limits
+//   store     what is kept, over a backend: memory, directory, or one of the caller's
+//   auth      users, grants, tokens, challenges
+//   faults    what goes wrong on demand
+//   refusal   errors as answers; reply, page, query: answers, pages of lists, parameters
+//   trace     events
 
 pub mod store;
 
@@ -8,11 +20,8 @@ mod body;
 mod faults;
 mod incoming;
 mod limits;
-mod name;
 mod page;
-mod percent;
 mod query;
-mod range;
 mod refusal;
 mod reply;
 mod route;
@@ -20,12 +29,20 @@ mod routes;
 mod server;
 mod service;
 mod sessions;
+#[cfg(feature = "tracing")]
+mod trace;
+#[cfg(not(feature = "tracing"))]
+#[path = "trace/off.rs"]
+mod trace;
+
+pub use bytes;
+pub use http;
+pub use oci_image::{RepositoryName, Tag};
 
 pub use auth::{Action, Auth, Grant};
 pub use body::Body;
 pub use faults::{Disconnect, Fault};
 pub use limits::Limits;
-pub use name::{NameError, RepositoryName, Tag};
 pub use server::{ConnectionError, Serve, Server, serve};
 pub use service::Registry;
 pub use store::Store;

@@ -14,8 +14,8 @@ pub struct Limits {
     pub manifest: usize,
     /// The largest blob, in bytes; more is answered by 413. Default 1 TiB.
     pub blob: u64,
-    /// The smallest chunk but for the last, in bytes, told to clients by `OCI-Chunk-Min-Length`. Default 0,
-    /// which is not told.
+    /// The smallest chunk but for the last, in bytes, sent to clients as `OCI-Chunk-Min-Length`. Default 0,
+    /// which is not sent.
     pub chunk_minimum: u64,
     /// Upload sessions that may be open at a time; more are answered by 429. Default 1000.
     pub uploads: usize,

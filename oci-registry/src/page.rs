@@ -1,9 +1,8 @@
 //! Long lists in pages.
 
 use http::StatusCode;
-use oci_image::distribution::ErrorCode;
+use oci_image::distribution::{ErrorCode, next_link, percent, query};
 
-use crate::percent;
 use crate::query::Query;
 use crate::refusal::Refusal;
 
@@ -19,8 +18,8 @@ pub(crate) struct Page {
 impl Page {
     /// Reads `n` and `last`. An `n` over `limit` is as good as `limit`.
     pub(crate) fn parse(query: &Query, limit: usize) -> Result<Self, Refusal> {
-        let asked = query.first("n").map(parse_number).transpose()?;
-        Ok(Self { asked, limit: limit.max(1), last: query.first("last").map(str::to_owned) })
+        let asked = query.first(query::N).map(parse_number).transpose()?;
+        Ok(Self { asked, limit: limit.max(1), last: query.first(query::LAST).map(str::to_owned) })
     }
 
     /// The most entries that this page may have.
@@ -50,11 +49,12 @@ impl Page {
     /// The `Link` to the page after the entry `last`.
     pub(crate) fn link(&self, path: &str, last: &str, filters: &[(&str, &str)]) -> String {
         let size = self.size();
-        let mut url = format!("{path}?n={size}&last={}", percent::encode(last));
+        let mut url =
+            format!("{path}?{}={size}&{}={}", query::N, query::LAST, percent::encode(last));
         for (name, value) in filters {
             url.push_str(&format!("&{name}={}", percent::encode(value)));
         }
-        format!("<{url}>; rel=\"next\"")
+        next_link(&url)
     }
 }
 

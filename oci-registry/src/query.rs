@@ -1,8 +1,8 @@
 //! The query of a URL, and forms, as lists of pairs.
 
-use crate::percent;
+use oci_image::distribution::percent;
 
-/// Names and values in the order they came.
+/// Names and values in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Query(Vec<(String, String)>);
 

@@ -51,7 +51,7 @@ impl Reply {
         self.body(Body::full(bytes), length)
     }
 
-    /// A value that is no JSON, which no answer has, is a failure of the server.
+    /// A value that cannot be JSON, which no answer has, is a failure of the server.
     pub(crate) fn json(self, value: &impl Serialize) -> Self {
         let Ok(text) = json::to_vec(value) else {
             return Self::new(StatusCode::INTERNAL_SERVER_ERROR);

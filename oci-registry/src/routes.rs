@@ -1,13 +1,14 @@
 //! The endpoints.
 
 use http::{HeaderName, Method, StatusCode};
-use oci_image::distribution::ErrorCode;
+use oci_image::RepositoryName;
+use oci_image::distribution::{ErrorCode, header as names};
 
+use crate::Store;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::route::Route;
 use crate::service::{Call, Shared};
-use crate::{RepositoryName, Store};
 
 mod blobs;
 mod catalog;
@@ -16,7 +17,7 @@ mod referrers;
 mod tags;
 pub(crate) mod uploads;
 
-pub(crate) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+pub(crate) const CONTENT_DIGEST: HeaderName = HeaderName::from_static(names::CONTENT_DIGEST);
 
 /// The endpoints that need nothing but the store.
 pub(crate) fn stored(shared: &Shared, route: Route, call: &Call) -> Result<Reply, Refusal> {

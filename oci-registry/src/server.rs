@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use oci_image::distribution::warning;
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -87,20 +88,19 @@ impl Serve {
         self
     }
 
-    /// A text for people in each answer, as a `Warning` header. What is no printable ASCII becomes a
+    /// A text for people in each answer, as a `Warning` header. What is not printable ASCII becomes a
     /// space; text over 4000 bytes is cut.
     pub fn warning(mut self, text: &str) -> Self {
         let printable =
             text.chars().map(|it| if it == ' ' || it.is_ascii_graphic() { it } else { ' ' });
         let text: String = printable.take(4000).collect();
-        let text = text.replace('\\', "\\\\").replace('"', "\\\"");
-        self.shared.warning = HeaderValue::try_from(format!("299 - \"{text}\"")).ok();
+        self.shared.warning = HeaderValue::try_from(warning(&text)).ok();
         self
     }
 
-    /// Hears of errors of the store, which clients are told only as "500".
-    pub fn on_error(mut self, hear: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
-        self.shared.on_error = Some(Box::new(hear));
+    /// Calls `listener` with errors of the store, of which clients see only "500".
+    pub fn on_error(mut self, listener: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
+        self.shared.on_error = Some(Box::new(listener));
         self
     }
 
@@ -150,7 +150,7 @@ impl Server {
     /// Stops listening, lets the requests that are under way end, and stops.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        // It ends by itself; a panic in it has nothing that could be told here.
+        // It ends by itself; a panic in it cannot be reported here.
         let _ = (&mut self.accepting).await;
     }
 }

@@ -3,11 +3,12 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
 use hyper::service::Service;
-use oci_image::distribution::ErrorCode;
+use oci_image::distribution::{EndpointError, ErrorCode, header as names};
 
 use crate::auth::{Identity, Need, TokenRequest};
 use crate::faults::{Disconnect, Faults};
@@ -17,7 +18,7 @@ use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::route::{Route, RouteError};
 use crate::sessions::Sessions;
-use crate::{Action, Auth, Body, Limits, Store, routes};
+use crate::{Action, Auth, Body, Limits, Store, routes, trace};
 
 /// A registry as a function from requests to responses, to put behind a listener of your own.
 ///
@@ -34,11 +35,11 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) switches: Switches,
     pub(crate) warning: Option<HeaderValue>,
-    pub(crate) on_error: Option<Box<Hear>>,
+    pub(crate) on_error: Option<Box<OnError>>,
 }
 
-/// Hears of the store's errors.
-pub(crate) type Hear = dyn Fn(&std::io::Error) + Send + Sync;
+/// A listener to the store's errors.
+pub(crate) type OnError = dyn Fn(&std::io::Error) + Send + Sync;
 
 /// What a registry may leave out.
 #[derive(Clone, Copy, Debug)]
@@ -68,14 +69,32 @@ impl Registry {
         B: http_body::Body + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
+        let start = Instant::now();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let reply = self.reply(request).await;
+        match &reply {
+            Ok(reply) => trace::answered(&method, &path, reply.status, start.elapsed()),
+            Err(Disconnect) => trace::disconnected(&method, &path),
+        }
+        Ok(reply?.into_response())
+    }
+
+    async fn reply<B>(&self, request: Request<B>) -> Result<Reply, Disconnect>
+    where
+        B: http_body::Body + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
         let (mut head, body) = request.into_parts();
         let mut body = Incoming::new(body, &self.0.limits);
         let faults = self.0.faults.matching(&head.method, &head.uri);
+        if !faults.is_empty() {
+            trace::faulted(&head.method, head.uri.path(), faults.len());
+        }
         let reply = match faults.before(&mut head).await? {
             Some(reply) => reply,
             None => self.answer(&head, &mut body).await,
         };
-        // Who waits for a go-ahead has sent nothing yet, and need not.
+        // A client that waits for a go-ahead has sent nothing yet, and need not.
         let waits = head.headers.contains_key(header::EXPECT);
         if !waits && (!faults.is_empty() || !reply.status.is_success()) {
             body.drain(self.0.limits.drain).await;
@@ -84,7 +103,7 @@ impl Registry {
         if head.method == Method::HEAD {
             reply.body = Body::empty();
         }
-        Ok(reply.into_response())
+        Ok(reply)
     }
 
     async fn answer(&self, head: &request::Parts, body: &mut Incoming) -> Reply {
@@ -94,7 +113,7 @@ impl Registry {
                 .status(StatusCode::REQUEST_TIMEOUT))
         });
         let reply = result.unwrap_or_else(|refusal| self.refuse(refusal));
-        let version = header::HeaderName::from_static("docker-distribution-api-version");
+        let version = header::HeaderName::from_static(names::API_VERSION);
         let reply = reply.header(version, "registry/2.0");
         match &self.0.warning {
             Some(warning) => {
@@ -107,15 +126,16 @@ impl Registry {
     }
 
     fn refuse(&self, refusal: Refusal) -> Reply {
-        if let (Refusal::Store(error), Some(on_error)) = (&refusal, &self.0.on_error) {
-            on_error(error);
+        if let Refusal::Store(error) = &refusal {
+            trace::store_failed(error);
+            self.0.on_error.iter().for_each(|on_error| on_error(error));
         }
         refusal.into_reply()
     }
 
     async fn handle(&self, head: &request::Parts, body: &mut Incoming) -> Result<Reply, Refusal> {
         let path = head.uri.path();
-        let route = Route::parse(path).map_err(|error| unroutable(error, &head.method))?;
+        let route = Route::parse(path).map_err(|error| unroutable(&error, &head.method))?;
         if !route.methods().contains(&head.method) {
             return Err(not_allowed(&route));
         }
@@ -179,8 +199,8 @@ impl Registry {
         query: &Query,
         body: &mut Incoming,
     ) -> Result<Reply, Refusal> {
-        let auth =
-            self.0.auth.as_ref().ok_or_else(|| unroutable(RouteError::Unknown, &head.method))?;
+        let auth = self.0.auth.as_ref();
+        let auth = auth.ok_or_else(|| unroutable(&EndpointError::Unknown.into(), &head.method))?;
         let request = if head.method == Method::POST {
             let form = body.all(FORM_LIMIT).await?;
             let form = std::str::from_utf8(&form).ok().and_then(Query::parse_form);
@@ -210,7 +230,7 @@ impl Route {
         }
     }
 
-    /// What somebody needs to come here. A mount needs also to pull from its source.
+    /// What a caller needs for this route. A mount needs also to pull from its source.
     fn need(&self, method: &Method) -> Need<'_> {
         match self {
             Self::Token => Need::Nothing,
@@ -239,24 +259,27 @@ fn host(head: &request::Parts) -> &str {
     if is_host { host } else { "localhost" }
 }
 
-/// A name that is none is of no repository: reading there finds nothing, writing there is a mistake.
-fn unroutable(error: RouteError, method: &Method) -> Refusal {
+/// What is not a name names nothing: reading there finds nothing, writing there is a mistake.
+fn unroutable(error: &RouteError, method: &Method) -> Refusal {
     let reads = matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
     let status = if reads { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
-    let (code, what, text) = match error {
-        RouteError::Unknown => {
-            return Refusal::new(ErrorCode::Unsupported, "there is no such endpoint")
-                .status(StatusCode::NOT_FOUND);
+    let refusal = |code| Refusal::new(code, error.to_string());
+    match error {
+        RouteError::Session | RouteError::Endpoint(EndpointError::Session(_)) => {
+            refusal(ErrorCode::BlobUploadUnknown)
         }
-        RouteError::Session(text) => (ErrorCode::BlobUploadUnknown, "an upload session", text),
-        RouteError::Digest(text) => (ErrorCode::DigestInvalid, "a digest", text),
-        RouteError::Repository(text) => (ErrorCode::NameInvalid, "a repository name", text),
-        RouteError::Reference(text) if reads => (ErrorCode::ManifestUnknown, "a tag", text),
-        RouteError::Reference(text) => (ErrorCode::ManifestInvalid, "a tag", text),
-    };
-    let keeps = matches!(code, ErrorCode::DigestInvalid | ErrorCode::BlobUploadUnknown);
-    let refusal = Refusal::new(code, format!("`{}` is not {what}", text.escape_debug()));
-    if keeps { refusal } else { refusal.status(status) }
+        RouteError::Endpoint(EndpointError::Digest(_)) => refusal(ErrorCode::DigestInvalid),
+        RouteError::Endpoint(EndpointError::Repository(_) | EndpointError::Encoding) => {
+            refusal(ErrorCode::NameInvalid).status(status)
+        }
+        RouteError::Endpoint(EndpointError::Tag(_)) if reads => {
+            refusal(ErrorCode::ManifestUnknown).status(status)
+        }
+        RouteError::Endpoint(EndpointError::Tag(_)) => {
+            refusal(ErrorCode::ManifestInvalid).status(status)
+        }
+        RouteError::Endpoint(_) => refusal(ErrorCode::Unsupported).status(StatusCode::NOT_FOUND),
+    }
 }
 
 fn not_allowed(route: &Route) -> Refusal {

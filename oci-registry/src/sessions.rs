@@ -7,12 +7,14 @@ use std::time::Instant;
 
 use http::{HeaderValue, header};
 use oci_digest::{Algorithm, Digest, Hasher};
+use oci_image::RepositoryName;
 use oci_image::distribution::ErrorCode;
 use uuid::Uuid;
 
+use crate::Limits;
 use crate::refusal::Refusal;
 use crate::store::{Stage, Store};
-use crate::{Limits, RepositoryName};
+use crate::trace;
 
 /// The open sessions of a registry. They end with it: what they hold was never acknowledged as a blob.
 #[derive(Default)]
@@ -26,7 +28,7 @@ pub(crate) struct Session {
     pub(crate) upload: Arc<tokio::sync::Mutex<Option<Upload>>>,
 }
 
-/// What has come so far.
+/// What was received so far.
 pub(crate) struct Upload {
     stage: Box<dyn Stage>,
     hasher: Hasher,
@@ -45,7 +47,13 @@ impl Sessions {
         limits: &Limits,
     ) -> Result<Uuid, Refusal> {
         let mut sessions = self.lock();
-        sessions.retain(|_, session| !session.is_over(limits));
+        sessions.retain(|id, session| {
+            let is_over = session.is_over(limits);
+            if is_over {
+                trace::upload_ended(*id);
+            }
+            !is_over
+        });
         if sessions.len() >= limits.uploads {
             return Err(Refusal::new(ErrorCode::TooManyRequests, "too many uploads are open")
                 .header(header::RETRY_AFTER, HeaderValue::from_static("10")));
@@ -57,6 +65,7 @@ impl Sessions {
             upload: Arc::new(tokio::sync::Mutex::new(Some(upload))),
         };
         let id = Uuid::new_v4();
+        trace::upload_began(&session.repository, id);
         sessions.insert(id, Arc::new(session));
         Ok(id)
     }
@@ -72,6 +81,7 @@ impl Sessions {
         let session = sessions.get(&id).filter(|session| session.repository == *repository);
         let session = session.cloned().ok_or_else(|| unknown(id))?;
         if session.is_over(limits) {
+            trace::upload_ended(id);
             sessions.remove(&id);
             return Err(unknown(id));
         }
@@ -80,6 +90,7 @@ impl Sessions {
     }
 
     pub(crate) fn end(&self, id: Uuid) {
+        trace::upload_ended(id);
         self.lock().remove(&id);
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use oci_digest::Digest;
 use oci_image::{AnyDocument, json};
 
-use crate::{RepositoryName, Tag};
+use oci_image::{RepositoryName, Tag};
 
 mod backend;
 mod directory;
@@ -22,7 +22,7 @@ pub(crate) use manifest::StoredManifest;
 
 /// The content of a registry: blobs, manifests, tags and referrers of repositories.
 ///
-/// A clone is another handle to the same content, so one store can be served twice, or looked at by a
+/// A clone is another handle to the same content, so one store can be served twice, or read by a
 /// test while it is served.
 #[derive(Clone)]
 pub struct Store(Arc<Shared>);
@@ -113,7 +113,7 @@ impl Store {
         Ok(Ok(()))
     }
 
-    /// Content that lives elsewhere (`urls`, as foreign layers have) is nobody's to push.
+    /// Content that is elsewhere (`urls`, as foreign layers have) need not be pushed.
     fn missing_child(
         &self,
         name: &RepositoryName,

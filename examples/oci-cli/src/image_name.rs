@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use oci_image::{Reference, ReferenceError};
+use oci_image::Reference;
+use oci_image::reference::ReferenceError;
 
 /// The name of an image with the place that it is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +42,7 @@ impl FromStr for ImageName {
         let unknown = || ImageNameError::Transport { text: text.into() };
         if let Some(reference) = text.strip_prefix("docker://") {
             let reference: Reference = reference.parse()?;
-            return Ok(Self::Registry(match (reference.tag(), reference.digest()) {
-                (None, None) => reference.with_tag("latest")?,
-                _ => reference,
-            }));
+            return Ok(Self::Registry(reference.or_latest()));
         }
         let (transport, rest) = text.split_once(':').ok_or_else(unknown)?;
         let (path, tag) = match rest.split_once(':') {

@@ -1,17 +1,20 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use http::HeaderValue;
+use oci_image::RepositoryName;
+use oci_image::distribution::Challenge;
+use oci_image::reference::RegistryName;
 use tokio::sync::Mutex;
 use url::Url;
 
 use crate::auth::credentials::Credentials;
+use crate::auth::fetch::fetch;
 use crate::auth::keyring::Keyring;
 use crate::auth::scope::Scopes;
-use crate::auth::token::{self, Bearer, Token};
+use crate::auth::token::{self, Authorization, Bearer, Token};
 use crate::error::{Error, ErrorKind};
-use crate::header::Challenge;
 use crate::origin::{Origin, shown};
+use crate::trace;
 use crate::wire::Wire;
 
 /// Answers the challenges of one registry, and remembers how.
@@ -19,9 +22,9 @@ use crate::wire::Wire;
 /// Its answers are for requests to the registry's own origin and nowhere else.
 #[derive(Debug)]
 pub(crate) struct Authority {
-    registry: String,
+    registry: RegistryName,
     origin: Origin,
-    /// Token servers that are allowed though they are asked by http.
+    /// Token servers that are allowed although they are asked over http.
     allowed: Vec<Origin>,
     state: Mutex<State>,
 }
@@ -31,7 +34,7 @@ struct State {
     scheme: Scheme,
     tokens: HashMap<String, Token>,
     /// What answers basic challenges, by repository: helpers that know it take their time.
-    logins: HashMap<String, Credentials>,
+    logins: HashMap<Option<RepositoryName>, Credentials>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -43,25 +46,25 @@ enum Scheme {
     Bearer(Bearer),
 }
 
-/// What is asked for, and with what a login is found.
+/// What a login is for, and with what it is found.
 #[derive(Clone, Copy)]
-pub(crate) struct Asking<'a> {
+pub(crate) struct LoginContext<'a> {
     pub(crate) wire: &'a Wire,
     pub(crate) keyring: &'a Keyring,
-    pub(crate) repository: &'a str,
+    pub(crate) repository: Option<&'a RepositoryName>,
     pub(crate) scopes: &'a Scopes,
 }
 
 /// Why a challenge has no answer.
 #[derive(Debug)]
-pub(crate) enum Rejected {
-    /// In words that go on from the registry's answer.
-    Because(String),
+pub(crate) enum LoginError {
+    /// There is none, in a sentence.
+    NoAnswer(String),
     /// Getting an answer failed.
     Failed(Error),
 }
 
-impl From<Error> for Rejected {
+impl From<Error> for LoginError {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
@@ -71,83 +74,100 @@ impl From<Error> for Rejected {
 const TOKENS: usize = 1_000;
 
 impl Authority {
-    pub(crate) fn new(registry: String, origin: Origin, allowed: Vec<Origin>) -> Self {
+    pub(crate) fn new(registry: RegistryName, origin: Origin, allowed: Vec<Origin>) -> Self {
         Self { registry, origin, allowed, state: Mutex::default() }
     }
 
-    /// The value of `Authorization` for a request, by what was learned before.
-    pub(crate) async fn header(&self, asking: Asking<'_>) -> Result<Option<HeaderValue>, Error> {
+    /// What a request is authorized by, by what was learned before.
+    pub(crate) async fn authorization(
+        &self,
+        context: LoginContext<'_>,
+    ) -> Result<Option<Authorization>, Error> {
         // Held while a token is fetched, so that many requests fetch one.
         let mut state = self.state.lock().await;
         match state.scheme.clone() {
             Scheme::None => Ok(None),
             Scheme::Basic => {
-                if let Some(login) = state.logins.get(asking.repository) {
+                if let Some(login) = state.logins.get(&context.repository.cloned()) {
                     return Ok(token::basic(login));
                 }
-                let login = self.credentials(asking).await?;
-                Ok(login.and_then(|login| state.keep_login(asking.repository, login)))
+                let login = self.credentials(context).await?;
+                Ok(login.and_then(|login| state.keep_login(context.repository, login)))
             }
             Scheme::Bearer(bearer) => {
-                let key = asking.scopes.to_string();
+                let key = context.scopes.to_string();
                 if let Some(token) = state.fresh_token(&key) {
                     return Ok(Some(token));
                 }
-                let credentials = self.credentials(asking).await?;
+                let credentials = self.credentials(context).await?;
                 if let Some(token) = credentials.as_ref().and_then(Credentials::as_registry_token) {
                     return Ok(token::bearer(token.expose()));
                 }
-                let Asking { wire, scopes, .. } = asking;
+                let LoginContext { wire, scopes, .. } = context;
                 let token = self.fetch(wire, &bearer, scopes, credentials.as_ref()).await?;
                 Ok(Some(state.keep(key, token)))
             }
         }
     }
 
-    /// The value of `Authorization` that answers `challenges`, where `used` was not good enough.
+    /// What answers `challenges`, where `used` was not good enough.
     pub(crate) async fn answer(
         &self,
-        asking: Asking<'_>,
+        context: LoginContext<'_>,
         challenges: &[Challenge],
-        used: Option<&HeaderValue>,
-    ) -> Result<HeaderValue, Rejected> {
+        used: Option<&Authorization>,
+    ) -> Result<Authorization, LoginError> {
         let mut state = self.state.lock().await;
         if let Some(challenge) = challenges.iter().find(|challenge| challenge.scheme == "bearer") {
-            return self.answer_bearer(&mut state, asking, challenge, used).await;
+            return self.answer_bearer(&mut state, context, challenge, used).await;
         }
         if challenges.iter().any(|challenge| challenge.scheme == "basic") {
-            return self.answer_basic(&mut state, asking, used).await;
+            return self.answer_basic(&mut state, context, used).await;
         }
-        Err(Rejected::Because(match challenges {
-            [] => "it does not say how to log in".to_owned(),
-            _ => "it knows no way to log in that is known here".to_owned(),
+        Err(self.no_answer(match challenges {
+            [] => "wants a login and does not say how",
+            _ => "wants a login of a kind that this client does not know",
         }))
+    }
+
+    /// What to say where a registry wants credentials and there are none.
+    pub(crate) fn without_credentials(&self, scopes: &Scopes) -> String {
+        let scopes = scopes.to_string();
+        let wanted = match scopes.as_str() {
+            "" => String::new(),
+            scopes => format!(" for `{scopes}`"),
+        };
+        format!(
+            "`{}` wants credentials{wanted}, and none are configured for it; give them with \
+             `Config::credentials`, or in a login file with `Config::from_environment`",
+            self.registry
+        )
     }
 
     async fn answer_bearer(
         &self,
         state: &mut State,
-        asking: Asking<'_>,
+        context: LoginContext<'_>,
         challenge: &Challenge,
-        used: Option<&HeaderValue>,
-    ) -> Result<HeaderValue, Rejected> {
-        let key = asking.scopes.to_string();
+        used: Option<&Authorization>,
+    ) -> Result<Authorization, LoginError> {
+        let key = context.scopes.to_string();
         // Another request was faster.
         if let Some(token) = state.fresh_token(&key).filter(|token| used != Some(token)) {
             return Ok(token);
         }
-        let credentials = self.credentials(asking).await?;
+        let credentials = self.credentials(context).await?;
         let bearer = self.bearer(challenge);
         if let Some(token) = credentials.as_ref().and_then(Credentials::as_registry_token) {
             if let Ok(bearer) = bearer {
                 state.scheme = Scheme::Bearer(bearer);
             }
-            return unless_used(token::bearer(token.expose()), used);
+            return self.unless_used(token::bearer(token.expose()), used);
         }
-        let bearer = bearer.map_err(Rejected::Because)?;
+        let bearer = bearer.map_err(|reason| self.no_answer(&reason))?;
         let asked = challenge.parameter("scope").unwrap_or_default();
-        let scopes = asking.scopes.clone().and_challenged(asked);
-        let token = self.fetch(asking.wire, &bearer, &scopes, credentials.as_ref()).await?;
+        let scopes = context.scopes.clone().and_challenged(asked);
+        let token = self.fetch(context.wire, &bearer, &scopes, credentials.as_ref()).await?;
         state.scheme = Scheme::Bearer(bearer);
         Ok(state.keep(key, token))
     }
@@ -155,38 +175,39 @@ impl Authority {
     async fn answer_basic(
         &self,
         state: &mut State,
-        asking: Asking<'_>,
-        used: Option<&HeaderValue>,
-    ) -> Result<HeaderValue, Rejected> {
+        context: LoginContext<'_>,
+        used: Option<&Authorization>,
+    ) -> Result<Authorization, LoginError> {
         state.scheme = Scheme::Basic;
         // Another request was faster.
-        let known = state.logins.get(asking.repository).and_then(token::basic);
+        let known = state.logins.get(&context.repository.cloned()).and_then(token::basic);
         if let Some(login) = known.filter(|login| used != Some(login)) {
             return Ok(login);
         }
-        let credentials = self.credentials(asking).await?.ok_or_else(|| {
-            let none = "it wants a user name and a password, and none is configured";
-            Rejected::Because(none.to_owned())
-        })?;
-        unless_used(state.keep_login(asking.repository, credentials), used)
+        let credentials = self
+            .credentials(context)
+            .await?
+            .ok_or_else(|| LoginError::NoAnswer(self.without_credentials(context.scopes)))?;
+        self.unless_used(state.keep_login(context.repository, credentials), used)
     }
 
-    async fn credentials(&self, asking: Asking<'_>) -> Result<Option<Credentials>, Error> {
-        asking.keyring.find(&self.registry, asking.repository).await
+    async fn credentials(&self, context: LoginContext<'_>) -> Result<Option<Credentials>, Error> {
+        context.keyring.find(&self.registry, context.repository).await
     }
 
-    /// Reads a bearer challenge, and says why not if its realm is no place for credentials.
+    /// Reads a bearer challenge, and says why not if its realm is not a place for credentials.
     fn bearer(&self, challenge: &Challenge) -> Result<Bearer, String> {
-        let realm = challenge.parameter("realm").ok_or("it does not name its token server")?;
+        let realm = challenge.parameter("realm").ok_or("does not name its token server")?;
         let realm = Url::parse(realm).ok().filter(|url| url.username().is_empty());
         let realm = realm.filter(|url| url.password().is_none());
         let pair = realm.and_then(|realm| Some((Origin::of(&realm)?, realm)));
-        let (origin, mut realm) = pair.ok_or("the URL of its token server cannot be used")?;
+        let (origin, mut realm) = pair.ok_or("names a token server whose URL cannot be used")?;
         realm.set_fragment(None);
         let is_itself = !self.origin.is_secure() && origin.is_same_server(&self.origin);
         if !origin.is_secure() && !is_itself && !self.allowed.contains(&origin) {
             return Err(format!(
-                "its token server `{origin}` is asked by http, so no credential is sent there"
+                "names the token server `{origin}`, and credentials are not sent over http; \
+                 `Config::token_server` allows it"
             ));
         }
         let service = challenge.parameter("service").map(str::to_owned);
@@ -201,21 +222,49 @@ impl Authority {
         credentials: Option<&Credentials>,
     ) -> Result<Token, Error> {
         let action = format!("get a token for `{}` from `{}`", self.registry, shown(&bearer.realm));
+        trace::token(&self.registry, &bearer.realm, scopes, credentials.is_none());
         let request = bearer.request(scopes, credentials);
-        let answer = wire.token(request, &action).await?;
-        Token::parse(&answer, Instant::now()).ok_or_else(|| {
+        let answer = fetch(wire, request, &action).await.map_err(|error| {
+            let is_refused = matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied);
+            match credentials {
+                None if is_refused => error.because(self.without_credentials(scopes)),
+                _ => error,
+            }
+        })?;
+        let token = Token::parse(&answer, Instant::now(), credentials.is_none());
+        token.ok_or_else(|| {
             Error::new(ErrorKind::Protocol, action).because("the answer holds no token")
         })
+    }
+
+    /// `authorization`, unless it is missing or was refused already.
+    fn unless_used(
+        &self,
+        authorization: Option<Authorization>,
+        used: Option<&Authorization>,
+    ) -> Result<Authorization, LoginError> {
+        let authorization = authorization.ok_or_else(|| {
+            self.no_answer("wants credentials of another kind than those that are configured")
+        })?;
+        if used == Some(&authorization) {
+            return Err(self.no_answer("refuses the configured credentials"));
+        }
+        Ok(authorization)
+    }
+
+    /// `what` it does instead.
+    fn no_answer(&self, what: &str) -> LoginError {
+        LoginError::NoAnswer(format!("`{}` {what}", self.registry))
     }
 }
 
 impl State {
-    fn fresh_token(&self, key: &str) -> Option<HeaderValue> {
+    fn fresh_token(&self, key: &str) -> Option<Authorization> {
         let token = self.tokens.get(key).filter(|token| token.is_fresh(Instant::now()))?;
         Some(token.authorization.clone())
     }
 
-    fn keep(&mut self, key: String, token: Token) -> HeaderValue {
+    fn keep(&mut self, key: String, token: Token) -> Authorization {
         if self.tokens.len() >= TOKENS {
             self.tokens.clear();
         }
@@ -224,26 +273,16 @@ impl State {
         authorization
     }
 
-    fn keep_login(&mut self, repository: &str, login: Credentials) -> Option<HeaderValue> {
+    fn keep_login(
+        &mut self,
+        repository: Option<&RepositoryName>,
+        login: Credentials,
+    ) -> Option<Authorization> {
         if self.logins.len() >= TOKENS {
             self.logins.clear();
         }
         let authorization = token::basic(&login);
-        self.logins.insert(repository.to_owned(), login);
+        self.logins.insert(repository.cloned(), login);
         authorization
     }
-}
-
-/// `value`, unless it is missing or was refused already.
-fn unless_used(
-    value: Option<HeaderValue>,
-    used: Option<&HeaderValue>,
-) -> Result<HeaderValue, Rejected> {
-    let value = value.ok_or_else(|| {
-        Rejected::Because("the configured credentials are not of the kind it wants".to_owned())
-    })?;
-    if used == Some(&value) {
-        return Err(Rejected::Because("it refuses the configured credentials".to_owned()));
-    }
-    Ok(value)
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// What proves to a registry who asks.
+/// What proves to a registry who its caller is.
 ///
 /// A secret is wiped from memory when it is dropped, and never shown.
 #[derive(Clone, PartialEq, Eq)]

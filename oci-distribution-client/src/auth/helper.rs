@@ -32,10 +32,10 @@ pub(super) async fn ask(
     if !is_name {
         return Err("its name is not that of a program".to_owned());
     }
-    let exchange = tokio::time::timeout(helpers.patience, exchange(name, server, helpers));
+    let exchange = tokio::time::timeout(helpers.timeout, exchange(name, server, helpers));
     let (is_success, output) = match exchange.await {
         Ok(answer) => answer.map_err(|error| error.to_string())?,
-        Err(_) => return Err(format!("it took longer than {} s", helpers.patience.as_secs())),
+        Err(_) => return Err(format!("it took longer than {} s", helpers.timeout.as_secs())),
     };
     if !is_success {
         let text = String::from_utf8_lossy(&output);

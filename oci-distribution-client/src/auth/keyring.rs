@@ -2,8 +2,11 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oci_image::RepositoryName;
+use oci_image::reference::RegistryName;
+
 use crate::auth::Credentials;
-use crate::config::{DockerConfig, Found};
+use crate::auth::docker::{DockerConfig, Found};
 use crate::error::{Error, ErrorKind};
 
 /// All logins that the client was given, and the places to look for more.
@@ -13,22 +16,22 @@ pub(crate) struct Keyring {
     files: Vec<Arc<DockerConfig>>,
     #[cfg_attr(
         not(feature = "credential-helpers"),
-        expect(dead_code, reason = "nobody asks helpers in such a build")
+        expect(dead_code, reason = "such a build runs no helpers")
     )]
     helpers: Helpers,
 }
 
-/// How credential helpers are asked.
+/// How credential helpers are run.
 #[derive(Debug)]
 #[cfg_attr(
     not(feature = "credential-helpers"),
-    expect(dead_code, reason = "nobody asks helpers in such a build")
+    expect(dead_code, reason = "such a build runs no helpers")
 )]
 pub(crate) struct Helpers {
     /// Where they are looked for, if not where this process looks for programs.
     pub(crate) path: Option<OsString>,
     /// How long one may take.
-    pub(crate) patience: Duration,
+    pub(crate) timeout: Duration,
 }
 
 impl Keyring {
@@ -43,16 +46,18 @@ impl Keyring {
     /// The login for `repository` in `registry`, if there is one.
     pub(crate) async fn find(
         &self,
-        registry: &str,
-        repository: &str,
+        registry: &RegistryName,
+        repository: Option<&RepositoryName>,
     ) -> Result<Option<Credentials>, Error> {
         // The one that was given last counts.
-        let given = self.given.iter().rev().find(|(name, _)| name == registry);
+        let given = self.given.iter().rev().find(|(name, _)| registry == name.as_str());
         if let Some((_, credentials)) = given {
             return Ok(Some(credentials.clone()));
         }
         for file in &self.files {
-            for found in file.find(registry, repository)? {
+            for found in
+                file.find(registry.as_str(), repository.map_or("", RepositoryName::as_str))?
+            {
                 match found {
                     Found::Credentials(credentials) => return Ok(Some(credentials)),
                     Found::Helper { name, server } => {

@@ -1,12 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use oci_image::RepositoryName;
+use oci_image::distribution::Scope;
+
 /// What a token must allow: actions on repositories, and what a challenge asked for beside them.
 ///
 /// Equal needs have equal text, so the text is the key of the token cache.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scopes {
-    repositories: BTreeMap<String, BTreeSet<&'static str>>,
+    repositories: BTreeMap<RepositoryName, Scope>,
     others: BTreeSet<String>,
 }
 
@@ -19,25 +22,28 @@ pub(crate) enum Access {
 }
 
 impl Scopes {
-    pub(crate) fn of(repository: &str, access: Access) -> Self {
+    pub(crate) fn of(repository: &RepositoryName, access: Access) -> Self {
         Self::default().and(repository, access)
     }
 
-    pub(crate) fn and(mut self, repository: &str, access: Access) -> Self {
-        let actions: &[&'static str] = match access {
+    pub(crate) fn and(mut self, repository: &RepositoryName, access: Access) -> Self {
+        let actions: &[&str] = match access {
             Access::Pull => &["pull"],
             Access::Push => &["pull", "push"],
             Access::Delete => &["delete", "pull", "push"],
         };
-        self.repositories.entry(repository.to_owned()).or_default().extend(actions);
+        let scope = self.repositories.entry(repository.clone());
+        let scope = scope.or_insert_with(|| Scope::new(repository.clone(), []));
+        scope.actions.extend(actions.iter().map(|action| (*action).to_owned()));
         self
     }
 
     /// These, and the space-separated ones of a challenge that are not among them.
-    pub(crate) fn and_challenged(mut self, scope: &str) -> Self {
-        let own: Vec<String> = self.iter().collect();
-        for asked in scope.split_ascii_whitespace() {
-            if !own.iter().any(|own| covers(own, asked)) {
+    pub(crate) fn and_challenged(mut self, scopes: &str) -> Self {
+        for asked in scopes.split_ascii_whitespace() {
+            let is_covered = Scope::parse(asked)
+                .is_some_and(|asked| self.repositories.values().any(|own| own.covers(&asked)));
+            if !is_covered {
                 self.others.insert(asked.to_owned());
             }
         }
@@ -45,11 +51,7 @@ impl Scopes {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = String> + '_ {
-        let repositories = self.repositories.iter().map(|(repository, actions)| {
-            let actions: Vec<_> = actions.iter().copied().collect();
-            format!("repository:{repository}:{}", actions.join(","))
-        });
-        repositories.chain(self.others.iter().cloned())
+        self.repositories.values().map(Scope::to_string).chain(self.others.iter().cloned())
     }
 }
 
@@ -58,15 +60,4 @@ impl fmt::Display for Scopes {
         let all: Vec<_> = self.iter().collect();
         f.write_str(&all.join(" "))
     }
-}
-
-/// Whether `own` allows all that `asked` does: same resource, no action beyond.
-fn covers(own: &str, asked: &str) -> bool {
-    let split = |scope| str::rsplit_once(scope, ':');
-    let (Some((own, own_actions)), Some((asked, asked_actions))) = (split(own), split(asked))
-    else {
-        return own == asked;
-    };
-    own == asked
-        && asked_actions.split(',').all(|asked| own_actions.split(',').any(|own| own == asked))
 }

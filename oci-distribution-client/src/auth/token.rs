@@ -55,7 +55,7 @@ impl Bearer {
                 query.append_pair("account", user);
             }
         }
-        let authorization = credentials.and_then(basic);
+        let authorization = credentials.and_then(basic).map(|basic| basic.value);
         TokenRequest { method: Method::GET, url, authorization, form: None }
     }
 
@@ -77,14 +77,23 @@ impl Bearer {
     }
 }
 
+/// What a request shows to be let through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Authorization {
+    /// The value of the header, marked as sensitive.
+    pub(crate) value: HeaderValue,
+    /// Whether it was given to a caller without credentials.
+    pub(crate) is_anonymous: bool,
+}
+
 /// A token of a token server.
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
-    pub(crate) authorization: HeaderValue,
+    pub(crate) authorization: Authorization,
     expires: Instant,
 }
 
-/// Longer lives are not believed, so that a wrong one heals.
+/// Longer lives are not believed, so that a wrong one ends.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// What the specification says of a token that does not tell.
 const DEFAULT_LIFE: Duration = Duration::from_secs(60);
@@ -99,13 +108,14 @@ struct Answer {
 }
 
 impl Token {
-    /// Reads the answer of a token server that came at `now`.
-    pub(crate) fn parse(answer: &[u8], now: Instant) -> Option<Self> {
+    /// Reads the answer of a token server that was received at `now`.
+    pub(crate) fn parse(answer: &[u8], now: Instant, is_anonymous: bool) -> Option<Self> {
         let Answer { token, access_token, expires_in } = serde_json::from_slice(answer).ok()?;
         let token = [token, access_token].into_iter().flatten().find(|token| !token.is_empty())?;
         let life = expires_in.map_or(DEFAULT_LIFE, Duration::from_secs);
         let life = life.clamp(DEFAULT_LIFE, LONGEST_LIFE);
-        Some(Self { authorization: bearer(&token)?, expires: now + life })
+        let authorization = Authorization { is_anonymous, ..bearer(&token)? };
+        Some(Self { authorization, expires: now + life })
     }
 
     pub(crate) fn is_fresh(&self, now: Instant) -> bool {
@@ -114,7 +124,7 @@ impl Token {
 }
 
 /// The value of `Authorization` for user and password, if `credentials` are that.
-pub(crate) fn basic(credentials: &Credentials) -> Option<HeaderValue> {
+pub(crate) fn basic(credentials: &Credentials) -> Option<Authorization> {
     let (user, password) = credentials.as_basic()?;
     let pair = Zeroizing::new(format!("{user}:{}", password.expose()));
     let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
@@ -122,12 +132,12 @@ pub(crate) fn basic(credentials: &Credentials) -> Option<HeaderValue> {
 }
 
 /// The value of `Authorization` for `token`, if that has no character that a header cannot hold.
-pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
+pub(crate) fn bearer(token: &str) -> Option<Authorization> {
     sensitive(&Zeroizing::new(format!("Bearer {token}")))
 }
 
-fn sensitive(value: &str) -> Option<HeaderValue> {
+fn sensitive(value: &str) -> Option<Authorization> {
     let mut value = HeaderValue::from_str(value).ok()?;
     value.set_sensitive(true);
-    Some(value)
+    Some(Authorization { value, is_anonymous: false })
 }

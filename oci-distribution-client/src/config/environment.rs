@@ -50,7 +50,7 @@ fn proxies(variable: Variable<'_>) -> Proxies {
         value.and_then(|value| value.into_string().ok())
     };
     let all = text("all_proxy");
-    // A CGI program gets HTTP_PROXY from the header `Proxy` of whoever asks it.
+    // A CGI program gets HTTP_PROXY from the header `Proxy` of its caller.
     let is_cgi = variable("REQUEST_METHOD").is_some();
     let http = if is_cgi { None } else { text("http_proxy") };
     Proxies {

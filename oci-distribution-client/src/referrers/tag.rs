@@ -1,9 +1,9 @@
-use oci_image::{AnyDocument, Descriptor, Digest, Document, Index, MediaType};
+use oci_image::distribution::referrers_tag;
+use oci_image::{AnyDocument, Descriptor, Digest, Document, Index, MediaType, Tag};
 
-use super::referrers_tag;
 use crate::error::{Error, ErrorKind};
 use crate::manifest::parse;
-use crate::repository::{Name, Repository};
+use crate::repository::Repository;
 
 /// How often the index is written again because another client wrote it at the same time.
 const ATTEMPTS: usize = 10;
@@ -81,14 +81,14 @@ impl Repository {
                     .because("the index of referrers cannot be written")
                     .with_source(source)
             })?;
-            self.put_bytes(&tag, &AnyDocument::Index(edited), action).await?;
+            self.put_bytes(&tag.clone().into(), &AnyDocument::Index(edited), action).await?;
         }
         Err(Error::new(ErrorKind::Refused, action)
             .because(format!("the index of referrers was changed by others {ATTEMPTS} times")))
     }
 
-    async fn referrers_index(&self, tag: &str, action: &str) -> Result<Document<Index>, Error> {
-        match self.get(&Name::Tag(tag.to_owned()), action).await {
+    async fn referrers_index(&self, tag: &Tag, action: &str) -> Result<Document<Index>, Error> {
+        match self.get(&tag.clone().into(), action).await {
             Ok((descriptor, bytes)) => {
                 match parse(bytes, &descriptor, self.shared.wire.limits.manifest, action)? {
                     AnyDocument::Index(index) => Ok(index),

@@ -8,8 +8,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::Verifier;
 
-use crate::config::{Proxies, Tls};
-use crate::transport::{Body, BoxFuture, Transport, TransportError, TransportErrorKind};
+use crate::transport::{
+    Body, BoxFuture, Proxies, Tls, Transport, TransportError, TransportErrorKind,
+};
 
 /// The transport over `reqwest`.
 #[derive(Debug)]
@@ -44,49 +45,59 @@ impl Transport for Reqwest {
         request: Request<Body>,
     ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
         Box::pin(async move {
+            let is_plain = request.uri().scheme_str() == Some("http");
             let request = request.map(|body| match body.length() {
                 Some(0) => reqwest::Body::from(""),
                 _ => reqwest::Body::wrap(body),
             });
-            let request = request.try_into().map_err(|error| explain(&error))?;
-            let response = self.client.execute(request).await.map_err(|error| explain(&error))?;
+            let request = request.try_into().map_err(|error| explain(&error, is_plain))?;
+            let response = self.client.execute(request).await;
+            let response = response.map_err(|error| explain(&error, is_plain))?;
             let response: Response<reqwest::Body> = response.into();
-            Ok(response.map(|body| Body::wrap(body, |error| explain(&error))))
+            Ok(response.map(|body| Body::wrap(body, move |error| explain(&error, is_plain))))
         })
     }
 }
 
 /// Keeps the kind and the innermost cause: what lies between repeats itself, and names URLs whose
 /// query may hold secrets.
-fn explain(error: &reqwest::Error) -> TransportError {
+fn explain(error: &reqwest::Error, is_plain: bool) -> TransportError {
     let mut cause: &(dyn StdError + 'static) = error;
     let mut is_tls = false;
+    let mut is_not_tls = false;
     loop {
         if let Some(own) = cause.downcast_ref::<TransportError>() {
-            // What the body to send said of itself is told whole.
+            // The error of the body to send is repeated whole.
             return TransportError::new(own.kind(), chain(own.source().unwrap_or(own)));
         }
-        is_tls |= is_of_tls(cause);
+        is_tls |= tls_error(cause).is_some();
+        is_not_tls |= matches!(tls_error(cause), Some(rustls::Error::InvalidMessage(_)));
         match cause.source() {
             Some(deeper) => cause = deeper,
             None => break,
         }
     }
+    let text = cause.to_string();
+    // The library below has no other sign of an answer that does not even begin like one of HTTP.
+    let is_not_http = is_plain && text.starts_with("invalid HTTP version");
     let kind = match error.is_connect() {
+        true if is_not_tls => TransportErrorKind::NotTls,
         true if is_tls => TransportErrorKind::Tls,
         true => TransportErrorKind::Connect,
+        false if is_not_http => TransportErrorKind::NotHttp,
         false => TransportErrorKind::Exchange,
     };
-    TransportError::new(kind, cause.to_string())
+    TransportError::new(kind, text)
 }
 
-/// An I/O error passes over what it holds when it is asked for its source.
-fn is_of_tls(error: &(dyn StdError + 'static)) -> bool {
-    if error.is::<rustls::Error>() {
-        return true;
+/// The error of TLS that this one is or holds: an I/O error passes over what it holds when it is asked for
+/// its source.
+fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(error) = error.downcast_ref() {
+        return Some(error);
     }
     let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    inner.is_some_and(|inner| is_of_tls(inner))
+    inner.and_then(|inner| tls_error(inner))
 }
 
 /// The text of an error and its causes.
@@ -132,7 +143,7 @@ fn client_config(tls: &Tls) -> Result<rustls::ClientConfig, Box<dyn StdError + S
     Ok(config)
 }
 
-/// All certificates in `pem`, at least one: who gives one that is not read would not know why servers
+/// All certificates in `pem`, at least one: one that is not read would leave the caller without a reason why servers
 /// are not trusted.
 fn certificates(
     pem: &[u8],

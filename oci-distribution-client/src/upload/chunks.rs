@@ -37,7 +37,7 @@ impl Chunks {
             if left > 0 {
                 return Some((Ok(piece), Some((chunks, rest, left))));
             }
-            // Who knows the length does not ask for the end.
+            // A transport that knows the length does not ask for the end.
             *chunks.rest() = Some(rest);
             Some((Ok(piece), None))
         });

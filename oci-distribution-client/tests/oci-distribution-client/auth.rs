@@ -50,9 +50,9 @@ async fn basic_and_token_logins_work_and_wrong_ones_are_told() {
         assert_eq!(error.kind(), ErrorKind::Unauthorized, "{}", chain(&error));
         assert!(!chain(&error).contains("wrong"), "{}", chain(&error));
 
-        let nobody = Config::default().plain_http(registry.address().to_string());
-        let nobody = Client::new(nobody.retry(quick())).unwrap().repository(&name).unwrap();
-        let error = nobody.resolve("v1").await.unwrap_err();
+        let anonymous = Config::default().plain_http(registry.address().to_string());
+        let anonymous = Client::new(anonymous.retry(quick())).unwrap().repository(&name).unwrap();
+        let error = anonymous.resolve("v1").await.unwrap_err();
         let kinds = [ErrorKind::Unauthorized, ErrorKind::Denied];
         assert!(kinds.contains(&error.kind()), "{}", chain(&error));
     }

@@ -99,7 +99,7 @@ async fn a_source_without_a_blob_leaves_no_tag_and_no_upload() {
 }
 
 #[test]
-fn names_that_are_none_are_refused_before_anything_is_asked() {
+fn invalid_names_are_refused_before_anything_is_asked() {
     let client = Client::new(Config::default()).unwrap();
     for name in
         ["", "host.example/UPPER", "a/b:tag", "host.example/a@sha256:abc", "host.example/../a"]
@@ -109,7 +109,7 @@ fn names_that_are_none_are_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn certificates_that_are_none_are_refused_before_anything_is_asked() {
+fn invalid_certificates_are_refused_before_anything_is_asked() {
     const NO_PEM: &str = "0\u{82}\u{1}";
     for config in [
         Config::default().root_certificate(""),

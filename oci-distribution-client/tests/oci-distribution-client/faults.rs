@@ -282,7 +282,7 @@ async fn warnings_are_kept_once() {
     let warnings = client.warnings();
     let texts: Vec<_> = warnings.iter().map(|warning| warning.text.as_str()).collect();
     assert_eq!(texts, ["this registry closes in May"]);
-    assert_eq!(warnings[0].registry, host);
+    assert_eq!(warnings[0].registry.as_str(), host);
 }
 
 #[tokio::test]

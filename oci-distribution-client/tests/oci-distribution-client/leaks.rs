@@ -196,7 +196,7 @@ async fn credentials_go_only_to_token_servers_that_are_safe() {
 }
 
 #[tokio::test]
-async fn a_token_server_by_http_gets_credentials_only_where_it_is_named() {
+async fn a_token_server_over_http_gets_credentials_only_where_it_is_named() {
     let challenge = r#"Bearer realm="http://localhost:5001/token",service="s""#;
     for is_named in [false, true] {
         let fake = Fake::new(move |seen| match (seen.uri.path(), seen.authorization()) {
@@ -219,7 +219,7 @@ async fn a_token_server_by_http_gets_credentials_only_where_it_is_named() {
 }
 
 #[test]
-fn only_loopback_hosts_are_asked_by_http_without_a_word_of_danger() {
+fn only_loopback_hosts_are_asked_over_http_without_a_word_of_danger() {
     let table = [
         ("localhost", true),
         ("localhost:5000", true),
@@ -245,7 +245,7 @@ fn only_loopback_hosts_are_asked_by_http_without_a_word_of_danger() {
 }
 
 #[tokio::test]
-async fn no_error_and_no_debug_text_holds_a_secret() {
+async fn no_error_no_debug_text_and_no_event_holds_a_secret() {
     let echo = |seen: &Seen| {
         let secret = seen.authorization().unwrap_or_default().to_owned();
         let bare = secret.rsplit(' ').next().unwrap_or_default().to_owned();
@@ -284,6 +284,8 @@ async fn no_error_and_no_debug_text_holds_a_secret() {
         })
         .collect();
     let encoded = "Y2FuYXJ5LXVzZXI6"; // base64 of `canary-user:`
+    #[cfg(feature = "tracing")]
+    let events = crate::events::Events::collect();
     for fake in scripts {
         let client = client(&fake, Config::default());
         let repository = client.repository(&format!("{HOME}/team/app")).unwrap();
@@ -297,6 +299,12 @@ async fn no_error_and_no_debug_text_holds_a_secret() {
         let text = format!("{client:?} {client:#?} {repository:?}");
         assert!(!text.contains("canary-p") && !text.contains("canary-t"), "{text}");
         assert!(!text.contains(encoded), "{text}");
+    }
+    #[cfg(feature = "tracing")]
+    {
+        let text = events.text();
+        assert!(text.contains("received an answer") && text.contains("fetching a token"), "{text}");
+        assert!(!text.contains("canary") && !text.contains(encoded), "{text}");
     }
     let config = Config::default()
         .credentials(HOME, Credentials::basic(USER, PASSWORD))
@@ -359,7 +367,7 @@ fn foreign(url: &str) -> (Fake, oci_image::Descriptor) {
 
 // covers: IMG-DESC-09
 #[tokio::test]
-async fn a_foreign_layer_is_fetched_only_when_asked_and_as_nobody() {
+async fn a_foreign_layer_is_fetched_only_on_request_and_without_credentials() {
     let (fake, image) = foreign("https://open.example/layer?signature=x");
     let repository = repository(&fake);
     let store = Arc::new(Memory::new());

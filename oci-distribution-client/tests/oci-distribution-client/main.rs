@@ -5,12 +5,14 @@
 mod auth;
 mod bad_input;
 mod blobs;
+#[cfg(feature = "tracing")]
+mod events;
 mod fake;
 mod faults;
 mod fixture;
-mod headers;
 mod labels;
 mod leaks;
+mod messages;
 mod mirror;
 mod moves;
 mod peers;

@@ -62,7 +62,7 @@ impl DockerRegistry {
             rest.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok()
         });
         registry.port = port.expect("docker-registry ended before it listened");
-        // It stops when nobody reads what it logs.
+        // It stops when its log is not read.
         std::thread::spawn(move || log.for_each(drop));
         registry
     }

@@ -86,7 +86,10 @@ async fn one_platform_of_an_index_is_pulled_alone() {
     let other = Platform::new("riscv64".into(), "linux".into());
     let error = repository.resolve("v1").await.unwrap().platform(&other).await.unwrap_err();
     let text = chain(&error);
-    assert!(text.contains("linux/riscv64") && text.contains("`linux/amd64`, `linux/arm64`"), "{text}");
+    assert!(
+        text.contains("linux/riscv64") && text.contains("`linux/amd64`, `linux/arm64`"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

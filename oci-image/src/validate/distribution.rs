@@ -1,6 +1,6 @@
 use super::{Findings, Lint};
-use crate::Reference;
 use crate::distribution::{Catalog, ErrorResponse, Extension, Extensions, RegistryError, TagList};
+use crate::{RepositoryName, Tag};
 
 impl Lint for ErrorResponse {
     fn lint_into(&self, findings: &mut Findings) {
@@ -29,8 +29,8 @@ impl Lint for TagList {
     fn lint_into(&self, findings: &mut Findings) {
         findings.at("name", |findings| repository(findings, &self.name));
         findings.each("tags", &self.tags, |findings, tag| {
-            if !Reference::is_tag(tag) {
-                findings.error("DIST-GEN-05", format!("`{tag}` is not a tag"));
+            if let Err(error) = tag.parse::<Tag>() {
+                findings.error("DIST-GEN-05", error.to_string());
             }
         });
         let folded = self.tags.is_sorted_by_key(|tag| tag.to_lowercase());
@@ -70,7 +70,7 @@ impl Lint for Extension {
 }
 
 fn repository(findings: &mut Findings, name: &str) {
-    if !Reference::is_repository(name) {
-        findings.error("DIST-GEN-04", format!("`{name}` is not a repository name"));
+    if let Err(error) = name.parse::<RepositoryName>() {
+        findings.error("DIST-GEN-04", error.to_string());
     }
 }

@@ -13,6 +13,7 @@ mod distribution;
 mod docker;
 mod document;
 mod graph;
+mod headers;
 mod json;
 #[cfg(feature = "layers")]
 mod layer;

@@ -1,4 +1,5 @@
-use oci_image::{Digest, Reference, ReferenceError};
+use oci_image::reference::{BrokenRule, ReferenceError, RegistryName};
+use oci_image::{Digest, Reference, RepositoryName, Tag, TagOrDigest};
 use proptest::prelude::*;
 
 const SHA: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
@@ -27,7 +28,7 @@ fn references_are_read_as_docker_reads_them() {
         let reference: Reference = text.replace("SHA", SHA).parse().unwrap();
         assert_eq!(reference.registry(), registry, "{text}");
         assert_eq!(reference.repository(), repository, "{text}");
-        assert_eq!(reference.tag(), tag, "{text}");
+        assert_eq!(reference.tag().map(Tag::as_str), tag, "{text}");
         assert_eq!(reference.digest().map(Digest::as_str), digest, "{text}");
         assert_eq!(reference.to_string().parse(), Ok(reference), "{text}");
     }
@@ -100,16 +101,50 @@ fn a_made_reference_reads_back_as_itself() {
     let reference = Reference::new("docker.io", "debian").unwrap();
     assert_eq!(reference, "debian".parse().unwrap());
     assert_eq!(Reference::new("index.docker.io", "a/b").unwrap().to_string(), "docker.io/a/b");
-    let text = "team".to_owned();
-    assert_eq!(Reference::new("team", "app"), Err(ReferenceError::Registry { text }));
+    let Err(ReferenceError::Registry(error)) = Reference::new("team", "app") else { panic!() };
+    assert_eq!((error.text(), error.rule()), ("team", &BrokenRule::Ambiguous));
 }
 
 #[test]
 fn a_tag_replaces_a_digest_and_a_digest_a_tag() {
     let reference: Reference = format!("a.io/b:v1@{SHA}").parse().unwrap();
-    assert_eq!(reference.with_tag("v2").unwrap().to_string(), "a.io/b:v2");
+    assert_eq!(reference.with_tag("v2".parse().unwrap()).to_string(), "a.io/b:v2");
     assert_eq!(reference.with_digest(Digest::EMPTY_JSON).to_string(), format!("a.io/b@{SHA}"));
-    assert!(reference.with_tag("").is_err());
+    assert_eq!(reference.tag_or_digest().as_str(), SHA);
+    assert_eq!(reference.clone().or_latest(), reference);
+    let plain: Reference = "a.io/b".parse().unwrap();
+    assert_eq!(plain.tag_or_digest(), TagOrDigest::Tag(Tag::LATEST));
+    assert_eq!(plain.or_latest().to_string(), "a.io/b:latest");
+}
+
+#[test]
+fn an_error_says_which_rule_is_broken() {
+    let tag = |text: &str| text.parse::<Tag>().unwrap_err().to_string();
+    let repository = |text: &str| text.parse::<RepositoryName>().unwrap_err().to_string();
+    let registry = |text: &str| text.parse::<RegistryName>().unwrap_err().to_string();
+    let long = "t".repeat(129);
+    for (message, expected) in [
+        (tag(""), "cannot use `` as a tag: it is empty".to_owned()),
+        (tag(&long), format!("cannot use `{long}` as a tag: it has 129 bytes, more than 128")),
+        (tag(".a"), "cannot use `.a` as a tag: it begins with `.`".into()),
+        (tag("a/b"), "cannot use `a/b` as a tag: character 2 is `/`, which is not allowed there".into()),
+        (tag("\u{e9}"), "cannot use `\u{e9}` as a tag: character 1 is `\u{e9}`, which is not allowed there".into()),
+        (tag("a\n"), "cannot use `a\\n` as a tag: character 2 is `\\n`, which is not allowed there".into()),
+        (repository(""), "cannot use `` as a repository name: it is empty".into()),
+        (repository("a//b"), "cannot use `a//b` as a repository name: it has an empty component at character 3".into()),
+        (repository("a/-b"), "cannot use `a/-b` as a repository name: a component begins with `-` at character 3".into()),
+        (repository("a-/b"), "cannot use `a-/b` as a repository name: it, or a component of it, ends with `-` at character 2".into()),
+        (repository("a/b.-c"), "cannot use `a/b.-c` as a repository name: `.-` at character 4 is not `.`, `_`, `__` or dashes".into()),
+        (repository("App"), "cannot use `App` as a repository name: character 1 is `A`, which is not allowed there".into()),
+        (registry("a.io:x"), "cannot use `a.io:x` as a registry: its port is not a number up to 65535".into()),
+        (registry("[::1"), "cannot use `[::1` as a registry: what stands in brackets is not an IPv6 address".into()),
+        (registry("a..io"), "cannot use `a..io` as a registry: it has an empty component at character 3".into()),
+        (registry("a_b.io"), "cannot use `a_b.io` as a registry: character 2 is `_`, which is not allowed there".into()),
+        ("a:".parse::<Reference>().unwrap_err().to_string(), "cannot use `` as a tag: it is empty".into()),
+        ("sha256:x".parse::<TagOrDigest>().unwrap_err().to_string(), "digest `sha256:x` does not have 64 lower-case hexadecimal characters".into()),
+    ] {
+        assert_eq!(message, expected);
+    }
 }
 
 proptest! {

@@ -157,11 +157,7 @@ impl Broken {
 
 /// What Docker means by a name.
 fn whole(name: &str) -> Option<Reference> {
-    let reference: Reference = name.parse().ok()?;
-    match (reference.tag(), reference.digest()) {
-        (None, None) => reference.with_tag("latest").ok(),
-        _ => Some(reference),
-    }
+    name.parse().ok().map(Reference::or_latest)
 }
 
 impl BlobSource for DockerArchive {

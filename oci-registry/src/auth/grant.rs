@@ -1,4 +1,4 @@
-use crate::RepositoryName;
+use oci_image::RepositoryName;
 
 /// What can be done with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,11 +23,12 @@ impl Action {
         }
     }
 
-    /// What a client is told to ask for: who pushes looks first what is there.
-    pub(crate) fn scope(self) -> &'static str {
+    /// What a client is told to ask for: a push first looks for what is there.
+    pub(crate) fn asks_for(self) -> &'static [&'static str] {
         match self {
-            Self::Push => "pull,push",
-            other => other.name(),
+            Self::Pull => &["pull"],
+            Self::Push => &["pull", "push"],
+            Self::Delete => &["delete"],
         }
     }
 }
@@ -67,7 +68,7 @@ impl Grant {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Need<'a> {
     Nothing,
-    /// To be somebody: what is listed is only what that one may see.
+    /// Known credentials: what is listed is only what their owner may see.
     Identity,
     Access(Action, &'a RepositoryName),
 }

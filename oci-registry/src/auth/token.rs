@@ -3,14 +3,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, header};
-use oci_image::distribution::ErrorCode;
+use oci_image::RepositoryName;
+use oci_image::distribution::{ErrorCode, Scope};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{Action, Auth, Grant, User, split_basic};
+use crate::Limits;
 use crate::query::Query;
 use crate::refusal::Refusal;
-use crate::{Limits, RepositoryName};
 
 /// The tokens that were given.
 #[derive(Default)]
@@ -84,9 +85,9 @@ fn scopes(query: &Query) -> Vec<(RepositoryName, Vec<Action>)> {
 }
 
 fn scope(text: &str) -> Option<(RepositoryName, Vec<Action>)> {
-    let (name, actions) = text.strip_prefix("repository:")?.rsplit_once(':')?;
-    let asked = |action: &Action| actions.split(',').any(|it| it == "*" || it == action.name());
-    Some((name.parse().ok()?, Action::ALL.into_iter().filter(asked).collect()))
+    let Scope { repository, actions, .. } = Scope::parse(text)?;
+    let is_asked = |action: &Action| actions.contains("*") || actions.contains(action.name());
+    Some((repository, Action::ALL.into_iter().filter(is_asked).collect()))
 }
 
 impl Tokens {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt as _};
 use http::{Method, StatusCode, Uri, header, request};
+use oci_image::distribution::{ByteRange, RangeRequest, next_link};
 
 use super::{Effect, Fault};
 use crate::Body;
@@ -53,6 +54,10 @@ impl Faults {
 impl Matching {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// What happens before the request is carried out; an answer, if it is not carried out at all.
@@ -114,12 +119,10 @@ impl Matching {
                 }
                 Effect::DropHeader(name) => {
                     reply.headers.remove(&name);
-                    // Else the length would be known, and told, all the same.
+                    // Otherwise the length would be known, and sent, all the same.
                     change(reply, |body| Body::stream(body.into_stream()))
                 }
-                Effect::LinkLoop => {
-                    reply.header(header::LINK, format_args!("<{}>; rel=\"next\"", own_url(head)))
-                }
+                Effect::LinkLoop => reply.header(header::LINK, next_link(own_url(head))),
                 _ => reply,
             };
         }
@@ -134,8 +137,12 @@ fn own_url(head: &request::Parts) -> &str {
 /// `bytes=5-9` becomes `bytes=0-9`.
 fn begin_at_zero(head: &mut request::Parts) {
     let range = head.headers.get(header::RANGE).and_then(|range| range.to_str().ok());
-    let last = range.and_then(|range| range.split_once('-')).map(|range| range.1);
-    if let Some(Ok(range)) = last.map(|last| format!("bytes=0-{last}").parse()) {
+    let range = match range.and_then(RangeRequest::parse) {
+        Some(RangeRequest::Part(range)) => ByteRange::new(0, range.last()).map(RangeRequest::Part),
+        Some(RangeRequest::From(_)) => Some(RangeRequest::From(0)),
+        _ => None,
+    };
+    if let Some(Ok(range)) = range.map(|range| range.to_string().parse()) {
         head.headers.insert(header::RANGE, range);
     }
 }

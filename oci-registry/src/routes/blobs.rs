@@ -1,13 +1,13 @@
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use oci_digest::Digest;
-use oci_image::distribution::ErrorCode;
+use oci_image::RepositoryName;
+use oci_image::distribution::{ContentRange, ErrorCode, RangeRequest, Selection};
 
 use super::{CONTENT_DIGEST, unknown};
-use crate::range::Selection;
+use crate::Body;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::service::{Call, Shared};
-use crate::{Body, RepositoryName};
 
 /// `GET` and `HEAD /v2/<name>/blobs/<digest>`
 pub(super) fn read(
@@ -34,17 +34,16 @@ pub(super) fn read(
     let size = blob.size;
     match selection(call, &etag, size) {
         Selection::Whole => Ok(describe(StatusCode::OK).body(Body::blob(blob, 0, size), size)),
-        Selection::Part { first, last } => {
-            let length = last - first + 1;
-            Ok(describe(StatusCode::PARTIAL_CONTENT)
-                .header(header::CONTENT_RANGE, format_args!("bytes {first}-{last}/{size}"))
-                .body(Body::blob(blob, first, length), length))
-        }
+        Selection::Part(range) => Ok(describe(StatusCode::PARTIAL_CONTENT)
+            .header(header::CONTENT_RANGE, ContentRange::Part { range, total: Some(size) })
+            .body(Body::blob(blob, range.first(), range.len()), range.len())),
         Selection::Unsatisfiable => {
             let refusal =
                 Refusal::new(ErrorCode::SizeInvalid, format!("the blob has {size} bytes"))
                     .status(StatusCode::RANGE_NOT_SATISFIABLE);
-            Ok(refusal.into_reply().header(header::CONTENT_RANGE, format_args!("bytes */{size}")))
+            Ok(refusal
+                .into_reply()
+                .header(header::CONTENT_RANGE, ContentRange::Unsatisfiable { total: size }))
         }
     }
 }
@@ -53,10 +52,8 @@ pub(super) fn read(
 fn selection(call: &Call, etag: &str, size: u64) -> Selection {
     let range = call.headers.get(header::RANGE).and_then(|range| range.to_str().ok());
     let same = call.headers.get(header::IF_RANGE).is_none_or(|condition| condition == etag);
-    match range {
-        Some(range) if same && call.method == Method::GET => Selection::parse(range, size),
-        _ => Selection::Whole,
-    }
+    let range = range.filter(|_| same && call.method == Method::GET).and_then(RangeRequest::parse);
+    range.map_or(Selection::Whole, |range| range.within(size))
 }
 
 fn is_cached(headers: &HeaderMap, etag: &str) -> bool {

@@ -1,25 +1,25 @@
 use bytes::Bytes;
 use http::{HeaderName, StatusCode, header};
 use oci_digest::Digest;
-use oci_image::AnyDocument;
-use oci_image::distribution::ErrorCode;
+use oci_image::distribution::{
+    Endpoint, ErrorCode, essence, header as names, query, stated_media_type,
+};
+use oci_image::{AnyDocument, RepositoryName, Tag, TagOrDigest};
 
 use super::{CONTENT_DIGEST, unknown};
 use crate::refusal::Refusal;
 use crate::reply::Reply;
-use crate::route::Reference;
 use crate::service::{Call, Shared};
 use crate::store::StoredManifest;
-use crate::{RepositoryName, Tag};
 
-const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
-const TAG: HeaderName = HeaderName::from_static("oci-tag");
+const SUBJECT: HeaderName = HeaderName::from_static(names::SUBJECT);
+const TAG: HeaderName = HeaderName::from_static(names::TAG);
 
 /// `GET` and `HEAD /v2/<name>/manifests/<reference>`
 pub(super) fn read(
     shared: &Shared,
     name: &RepositoryName,
-    reference: &Reference,
+    reference: &TagOrDigest,
 ) -> Result<Reply, Refusal> {
     let manifest = match resolve(shared, name, reference)? {
         Some(digest) => shared.store.manifest(name, &digest)?,
@@ -36,11 +36,11 @@ pub(super) fn read(
 fn resolve(
     shared: &Shared,
     name: &RepositoryName,
-    reference: &Reference,
+    reference: &TagOrDigest,
 ) -> Result<Option<Digest>, Refusal> {
     match reference {
-        Reference::Digest(digest) => Ok(Some(digest.clone())),
-        Reference::Tag(tag) => Ok(shared.store.tag(name, tag)?),
+        TagOrDigest::Digest(digest) => Ok(Some(digest.clone())),
+        TagOrDigest::Tag(tag) => Ok(shared.store.tag(name, tag)?),
     }
 }
 
@@ -48,7 +48,7 @@ fn resolve(
 pub(crate) fn put(
     shared: &Shared,
     name: &RepositoryName,
-    reference: &Reference,
+    reference: &TagOrDigest,
     call: &Call,
     bytes: Bytes,
 ) -> Result<Reply, Refusal> {
@@ -63,14 +63,14 @@ pub(crate) fn put(
     })?;
     let digest = &manifest.digest;
     let mut reply = Reply::new(StatusCode::CREATED)
-        .header(header::LOCATION, format_args!("/v2/{name}/manifests/{digest}"))
+        .header(header::LOCATION, Endpoint::Manifest(name.clone(), digest.clone().into()))
         .header(CONTENT_DIGEST, digest);
     if let Some(subject) = document.as_ref().and_then(AnyDocument::subject)
         && shared.switches.referrers
     {
         reply = reply.header(SUBJECT, &subject.digest);
     }
-    if matches!(reference, Reference::Digest(_)) {
+    if matches!(reference, TagOrDigest::Digest(_)) {
         reply = tags.iter().fold(reply, |reply, tag| reply.also(TAG, tag));
     }
     Ok(reply)
@@ -79,18 +79,18 @@ pub(crate) fn put(
 /// The digest of the manifest, and the tags that are to name it.
 fn names(
     shared: &Shared,
-    reference: &Reference,
+    reference: &TagOrDigest,
     call: &Call,
     bytes: &[u8],
 ) -> Result<(Digest, Vec<Tag>), Refusal> {
     let digest = match reference {
-        Reference::Tag(tag) => return Ok((Digest::sha256(bytes), vec![tag.clone()])),
-        Reference::Digest(digest) => digest,
+        TagOrDigest::Tag(tag) => return Ok((Digest::sha256(bytes), vec![tag.clone()])),
+        TagOrDigest::Digest(digest) => digest,
     };
     digest
         .verify(bytes)
         .map_err(|error| Refusal::new(ErrorCode::DigestInvalid, error.to_string()))?;
-    let tags: Result<Vec<Tag>, _> = call.query.all("tag").map(str::parse).collect();
+    let tags: Result<Vec<Tag>, _> = call.query.all(query::TAG).map(str::parse).collect();
     let tags = tags.map_err(|error| Refusal::new(ErrorCode::ManifestInvalid, error.to_string()))?;
     if tags.len() > shared.limits.tags {
         let message = format!("one push can set {} tags", shared.limits.tags);
@@ -105,16 +105,12 @@ fn names(
 fn media_type(call: &Call, bytes: &[u8]) -> Result<String, Refusal> {
     let header = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if let Some(text) = header {
-        let essence = text.split(';').next().unwrap_or_default().trim();
-        if !essence.is_empty() {
-            return Ok(essence.to_owned());
+        let media_type = essence(text);
+        if !media_type.is_empty() {
+            return Ok(media_type.to_owned());
         }
     }
-    let document: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
-    let stated = document.as_ref().and_then(|it| it.get("mediaType")?.as_str());
-    let visible =
-        |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    stated.filter(visible).map(str::to_owned).ok_or_else(|| {
+    stated_media_type(bytes).map(|stated| stated.as_str().to_owned()).ok_or_else(|| {
         Refusal::new(ErrorCode::ManifestInvalid, "neither header nor manifest says its media type")
     })
 }
@@ -132,18 +128,18 @@ fn unreadable(error: oci_image::DocumentError) -> Refusal {
 pub(super) fn delete(
     shared: &Shared,
     name: &RepositoryName,
-    reference: &Reference,
+    reference: &TagOrDigest,
 ) -> Result<Reply, Refusal> {
     let (enabled, what) = match reference {
-        Reference::Tag(_) => (shared.switches.delete_tags, "tags"),
-        Reference::Digest(_) => (shared.switches.delete_manifests, "manifests"),
+        TagOrDigest::Tag(_) => (shared.switches.delete_tags, "tags"),
+        TagOrDigest::Digest(_) => (shared.switches.delete_manifests, "manifests"),
     };
     if !enabled {
         return Err(Refusal::new(ErrorCode::Unsupported, format!("{what} cannot be deleted here")));
     }
     let deleted = match reference {
-        Reference::Tag(tag) => shared.store.delete_tag(name, tag)?,
-        Reference::Digest(digest) => shared.store.delete_manifest(name, digest)?,
+        TagOrDigest::Tag(tag) => shared.store.delete_tag(name, tag)?,
+        TagOrDigest::Digest(digest) => shared.store.delete_manifest(name, digest)?,
     };
     if deleted {
         Ok(Reply::new(StatusCode::ACCEPTED))
@@ -152,10 +148,6 @@ pub(super) fn delete(
     }
 }
 
-fn no_manifest(reference: &Reference) -> Refusal {
-    let reference = match reference {
-        Reference::Tag(tag) => tag.as_str(),
-        Reference::Digest(digest) => digest.as_str(),
-    };
+fn no_manifest(reference: &TagOrDigest) -> Refusal {
     Refusal::new(ErrorCode::ManifestUnknown, format!("there is no manifest `{reference}` here"))
 }

@@ -1,16 +1,16 @@
 use http::{HeaderName, StatusCode, header};
 use oci_digest::Digest;
 use oci_image::MediaType;
-use oci_image::distribution::ErrorCode;
+use oci_image::distribution::{ErrorCode, header as names, query};
 use serde_json::{Value, json};
 
-use crate::RepositoryName;
 use crate::page::Page;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::service::{Call, Shared};
+use oci_image::RepositoryName;
 
-const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
+const FILTERS_APPLIED: HeaderName = HeaderName::from_static(names::FILTERS_APPLIED);
 
 /// `GET /v2/<name>/referrers/<digest>`: an index, empty also where nothing is known.
 pub(super) fn get(
@@ -24,7 +24,7 @@ pub(super) fn get(
             .status(StatusCode::NOT_FOUND));
     }
     let page = Page::parse(&call.query, shared.limits.page)?;
-    let filter = call.query.first("artifactType");
+    let filter = call.query.first(query::ARTIFACT_TYPE);
     let (descriptors, next) = select(shared, name, subject, &page, filter)?;
     let index = json!({
         "schemaVersion": 2,
@@ -34,9 +34,9 @@ pub(super) fn get(
     let mut reply = Reply::new(StatusCode::OK)
         .json(&index)
         .header(header::CONTENT_TYPE, MediaType::IMAGE_INDEX.as_str());
-    let filters: Vec<_> = filter.map(|filter| ("artifactType", filter)).into_iter().collect();
+    let filters: Vec<_> = filter.map(|filter| (query::ARTIFACT_TYPE, filter)).into_iter().collect();
     if filter.is_some() {
-        reply = reply.header(FILTERS_APPLIED, "artifactType");
+        reply = reply.header(FILTERS_APPLIED, query::ARTIFACT_TYPE);
     }
     if let Some(last) = next {
         reply = reply.header(header::LINK, page.link(&call.path, &last, &filters));

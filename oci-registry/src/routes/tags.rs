@@ -1,11 +1,11 @@
 use http::{StatusCode, header};
 use oci_image::distribution::{ErrorCode, TagList};
 
-use crate::RepositoryName;
 use crate::page::Page;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::service::{Call, Shared};
+use oci_image::RepositoryName;
 
 /// `GET /v2/<name>/tags/list`
 pub(super) fn get(shared: &Shared, name: &RepositoryName, call: &Call) -> Result<Reply, Refusal> {

@@ -3,21 +3,23 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, Method, StatusCode, header};
 use oci_digest::{Algorithm, Digest};
-use oci_image::distribution::ErrorCode;
+use oci_image::RepositoryName;
+use oci_image::distribution::{
+    ByteRange, Endpoint, ErrorCode, UploadProgress, header as names, query,
+};
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::CONTENT_DIGEST;
+use crate::Action;
 use crate::incoming::{Incoming, too_large};
-use crate::range::ChunkRange;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::service::{Call, Registry, Shared};
 use crate::sessions::{Session, Upload, unknown};
-use crate::{Action, RepositoryName};
 
-const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
-const CHUNK_MINIMUM: HeaderName = HeaderName::from_static("oci-chunk-min-length");
+const UPLOAD_UUID: HeaderName = HeaderName::from_static(names::UPLOAD_UUID);
+const CHUNK_MINIMUM: HeaderName = HeaderName::from_static(names::CHUNK_MIN_LENGTH);
 
 /// How much is written at a time, in bytes.
 const PIECE: usize = 256 << 10;
@@ -29,16 +31,16 @@ pub(crate) async fn post(
     call: Call,
     body: &mut Incoming,
 ) -> Result<Reply, Refusal> {
-    if let Some(digest) = call.query.first("mount") {
+    if let Some(digest) = call.query.first(query::MOUNT) {
         let digest = parse_digest(digest)?.0;
         if let Some(reply) = mount(registry, &name, &call, digest).await? {
             return Ok(reply);
         }
-    } else if let Some(digest) = call.query.first("digest") {
+    } else if let Some(digest) = call.query.first(query::DIGEST) {
         let (digest, algorithm) = parse_digest(digest)?;
         return single(registry, name, (digest, algorithm), content_length(&call)?, body).await;
     }
-    let algorithm = match call.query.first("digest-algorithm") {
+    let algorithm = match call.query.first(query::DIGEST_ALGORITHM) {
         Some(name) => Algorithm::from_name(name).ok_or_else(|| {
             let message = format!("digests by `{}` are not supported", name.escape_debug());
             Refusal::new(ErrorCode::DigestInvalid, message)
@@ -54,15 +56,15 @@ pub(crate) async fn post(
     Ok(if minimum > 0 { reply.header(CHUNK_MINIMUM, minimum) } else { reply })
 }
 
-/// Gives the repository a blob of another one, if the client may read it there. Whoever may not is
-/// told the same as if there were none.
+/// Gives the repository a blob of another one, if the client may read it there. A client that may
+/// not gets the same answer as if there were none.
 async fn mount(
     registry: &Registry,
     name: &RepositoryName,
     call: &Call,
     digest: Digest,
 ) -> Result<Option<Reply>, Refusal> {
-    let from = call.query.first("from").and_then(|from| from.parse::<RepositoryName>().ok());
+    let from = call.query.first(query::FROM).and_then(|from| from.parse::<RepositoryName>().ok());
     let Some(from) = from.filter(|from| call.identity.may(Action::Pull, from)) else {
         return Ok(None);
     };
@@ -103,7 +105,7 @@ pub(crate) async fn session(
         shared.sessions.end(id);
         return Ok(Reply::new(StatusCode::NO_CONTENT));
     }
-    // Whoever writes holds it, so that what is told here is settled.
+    // The one that writes holds it, so that what is answered here is settled.
     let upload = session.upload.clone().lock_owned().await;
     let writer = Writer { registry: registry.clone(), session: Some((id, session)), upload };
     match call.method {
@@ -142,7 +144,7 @@ async fn put(
     call: &Call,
     body: &mut Incoming,
 ) -> Result<Reply, Refusal> {
-    let digest = call.query.first("digest").ok_or_else(|| {
+    let digest = call.query.first(query::DIGEST).ok_or_else(|| {
         Refusal::new(ErrorCode::DigestInvalid, "an upload is completed with its `digest`")
     })?;
     let (digest, algorithm) = parse_digest(digest)?;
@@ -182,19 +184,19 @@ impl Writer {
         call: &Call,
         name: &RepositoryName,
         id: Uuid,
-    ) -> Result<Option<ChunkRange>, Refusal> {
+    ) -> Result<Option<ByteRange>, Refusal> {
         let Some(header) = call.headers.get(header::CONTENT_RANGE) else { return Ok(None) };
         let size = self.size()?;
-        let range = header.to_str().ok().and_then(ChunkRange::parse);
-        match range.filter(|range| range.first == size) {
+        let range = header.to_str().ok().and_then(ByteRange::parse);
+        match range.filter(|range| range.first() == size) {
             Some(range) => Ok(Some(range)),
             None => {
                 let message = format!("the next chunk must begin at {size}");
                 let refusal = Refusal::new(ErrorCode::BlobUploadInvalid, message)
                     .status(StatusCode::RANGE_NOT_SATISFIABLE);
                 let state = progress(StatusCode::ACCEPTED, name, id, size).headers;
-                let told = [header::LOCATION, header::RANGE, UPLOAD_UUID];
-                Err(told.into_iter().fold(refusal, |refusal, name| match state.get(&name) {
+                let sent = [header::LOCATION, header::RANGE, UPLOAD_UUID];
+                Err(sent.into_iter().fold(refusal, |refusal, name| match state.get(&name) {
                     Some(value) => refusal.header(name, value.clone()),
                     None => refusal,
                 }))
@@ -202,8 +204,8 @@ impl Writer {
         }
     }
 
-    /// Writes the body, which must have `length` bytes if that is given. What came before a body
-    /// broke off is kept, so that the client can go on from there.
+    /// Writes the body, which must have `length` bytes if that is given. What was received
+    /// before a body broke off is kept, so that the client can resume there.
     async fn receive(
         mut self,
         body: &mut Incoming,
@@ -220,7 +222,7 @@ impl Writer {
             if received > allowed {
                 return Err(Refusal::new(
                     ErrorCode::SizeInvalid,
-                    format!("more than {allowed} bytes came"),
+                    format!("more than {allowed} bytes were received"),
                 ));
             }
             if received > room {
@@ -230,7 +232,8 @@ impl Writer {
         }
         match length {
             Some(length) if received < length => {
-                let message = format!("{received} bytes came where {length} were announced");
+                let message =
+                    format!("{received} bytes were received where {length} were announced");
                 Err(Refusal::new(ErrorCode::SizeInvalid, message))
             }
             _ => Ok((self, received)),
@@ -285,12 +288,14 @@ fn parse_digest(text: &str) -> Result<(Digest, Algorithm), Refusal> {
 fn content_length(call: &Call) -> Result<Option<u64>, Refusal> {
     let Some(header) = call.headers.get(header::CONTENT_LENGTH) else { return Ok(None) };
     let length = header.to_str().ok().and_then(|text| text.parse().ok());
-    length.map(Some).ok_or_else(|| Refusal::new(ErrorCode::SizeInvalid, "the length is no number"))
+    length
+        .map(Some)
+        .ok_or_else(|| Refusal::new(ErrorCode::SizeInvalid, "the length is not a number"))
 }
 
 /// How long the body is to be, by both headers that tell.
-fn expected_length(call: &Call, range: Option<ChunkRange>) -> Result<Option<u64>, Refusal> {
-    let (length, range) = (content_length(call)?, range.map(ChunkRange::length));
+fn expected_length(call: &Call, range: Option<ByteRange>) -> Result<Option<u64>, Refusal> {
+    let (length, range) = (content_length(call)?, range.map(ByteRange::len));
     match (length, range) {
         (Some(length), Some(range)) if length != range => {
             let message = format!("the length is {length} and the range has {range} bytes");
@@ -303,13 +308,13 @@ fn expected_length(call: &Call, range: Option<ChunkRange>) -> Result<Option<u64>
 /// Where an upload stands. The range of nothing is written as that of one byte; it has no other form.
 fn progress(status: StatusCode, name: &RepositoryName, id: Uuid, size: u64) -> Reply {
     Reply::new(status)
-        .header(header::LOCATION, format_args!("/v2/{name}/blobs/uploads/{id}"))
-        .header(header::RANGE, format_args!("0-{}", size.saturating_sub(1)))
+        .header(header::LOCATION, format_args!("{}{id}", Endpoint::Uploads(name.clone())))
+        .header(header::RANGE, UploadProgress::new(size))
         .header(UPLOAD_UUID, id)
 }
 
 fn created(name: &RepositoryName, digest: &Digest) -> Reply {
     Reply::new(StatusCode::CREATED)
-        .header(header::LOCATION, format_args!("/v2/{name}/blobs/{digest}"))
+        .header(header::LOCATION, Endpoint::Blob(name.clone(), digest.clone()))
         .header(CONTENT_DIGEST, digest)
 }

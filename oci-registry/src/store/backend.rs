@@ -4,9 +4,9 @@ use std::io::{self, Read, Write};
 use bytes::Bytes;
 use oci_digest::Digest;
 
-use crate::{RepositoryName, Tag};
+use oci_image::{RepositoryName, Tag};
 
-/// Where a [`Store`](crate::Store) keeps its content: blobs, which are large and come in pieces, and
+/// Where a [`Store`](crate::Store) keeps its content: blobs, which are large and written in pieces, and
 /// records, which are small and are read and written whole.
 ///
 /// Everything belongs to one repository. A backend may hold equal blobs of two repositories once,
@@ -15,7 +15,7 @@ use crate::{RepositoryName, Tag};
 /// Calls come from threads that may block, several at a time. A write is there for every later
 /// read when it returns, and is not there at all when it fails.
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
-    /// A place for a blob that is still to come.
+    /// A place for a blob that is to be written.
     fn stage(&self) -> io::Result<Box<dyn Stage>>;
 
     /// The blob of this digest.
@@ -46,7 +46,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn repositories(&self) -> io::Result<Vec<RepositoryName>>;
 }
 
-/// A blob while it comes. Dropped without [`commit`](Stage::commit), it leaves no trace.
+/// A blob while it is written. Dropped without [`commit`](Stage::commit), it leaves no trace.
 pub trait Stage: Write + Send {
     /// All that was written so far, from the start: for a digest by another algorithm than expected.
     fn reread(&mut self) -> io::Result<Box<dyn Read + '_>>;
@@ -83,7 +83,8 @@ impl fmt::Debug for Blob {
     }
 }
 
-/// The name of a record in a repository.
+/// The name of a record in a repository. Closed by nature: a backend keeps every kind.
+#[expect(clippy::exhaustive_enums, reason = "closed by nature")]
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Record {
     /// A manifest, with its media type.
@@ -99,7 +100,8 @@ pub enum Record {
     },
 }
 
-/// Records of one kind that are listed together.
+/// Records of one kind that are listed together. Closed by nature: a backend lists every kind.
+#[expect(clippy::exhaustive_enums, reason = "closed by nature")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Collection {
     /// All tags; their names are tags.

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use oci_digest::Digest;
+use oci_image::RepositoryName;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::{Backend, Blob, Collection, Content, Record, Stage};
-use crate::RepositoryName;
 
 mod durable;
 
@@ -40,7 +40,7 @@ pub(super) struct Directory {
 #[derive(Debug)]
 struct Root {
     path: PathBuf,
-    /// Held while directories are made: one that is there but not yet on disk is nobody's to use.
+    /// Held while directories are made: one that is there but not yet on disk must not be used.
     making: Mutex<()>,
 }
 
@@ -247,7 +247,7 @@ struct OnDisk(File);
 
 impl Content for OnDisk {
     fn read_at(&self, first: u64, length: usize) -> io::Result<Bytes> {
-        // One blob is read by one response, so its position is nobody else's.
+        // One blob is read by one response, so its position is not shared.
         let mut file = &self.0;
         file.seek(SeekFrom::Start(first))?;
         let mut bytes = vec![0; length];

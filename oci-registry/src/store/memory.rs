@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use oci_digest::Digest;
+use oci_image::RepositoryName;
 
 use super::{Backend, Blob, Collection, Content, Record, Stage};
-use crate::RepositoryName;
 
 /// Everything in maps. Equal blobs that were mounted share their bytes.
 #[derive(Default)]

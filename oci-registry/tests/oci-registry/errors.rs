@@ -26,7 +26,7 @@ async fn errors_have_the_form_of_the_specification() {
 
 // covers: DIST-EXT-01, DIST-EXT-04, DIST-EXT-02
 #[tokio::test]
-async fn what_is_no_endpoint_is_unsupported() {
+async fn an_unknown_endpoint_is_unsupported() {
     let client = Client::new().await;
     for path in [
         "/",

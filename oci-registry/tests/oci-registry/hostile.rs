@@ -22,7 +22,7 @@ async fn raw(client: &Client, request: &str) -> String {
 
 // covers: DIST-GEN-04, DIST-GEN-05
 #[tokio::test]
-async fn names_that_are_none_lead_nowhere() {
+async fn invalid_names_lead_nowhere() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("secret"), "secret").unwrap();
     let store = Store::directory(directory.path().join("store")).unwrap();
@@ -136,7 +136,7 @@ async fn bodies_that_stall_are_not_waited_for() {
     );
     let answer = raw(&client, &request).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    // What came is kept.
+    // What was received is kept.
     assert_eq!(client.get(&session).await.is(204).header("range"), Some("0-3"));
 }
 

@@ -3,7 +3,7 @@
 use oci_cli::image_name::ImageName;
 use oci_cli::local::Store;
 use oci_cli::report::{Bytes, Content, Steps};
-use oci_distribution_client::{Client, Config, Repository, Resolved};
+use oci_distribution_client::{Client, Config, ErrorKind, Repository, Resolved};
 use oci_image::blob::BlobSource;
 use oci_image::{Config as ImageConfig, Descriptor, Document, Platform, Reference};
 use oci_layout::{Image, LayoutOptions};
@@ -98,7 +98,14 @@ async fn resolve(reference: &Reference, plain_http: bool) -> Result<Resolved> {
     if plain_http {
         config = config.plain_http(reference.registry());
     }
-    Ok(Client::new(config)?.resolve(reference).await?.platform(&Platform::host()).await?)
+    let image = Client::new(config)?.resolve(reference).await.map_err(|error| {
+        // The library names its setting, which is a flag here.
+        match error.kind() {
+            ErrorKind::Tls if !plain_http => format!("{error}; here that is `--plain-http`").into(),
+            _ => Box::<dyn std::error::Error + Send + Sync>::from(error),
+        }
+    })?;
+    Ok(image.platform(&Platform::host()).await?)
 }
 
 /// Pulls into a fresh layout. Every blob is verified on its way.

@@ -1,14 +1,15 @@
 use oci_spec::distribution::Reference as Counterpart;
 
-use crate::{Reference, ReferenceError};
+use crate::Reference;
+use crate::reference::ReferenceError;
 
 /// A name without tag and digest gets the tag `latest`, as `oci-spec` itself reads it.
 impl From<&Reference> for Counterpart {
     fn from(reference: &Reference) -> Self {
-        let registry = reference.registry().to_owned();
-        let repository = reference.repository().to_owned();
+        let registry = reference.registry().into();
+        let repository = reference.repository().into();
         let digest = reference.digest().map(ToString::to_string);
-        match (reference.tag().map(str::to_owned), digest) {
+        match (reference.tag().map(String::from), digest) {
             (Some(tag), Some(digest)) => {
                 Self::with_tag_and_digest(registry, repository, tag, digest)
             }

@@ -1,0 +1,43 @@
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use crate::auth::token::TokenRequest;
+use crate::error::Error;
+use crate::wire::{Wire, failure_of, status_error};
+
+/// Sends a request to a token server, as often as needed, and gives the body of a good answer.
+pub(super) async fn fetch(
+    wire: &Wire,
+    request: TokenRequest,
+    action: &str,
+) -> Result<Bytes, Error> {
+    let TokenRequest { method, url, authorization, form } = request;
+    let mut headers = HeaderMap::new();
+    headers.extend(authorization.map(|value| (header::AUTHORIZATION, value)));
+    if form.is_some() {
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert(header::CONTENT_TYPE, form);
+    }
+    let mut attempt = 1;
+    loop {
+        let body = form.as_ref().map(|form| Bytes::copy_from_slice(form.as_bytes()));
+        let body = body.unwrap_or_default().into();
+        let sent = wire.send(method.clone(), &url, headers.clone(), body, wire.limits.response);
+        let (failure, error) = match sent.await {
+            Ok(answer) if answer.status() == StatusCode::OK => {
+                match wire.read(answer.into_body(), wire.limits.token).await {
+                    Ok(body) => return Ok(body),
+                    Err(error) => (error.failure(), error.into_error(action)),
+                }
+            }
+            // The server's own words are not repeated: they may quote what it was sent.
+            Ok(answer) => (failure_of(&answer), status_error(answer.status(), action)),
+            Err(error) => (error.failure(), error.into_error(action)),
+        };
+        match failure.and_then(|failure| wire.retry.wait(attempt, &method, failure)) {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => return Err(error),
+        }
+        attempt += 1;
+    }
+}

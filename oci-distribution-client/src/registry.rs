@@ -1,0 +1,56 @@
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use oci_image::reference::RegistryName;
+use url::Url;
+
+use crate::auth::Authority;
+use crate::error::{Error, ErrorKind};
+use crate::origin::Origin;
+
+/// One registry: where it is, and how it is logged in to.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    /// As in the names of images.
+    pub(crate) name: RegistryName,
+    pub(crate) base: Url,
+    pub(crate) origin: Origin,
+    pub(crate) authority: Authority,
+    /// When it may be asked again, if it is a mirror that was out of reach.
+    rests_until: Mutex<Option<Instant>>,
+}
+
+impl Registry {
+    /// The registry `name`, asked over `scheme`. Tokens of the servers in `allowed` are taken although
+    /// they are asked over http.
+    pub(crate) fn new(
+        name: RegistryName,
+        scheme: &str,
+        allowed: Vec<Origin>,
+    ) -> Result<Self, Error> {
+        // The name in references is not that of the server.
+        let host = match name == RegistryName::DOCKER {
+            true => "registry-1.docker.io",
+            false => name.as_str(),
+        };
+        let base = Url::parse(&format!("{scheme}://{host}/")).ok();
+        let base = base.and_then(|base| Some((Origin::of(&base)?, base)));
+        let (origin, base) = base.ok_or_else(|| {
+            Error::new(ErrorKind::Configuration, format!("use the registry `{name}`"))
+                .because("its host cannot stand in a URL")
+        })?;
+        let authority = Authority::new(name.clone(), origin.clone(), allowed);
+        Ok(Self { name, base, origin, authority, rests_until: Mutex::default() })
+    }
+
+    pub(crate) fn is_in_reach(&self, now: Instant) -> bool {
+        self.rests_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none_or(|until| until <= now)
+    }
+
+    pub(crate) fn rest_until(&self, until: Instant) {
+        *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+}

@@ -1,0 +1,136 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::HeaderValue;
+use oci_image::reference::RegistryName;
+use url::Url;
+
+use crate::auth::{Helpers, Keyring};
+use crate::config::Config;
+use crate::error::{Error, ErrorKind};
+use crate::mirror::Mirror;
+use crate::origin::{Origin, shown};
+use crate::registry::Registry;
+use crate::warnings::Warnings;
+use crate::wire::Wire;
+
+/// What all handles to a client share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) wire: Wire,
+    pub(crate) keyring: Keyring,
+    pub(crate) mirrors: Vec<Mirror>,
+    pub(crate) warnings: Warnings,
+    /// Registries on this machine that are asked over http.
+    plain_http: Vec<RegistryName>,
+    /// Registries that are asked over http though they are not on this machine.
+    danger_plain_http: Vec<RegistryName>,
+    token_servers: Vec<(RegistryName, Origin)>,
+    registries: Mutex<Vec<Arc<Registry>>>,
+    /// Held while an index of referrers is changed: registries have no way to change one at once.
+    pub(crate) referrers: tokio::sync::Mutex<()>,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config) -> Result<Self, Error> {
+        let transport = config.build_transport()?;
+        let helpers = Helpers { path: config.helper_path, timeout: config.limits.helper };
+        let user_agent = user_agent(&config.user_agent)?;
+        Ok(Self {
+            wire: Wire::new(transport, user_agent, config.limits, config.retry),
+            keyring: Keyring::new(config.credentials, config.docker, helpers),
+            mirrors: collect(config.mirrors, |(of, place)| Mirror::parse(&of, &place))?,
+            warnings: Warnings::default(),
+            plain_http: collect(config.plain_http, |name| on_this_machine(&name))?,
+            danger_plain_http: collect(config.danger_plain_http, |name| over_http(&name))?,
+            token_servers: collect(config.token_servers, token_server)?,
+            registries: Mutex::default(),
+            referrers: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// The registry of this name, the same each time.
+    pub(crate) fn registry(&self, name: &RegistryName) -> Result<Arc<Registry>, Error> {
+        let mut known = self.registries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(registry) = known.iter().find(|registry| registry.name == *name) {
+            return Ok(Arc::clone(registry));
+        }
+        let is_plain = self.plain_http.iter().chain(&self.danger_plain_http).any(|it| it == name);
+        let scheme = if is_plain { "http" } else { "https" };
+        let allowed = self.token_servers.iter().filter(|(registry, _)| registry == name);
+        let allowed = allowed.map(|(_, origin)| origin.clone()).collect();
+        let registry = Arc::new(Registry::new(name.clone(), scheme, allowed)?);
+        known.push(Arc::clone(&registry));
+        Ok(registry)
+    }
+
+    /// The URL that `location` means at `from`, or why no request may go there.
+    pub(crate) fn follow(&self, from: &Url, location: &str) -> Result<Url, String> {
+        let to = from.join(location).map_err(|_| "it points to what is not a URL".to_owned())?;
+        self.may_go(from, &to).map_err(|reason| format!("{reason} (`{}`)", shown(&to)))?;
+        Ok(to)
+    }
+
+    /// Whether a request may go on from `from` to the URL `to` that a server gave.
+    pub(crate) fn may_go(&self, from: &Url, to: &Url) -> Result<(), &'static str> {
+        let (Some(origin), Some(target)) = (Origin::of(from), Origin::of(to)) else {
+            return Err("it points to what is not http or https");
+        };
+        if !to.username().is_empty() || to.password().is_some() {
+            return Err("it points to a URL with a user");
+        }
+        if target.is_secure() {
+            return Ok(());
+        }
+        if origin.is_secure() {
+            return Err("it points from https to http");
+        }
+        let is_named = |name: &RegistryName| Origin::plain(name).is_some_and(|it| it == target);
+        let is_allowed = target == origin
+            || target.is_loopback() && origin.is_loopback()
+            || self.danger_plain_http.iter().any(is_named);
+        is_allowed.then_some(()).ok_or("it points to another host over http")
+    }
+}
+
+fn collect<T, U>(
+    values: Vec<T>,
+    parse: impl FnMut(T) -> Result<U, Error>,
+) -> Result<Vec<U>, Error> {
+    values.into_iter().map(parse).collect()
+}
+
+fn over_http(name: &str) -> Result<RegistryName, Error> {
+    let action = format!("use `{}` over http", name.escape_debug());
+    name.parse().map_err(|reason| Error::name(action, reason))
+}
+
+fn on_this_machine(name: &str) -> Result<RegistryName, Error> {
+    let registry = over_http(name)?;
+    match Origin::plain(&registry).is_some_and(|origin| origin.is_loopback()) {
+        true => Ok(registry),
+        false => Err(Error::new(ErrorKind::Configuration, format!("use `{registry}` over http"))
+            .because(
+                "`Config::plain_http` is for registries on this machine, \
+                 `Config::danger_plain_http` for others",
+            )),
+    }
+}
+
+fn token_server((registry, server): (String, String)) -> Result<(RegistryName, Origin), Error> {
+    let action = format!("allow the token server `{}`", server.escape_debug());
+    let origin = Url::parse(&server).ok().and_then(|url| Origin::of(&url));
+    let origin = origin.ok_or_else(|| {
+        Error::new(ErrorKind::Configuration, &*action)
+            .because("it is not written as `http://host:port`")
+    })?;
+    Ok((registry.parse().map_err(|reason| Error::name(action, reason))?, origin))
+}
+
+fn user_agent(text: &str) -> Result<HeaderValue, Error> {
+    HeaderValue::from_str(text).map_err(|source| {
+        let action = format!("call the client `{}`", text.escape_debug());
+        Error::new(ErrorKind::Configuration, action)
+            .because("a header cannot hold that")
+            .with_source(source)
+    })
+}

@@ -1,0 +1,20 @@
+//! The events of a build without them: nothing.
+
+use std::io;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use oci_image::RepositoryName;
+use uuid::Uuid;
+
+pub(crate) fn answered(_: &Method, _: &str, _: StatusCode, _: Duration) {}
+
+pub(crate) fn disconnected(_: &Method, _: &str) {}
+
+pub(crate) fn faulted(_: &Method, _: &str, _: usize) {}
+
+pub(crate) fn upload_began(_: &RepositoryName, _: Uuid) {}
+
+pub(crate) fn upload_ended(_: Uuid) {}
+
+pub(crate) fn store_failed(_: &io::Error) {}
