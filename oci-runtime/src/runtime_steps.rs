@@ -1,4 +1,4 @@
-//! The steps of a plan that the launching process does.
+//! The steps of a plan that the launching process carries out.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::plan::{IdRange, MapIds, RuntimeStep};
 use crate::record::Entry;
 use crate::{Error, ErrorKind};
 
-/// What is done for one container on the way.
+/// What the launching process does for a new container.
 pub(crate) struct Creation<'a> {
     pub(crate) entry: &'a mut Entry,
     pub(crate) bundle: &'a Path,
@@ -22,7 +22,7 @@ impl RuntimeSteps for Creation<'_> {
         match step {
             RuntimeStep::MakeCgroup(plan) => {
                 let cgroup = Cgroup::of(plan, &self.entry.record.id);
-                // First what must be removed again, then what is made: whoever dies between leaves a trace of both.
+                // The record first: if this process is killed after making the cgroup, the record says what to remove.
                 if let Some(existing) = cgroup.existing() {
                     let reason = format!("`{}` exists already", existing.display());
                     return Err(Error::new(ErrorKind::Step, doing(), reason));
@@ -56,8 +56,8 @@ impl RuntimeSteps for Creation<'_> {
 /// Writes the id mappings of a process's user namespace.
 pub(crate) fn map_ids(ids: &MapIds, pid: i32, doing: &str) -> Result<(), Error> {
     if let Some((users, groups)) = &ids.helpers {
-        help(users, pid, &ids.uids, doing)?;
-        return help(groups, pid, &ids.gids, doing);
+        run_helper(users, pid, &ids.uids, doing)?;
+        return run_helper(groups, pid, &ids.gids, doing);
     }
     let write = |file: &str, text: &str| {
         let path = format!("/proc/{pid}/{file}");
@@ -66,6 +66,8 @@ pub(crate) fn map_ids(ids: &MapIds, pid: i32, doing: &str) -> Result<(), Error> 
                 .with_reason(format!("cannot write `{path}`"))
         })
     };
+    // Without CAP_SETGID a gid_map is taken only after this: a process could drop a group that denies it access to a file
+    // (CVE-2014-8989).
     if ids.deny_setgroups {
         write("setgroups", "deny")?;
     }
@@ -73,8 +75,8 @@ pub(crate) fn map_ids(ids: &MapIds, pid: i32, doing: &str) -> Result<(), Error> 
     write("gid_map", &crate::init::lines(&ids.gids))
 }
 
-/// Has newuidmap or newgidmap write a mapping.
-fn help(program: &Path, pid: i32, ranges: &[IdRange], doing: &str) -> Result<(), Error> {
+/// Has newuidmap or newgidmap, which are set-user-ID programs, write a mapping.
+fn run_helper(program: &Path, pid: i32, ranges: &[IdRange], doing: &str) -> Result<(), Error> {
     let mut command = Command::new(program);
     command.arg(pid.to_string());
     for range in ranges {

@@ -6,7 +6,7 @@ mod syscalls;
 pub(crate) use compile::{Architecture, Comparison, Condition, Profile, Rule, compile};
 pub(crate) use syscalls::is_known;
 
-/// What the kernel does with a system call: the values that a filter returns.
+/// What the kernel does with a system call: the values that a filter returns, `SECCOMP_RET_*` (seccomp(2)).
 pub(crate) mod action {
     pub(crate) const KILL_PROCESS: u32 = 0x8000_0000;
     pub(crate) const KILL_THREAD: u32 = 0;
@@ -15,6 +15,6 @@ pub(crate) mod action {
     pub(crate) const TRACE: u32 = 0x7ff0_0000;
     pub(crate) const LOG: u32 = 0x7ffc_0000;
     pub(crate) const ALLOW: u32 = 0x7fff_0000;
-    /// The bits that say what; the others carry a number.
-    pub(crate) const WHAT: u32 = 0xffff_0000;
+    /// The bits of the action; the others hold data, such as an error number.
+    pub(crate) const MASK: u32 = 0xffff_0000;
 }

@@ -59,7 +59,7 @@ impl Init {
         self.report(Event::ProcessCreated { pid }, &[pidfd.as_fd()])
     }
 
-    /// Reports that all is ready, lets go of the launching process and waits for the start.
+    /// Reports that all is ready, leaves the launching process and waits for the start.
     pub(super) fn await_start(&mut self) -> Result<(), Stop> {
         self.report(Event::Ready, &[]).map_err(|_| Stop::Told)?;
         let Some(start) = self.start.take() else { return Ok(()) };

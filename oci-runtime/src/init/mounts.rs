@@ -1,6 +1,6 @@
 //! Mounts: made detached, given their attributes, and only then attached to a descriptor of their target.
 //!
-//! mount(2) takes paths, and whoever can exchange a component of the path for a symbolic link between two calls leads
+//! mount(2) takes paths, and a process that exchanges a component of the path for a symbolic link between two calls leads
 //! the mount out of the container (CVE-2021-30465). Here the target is opened once, inside the root, and stays the same
 //! however it is renamed; and no moment exists in which a mount is there without its `nosuid` or `ro`.
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::error::StepError;
 use super::hint::hint;
 use super::program::Program;
+use super::terminal::Missing;
 use super::{devices, identity, mounts, namespaces, paths, procfs, program, terminal};
 use crate::hooks;
 use crate::plan::{FilesystemStep, HookKind, Hooks, Namespace, NamespaceStep, ProcessStep, Step};
@@ -244,7 +245,8 @@ impl Init {
             ProcessStep::Processors(list) => identity::processors(list),
             ProcessStep::Session => Ok(rustix::process::setsid().map(drop)?),
             ProcessStep::Terminal { height, width, make_console } => {
-                terminal::open(self, height.zip(*width), *make_console)
+                let missing = if *make_console { Missing::Make } else { Missing::Leave };
+                terminal::open(self, height.zip(*width), missing)
             }
             ProcessStep::Rlimit { resource, soft, hard } => {
                 identity::rlimit(*resource, *soft, *hard)
@@ -260,7 +262,7 @@ impl Init {
             ProcessStep::User { uid, gid, groups } => {
                 if self.has_terminal {
                     // Before the change of user, which takes the right to do it.
-                    terminal::give(*uid)?;
+                    terminal::set_owner(*uid)?;
                 }
                 identity::user(*uid, *gid, groups.as_deref())
             }

@@ -23,7 +23,7 @@ pub(crate) fn supervise(pid: i32) -> ! {
 }
 
 fn wait(pid: Option<Pid>) -> Result<WaitStatus, Errno> {
-    // No signal handler is installed here, so nothing interrupts the wait more than once; its end is the child's.
+    // EINTR follows a signal handler, and this process installs none: the loop ends with the child.
     loop {
         match waitpid(pid, WaitOptions::empty()) {
             Ok(Some((_, status))) => return Ok(status),

@@ -15,6 +15,15 @@ use super::mounts;
 use super::paths::{self, Kind};
 use crate::sys::mount::Scope;
 
+/// What is done about a `/dev/console` that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It is made.
+    Make,
+    /// Nothing: its directory is the host's.
+    Leave,
+}
+
 const CONSOLE: &str = "/dev/console";
 const DEVPTS_MAGIC: u64 = 0x1cd1;
 
@@ -23,7 +32,7 @@ const DEVPTS_MAGIC: u64 = 0x1cd1;
 pub(crate) fn open(
     init: &mut Init,
     size: Option<(u16, u16)>,
-    make_console: bool,
+    missing: Missing,
 ) -> Result<(), StepError> {
     let console =
         init.console.take().ok_or_else(|| StepError::new("no console socket was given"))?;
@@ -36,7 +45,7 @@ pub(crate) fn open(
         tcsetwinsize(&slave, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 })?;
     }
     if let Ok(root) = init.root() {
-        bind_console(root, slave.as_fd(), make_console)
+        bind_console(root, slave.as_fd(), missing)
             .context(|| "mount it on `/dev/console`".into())?;
     }
     let handles = [master.as_fd()];
@@ -60,19 +69,18 @@ pub(crate) fn open(
 fn bind_console(
     root: BorrowedFd<'_>,
     terminal: BorrowedFd<'_>,
-    make: bool,
+    missing: Missing,
 ) -> Result<(), StepError> {
-    let target = if make {
-        Some(paths::make(root, CONSOLE, Kind::File)?)
-    } else {
-        paths::find(root, CONSOLE)?
+    let target = match missing {
+        Missing::Make => Some(paths::make(root, CONSOLE, Kind::File)?),
+        Missing::Leave => paths::find(root, CONSOLE)?,
     };
     let Some(target) = target else { return Ok(()) };
     mounts::attach(mounts::clone_mount(terminal, Scope::Mount)?.as_fd(), target.as_fd())
 }
 
-/// Makes the user of the program the owner of the terminal: it may open it by its name, as `/dev/tty` or `/proc/self/fd`.
-pub(crate) fn give(uid: u32) -> Result<(), StepError> {
+/// Makes the user of the program the owner of the terminal: it may open it by its name, as `/proc/self/fd/0`.
+pub(crate) fn set_owner(uid: u32) -> Result<(), StepError> {
     rustix::fs::fchown(rustix::stdio::stdin(), Some(rustix::fs::Uid::from_raw(uid)), None)
         .context(|| "make the user the owner of the terminal".into())
 }

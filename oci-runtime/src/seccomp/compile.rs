@@ -1,7 +1,8 @@
-//! From a profile to a program.
+//! From a profile to a program of classic BPF.
 //!
-//! Per architecture a binary search over the numbers, then the conditions on arguments. A rule without conditions
-//! stands for its system call whatever other rules say; among rules with conditions the first that holds decides.
+//! For each architecture a binary search over the numbers of system calls, then the conditions on arguments. A rule without
+//! conditions decides whatever other rules say; among rules with conditions the first that holds decides. The first
+//! instruction tells architectures apart: a number means another call on each (seccomp(2), "Caveats").
 
 use std::collections::BTreeMap;
 
@@ -33,12 +34,13 @@ impl Architecture {
         }
     }
 
-    fn is_narrow(self) -> bool {
+    /// Whether arguments have 32 bits.
+    fn is_32_bit(self) -> bool {
         matches!(self, Self::X86 | Self::Arm)
     }
 }
 
-/// A profile, its words already understood.
+/// A profile whose words have been parsed.
 #[derive(Clone, Debug)]
 pub(crate) struct Profile {
     /// What happens to system calls that no rule names.
@@ -56,7 +58,7 @@ pub(crate) struct Rule {
     pub(crate) conditions: Vec<Condition>,
 }
 
-/// A demand on one argument.
+/// A condition on one argument.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Condition {
     /// 0 to 5.
@@ -100,7 +102,6 @@ const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
 const ARGUMENTS: u32 = 16;
 
-const EPERM_OR_SO: u32 = action::ERRNO;
 const ENOSYS: u32 = 38;
 const MAX_LENGTH: usize = 4096;
 
@@ -110,7 +111,7 @@ pub(crate) fn compile(profile: &Profile) -> Result<Vec<Instruction>, TooLong> {
     let has = |architecture| profile.architectures.contains(&architecture);
     for architecture in Architecture::ALL {
         if architecture == Architecture::X32
-            || !(has(architecture) || x32_alone(profile, architecture))
+            || !(has(architecture) || is_x32_only(profile, architecture))
         {
             continue;
         }
@@ -137,15 +138,16 @@ pub(crate) fn compile(profile: &Profile) -> Result<Vec<Instruction>, TooLong> {
     if program.len() > MAX_LENGTH { Err(TooLong { length: program.len() }) } else { Ok(program) }
 }
 
-/// x32 calls come with the audit number of x86-64.
-fn x32_alone(profile: &Profile, architecture: Architecture) -> bool {
+/// Whether the block of x86-64 is needed for x32 alone, whose calls have the same audit number and another bit set.
+fn is_x32_only(profile: &Profile, architecture: Architecture) -> bool {
     architecture == Architecture::X86_64 && profile.architectures.contains(&Architecture::X32)
 }
 
-/// What decides about one system call.
+/// The rules about one system call.
 struct Call<'profile> {
-    always: Option<u32>,
-    sometimes: Vec<(&'profile [Condition], u32)>,
+    /// The action of a rule without conditions.
+    unconditional: Option<u32>,
+    conditional: Vec<(&'profile [Condition], u32)>,
 }
 
 /// The code for the calls of one architecture; the number is loaded.
@@ -159,12 +161,14 @@ fn calls(profile: &Profile, architecture: Architecture) -> Vec<Instruction> {
             if rule.action == profile.default {
                 continue;
             }
-            let call = calls.entry(number).or_insert(Call { always: None, sometimes: Vec::new() });
+            let call = calls
+                .entry(number)
+                .or_insert(Call { unconditional: None, conditional: Vec::new() });
             if rule.conditions.is_empty() {
-                call.always = call.always.or(Some(rule.action));
+                call.unconditional = call.unconditional.or(Some(rule.action));
             } else {
                 alternatives(&rule.conditions)
-                    .for_each(|all| call.sometimes.push((all, rule.action)));
+                    .for_each(|all| call.conditional.push((all, rule.action)));
             }
         }
     }
@@ -172,19 +176,19 @@ fn calls(profile: &Profile, architecture: Architecture) -> Vec<Instruction> {
     let unknown = unknown_calls(profile.default);
     let mut code = Vec::new();
     if unknown != profile.default && newest > 0 {
-        // Programs take "no such call" as a hint to use an older one, and "not permitted" as an error.
+        // C libraries fall back to an older system call after ENOSYS, but fail after EPERM.
         code.extend([(GREATER, 0, 1, newest), (RETURN, 0, 0, unknown)]);
     }
     code.extend(search(&ranges));
     code
 }
 
-/// The answer to calls that are newer than all that the profile names.
+/// The action for calls that are newer than all that the profile names.
 fn unknown_calls(default: u32) -> u32 {
-    if default & action::WHAT == EPERM_OR_SO { action::ERRNO | ENOSYS } else { default }
+    if default & action::MASK == action::ERRNO { action::ERRNO | ENOSYS } else { default }
 }
 
-/// Conditions on one argument twice are alternatives, as profiles in use have it; else all must hold.
+/// Conditions that name an argument twice are alternatives, as in runc, whose profiles rely on it; else all must hold.
 fn alternatives(conditions: &[Condition]) -> impl Iterator<Item = &[Condition]> {
     let twice = conditions.iter().enumerate().any(|(at, condition)| {
         conditions.iter().take(at).any(|earlier| earlier.index == condition.index)
@@ -236,14 +240,14 @@ fn search(ranges: &[(u32, Vec<Instruction>)]) -> Vec<Instruction> {
 
 /// The code that decides about one call; the number is loaded.
 fn decide(call: &Call<'_>, default: u32, architecture: Architecture) -> Vec<Instruction> {
-    if let Some(action) = call.always {
+    if let Some(action) = call.unconditional {
         return vec![(RETURN, 0, 0, action)];
     }
     let mut code = Vec::new();
-    for (conditions, action) in &call.sometimes {
+    for (conditions, action) in &call.conditional {
         let mut rest = vec![(RETURN, 0, 0, *action)];
         for condition in conditions.iter().rev() {
-            rest = demand(*condition, architecture, rest);
+            rest = test(*condition, architecture, rest);
         }
         code.extend(rest);
     }
@@ -252,7 +256,7 @@ fn decide(call: &Call<'_>, default: u32, architecture: Architecture) -> Vec<Inst
 }
 
 /// Code that goes through `then` if the condition holds, and past it if not.
-fn demand(
+fn test(
     condition: Condition,
     architecture: Architecture,
     then: Vec<Instruction>,
@@ -262,27 +266,28 @@ fn demand(
     let (low, high) = (condition.value as u32, (condition.value >> 32) as u32);
     let mut code = Vec::new();
     // Where a test leads, to be known once all is laid out.
-    let mut tests: Vec<(usize, Way, Way)> = Vec::new();
-    let (outright, equal_high, low_yes, low_no) = ways(condition.comparison);
-    if !architecture.is_narrow() {
+    let mut tests: Vec<(usize, Target, Target)> = Vec::new();
+    let Targets { high_greater, high_differs, low_holds, low_fails } =
+        targets(condition.comparison);
+    if !architecture.is_32_bit() {
         load(&mut code, low_at + 4, (mask >> 32) as u32);
-        if let Some((yes, no)) = outright {
+        if let Some((yes, no)) = high_greater {
             tests.push((code.len(), yes, no));
             code.push((GREATER, 0, 0, high));
         }
-        tests.push((code.len(), Way::On, equal_high));
+        tests.push((code.len(), Target::Next, high_differs));
         code.push((EQUAL, 0, 0, high));
     }
     load(&mut code, low_at, mask as u32);
-    tests.push((code.len(), low_yes, low_no));
+    tests.push((code.len(), low_holds, low_fails));
     code.push((code_of(condition.comparison), 0, 0, low));
-    // Two jumps at the end: the first past `then`, reached on refusal; the second is `then` itself.
+    // Two jumps at the end: the first past `then`, reached if the condition does not hold; the second is `then` itself.
     let end = code.len();
     for (at, yes, no) in tests {
-        let to = |way| match way {
-            Way::On => 0,
-            Way::Refuse => end - at - 1,
-            Way::Accept => end - at,
+        let to = |target| match target {
+            Target::Next => 0,
+            Target::Skip => end - at - 1,
+            Target::Then => end - at,
         };
         code[at].1 = to(yes) as u8;
         code[at].2 = to(no) as u8;
@@ -301,23 +306,33 @@ fn load(code: &mut Vec<Instruction>, at: u32, mask: u32) {
 
 /// Where a test leads.
 #[derive(Clone, Copy)]
-enum Way {
-    On,
-    Refuse,
-    Accept,
+enum Target {
+    /// The next instruction.
+    Next,
+    /// Past the code for a condition that holds.
+    Skip,
+    /// The code for a condition that holds.
+    Then,
 }
 
-/// If the high word is greater than the value's: yes, no. If it differs. If the test of the low word holds, or not.
-fn ways(comparison: Comparison) -> (Option<(Way, Way)>, Way, Way, Way) {
-    use Way::{Accept, On, Refuse};
-    match comparison {
-        Comparison::Equal | Comparison::Masked(_) => (None, Refuse, Accept, Refuse),
-        Comparison::NotEqual => (None, Accept, Refuse, Accept),
-        Comparison::Greater | Comparison::GreaterOrEqual => {
-            (Some((Accept, On)), Refuse, Accept, Refuse)
-        }
-        Comparison::Less | Comparison::LessOrEqual => (Some((Refuse, On)), Accept, Refuse, Accept),
-    }
+/// Where the tests of one comparison lead. Classic BPF compares 32 bits: first the high word, then the low one.
+struct Targets {
+    /// If the high word is greater than the value's, and if not. None: it is not asked.
+    high_greater: Option<(Target, Target)>,
+    high_differs: Target,
+    low_holds: Target,
+    low_fails: Target,
+}
+
+fn targets(comparison: Comparison) -> Targets {
+    use Target::{Next, Skip, Then};
+    let (high_greater, high_differs, low_holds, low_fails) = match comparison {
+        Comparison::Equal | Comparison::Masked(_) => (None, Skip, Then, Skip),
+        Comparison::NotEqual => (None, Then, Skip, Then),
+        Comparison::Greater | Comparison::GreaterOrEqual => (Some((Then, Next)), Skip, Then, Skip),
+        Comparison::Less | Comparison::LessOrEqual => (Some((Skip, Next)), Then, Skip, Then),
+    };
+    Targets { high_greater, high_differs, low_holds, low_fails }
 }
 
 /// The test of the low word.
