@@ -160,6 +160,7 @@ impl std::fmt::Debug for Pack<'_> {
 
 fn check_complete(root: &Root) -> Result<(), PackError> {
     let path = || root.path().display().to_string();
+    root.check_proc().map_err(|source| Reason::Root { path: path(), source })?;
     match root.incomplete().map_err(|source| Reason::Root { path: path(), source })? {
         Some(what) => Err(Reason::Incomplete { path: path(), what }.into()),
         None => Ok(()),

@@ -1,45 +1,88 @@
 //! A directory that nothing done through it ever leaves.
 
-mod attributes;
-mod incomplete;
-mod remove;
+mod by_component;
+mod find;
+mod make;
+#[cfg(target_os = "linux")]
+mod openat2;
+#[cfg(not(target_os = "linux"))]
+mod no_openat2;
 mod resolve;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(not(target_os = "linux"))]
+mod unix;
 
-use std::fs::File;
+#[cfg(all(feature = "layers", target_os = "linux"))]
+mod attributes;
+#[cfg(all(feature = "layers", target_os = "linux"))]
+mod id;
+#[cfg(all(feature = "layers", target_os = "linux"))]
+mod incomplete;
+#[cfg(all(feature = "layers", target_os = "linux"))]
+mod remove;
+#[cfg(all(feature = "layers", target_os = "linux"))]
+mod tree;
+
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use oci_image::layer::EntryPath;
-use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-pub(crate) use attributes::{Attributes, OVERLAY, Target, is_hosts_own, split_overlay, times};
-pub(crate) use incomplete::MARKER;
-pub(crate) use remove::Kept;
+use self::resolve::Links;
 
-/// What a directory that is opened is opened with.
-pub(crate) const DIRECTORY: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(not(target_os = "linux"))]
+use no_openat2 as openat2;
+#[cfg(not(target_os = "linux"))]
+use unix as system;
 
-/// A directory that serves as the root of a filesystem: paths and links in it are followed as if it
-/// were `/`, by the kernel (`openat2` with `RESOLVE_IN_ROOT`), whoever changes the tree meanwhile.
+#[cfg(all(feature = "layers", target_os = "linux"))]
+pub(crate) use self::{
+    attributes::{Attributes, OVERLAY, Target, is_hosts_own, split_overlay, times},
+    by_component::{LINKS, push},
+    id::Id,
+    incomplete::MARKER,
+    linux::number,
+    remove::Kept,
+    tree::DIRECTORY,
+};
+
+/// A directory that serves as the root of a filesystem: paths and symbolic links in it are resolved as
+/// if it were `/`, whoever changes the tree meanwhile.
+///
+/// The kernel does that (`openat2` with `RESOLVE_IN_ROOT`), or where it cannot, a walk by component on
+/// directory descriptors does. Magic links, which procfs has, are never followed.
 ///
 /// It is held by a file descriptor, so it stays the same directory if its path is given to another.
 pub struct Root {
     fd: OwnedFd,
     path: PathBuf,
-    /// `/proc/self/fd`, for the few system calls that take no descriptor.
-    descriptors: OwnedFd,
-    is_privileged: bool,
+    resolver: Resolver,
+    descriptors: system::Descriptors,
+}
+
+/// What resolves paths in a [`Root`].
+///
+/// Which one it is is found out when the root is opened; both give the same results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Resolver {
+    /// The kernel, by `openat2`, which Linux has since 5.6.
+    Openat2,
+    /// A walk by component, for other kernels and for sandboxes that forbid `openat2`.
+    ByComponent,
 }
 
 impl Root {
     /// Opens a directory.
     ///
     /// # Errors
-    /// If it cannot be opened, if `/proc` is not mounted, or (kind `Unsupported`) if the kernel has no
-    /// `openat2`: without it nothing here is safe, and there is no way around.
+    /// If it cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -59,64 +102,38 @@ impl Root {
         }
     }
 
-    fn from_fd(fd: OwnedFd, path: &Path) -> io::Result<Self> {
-        let root = Self {
-            fd,
-            path: path.to_owned(),
-            descriptors: descriptors()?,
-            is_privileged: rustix::process::geteuid().is_root(),
+    /// A directory that is open already, perhaps as a path only (`O_PATH`), and what messages call it.
+    ///
+    /// # Errors
+    /// If nothing can be found in it, as it is not a directory or may not be searched.
+    pub fn from_fd(fd: OwnedFd, path: impl Into<PathBuf>) -> io::Result<Self> {
+        let resolver = match openat2::probe(fd.as_fd()) {
+            Ok(()) => Resolver::Openat2,
+            // Kernels before 5.6 and gVisor say ENOSYS; seccomp profiles older than the call, EPERM.
+            Err(Errno::NOSYS | Errno::PERM) => {
+                by_component::open(fd.as_fd(), b".", system::HANDLE, Links::Follow)?;
+                Resolver::ByComponent
+            }
+            Err(error) => return Err(error.into()),
         };
-        match root.directory(b"") {
-            Ok(_) => Ok(root),
-            Err(Errno::NOSYS | Errno::PERM) => Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "the kernel does not offer `openat2`, which Linux has since 5.6",
-            )),
-            Err(error) => Err(error.into()),
-        }
+        Ok(Self { fd, path: path.into(), resolver, descriptors: system::Descriptors::default() })
+    }
+
+    /// What resolves paths, in place of what was found out. With [`Resolver::Openat2`] everything fails
+    /// where the kernel does not offer it.
+    #[must_use]
+    pub fn with_resolver(self, resolver: Resolver) -> Self {
+        Self { resolver, ..self }
+    }
+
+    /// What resolves paths.
+    pub fn resolver(&self) -> Resolver {
+        self.resolver
     }
 
     /// The path that the directory was opened by.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Opens a regular file for reading; symbolic links on the way are followed within the root.
-    ///
-    /// # Errors
-    /// If there is none, or it is not a regular file: devices and pipes are never opened.
-    pub fn open_file(&self, path: &EntryPath) -> io::Result<File> {
-        let found = self.resolve(path.as_bytes(), OFlags::PATH)?;
-        let stat = rustix::fs::fstat(&found)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
-        }
-        Ok(self.reopen(found.as_fd(), OFlags::RDONLY)?.into())
-    }
-
-    /// Whether it holds nothing.
-    pub(crate) fn is_empty(&self) -> io::Result<bool> {
-        for entry in rustix::fs::Dir::read_from(&self.fd)? {
-            if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Opens again, by number, what `fd` holds open as a path only.
-    pub(crate) fn reopen(&self, fd: BorrowedFd<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
-        rustix::fs::openat(&self.descriptors, number(fd), flags | OFlags::CLOEXEC, Mode::empty())
-    }
-
-    /// Whether modes do not bind this process.
-    pub(crate) fn is_privileged(&self) -> bool {
-        self.is_privileged
-    }
-
-    /// `/proc/self/fd`.
-    pub(crate) fn descriptors(&self) -> BorrowedFd<'_> {
-        self.descriptors.as_fd()
     }
 }
 
@@ -126,38 +143,11 @@ impl AsFd for Root {
     }
 }
 
-impl std::fmt::Debug for Root {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Root").field(&self.path).finish()
-    }
-}
-
-/// Which file something is, among all of a machine's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Id {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-}
-
-impl From<&Stat> for Id {
-    fn from(stat: &Stat) -> Self {
-        Self { device: stat.st_dev, inode: stat.st_ino }
-    }
-}
-
-/// The name of a descriptor in `/proc/self/fd`.
-pub(crate) fn number(fd: BorrowedFd<'_>) -> String {
-    use std::os::fd::AsRawFd;
-    fd.as_raw_fd().to_string()
-}
-
-fn descriptors() -> io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = rustix::fs::open("/proc/self/fd", flags, Mode::empty())?;
-    match rustix::fs::fstatfs(&fd)?.f_type == rustix::fs::PROC_SUPER_MAGIC {
-        true => Ok(fd),
-        false => {
-            Err(io::Error::new(io::ErrorKind::Unsupported, "`/proc` is not the proc filesystem"))
-        }
+impl fmt::Debug for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Root")
+            .field("path", &self.path)
+            .field("resolver", &self.resolver)
+            .finish_non_exhaustive()
     }
 }

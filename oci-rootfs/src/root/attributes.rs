@@ -170,7 +170,7 @@ impl Target<'_> {
         let mode = Mode::from_raw_mode(mode);
         match self {
             Self::Open(fd) => fchmod(fd, mode),
-            Self::Path(fd) => chmodat(root.descriptors(), number(fd), mode, AtFlags::empty()),
+            Self::Path(fd) => chmodat(root.descriptors()?, number(fd), mode, AtFlags::empty()),
         }
     }
 
@@ -183,7 +183,7 @@ impl Target<'_> {
         let times = Timestamps { last_access: timespec(atime), last_modification: timespec(mtime) };
         match self {
             Self::Open(fd) => futimens(fd, &times),
-            Self::Path(fd) => utimensat(root.descriptors(), number(fd), &times, AtFlags::empty()),
+            Self::Path(fd) => utimensat(root.descriptors()?, number(fd), &times, AtFlags::empty()),
         }
     }
 

@@ -193,7 +193,7 @@ impl Root {
             return Ok((fd, None));
         }
         let open = mode | Mode::RWXU;
-        rustix::fs::chmodat(self.descriptors(), number(fd.as_fd()), open, AtFlags::empty())?;
+        rustix::fs::chmodat(self.descriptors()?, number(fd.as_fd()), open, AtFlags::empty())?;
         Ok((openat(fd, ".", DIRECTORY, Mode::empty())?, Some(mode)))
     }
 }

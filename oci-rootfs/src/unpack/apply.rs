@@ -40,6 +40,7 @@ impl<'a> Applier<'a> {
     /// Applies changes to `root`, of which the first layer finds nothing below it if `is_empty`.
     pub(super) fn new(root: &'a Root, options: &'a UnpackOptions) -> Result<Self, UnpackError> {
         let path = EntryPath::ROOT;
+        root.check_proc().map_err(super::root_failed(root))?;
         let stat = fstat(root).map_err(|error| UnpackError::file("look at", &path, error))?;
         let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         let mut applier = Self {

@@ -10,13 +10,10 @@ use rustix::io::Errno;
 use super::directories::Directories;
 use super::lower::Found;
 use super::view::Below;
-use crate::root::{Attributes, Id, Root, Target};
+use crate::root::{Attributes, Id, LINKS, Root, Target, push};
 
 /// How many directories are held open for what may come next.
 const OPEN: usize = 8;
-
-/// How many links are followed on one way, as by the kernel.
-pub(super) const LINKS: usize = 40;
 
 /// How often something is tried again that someone else undoes.
 const ATTEMPTS: usize = 16;
@@ -167,12 +164,6 @@ fn walk(
         }
     }
     Ok((here, physical))
-}
-
-/// Puts the names of a path on a stack, the first one on top.
-pub(super) fn push(ahead: &mut Vec<Vec<u8>>, path: &[u8]) {
-    let names = path.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
-    ahead.extend(names.rev().map(<[u8]>::to_vec));
 }
 
 /// Where a name leads.

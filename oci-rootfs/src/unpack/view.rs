@@ -8,8 +8,7 @@ use rustix::io::Errno;
 
 use super::apply::split;
 use super::lower::{Found, Lower, Says};
-use super::parents::{LINKS, push};
-use crate::root::Root;
+use crate::root::{LINKS, Root, push};
 
 /// What is hidden of the layers below, by a path without links but at its end.
 #[derive(PartialEq, Eq, Hash)]

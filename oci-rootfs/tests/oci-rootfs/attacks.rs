@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use oci_rootfs::unpack::apply_stream;
-use oci_rootfs::{Root, UnpackError};
+use oci_rootfs::{Resolver, Root, UnpackError};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::TempDir;
 
 use self::cases::{End, attacks};
+use crate::root::resolvers;
 use crate::tree::{Tree, outline, tree};
 use crate::unpack::options;
 use oci_testing::tar::{Tar, header};
@@ -24,17 +25,22 @@ use oci_testing::tar::{Tar, header};
 struct Field {
     directory: TempDir,
     before: Tree,
+    resolver: Resolver,
 }
 
 impl Field {
     fn new() -> Self {
+        Self::with(Root::open("/").unwrap().resolver())
+    }
+
+    fn with(resolver: Resolver) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let outside = directory.path().join("outside");
         fs::create_dir_all(outside.join("sub")).unwrap();
         fs::write(outside.join("canary"), "alive").unwrap();
         fs::write(outside.join("sub/canary"), "alive").unwrap();
         fs::create_dir(directory.path().join("root")).unwrap();
-        Self { before: tree(&outside), directory }
+        Self { before: tree(&outside), directory, resolver }
     }
 
     fn root(&self) -> PathBuf {
@@ -46,7 +52,7 @@ impl Field {
     }
 
     fn apply(&self, layer: &[u8]) -> Result<(), UnpackError> {
-        let root = Root::open(self.root()).unwrap();
+        let root = Root::open(self.root()).unwrap().with_resolver(self.resolver);
         apply_stream(layer, &root, &options()).map(drop)
     }
 
@@ -82,8 +88,9 @@ impl Field {
 // covers: IMG-LAYER-05, IMG-LAYER-10, IMG-LAYER-13
 #[test]
 fn no_layer_reaches_out_of_the_root() {
-    for (what, attack, end, _) in attacks() {
-        let field = Field::new();
+    let all = resolvers().into_iter().flat_map(|it| attacks().into_iter().map(move |of| (it, of)));
+    for (resolver, (what, attack, end, _)) in all {
+        let field = Field::with(resolver);
         // Whiteouts act on lower layers, so there is one, and each attack is tried in two ways.
         field.apply(&Tar::new().directory("low").file("low/f", "1").end()).unwrap();
         field.apply(&Tar::new().file(".wh.low", "").end()).unwrap();
@@ -97,7 +104,11 @@ fn no_layer_reaches_out_of_the_root() {
 /// The same attacks that begin with a link, split over two layers.
 #[test]
 fn links_of_lower_layers_lead_nowhere_else() {
-    let field = Field::new();
+    resolvers().into_iter().for_each(lead_links_of_lower_layers_nowhere_else);
+}
+
+fn lead_links_of_lower_layers_nowhere_else(resolver: Resolver) {
+    let field = Field::with(resolver);
     let out = field.outside();
     field.apply(&Tar::new().symlink("l", &out).symlink("m", "../outside").end()).unwrap();
     let evil = Tar::new()
@@ -136,8 +147,7 @@ fn a_deep_tree_is_removed_without_recursion_and_with_few_descriptors() {
 
 /// Exchanges a directory and a link that leads out, again and again, while layers are applied, and
 /// says whether something outside was changed.
-fn race(seconds: f64, apply: impl Fn(&Field, &[u8]) -> bool) -> bool {
-    let field = Field::new();
+fn race(field: &Field, seconds: f64, apply: impl Fn(&Field, &[u8]) -> bool) -> bool {
     let root = field.root();
     fs::create_dir_all(root.join("a/b/c")).unwrap();
     std::os::unix::fs::symlink(field.outside(), root.join("trap")).unwrap();
@@ -166,7 +176,7 @@ fn race(seconds: f64, apply: impl Fn(&Field, &[u8]) -> bool) -> bool {
         }
         while began.elapsed() < Duration::from_secs_f64(seconds) {
             for layer in &layers {
-                match apply(&field, layer) {
+                match apply(field, layer) {
                     true => good += 1,
                     false => bad += 1,
                 }
@@ -186,14 +196,17 @@ fn race(seconds: f64, apply: impl Fn(&Field, &[u8]) -> bool) -> bool {
 #[test]
 fn exchanged_directories_lead_no_change_out_of_the_root() {
     let seconds = std::env::var("OCI_RACE_SECONDS").ok().and_then(|text| text.parse().ok());
-    assert!(!race(seconds.unwrap_or(1.0), |field, layer| field.apply(layer).is_ok()));
+    for resolver in resolvers() {
+        let apply = |field: &Field, layer: &[u8]| field.apply(layer).is_ok();
+        assert!(!race(&Field::with(resolver), seconds.unwrap_or(1.0), apply), "{resolver:?}");
+    }
 }
 
 /// The race has teeth: it leads a program out that trusts in paths.
 #[test]
 #[ignore = "needs GNU tar and two processors"]
 fn exchanged_directories_lead_a_trusting_program_out_of_the_root() {
-    assert!(race(60.0, |field, layer| {
+    assert!(race(&Field::new(), 60.0, |field, layer| {
         let archive = field.directory.path().with_extension("tar");
         fs::write(&archive, layer).unwrap();
         let mut tar = std::process::Command::new("tar");

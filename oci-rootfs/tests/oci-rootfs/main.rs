@@ -10,6 +10,7 @@ mod grow;
 mod hostile;
 mod overlay;
 mod pack;
+mod root;
 mod tight;
 mod tree;
 mod unpack;

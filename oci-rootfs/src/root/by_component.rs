@@ -1,0 +1,175 @@
+//! Paths that are resolved name by name, each in a directory that is held by its descriptor.
+//!
+//! No name is ever `..` or a link to the kernel, so nothing that is renamed meanwhile leads out: `..`
+//! goes back to the directory that the walk came from, and a link's text is walked like the path.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
+use rustix::io::Errno;
+
+use super::resolve::{ATTEMPTS, Links};
+use super::system::{self, Found};
+
+/// How many symbolic links are followed on one way, as by the kernel (path_resolution(7)).
+pub(crate) const LINKS: usize = 40;
+
+/// The longest path and the longest text of a link, in bytes, as in the kernel (`PATH_MAX`).
+const PATH_LIMIT: usize = 4096;
+
+/// How many directories of a way are held open for `..`. Further ones are found again by their names.
+const HELD: usize = 32;
+
+/// Makes what a name is missing for.
+pub(super) type Make<'a> = &'a dyn Fn(BorrowedFd<'_>, &[u8], Last) -> Result<(), Errno>;
+
+/// Whether a name is the last one of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    Yes,
+    No,
+}
+
+/// Opens what is at `path`.
+pub(super) fn open(
+    root: BorrowedFd<'_>,
+    path: &[u8],
+    flags: OFlags,
+    links: Links,
+) -> Result<OwnedFd, Errno> {
+    open_or_make(root, path, flags, links, None)
+}
+
+/// Opens what is at `path`, after `make` has made what is missing of it.
+pub(super) fn open_or_make(
+    root: BorrowedFd<'_>,
+    path: &[u8],
+    flags: OFlags,
+    links: Links,
+    make: Option<Make<'_>>,
+) -> Result<OwnedFd, Errno> {
+    for _ in 0..ATTEMPTS {
+        let mut walk = Walk { root, names: Vec::new(), held: Vec::new(), links: 0 };
+        let last = walk.go(path, links, make)?;
+        // The last name was not a link when the walk saw it. It may be one now, which O_NOFOLLOW
+        // refuses, or which O_PATH opens as such: then the way is walked once more.
+        let name = last.as_deref().unwrap_or(b".");
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match openat(walk.here(), name, flags, Mode::empty()) {
+            Err(Errno::LOOP) => {}
+            Ok(fd) if is_link(&fd)? => {}
+            result => return result,
+        }
+    }
+    Err(Errno::AGAIN)
+}
+
+/// Puts the names of a path on a stack, the first one on top.
+pub(crate) fn push(ahead: &mut Vec<Vec<u8>>, path: &[u8]) {
+    let names = path.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
+    ahead.extend(names.rev().map(<[u8]>::to_vec));
+}
+
+fn is_link(fd: &OwnedFd) -> Result<bool, Errno> {
+    Ok(FileType::from_raw_mode(fstat(fd)?.st_mode) == FileType::Symlink)
+}
+
+/// Where a walk is.
+struct Walk<'a> {
+    root: BorrowedFd<'a>,
+    /// The way from the root to here, without links.
+    names: Vec<Vec<u8>>,
+    /// The last directories on it, at most [`HELD`].
+    held: Vec<OwnedFd>,
+    /// How many links were followed.
+    links: usize,
+}
+
+impl Walk<'_> {
+    /// Goes to the directory that holds what `path` names, and says by which name; `None` if it is
+    /// the directory itself.
+    fn go(
+        &mut self,
+        path: &[u8],
+        links: Links,
+        make: Option<Make<'_>>,
+    ) -> Result<Option<Vec<u8>>, Errno> {
+        if path.len() >= PATH_LIMIT {
+            return Err(Errno::NAMETOOLONG);
+        }
+        let mut is_directory = path.ends_with(b"/") || path.ends_with(b"/.");
+        let mut ahead = Vec::new();
+        push(&mut ahead, path);
+        let mut made = 0;
+        while let Some(name) = ahead.pop() {
+            if name == b".." {
+                self.back()?;
+                continue;
+            }
+            let last = if ahead.is_empty() { Last::Yes } else { Last::No };
+            match (system::look(self.here(), &name), make) {
+                (Ok(Found::Directory(fd)), _) => self.enter(name, fd),
+                (Ok(Found::Link(_)), _) if links == Links::Refuse => return Err(Errno::LOOP),
+                (Ok(Found::Link(text)), _) => {
+                    is_directory |= last == Last::Yes && text.ends_with(b"/");
+                    self.turn(&text, &mut ahead)?;
+                }
+                (Ok(Found::Other), _) if last == Last::Yes && !is_directory => {
+                    return Ok(Some(name));
+                }
+                (Ok(Found::Other), _) => return Err(Errno::NOTDIR),
+                (Err(Errno::NOENT), Some(make)) if made < ATTEMPTS => {
+                    make(self.here(), &name, last)?;
+                    // Looked at like any other: someone may have put something else there.
+                    made += 1;
+                    ahead.push(name);
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The directory that the walk is in.
+    fn here(&self) -> BorrowedFd<'_> {
+        self.held.last().map_or(self.root, AsFd::as_fd)
+    }
+
+    fn enter(&mut self, name: Vec<u8>, fd: OwnedFd) {
+        if self.held.len() == HELD {
+            self.held.remove(0);
+        }
+        self.names.push(name);
+        self.held.push(fd);
+    }
+
+    /// Goes on with the text of a link.
+    fn turn(&mut self, text: &[u8], ahead: &mut Vec<Vec<u8>>) -> Result<(), Errno> {
+        self.links += 1;
+        if self.links > LINKS {
+            return Err(Errno::LOOP);
+        }
+        if text.starts_with(b"/") {
+            self.names.clear();
+            self.held.clear();
+        }
+        push(ahead, text);
+        Ok(())
+    }
+
+    /// Goes back to where the walk came from; above the root is the root.
+    fn back(&mut self) -> Result<(), Errno> {
+        self.names.pop();
+        self.held.pop();
+        if self.held.is_empty() {
+            // So deep that what lies above was closed: each name of the way is a directory, or was.
+            for name in std::mem::take(&mut self.names) {
+                match system::look(self.here(), &name)? {
+                    Found::Directory(fd) => self.enter(name, fd),
+                    _ => return Err(Errno::NOENT),
+                }
+            }
+        }
+        Ok(())
+    }
+}
