@@ -2,14 +2,14 @@
 
 mod by_component;
 mod find;
-mod make;
-#[cfg(target_os = "linux")]
-mod openat2;
-#[cfg(not(target_os = "linux"))]
-mod no_openat2;
-mod resolve;
 #[cfg(target_os = "linux")]
 mod linux;
+mod make;
+#[cfg(not(target_os = "linux"))]
+mod no_openat2;
+#[cfg(target_os = "linux")]
+mod openat2;
+mod resolve;
 #[cfg(not(target_os = "linux"))]
 mod unix;
 

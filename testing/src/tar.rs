@@ -135,7 +135,7 @@ impl Tar {
     }
 
     /// Adds an entry without content.
-    pub fn add(self, header: Header) -> Self {
+    pub fn entry(self, header: Header) -> Self {
         self.with(header, "")
     }
 
@@ -146,17 +146,17 @@ impl Tar {
 
     /// Adds a directory.
     pub fn directory(self, name: impl AsRef<[u8]>) -> Self {
-        self.add(header(b'5', name))
+        self.entry(header(b'5', name))
     }
 
     /// Adds a symbolic link.
     pub fn symlink(self, name: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Self {
-        self.add(header(b'2', name).mode(0o777).link(target))
+        self.entry(header(b'2', name).mode(0o777).link(target))
     }
 
     /// Adds a hard link.
     pub fn hardlink(self, name: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Self {
-        self.add(header(b'1', name).link(target))
+        self.entry(header(b'1', name).link(target))
     }
 
     /// The archive with its end.

@@ -49,7 +49,10 @@ impl Root {
         let start = path[..end].iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
         let name = &path[start..end];
         if matches!(name, b"" | b"." | b"..") {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path does not name a file"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the path does not name a file",
+            ));
         }
         let parent = self.make_directory(OsStr::from_bytes(&path[..start]))?;
         Ok((parent, OsStr::from_bytes(name)))

@@ -51,7 +51,9 @@ impl Root {
 
     /// `/proc/self/fd`, for the few system calls that take no descriptor.
     pub(crate) fn descriptors(&self) -> Result<BorrowedFd<'_>, Errno> {
-        self.descriptors.open().map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::NOSYS))
+        self.descriptors
+            .open()
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::NOSYS))
     }
 
     /// Opens again, by number, what `fd` holds open as a path only.

@@ -30,9 +30,7 @@ pub(super) fn look(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Found, Errn
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             Ok(Found::Directory(openat(directory, name, flags, Mode::empty())?))
         }
-        FileType::Symlink => {
-            Ok(Found::Link(readlinkat(directory, name, Vec::new())?.into_bytes()))
-        }
+        FileType::Symlink => Ok(Found::Link(readlinkat(directory, name, Vec::new())?.into_bytes())),
         FileType::RegularFile => Ok(Found::Other),
         _ => Err(Errno::OPNOTSUPP),
     }

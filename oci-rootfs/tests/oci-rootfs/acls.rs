@@ -39,9 +39,9 @@ fn files_have_the_lists_of_the_image_and_none_of_the_hosts() {
         .file("file", "1")
         .directory("directory")
         .file("unnamed/file", "1")
-        .add(header(b'6', "pipe").mode(0o640))
+        .entry(header(b'6', "pipe").mode(0o640))
         .with(header(b'0', "own").mode(0o770).xattr(ACCESS, list()), "1")
-        .add(header(b'5', "own-directory").xattr(DEFAULT, list()))
+        .entry(header(b'5', "own-directory").xattr(DEFAULT, list()))
         .file("own-directory/file", "1")
         .end();
     let root = Root::open(directory.path()).unwrap();

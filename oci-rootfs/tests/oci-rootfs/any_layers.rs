@@ -65,9 +65,9 @@ fn add(tar: Tar, (path, kind, more): &Entry) -> Tar {
     let add = |kind| header(kind, path).mtime(*more);
     match kind {
         Kind::File => tar.with(add(b'0'), more.to_string()),
-        Kind::Directory => tar.add(add(b'5').mode(0o700 + *more as u32 % 64)),
-        Kind::Symlink(target) => tar.add(add(b'2').mode(0o777).link(target)),
-        Kind::Hardlink(target) => tar.add(add(b'1').link(target)),
+        Kind::Directory => tar.entry(add(b'5').mode(0o700 + *more as u32 % 64)),
+        Kind::Symlink(target) => tar.entry(add(b'2').mode(0o777).link(target)),
+        Kind::Hardlink(target) => tar.entry(add(b'1').link(target)),
         Kind::Whiteout => tar.file(format!("{directory}.wh.{name}"), ""),
         Kind::Opaque => tar.file(format!("{path}/.wh..wh..opq"), ""),
         Kind::OpaqueRoot => tar.file(".wh..wh..opq", ""),

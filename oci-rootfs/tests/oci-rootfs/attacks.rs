@@ -116,7 +116,7 @@ fn lead_links_of_lower_layers_nowhere_else(resolver: Resolver) {
         .file("m/canary", "x")
         .file("l/.wh..wh..opq", "")
         .file("m/.wh.sub", "")
-        .add(header(b'5', "l/sub").mode(0o777));
+        .entry(header(b'5', "l/sub").mode(0o777));
     field.apply(&evil.end()).unwrap();
     field.check("links below");
 }
@@ -156,8 +156,8 @@ fn race(field: &Field, seconds: f64, apply: impl Fn(&Field, &[u8]) -> bool) -> b
     let layers = [
         Tar::new().file("a/b/c/canary", "x").file("a/b/canary", "x").file("a/canary", "x"),
         Tar::new().file("a/b/.wh..wh..opq", "").file("a/b/c/f", "x").file("a/.wh.sub", ""),
-        Tar::new().add(header(b'5', "a/b").mode(0o777)).add(header(b'5', "a/b/c").mode(0o777)),
-        Tar::new().add(header(b'6', "a/b/p").mode(0o666)).hardlink("h", "a/b/canary"),
+        Tar::new().entry(header(b'5', "a/b").mode(0o777)).entry(header(b'5', "a/b/c").mode(0o777)),
+        Tar::new().entry(header(b'6', "a/b/p").mode(0o666)).hardlink("h", "a/b/canary"),
         Tar::new().file("a/b/.wh.c", "").file("a/b/.wh.canary", "").symlink("a/b/canary", "x"),
     ]
     .map(Tar::end);

@@ -137,7 +137,7 @@ fn files_take_no_more_memory_than_the_limit() {
     let deep = |top: u32| format!("{top}/{}", "d/".repeat(900));
     let paths = (0..100).fold(Tar::new(), |tar, top| tar.directory(deep(top)));
     let attributes = (0..100).fold(Tar::new(), |tar, name| {
-        tar.add(header(b'5', name.to_string()).xattr("user.a", vec![b'x'; 100_000]))
+        tar.entry(header(b'5', name.to_string()).xattr("user.a", vec![b'x'; 100_000]))
     });
     let links =
         (0..3000).fold(Tar::new(), |tar, name| tar.symlink(name.to_string(), "x".repeat(4000)));

@@ -125,13 +125,13 @@ fn flat(layers: &[Vec<u8>]) -> Tree {
 /// Layers that hide, replace and lead through what is below in every way.
 pub(crate) fn hiding() -> [Vec<u8>; 4] {
     let base = Tar::new()
-        .add(header(b'5', "d").mode(0o710).mtime(3).pax("mtime", "3.5"))
+        .entry(header(b'5', "d").mode(0o710).mtime(3).pax("mtime", "3.5"))
         .file("d/old", "1")
         .file("d/both", "1")
         .directory("d/sub")
         .file("d/sub/old", "1")
         .directory("usr")
-        .add(header(b'5', "usr/bin").mode(0o711))
+        .entry(header(b'5', "usr/bin").mode(0o711))
         .file("usr/bin/tool", "1")
         .symlink("bin", "/usr/bin")
         .file("file", "1")
@@ -151,7 +151,7 @@ pub(crate) fn hiding() -> [Vec<u8>; 4] {
     let third = Tar::new()
         .file("d/both", "3")
         .file("d/.wh.old", "")
-        .add(header(b'5', "d/sub").mode(0o700))
+        .entry(header(b'5', "d/sub").mode(0o700))
         .file("d/sub/.wh..wh..opq", "")
         .file("d/sub/new", "3")
         .file("usr/bin/.wh.tool", "")
@@ -242,7 +242,7 @@ fn many_unpack_the_same_image_at_once() {
 #[test]
 fn what_an_overlay_would_take_for_something_else_is_refused() {
     let field = Field::new(Overlay::User);
-    let device = Tar::new().add(header(b'3', "c").device(0, 0)).end();
+    let device = Tar::new().entry(header(b'3', "c").device(0, 0)).end();
     assert_eq!(field.unpack(&[device]).unwrap_err().kind(), UnpackErrorKind::Entry);
 }
 
@@ -292,7 +292,7 @@ fn a_layer_that_hides_all_below_it_is_the_lowest_of_the_stack() {
 fn attributes_of_overlays_in_layers_are_escaped() {
     let field = Field::new(Overlay::Trusted);
     let base = Tar::new().directory("d").file("d/f", "1").end();
-    let top = Tar::new().add(header(b'5', "d").xattr("trusted.overlay.opaque", "y")).end();
+    let top = Tar::new().entry(header(b'5', "d").xattr("trusted.overlay.opaque", "y")).end();
     let merged = field.merged(&[base, top]);
     assert!(merged.contains_key("d/f"), "{:?}", merged.keys());
 }

@@ -76,14 +76,14 @@ fn a_root_that_no_layer_speaks_of_has_the_time_of_the_epoch() {
     let tops = [
         (Tar::new().file("g", "2"), 0),
         (Tar::new().file(".wh.f", ""), 0),
-        (Tar::new().add(header(b'5', "./").mtime(5)).file("g", "2"), 5),
+        (Tar::new().entry(header(b'5', "./").mtime(5)).file("g", "2"), 5),
     ];
     for (top, mtime) in tops {
         let directory = unpacked_with(&[base.clone().end(), top.end()], &options()).unwrap();
         assert_eq!(tree(&directory.path().join("root"))["."].mtime, (mtime, 0));
     }
     let directory = tempfile::tempdir().unwrap();
-    apply(directory.path(), &Tar::new().add(header(b'5', "./").mtime(5)).end()).unwrap();
+    apply(directory.path(), &Tar::new().entry(header(b'5', "./").mtime(5)).end()).unwrap();
     apply(directory.path(), &base.end()).unwrap();
     assert_eq!(tree(directory.path())["."].mtime, (5, 0));
 }
@@ -92,13 +92,13 @@ fn a_root_that_no_layer_speaks_of_has_the_time_of_the_epoch() {
 #[test]
 fn gives_files_their_attributes_exactly() {
     let layer = Tar::new()
-        .add(header(b'5', "./").mode(0o711).mtime(5))
-        .add(header(b'5', "d/").mode(0o1775).mtime(7))
+        .entry(header(b'5', "./").mode(0o711).mtime(5))
+        .entry(header(b'5', "d/").mode(0o1775).mtime(7))
         .with(header(b'0', "d/suid").mode(0o6755).pax("mtime", "1.000000001"), "x")
-        .add(header(b'0', "d/read-only").mode(0o400).mtime(0))
-        .add(header(b'2', "d/link").mode(0o777).link("/outside").mtime(9))
-        .add(header(b'6', "d/pipe").mode(0o620))
-        .add(header(b'0', "d/early").pax("mtime", "-2.5"))
+        .entry(header(b'0', "d/read-only").mode(0o400).mtime(0))
+        .entry(header(b'2', "d/link").mode(0o777).link("/outside").mtime(9))
+        .entry(header(b'6', "d/pipe").mode(0o620))
+        .entry(header(b'0', "d/early").pax("mtime", "-2.5"))
         .end();
     let directory = unpacked(&[layer]).unwrap();
     let tree = tree(&directory.path().join("root"));
@@ -128,7 +128,7 @@ fn gives_files_their_attributes_exactly() {
 fn applies_layers_in_their_order() {
     let base = Tar::new().directory("d").file("d/a", "1").file("d/b", "1").symlink("l", "d").end();
     let middle = Tar::new().file("d/a", "2").file("l", "2").end();
-    let top = Tar::new().add(header(b'5', "d").mode(0o700)).directory("l").file("d/c", "3").end();
+    let top = Tar::new().entry(header(b'5', "d").mode(0o700)).directory("l").file("d/c", "3").end();
     assert_eq!(outline_of(&[base, middle, top]), ["d/", "d/a: 2", "d/b: 1", "d/c: 3", "l/"],);
 }
 
@@ -184,7 +184,7 @@ fn directories_have_their_attributes_however_many_there_are() {
     let long = ["d".repeat(250).as_str(); 7].join("/");
     let leaves: Vec<_> = (0..1000).map(|number| format!("{number}/{long}/leaf")).collect();
     let made = leaves.iter().fold(Tar::new(), |tar, leaf| {
-        tar.add(header(b'5', leaf).mode(0o550).mtime(7)).file(format!("{leaf}/old"), "")
+        tar.entry(header(b'5', leaf).mode(0o550).mtime(7)).file(format!("{leaf}/old"), "")
     });
     let changed = leaves.iter().fold(Tar::new(), |tar, leaf| {
         tar.file(format!("{leaf}/new"), "").file(format!("{leaf}/.wh.old"), "")
@@ -209,7 +209,7 @@ fn a_directory_made_by_way_of_a_link_has_its_attributes_when_the_link_is_gone() 
     let layer = Tar::new()
         .directory("real")
         .symlink("link", "real")
-        .add(header(b'5', "link/d").mode(0o711).mtime(5))
+        .entry(header(b'5', "link/d").mode(0o711).mtime(5))
         .file("link", "1")
         .end();
     let directory = unpacked(&[layer]).unwrap();
@@ -285,15 +285,15 @@ fn a_layer_is_applied_to_what_is_there() {
 fn gives_files_owners_devices_and_extended_attributes() {
     let capability = b"\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
     let layer = Tar::new()
-        .add(header(b'5', "d").owner(1000, 1001).xattr("user.on", "directory"))
+        .entry(header(b'5', "d").owner(1000, 1001).xattr("user.on", "directory"))
         .with(
             header(b'0', "f").mode(0o4711).owner(1, 2).xattr("security.capability", capability),
             "x",
         )
-        .add(header(b'2', "l").mode(0o777).link("f").owner(3, 4).xattr("trusted.on", "a\0b"))
-        .add(header(b'3', "c").mode(0o666).owner(5, 6).device(1, 3))
-        .add(header(b'4', "b").mode(0o660).device(7, 0xf_ffff & 0o7777))
-        .add(header(b'0', "o").xattr("trusted.overlay.opaque", "y").xattr("user.overlay.x", "y"))
+        .entry(header(b'2', "l").mode(0o777).link("f").owner(3, 4).xattr("trusted.on", "a\0b"))
+        .entry(header(b'3', "c").mode(0o666).owner(5, 6).device(1, 3))
+        .entry(header(b'4', "b").mode(0o660).device(7, 0xf_ffff & 0o7777))
+        .entry(header(b'0', "o").xattr("trusted.overlay.opaque", "y").xattr("user.overlay.x", "y"))
         .end();
     let directory = unpacked(&[layer]).unwrap();
     let tree = tree(&directory.path().join("root"));
@@ -314,7 +314,7 @@ fn gives_files_owners_devices_and_extended_attributes() {
 fn attributes_of_the_host_are_left_out_unless_asked_for() {
     let names = ["security.selinux", "trusted.overlay.opaque", "user.overlay.x", "user.own"];
     let file = names.iter().fold(header(b'0', "f"), |file, name| file.xattr(name, "v"));
-    let layer = Tar::new().add(file).end();
+    let layer = Tar::new().entry(file).end();
     let directory = tempfile::tempdir().unwrap();
     let attributes = |root: &str, filter: &XattrFilter| {
         let root = Root::create(directory.path().join(root)).unwrap();
@@ -342,9 +342,9 @@ fn attributes_of_the_host_are_left_out_unless_asked_for() {
 #[ignore = "needs root"]
 fn owners_are_mapped_there_and_back() {
     let layer = Tar::new()
-        .add(header(b'5', "d").owner(0, 5))
-        .add(header(b'0', "f").owner(1000, 0))
-        .add(header(b'2', "l").mode(0o777).link("f").owner(65_535, 65_535))
+        .entry(header(b'5', "d").owner(0, 5))
+        .entry(header(b'0', "f").owner(1000, 0))
+        .entry(header(b'2', "l").mode(0o777).link("f").owner(65_535, 65_535))
         .end();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("root");
@@ -370,7 +370,7 @@ fn owners_are_mapped_there_and_back() {
     apply(&again, &blob).unwrap();
     assert_eq!(crate::tree::tree(&again)["l"].owner, (65_535, 65_535));
 
-    let foreign = Tar::new().add(header(b'0', "f").owner(0, 65_536)).end();
+    let foreign = Tar::new().entry(header(b'0', "f").owner(0, 65_536)).end();
     let root = Root::create(directory.path().join("foreign")).unwrap();
     let error = apply_stream(&foreign[..], &root, &options).unwrap_err();
     assert_eq!(error.kind(), UnpackErrorKind::Entry);
@@ -381,9 +381,9 @@ fn owners_are_mapped_there_and_back() {
 #[ignore = "needs a filesystem with attributes of users"]
 fn owners_that_files_cannot_have_are_recorded() {
     let layer = Tar::new()
-        .add(header(b'5', "d").owner(0, 0))
-        .add(header(b'0', "d/f").owner(1000, 0))
-        .add(header(b'0', "d/g").owner(3, 4))
+        .entry(header(b'5', "d").owner(0, 0))
+        .entry(header(b'0', "d/f").owner(1000, 0))
+        .entry(header(b'0', "d/g").owner(3, 4))
         .end();
     let directory = tempfile::tempdir().unwrap();
     let root = Root::create(directory.path().join("root")).unwrap();

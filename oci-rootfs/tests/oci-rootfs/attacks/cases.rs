@@ -82,7 +82,7 @@ pub(super) fn attacks() -> Vec<Attack> {
         ),
         (
             "directory over a link, to change its mode",
-            |tar, out| tar.symlink("l", out).add(header(b'5', "l/").mode(0o777)),
+            |tar, out| tar.symlink("l", out).entry(header(b'5', "l/").mode(0o777)),
             Held(&["l/"]),
             Out(&["python3"]),
         ),
@@ -94,7 +94,7 @@ pub(super) fn attacks() -> Vec<Attack> {
         ),
         (
             "pipe through a link",
-            |tar, out| tar.symlink("l", out).add(header(b'6', "l/pipe")),
+            |tar, out| tar.symlink("l", out).entry(header(b'6', "l/pipe")),
             Harmless,
             Out(&["python3", "tar"]),
         ),
@@ -106,7 +106,7 @@ pub(super) fn attacks() -> Vec<Attack> {
         ),
         (
             "mode and owner of a file, set through a link",
-            |tar, out| tar.symlink("l", out).add(header(b'0', "l/canary").mode(0o4777)),
+            |tar, out| tar.symlink("l", out).entry(header(b'0', "l/canary").mode(0o4777)),
             Harmless,
             Out(&["python3", "tar"]),
         ),
@@ -196,7 +196,7 @@ pub(super) fn attacks() -> Vec<Attack> {
         ),
         (
             "directory over a pipe",
-            |tar, _| tar.add(header(b'6', "p")).directory("p"),
+            |tar, _| tar.entry(header(b'6', "p")).directory("p"),
             Held(&["p/"]),
             Astray(&["python3"]),
         ),

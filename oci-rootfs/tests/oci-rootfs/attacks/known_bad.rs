@@ -52,7 +52,7 @@ fn what_gets_out_of_known_bad_crates_stays_within() {
     for bad in ["tar", "astral"] {
         let layer = |out: &str| {
             let directory = header(b'5', "d").mode(0o777);
-            Tar::new().symlink("d", out).add(directory).end()
+            Tar::new().symlink("d", out).entry(directory).end()
         };
         let mode = |field: &Field| fs::metadata(field.outside()).unwrap().permissions().mode();
         let field = Field::new();
@@ -68,7 +68,7 @@ fn what_gets_out_of_known_bad_crates_stays_within() {
 
     // The size by PAX was overlooked beside one of zero (CVE-2025-62518), or beside any other one.
     let sized = || header(b'0', "a").pax("size", "1024");
-    let nothing = Tar::new().add(sized()).bytes(smuggled()).bytes([0; 512]);
+    let nothing = Tar::new().entry(sized()).bytes(smuggled()).bytes([0; 512]);
     let half = Tar::new().with(sized(), [b'x'; 512]).bytes(smuggled());
     for (bad, layer) in [("astral", nothing), ("tar", half)] {
         let layer = layer.file("b", "2").end();
@@ -85,7 +85,7 @@ fn what_gets_out_of_known_bad_crates_stays_within() {
     // Of two names, one counts; of a directory with a content, some read the content.
     let twice = header(b'0', "a").pax("path", "first").pax("path", "second");
     for (layer, sees, overlooks) in [
-        (Tar::new().add(twice), "first", "second"),
+        (Tar::new().entry(twice), "first", "second"),
         (Tar::new().with(header(b'5', "d"), smuggled()), "d", "smuggled"),
     ] {
         let layer = layer.end();

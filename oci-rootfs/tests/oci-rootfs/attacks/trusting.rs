@@ -39,8 +39,8 @@ fn layers_lead_trusting_programs_out_of_the_root() {
 fn devices_and_attributes_of_overlays_come_through_a_trusting_program() {
     let field = Field::new();
     let layer = Tar::new()
-        .add(header(b'5', "d").xattr("trusted.overlay.opaque", "y"))
-        .add(header(b'3', "c").device(0, 0));
+        .entry(header(b'5', "d").xattr("trusted.overlay.opaque", "y"))
+        .entry(header(b'3', "c").device(0, 0));
     assert!(apply("tar", &field, &layer.end()));
     let found = tree(&field.root());
     assert_eq!(found["d"].xattrs, [("trusted.overlay.opaque".to_owned(), b"y".to_vec())].into());

@@ -13,12 +13,12 @@ use oci_testing::tar::{Tar, header};
 /// Two layers with every kind of file to link to.
 fn below() -> [Vec<u8>; 2] {
     let base = Tar::new()
-        .add(header(b'5', "d").mode(0o711))
+        .entry(header(b'5', "d").mode(0o711))
         .with(header(b'0', "d/f").mode(0o4750).owner(7, 8).mtime(5).xattr("user.a", "1"), "base")
         .hardlink("d/same", "d/f")
         .file("d/old", "1")
         .symlink("d/link", "f")
-        .add(header(b'6', "d/pipe"))
+        .entry(header(b'6', "d/pipe"))
         .directory("usr")
         .directory("usr/bin")
         .file("usr/bin/tool", "1")

@@ -11,7 +11,7 @@ use oci_testing::tar::{Tar, header};
 #[test]
 fn no_one_else_can_enter_a_store() {
     let field = Field::new(Overlay::User);
-    field.unpack(&[Tar::new().add(header(b'0', "f").mode(0o4755)).end()]).unwrap();
+    field.unpack(&[Tar::new().entry(header(b'0', "f").mode(0o4755)).end()]).unwrap();
     for path in ["store", "store/user"] {
         let mode = field.path(path).metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{path}");
@@ -23,7 +23,7 @@ fn no_one_else_can_enter_a_store() {
 fn the_root_of_an_overlay_is_like_that_of_the_image() {
     let field = Field::new(Overlay::Trusted);
     let root = header(b'5', "./").mode(0o751).owner(7, 8).mtime(9).xattr("user.a", "1");
-    let base = Tar::new().add(root).file("f", "1").end();
+    let base = Tar::new().entry(root).file("f", "1").end();
     let stack = field.unpack(&[base, Tar::new().file("g", "2").end()]).unwrap();
     let [upper, work, merged] = ["upper", "work", "merged"].map(|name| field.path(name));
     stack.create_upper(&upper).unwrap();
