@@ -1,7 +1,9 @@
 //! Device nodes and links beneath `/dev`, made on descriptors of their directory.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use oci_rootfs::Root;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, Uid, chownat, makedev, mknodat, statat, symlinkat};
 use rustix::io::Errno;
 
@@ -11,7 +13,7 @@ use super::paths::{self, Kind};
 use crate::plan::{Device, DeviceKind, DeviceOrigin};
 
 /// Makes a device node, mounts the host's, or checks that it is there.
-pub(crate) fn device(root: BorrowedFd<'_>, device: &Device) -> Result<(), StepError> {
+pub(crate) fn device(root: &Root, device: &Device) -> Result<(), StepError> {
     plain_dev(root, &device.path)?;
     match device.origin {
         DeviceOrigin::Made => make(root, device),
@@ -25,12 +27,12 @@ pub(crate) fn device(root: BorrowedFd<'_>, device: &Device) -> Result<(), StepEr
                 let reason = "nothing is made in a directory of the host";
                 StepError::new(format!("nothing is at `{}`, and {reason}", device.path))
             })?;
-            same(found.as_fd(), "", device)
+            same(found.as_fd(), OsStr::new(""), device)
         }
     }
 }
 
-fn make(root: BorrowedFd<'_>, device: &Device) -> Result<(), StepError> {
+fn make(root: &Root, device: &Device) -> Result<(), StepError> {
     let (directory, name) = paths::parent(root, &device.path)?;
     let number = makedev(device.major, device.minor);
     let mode = Mode::from_raw_mode(device.mode);
@@ -53,7 +55,7 @@ fn file_type(kind: DeviceKind) -> FileType {
 }
 
 /// Checks that what is there already is the device: an image may hold another device of this name.
-fn same(directory: BorrowedFd<'_>, name: &str, device: &Device) -> Result<(), StepError> {
+fn same(directory: BorrowedFd<'_>, name: &OsStr, device: &Device) -> Result<(), StepError> {
     let found = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH)?;
     let is_kind = FileType::from_raw_mode(found.st_mode) == file_type(device.kind);
     let is_number =
@@ -65,7 +67,7 @@ fn same(directory: BorrowedFd<'_>, name: &str, device: &Device) -> Result<(), St
 }
 
 /// Makes a symbolic link, unless something is there.
-pub(crate) fn link(root: BorrowedFd<'_>, path: &str, target: &str) -> Result<(), StepError> {
+pub(crate) fn link(root: &Root, path: &str, target: &str) -> Result<(), StepError> {
     plain_dev(root, path)?;
     let (directory, name) = paths::parent(root, path)?;
     match symlinkat(target, &directory, name) {
@@ -75,7 +77,7 @@ pub(crate) fn link(root: BorrowedFd<'_>, path: &str, target: &str) -> Result<(),
 }
 
 /// Nothing is made beneath a `/dev` that is a link: the image that has it would choose where the nodes go.
-fn plain_dev(root: BorrowedFd<'_>, path: &str) -> Result<(), StepError> {
+fn plain_dev(root: &Root, path: &str) -> Result<(), StepError> {
     if !path.starts_with("/dev/") {
         return Ok(());
     }

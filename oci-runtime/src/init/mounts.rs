@@ -9,6 +9,7 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use oci_rootfs::Root;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, open, statat};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -98,8 +99,7 @@ pub(crate) fn mount(init: &mut Init, mount: &Mount) -> Result<(), StepError> {
             if *plain_target {
                 // What /proc and /sys show is relied on: a symbolic link on the way would leave the mask and the
                 // read-only paths on another directory (CVE-2019-19921, CVE-2023-27561).
-                target = paths::find_plain(root, &mount.target, OFlags::PATH | OFlags::DIRECTORY)
-                    .context(|| {
+                target = paths::find_plain(root, &mount.target).context(|| {
                     format!("open `{}` as a directory without symbolic links", mount.target)
                 })?;
             }
@@ -280,7 +280,7 @@ fn kind_of(tree: BorrowedFd<'_>) -> Result<Kind, Errno> {
 /// Hides a path: a directory behind an empty read-only one, any other file behind `/dev/null` of the host.
 ///
 /// Not the container's `/dev/null`: its image may have another file there (CVE-2025-31133).
-pub(crate) fn mask(root: BorrowedFd<'_>, path: &str) -> Result<(), StepError> {
+pub(crate) fn mask(root: &Root, path: &str) -> Result<(), StepError> {
     let Some(target) = paths::find(root, path)? else { return Ok(()) };
     let cover = match kind_of(target.as_fd())? {
         Kind::Directory => {
@@ -311,7 +311,7 @@ pub(crate) fn host_device(path: &str, major: u32, minor: u32) -> Result<OwnedFd,
 
 /// Makes a path read-only, with all that is mounted beneath: by a read-only copy of it that covers it. An attribute
 /// belongs to a mount, and the path need not be the root of one.
-pub(crate) fn read_only(root: BorrowedFd<'_>, path: &str) -> Result<(), StepError> {
+pub(crate) fn read_only(root: &Root, path: &str) -> Result<(), StepError> {
     let Some(target) = paths::find(root, path)? else { return Ok(()) };
     let cover = clone_mount(target.as_fd(), Scope::Subtree)?;
     let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::default() };

@@ -2,24 +2,23 @@
 //!
 //! The container's own `/proc` may be covered, or be a link to other files (CVE-2025-52881).
 
-use std::os::fd::AsFd;
-
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use oci_rootfs::Root;
+use rustix::fs::OFlags;
 
 use super::Init;
 use super::error::{Context, StepError};
-use super::mounts;
+use super::{mounts, paths};
 use crate::plan::swap_dots;
 
 /// Sets a kernel parameter, with dots between its words.
 pub(crate) fn sysctl(init: &mut Init, key: &str, value: &str) -> Result<(), StepError> {
     let proc = match init.proc.take() {
         Some(proc) => proc,
-        None => mounts::filesystem("proc", Some("proc"), &[]).context(|| "make a procfs".into())?,
+        None => mounts::filesystem("proc", Some("proc"), &[])
+            .and_then(|proc| Ok(Root::from_fd(proc, "/proc")?))
+            .context(|| "make a procfs".into())?,
     };
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-    let file =
-        openat2(proc.as_fd(), path(key), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty(), resolve);
+    let file = paths::open_plain(&proc, &path(key), OFlags::WRONLY);
     init.proc = Some(proc);
     let file = file.context(|| format!("open kernel parameter `{key}`"))?;
     // In one write: the kernel reads a value from each.

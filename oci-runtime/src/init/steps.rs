@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::time::Instant;
 
+use oci_rootfs::Root;
 use rustix::fs::Mode;
 use rustix::process::umask;
 use serde_json::Value;
@@ -30,9 +31,9 @@ pub(crate) struct Init {
     target: Option<OwnedFd>,
     /// Mounts that were opened and not attached yet, by their number in the plan.
     trees: BTreeMap<usize, OwnedFd>,
-    root: Option<OwnedFd>,
+    root: Option<Root>,
     /// A procfs of the container's namespaces that is mounted nowhere.
-    pub(crate) proc: Option<OwnedFd>,
+    pub(crate) proc: Option<Root>,
     program: Option<Program>,
     /// The arguments and the environment for execve, made while a system call filter cannot forbid allocating.
     arguments: Option<(CStringArray, CStringArray)>,
@@ -162,9 +163,8 @@ impl Init {
     }
 
     /// The root of the container's filesystem.
-    pub(crate) fn root(&self) -> Result<BorrowedFd<'_>, StepError> {
-        let root = self.root.as_ref().map(AsFd::as_fd);
-        root.ok_or_else(|| StepError::new("the root filesystem is not attached"))
+    pub(crate) fn root(&self) -> Result<&Root, StepError> {
+        self.root.as_ref().ok_or_else(|| StepError::new("the root filesystem is not attached"))
     }
 
     /// Takes a mount that an earlier step opened.
@@ -215,7 +215,8 @@ impl Init {
             }
             FilesystemStep::Propagation(propagation) => mounts::propagate_all(*propagation),
             FilesystemStep::Root { tree, path } => {
-                self.root = Some(mounts::attach_root(self.tree(*tree)?, path)?);
+                let attached = mounts::attach_root(self.tree(*tree)?, path)?;
+                self.root = Some(Root::from_fd(attached, path)?);
                 Ok(())
             }
             FilesystemStep::Mount(mount) => mounts::mount(self, mount),
@@ -227,9 +228,9 @@ impl Init {
             FilesystemStep::Sysctl { key, value } => procfs::sysctl(self, key, value),
             FilesystemStep::Mask(path) => mounts::mask(self.root()?, path),
             FilesystemStep::ReadOnlyPath(path) => mounts::read_only(self.root()?, path),
-            FilesystemStep::ReadOnlyRoot => mounts::read_only_root(self.root()?),
+            FilesystemStep::ReadOnlyRoot => mounts::read_only_root(self.root()?.as_fd()),
             FilesystemStep::PivotRoot => {
-                mounts::pivot(self.root()?)?;
+                mounts::pivot(self.root()?.as_fd())?;
                 // Processes of the container may look into `/proc/1/fd` of the process that waits: what is open there
                 // leads past the mounts that cover it.
                 (self.root, self.proc) = (None, None);

@@ -4,6 +4,7 @@ use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use oci_rootfs::Root;
 use rustix::fs::{FileType, OFlags, fstat, fstatfs, makedev};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, unlockpt};
@@ -67,7 +68,7 @@ pub(crate) fn open(
 ///
 /// By the descriptor of the terminal: the container may have put another file at its path (CVE-2025-52565).
 fn bind_console(
-    root: BorrowedFd<'_>,
+    root: &Root,
     terminal: BorrowedFd<'_>,
     missing: Missing,
 ) -> Result<(), StepError> {
@@ -91,9 +92,10 @@ pub(crate) fn set_owner(uid: u32) -> Result<(), StepError> {
 fn multiplexer(init: &Init) -> Result<std::os::fd::OwnedFd, StepError> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let master = match init.root() {
-        Ok(root) => paths::find_plain(root, "/dev/pts/ptmx", flags),
+        Ok(root) => paths::open_plain(root, "/dev/pts/ptmx", flags),
         Err(_) => {
             rustix::fs::open("/dev/pts/ptmx", flags | OFlags::NOFOLLOW, rustix::fs::Mode::empty())
+                .map_err(StepError::from)
         }
     }
     .context(|| "open `/dev/pts/ptmx`".into())?;

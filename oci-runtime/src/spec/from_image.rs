@@ -1,8 +1,8 @@
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use oci_image::Config;
+use oci_rootfs::Root;
 use rustix::fs::{Mode, OFlags};
 
 use super::{Conversion, ConversionError, Spec, Users};
@@ -41,6 +41,6 @@ impl Spec {
 
 fn read_users(rootfs: &Path) -> io::Result<Users> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = File::from(rustix::fs::open(rootfs, flags, Mode::empty())?);
-    Users::read(root)
+    let directory = rustix::fs::open(rootfs, flags, Mode::empty())?;
+    Users::read(&Root::from_fd(directory, rootfs)?)
 }
