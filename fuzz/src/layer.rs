@@ -179,7 +179,7 @@ pub(crate) fn seal(data: &[u8]) -> Vec<u8> {
 fn tight() -> Limits {
     let mut limits = Limits::default();
     limits.total_bytes = 8 << 20;
-    limits.zstd_window = 8 << 20;
+    (limits.zstd_window, limits.xz_memory) = (8 << 20, 8 << 20);
     limits
 }
 

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use oci_image::archive::LimitExceeded::{
     Entries, FileBytes, PathBytes, PathDepth, PaxBytes, XattrBytes, Xattrs,
 };
+#[cfg(feature = "xz")]
+use oci_image::layer::Decoder;
 use oci_image::layer::{LimitExceeded, Limits, ReadError, Reader};
 
 use super::read::{gzip, list_all};
@@ -250,6 +252,28 @@ fn a_window_that_is_too_large_is_refused() {
     for (log, window) in [(28, 128 << 20), (31, 128 << 20), (23, 4 << 20), (23, (8 << 20) - 1)] {
         match read(log, window) {
             Err(ReadError::Limit(LimitExceeded::ZstdWindow(limit))) => assert_eq!(limit, window),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[cfg(feature = "xz")]
+#[test]
+fn memory_for_xz_that_is_too_large_is_refused() {
+    // 260 bytes of text in a block whose dictionary has 256 MiB.
+    let blob = b"\xfd7zXZ\0\0\x01i\"\xde6\x02\0!\x01 \0\0\0\t\x88\xa5v\xe0\x01\x03\0\x13]\09\x9b\xc9\xf2\xe7\
+        PU[8\xb2~2\xb8\xef\xfd\xee7\xc0\0\0\0\xefs\"\xba\0\x01+\x84\x02\0\0\0\xf1\xffQ@>0\r\x8b\x02\0\0\0\0\x01YZ";
+    let read = |memory: u64| {
+        let mut limits = Limits::default();
+        limits.xz_memory = memory;
+        let mut text = Vec::new();
+        Decoder::detect(&blob[..], &limits).unwrap().read_to_end(&mut text).map(|_| text)
+    };
+    assert_eq!(read(512 << 20).unwrap(), b"some content ".repeat(20));
+    for memory in [0, 128 << 20, 256 << 20] {
+        let error = read(memory).unwrap_err().into_inner().unwrap();
+        match error.downcast_ref() {
+            Some(ReadError::Limit(LimitExceeded::XzMemory(limit))) => assert_eq!(*limit, memory),
             other => panic!("{other:?}"),
         }
     }
