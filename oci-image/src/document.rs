@@ -140,13 +140,15 @@ impl<T: Model> Document<T> {
         Ok(Self { bytes, descriptor: descriptor.clone(), value })
     }
 
-    /// Reads a document that nothing vouches for, such as one that a tag names.
+    /// Reads a document of the caller's own, such as a file that the caller has written.
     ///
-    /// Its descriptor is made from the bytes: it proves nothing about where they come from.
+    /// It is read as strictly as any other. Its descriptor is computed from the bytes, so it says what
+    /// they are and proves nothing about where they come from: what others send is read by
+    /// [`parse`](Self::parse), with the descriptor that names it.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse), but for the digest.
-    pub fn danger_parse_unverified(
+    /// As [`parse`](Self::parse), but for size and digest.
+    pub fn from_own_bytes(
         bytes: impl Into<Arc<[u8]>>,
         media_type: MediaType,
     ) -> Result<Self, DocumentError> {
@@ -165,7 +167,7 @@ impl<T: Model> Document<T> {
             media_type: media_type.clone(),
             source,
         })?;
-        Self::danger_parse_unverified(bytes, media_type)
+        Self::from_own_bytes(bytes, media_type)
     }
 
     /// A new document that differs as `change` says and keeps what it does not know.
@@ -183,7 +185,7 @@ impl<T: Model> Document<T> {
             media_type: media_type.clone(),
             source,
         })?;
-        Self::danger_parse_unverified(bytes, media_type)
+        Self::from_own_bytes(bytes, media_type)
     }
 }
 

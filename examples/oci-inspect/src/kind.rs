@@ -18,7 +18,7 @@ pub struct Kind {
     inspect: Inspect,
 }
 
-/// A document that was read: how it is written again, and what is wrong with it.
+/// A document that was read: its usual form, and what is wrong with it.
 #[derive(Clone, Debug)]
 pub struct Inspected {
     /// The document in the usual serialisation.
@@ -27,9 +27,9 @@ pub struct Inspected {
     pub findings: Vec<Finding>,
 }
 
-/// The name is of no kind.
+/// There is no kind of this name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is no kind of document")]
+#[error("`{name}` is not a kind of document")]
 pub struct UnknownKind {
     name: String,
 }
@@ -58,7 +58,7 @@ impl Kind {
     /// Reads a document of this kind and lints it.
     ///
     /// # Errors
-    /// One line that says why the bytes are no such document.
+    /// One line with the reason why the bytes are not such a document.
     pub fn inspect(self, bytes: &[u8]) -> Result<Inspected, String> {
         (self.inspect)(bytes)
     }
@@ -80,11 +80,11 @@ fn value<T: Serialize + DeserializeOwned + Lint>(bytes: &[u8]) -> Result<Inspect
     Ok(Inspected { text, findings: value.lint() })
 }
 
-/// A document that says another type than its kind's is for the lint to tell; all else that a
+/// A document that names another media type than that of its kind is left to the linter; whatever else a
 /// [`Document`] refuses is refused.
 fn document<T: Model + Lint>(bytes: &[u8]) -> Result<Inspected, String> {
     let inspected = value::<T>(bytes)?;
-    match Document::<T>::danger_parse_unverified(bytes, T::MEDIA_TYPES[0].clone()) {
+    match Document::<T>::from_own_bytes(bytes, T::MEDIA_TYPES[0].clone()) {
         Ok(_) | Err(DocumentError::MediaType { .. }) => Ok(inspected),
         Err(error) => Err(error.to_string()),
     }

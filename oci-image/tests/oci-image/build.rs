@@ -109,8 +109,7 @@ fn unknown_members_of_the_base_are_kept() {
     let rootfs = r#"{"type":"layers","diff_ids":[],"x":1}"#;
     let config = format!(r#"{{"architecture":"amd64","os":"linux","rootfs":{rootfs},"y":[2.0]}}"#);
     let config =
-        Document::<Config>::danger_parse_unverified(config.as_bytes(), MediaType::IMAGE_CONFIG)
-            .unwrap();
+        Document::<Config>::from_own_bytes(config.as_bytes(), MediaType::IMAGE_CONFIG).unwrap();
     let manifest = Manifest::new(config.descriptor().clone());
     let base = Image::new(Document::new(manifest).unwrap(), config).unwrap();
     let next = Builder::from(&base).layer(layer("a")).build().unwrap();

@@ -90,6 +90,20 @@ fn a_document_over_the_limit_is_refused() {
     assert!(Document::<Manifest>::parse_with_limit(bytes, &descriptor, limit - 1).is_err());
 }
 
+#[test]
+fn a_document_of_the_callers_own_is_named_by_its_bytes_and_read_as_strictly() {
+    let own =
+        |bytes: Vec<u8>| Document::<Manifest>::from_own_bytes(bytes, MediaType::IMAGE_MANIFEST);
+    let bytes = manifest("");
+    let document = own(bytes.clone()).unwrap();
+    assert_eq!(document.descriptor(), &Descriptor::of(MediaType::IMAGE_MANIFEST, &bytes));
+    assert_eq!(document.bytes(), bytes);
+    for extra in [r#","layers":[]"#, r#","manifests":[]"#, r#","mediaType":"a/b""#, "}"] {
+        assert_eq!(own(manifest(extra)), parse(&manifest(extra)));
+        assert!(own(manifest(extra)).is_err(), "{extra}");
+    }
+}
+
 // covers: IMG-GEN-02, IMG-GEN-03
 #[test]
 fn an_edit_keeps_what_it_does_not_know_and_leaves_the_first_alone() {
@@ -166,7 +180,7 @@ fn a_config_is_read_under_both_of_its_types() {
     let text = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
     for media_type in [MediaType::IMAGE_CONFIG, MediaType::DOCKER_CONFIG] {
         let config: Document<Config> =
-            Document::danger_parse_unverified(text.as_bytes(), media_type).unwrap();
+            Document::from_own_bytes(text.as_bytes(), media_type).unwrap();
         assert_eq!(config.rootfs.r#type, "layers");
     }
 }

@@ -130,7 +130,7 @@ fn commutes<T: Model + Clone + PartialEq + Debug>(
     };
     let edited = |text: &str| {
         let media_type = T::MEDIA_TYPES[0].clone();
-        let document = Document::<T>::danger_parse_unverified(text.as_bytes(), media_type).unwrap();
+        let document = Document::<T>::from_own_bytes(text.as_bytes(), media_type).unwrap();
         let edited = document.edit(&edit).unwrap();
         String::from_utf8(edited.bytes().to_vec()).unwrap()
     };

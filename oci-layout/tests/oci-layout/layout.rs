@@ -137,7 +137,7 @@ fn wrong_indexes_are_refused_and_never_overwritten() {
         let index = faults.iter().find(|fault| fault.path == "index.json");
         assert_eq!(index.map(|fault| fault.kind), Some(FaultKind::Document), "{text}");
         let document =
-            Document::<Index>::danger_parse_unverified(text.as_bytes(), MediaType::IMAGE_INDEX);
+            Document::<Index>::from_own_bytes(text.as_bytes(), MediaType::IMAGE_INDEX);
         assert!(document.is_err(), "{text}");
         let tar = Tar::new()
             .file("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#)
