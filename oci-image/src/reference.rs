@@ -140,6 +140,34 @@ impl FromStr for Reference {
     }
 }
 
+impl TryFrom<&str> for Reference {
+    type Error = ReferenceError;
+
+    fn try_from(text: &str) -> Result<Self, ReferenceError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Reference {
+    type Error = ReferenceError;
+
+    fn try_from(text: String) -> Result<Self, ReferenceError> {
+        text.parse()
+    }
+}
+
+impl From<Reference> for String {
+    fn from(reference: Reference) -> Self {
+        reference.to_string()
+    }
+}
+
+impl From<&Reference> for String {
+    fn from(reference: &Reference) -> Self {
+        reference.to_string()
+    }
+}
+
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.registry, self.repository)?;

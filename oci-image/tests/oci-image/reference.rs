@@ -34,6 +34,20 @@ fn references_are_read_as_docker_reads_them() {
     }
 }
 
+#[test]
+fn references_are_converted_from_text_and_to_it() {
+    let text = format!("ghcr.io/owner/app:v1@{SHA}");
+    let reference = Reference::try_from(text.as_str()).unwrap();
+    assert_eq!(Reference::try_from(text.clone()), Ok(reference.clone()));
+    assert_eq!([String::from(&reference), String::from(reference)], [text.clone(), text]);
+    let refused = "a:-".parse::<Reference>();
+    assert!(refused.is_err());
+    assert_eq!(
+        [Reference::try_from("a:-"), Reference::try_from(String::from("a:-"))],
+        [refused.clone(), refused]
+    );
+}
+
 // covers: DIST-GEN-04, DIST-GEN-05, DIST-GEN-06
 #[test]
 fn what_is_no_reference_is_refused() {
