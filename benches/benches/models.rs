@@ -24,11 +24,11 @@ fn index(number: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Lets the allocator keep what is given back to it, as it does in a program that has been at work.
+/// Makes the allocator keep freed memory, as it does in a program that has run for a while.
 ///
-/// glibc gives a heap's free end back to the kernel, and the next document faults it in again: a
-/// third of the time of small documents, and whose third depends on what was measured before. Once a
-/// large block was freed, its threshold of doing so is twice as large.
+/// glibc returns the free end of the heap to the kernel, and the next document faults it in again: a third of
+/// the time of small documents, which depends on what was measured before. After a large block was freed, its
+/// threshold for that is twice as large.
 fn keep_the_heap() {
     drop(black_box(vec![0_u8; 16 << 20]));
 }

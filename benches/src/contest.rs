@@ -1,11 +1,11 @@
-//! One task and those who do it.
+//! One task, and the programs that do it.
 
 use std::path::Path;
 
 use crate::measure::{Contestant, Sample};
 use crate::table::Table;
 
-/// A task that several do.
+/// A task for several programs.
 #[derive(Debug)]
 pub struct Contest {
     name: &'static str,
@@ -13,7 +13,7 @@ pub struct Contest {
 }
 
 impl Contest {
-    /// The contestants by name and shell command; the first is what the others are held against.
+    /// The contestants by name and shell command; the others are compared with the first.
     pub fn new(name: &'static str, contestants: &[(&'static str, String)]) -> Self {
         let contestant = |(name, line): &(&'static str, String)| Contestant::new(name, line);
         Self { name, contestants: contestants.iter().map(contestant).collect() }
@@ -28,7 +28,7 @@ impl Contest {
         self
     }
 
-    /// The contestants in turn, each round beginning with another one. Prints a table.
+    /// Runs the contestants in turn, each round beginning with another one, and prints a table.
     pub fn run(&self, rounds: u64, out: &Path) {
         let mut samples = vec![Vec::<Sample>::new(); self.contestants.len()];
         for round in 0..rounds {

@@ -1,11 +1,11 @@
-//! Runs of commands: time by the clock, time of the processors, memory, and size of the result.
+//! Runs of commands: wall time, CPU time, memory, and size of the result.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// One who does the task.
+/// A program that does the task.
 #[derive(Debug)]
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
@@ -21,9 +21,9 @@ pub(crate) struct Sample {
     pub(crate) wall: f64,
     /// Of all processes and threads, in seconds.
     pub(crate) cpu: f64,
-    /// In MiB, where the program says it.
+    /// Peak memory in MiB, where the program reports it.
     pub(crate) memory: Option<f64>,
-    /// What was read of files and pipes, in MiB.
+    /// Bytes read from files and pipes, in MiB.
     pub(crate) read: f64,
     /// The size of the largest file made, in MiB.
     pub(crate) largest: f64,
@@ -34,7 +34,7 @@ impl Contestant {
         Self { name, prepare: String::new(), line: line.to_owned() }
     }
 
-    /// Runs it once; nothing comes of it if the program is not there.
+    /// Runs it once; None if the program is not installed.
     pub(crate) fn run(&self, out: &Path) -> Option<Sample> {
         remove(out);
         let prepared = shell(&self.prepare, out).status().unwrap();
@@ -73,7 +73,7 @@ fn remove(out: &Path) {
     }
 }
 
-/// The processors' time of the children that ended, in seconds; the clock ticks 100 times each.
+/// The CPU time of the children that ended, in seconds; the clock ticks 100 times each.
 fn children() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
     let (_, fields) = stat.rsplit_once(')').unwrap();
@@ -81,7 +81,7 @@ fn children() -> f64 {
     ticks.map(|field| field.parse::<f64>().unwrap()).sum::<f64>() / 100.0
 }
 
-/// What this process and the children that ended have read, in MiB, from the page cache too.
+/// How much this process and the children that ended have read, in MiB, from the page cache too.
 fn read_by_children() -> f64 {
     let io = fs::read_to_string("/proc/self/io").unwrap();
     let read = io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap();
@@ -98,7 +98,7 @@ fn largest(directory: &Path) -> u64 {
     entries.map(|entry| size(&entry.unwrap().path())).max().unwrap_or(0)
 }
 
-/// Prints the most memory that this process held, in KiB: how a contestant says it.
+/// Prints the peak memory of this process, in KiB, as contestants do at their end.
 pub fn tell_memory() {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

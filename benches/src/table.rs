@@ -1,8 +1,8 @@
-//! Medians and what they are to each other.
+//! Medians and their ratios.
 
 use crate::measure::Sample;
 
-/// One contest; the first row is what the others are held against.
+/// One contest; the other rows are compared with the first.
 pub(crate) struct Table {
     first: Option<f64>,
     lines: Vec<String>,

@@ -1,9 +1,9 @@
-//! The SHA-256 digest of a file, by ours and by others, taking turns; prints medians.
+//! The SHA-256 digest of a file by this workspace and by others, in turn; prints medians.
 //!
 //! Each contestant reads the file from start to end: the programs as they do it, the libraries in
 //! pieces of 256 KiB. What the programs take contains their start. AWS-LC is C that takes a minute to
 //! build, so it takes part only with `--features aws-lc`. Needs `sha256sum` and `openssl`; a program
-//! that is not there is left out.
+//! that is not installed is left out.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::fs::File;
@@ -35,10 +35,10 @@ fn main() {
     print(mebibytes, rounds, samples);
 }
 
-/// Who digests, and how; the answer is the digest in hex, or nothing if the program is not there.
+/// A name, and a function that returns the digest in hex, or None if the program is not installed.
 type Contestant = (&'static str, &'static str, fn(&Path) -> Option<String>);
 
-/// The first is what the others are held against.
+/// The others are compared with the first.
 const CONTESTANTS: &[Contestant] = &[
     ("ours", "`oci_digest::Hasher`", ours),
     ("ring", "`ring::digest::Context`", ring),

@@ -1,8 +1,8 @@
 //! Pushes and pulls an image by our client and by skopeo, side by side against Debian's docker-registry.
 //!
 //! `compare-client [--mebibytes N] [--rounds N]`: 100 MiB in six layers and five rounds by default. Each side is a
-//! process of its own, each push goes to a registry that has nothing yet, and who begins changes from round to round.
-//! skopeo does not sync to disk what it pulls, our layouts do; a row of the table shows them without.
+//! process of its own, each push goes to a registry that has nothing yet, and the sides take turns to begin.
+//! skopeo does not sync what it pulls to disk, our layouts do; a row of the table shows them without it.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod ours;
@@ -56,7 +56,7 @@ fn main() {
     print!("{table}");
 }
 
-/// Makes an image of random bytes, gzip around them.
+/// Makes an image of random bytes in gzip layers.
 fn image(layout: &Path, bytes: u64) -> Digest {
     let layout = Layout::create(layout).unwrap();
     let tree = tempfile::tempdir().unwrap();
@@ -77,7 +77,7 @@ enum Side {
     Ours,
 }
 
-/// Pushes to a registry that has nothing, and pulls from it.
+/// Pushes to an empty registry, and pulls from it.
 fn measure(side: Side, source: &Path, digest: &Digest, table: &mut Table) {
     let directory = tempfile::tempdir().unwrap();
     let registry = DockerRegistry::start(directory.path(), "").unwrap();
@@ -118,7 +118,7 @@ fn time(command: &mut Command) -> Sample {
     Sample { wall, cpu }
 }
 
-/// The processors' time of the children that ended, in seconds; the clock ticks 100 times each.
+/// The CPU time of the children that ended, in seconds; the clock ticks 100 times each.
 fn cpu_of_children() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let (_, fields) = stat.rsplit_once(')').unwrap();

@@ -1,4 +1,4 @@
-//! What was measured.
+//! The table of results.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,13 +6,13 @@ use std::fmt;
 /// What one run took, in seconds.
 #[derive(Clone, Copy)]
 pub(crate) struct Sample {
-    /// By the clock.
+    /// Wall time.
     pub(crate) wall: f64,
-    /// Of the processors.
+    /// CPU time.
     pub(crate) cpu: f64,
 }
 
-/// Samples by what was done and by whom.
+/// Samples by operation and program.
 #[derive(Default)]
 pub(crate) struct Table(BTreeMap<&'static str, BTreeMap<&'static str, Vec<Sample>>>);
 
@@ -22,7 +22,7 @@ impl Table {
     }
 }
 
-/// Medians with the least, and the ratios of the medians to skopeo's.
+/// Medians and minima, and the ratios of the medians to those of skopeo.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "| | | wall s (min) | of skopeo's | cpu s | of skopeo's |")?;

@@ -1,15 +1,14 @@
 //! Layers, unpacked and packed side by side with the programs that others use.
 //!
 //! Makes its own inputs, runs all contestants in turn, and prints medians. Needs `tar`, `gzip`,
-//! `pigz`, `zstd`, `igzip` (isal) and `umoci`; a contestant that is not there is left out.
+//! `pigz`, `zstd`, `igzip` (isal) and `umoci`; a contestant that is not installed is left out.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod inputs;
 mod ours;
 
-use std::path::PathBuf;
-
 use inputs::Inputs;
+use oci_benches::arguments::Arguments;
 use oci_benches::contest::Contest;
 use oci_benches::measure;
 
@@ -22,21 +21,13 @@ usage: compare-layers [DIRECTORY [ROUNDS [MEBIBYTES [FILES]]]]
   FILES       the number of small files of the other image (20000)";
 
 fn main() {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
-    if let ["ours", task @ ..] = &words[..] {
-        return ours::run(task);
-    }
-    if words.iter().any(|word| word.starts_with('-')) {
-        return println!("{USAGE}");
-    }
-    let number = |at: usize, default| words.get(at).map_or(default, |word| word.parse().unwrap());
+    let Some(arguments) = Arguments::read(USAGE, ours::run) else { return };
     let temporary = tempfile::tempdir().unwrap();
-    let place = words.first().map_or_else(|| temporary.path().to_owned(), PathBuf::from);
-    let inputs = Inputs::make(&place.join("compare-layers"), number(2, 400), number(3, 20_000));
+    let place = arguments.directory(temporary.path()).join("compare-layers");
+    let inputs = Inputs::make(&place, arguments.size(0, 400), arguments.size(1, 20_000));
     println!("{} on {}", inputs.describe(), measure::filesystem(&inputs.directory));
     for contest in contests(&inputs) {
-        contest.run(number(1, 5), &inputs.directory.join("out"));
+        contest.run(arguments.rounds(), &inputs.directory.join("out"));
     }
     std::fs::remove_dir_all(&inputs.directory).unwrap();
 }

@@ -1,4 +1,4 @@
-//! What this workspace's crates do, in a process of its own: its memory is told at the end.
+//! The tasks by the crates of this workspace, each in a process of its own that prints its peak memory at the end.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -15,7 +15,7 @@ use oci_rootfs::{PackOptions, Root, UnpackOptions};
 /// How much is decoded or written at once.
 const PIECE: usize = 256 << 10;
 
-/// Does one task, and prints the most memory that it held, in KiB.
+/// Does one task, and prints its peak memory in KiB.
 pub(crate) fn run(task: &[&str]) {
     match task {
         ["unpack", layout, tag, root] => unpack(layout, tag, Path::new(root)),
@@ -34,7 +34,7 @@ fn unpack(layout: &str, tag: &str, root: &Path) {
     oci_rootfs::unpack(&layout, image.manifest(), root, &UnpackOptions::default()).unwrap();
 }
 
-/// What decompression alone takes: neither digests nor files.
+/// Decompression alone: no digests, no files.
 fn decode<R: Read>(layout: &str, tag: &str, open: impl Fn(File) -> R, mut each: impl FnMut(&[u8])) {
     let layout = Layout::open(layout).unwrap();
     let mut buffer = vec![0; PIECE];
@@ -51,7 +51,7 @@ fn decode<R: Read>(layout: &str, tag: &str, open: impl Fn(File) -> R, mut each: 
     }
 }
 
-/// What decompression and the digests of blobs and layers take.
+/// Decompression, and the digests of blobs and layers.
 fn digest(layout: &str, tag: &str) {
     let mut hasher = Hasher::new(Algorithm::Sha256);
     let open = |blob| Hashed { blob, hasher: Hasher::new(Algorithm::Sha256) };
@@ -73,7 +73,7 @@ impl Read for Hashed {
     }
 }
 
-/// What it takes to make the files of a list, filled with nothing in particular.
+/// Makes the files of a list, filled with arbitrary bytes.
 fn files(list: &str, out: &Path) {
     std::fs::create_dir(out).unwrap();
     let content = vec![b'x'; PIECE];

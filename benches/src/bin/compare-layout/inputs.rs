@@ -66,7 +66,7 @@ fn make_image(layout: &Layout, bytes: Vec<u8>) {
     layout.put_image(&builder.build().unwrap()).unwrap().tag("image").unwrap();
 }
 
-/// An index of 10,000 images, whose blobs are not there; ocidir opens no layout without any blob.
+/// An index of 10,000 images, whose blobs are missing; ocidir opens no layout without any blob.
 fn make_many(layout: &Layout) {
     layout.put(&Descriptor::of(MediaType::LAYER_TAR, b""), b"").unwrap();
     let entry = |number: usize| {
@@ -84,7 +84,7 @@ fn make_many(layout: &Layout) {
         .unwrap();
 }
 
-/// 10,000 blobs, of which images of ten layers need the half.
+/// 10,000 blobs, of which images of ten layers need half.
 fn make_garbage(layout: &Layout) {
     let put = |kind: &str, number: usize| {
         let text = format!("{kind} {number}").repeat(50);
@@ -104,7 +104,7 @@ fn make_garbage(layout: &Layout) {
     }
 }
 
-/// An archive whose one layer is a hole in the file: who only opens it reads none of that.
+/// An archive whose one layer is a hole in the file, which opening does not read.
 fn make_archive(path: &Path) {
     let digest = Digest::sha256("not what is there");
     let layer = Descriptor::new(MediaType::LAYER_TAR, digest.clone(), ARCHIVED);

@@ -1,15 +1,14 @@
 //! Layouts, written, read and cleaned side by side with the programs that others use.
 //!
 //! Makes its own inputs, runs all contestants in turn, and prints medians. Needs `openssl`, `umoci`,
-//! `skopeo` and `benches/ocidir`, built; a contestant that is not there is left out.
+//! `skopeo` and `benches/ocidir`, built; a contestant that is not installed is left out.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod inputs;
 mod ours;
 
-use std::path::PathBuf;
-
 use inputs::Inputs;
+use oci_benches::arguments::Arguments;
 use oci_benches::contest::Contest;
 use oci_benches::measure;
 
@@ -21,21 +20,13 @@ usage: compare-layout [DIRECTORY [ROUNDS [MEBIBYTES]]]
   MEBIBYTES   the size of the blob that is written, and of the image that is copied (400)";
 
 fn main() {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
-    if let ["ours", task @ ..] = &words[..] {
-        return ours::run(task);
-    }
-    if words.iter().any(|word| word.starts_with('-')) {
-        return println!("{USAGE}");
-    }
-    let number = |at: usize, default| words.get(at).map_or(default, |word| word.parse().unwrap());
+    let Some(arguments) = Arguments::read(USAGE, ours::run) else { return };
     let temporary = tempfile::tempdir().unwrap();
-    let place = words.first().map_or_else(|| temporary.path().to_owned(), PathBuf::from);
-    let inputs = Inputs::make(&place.join("compare-layout"), number(2, 400));
+    let place = arguments.directory(temporary.path()).join("compare-layout");
+    let inputs = Inputs::make(&place, arguments.size(0, 400));
     println!("{} on {}", inputs.describe(), measure::filesystem(&inputs.directory));
     for contest in contests(&inputs) {
-        contest.run(number(1, 5), &inputs.directory.join("out"));
+        contest.run(arguments.rounds(), &inputs.directory.join("out"));
     }
     std::fs::remove_dir_all(&inputs.directory).unwrap();
 }

@@ -1,4 +1,4 @@
-//! What this workspace's crates do, in a process of its own: its memory is told at the end.
+//! The tasks by the crates of this workspace, each in a process of its own that prints its peak memory at the end.
 
 use std::fs::File;
 use std::hint::black_box;
