@@ -1,4 +1,4 @@
-//! What a library must not change in the process that calls it.
+//! The state of a process that a library must not change.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,7 +17,7 @@ pub struct ProcessState {
     pub umask: String,
     /// The blocked, ignored and caught signals, as `/proc/self/status` has them.
     pub signals: Vec<String>,
-    /// What the kernel adds to the score by which it picks a victim when memory runs out.
+    /// The adjustment of the score by which the kernel picks a process to kill when memory runs out.
     pub oom_score_adj: String,
     /// The open file descriptors and what they are open on.
     pub descriptors: BTreeMap<u32, PathBuf>,

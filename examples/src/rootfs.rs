@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use crate::elf::needed_files;
 
-/// What to run in a root filesystem that was made here.
+/// A command for a root filesystem made by [`make`].
 #[derive(Debug)]
 pub struct Command {
     /// The words of the command.
     pub args: Vec<String>,
-    /// Environment that it needs.
+    /// The environment that it needs.
     pub env: Vec<String>,
 }
 
@@ -38,16 +38,13 @@ pub fn make(root: &Path, fallback: &Path) -> io::Result<Command> {
     Ok(command)
 }
 
-/// The command of the root filesystem that [`make`] would make.
+/// The command that [`make`] would return.
 ///
 /// # Errors
 /// If the program cannot be read.
 pub fn command(fallback: &Path) -> io::Result<Command> {
     if static_busybox().is_some() {
-        let script =
-            "echo pid $$; echo hostname $(hostname); echo uid $(id -u); cat /proc/self/mounts";
-        let args = ["/bin/sh", "-c", script].map(String::from).to_vec();
-        return Ok(Command { args, env: vec!["PATH=/bin".into()] });
+        return Ok(Command { args: vec!["/bin/report".into()], env: vec!["PATH=/bin".into()] });
     }
     let needed = needed_files(fallback)?;
     let directories: BTreeSet<_> =
@@ -68,14 +65,25 @@ fn static_busybox() -> Option<PathBuf> {
         .find(|file| file.is_file() && needed_files(file).is_ok_and(|needed| needed.is_empty()))
 }
 
+const APPLETS: [&str; 12] =
+    ["cat", "echo", "false", "grep", "hostname", "id", "ls", "mount", "ps", "sh", "sleep", "true"];
+
+/// What [`report`] does, for a shell.
+const REPORT: &str = "\
+#!/bin/sh
+echo pid $$
+echo hostname $(hostname)
+echo uid $(id -u)
+if grep -q ' /proc/sys proc ro,' /proc/self/mounts; then echo /proc/sys is read-only; fi
+";
+
 fn install_busybox(root: &Path, busybox: &Path) -> io::Result<()> {
     fs::copy(busybox, root.join("bin/busybox"))?;
-    for applet in
-        ["cat", "echo", "false", "hostname", "id", "ls", "mount", "ps", "sh", "sleep", "true"]
-    {
+    for applet in APPLETS {
         symlink("busybox", root.join("bin").join(applet))?;
     }
-    Ok(())
+    fs::write(root.join("bin/report"), REPORT)?;
+    fs::set_permissions(root.join("bin/report"), Permissions::from_mode(0o755))
 }
 
 fn install_program(root: &Path, program: &Path) -> io::Result<()> {
@@ -88,7 +96,8 @@ fn install_program(root: &Path, program: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints what a process sees of itself: its pid, hostname, uid and mounts. Run in the container.
+/// Prints what a process sees of itself: its pid, hostname and uid, and whether the settings of the kernel are
+/// read-only. Run in the container.
 ///
 /// # Errors
 /// If `/proc` cannot be read.
@@ -98,5 +107,8 @@ pub fn report(out: &mut impl io::Write) -> io::Result<()> {
     let status = fs::read_to_string("/proc/self/status")?;
     let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap_or_default();
     writeln!(out, "uid {}", uid.split_whitespace().next().unwrap_or_default())?;
-    write!(out, "{}", fs::read_to_string("/proc/self/mounts")?)
+    if fs::read_to_string("/proc/self/mounts")?.contains(" /proc/sys proc ro,") {
+        writeln!(out, "/proc/sys is read-only")?;
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Layers applied to a tree, with something next to it that must stay as it is.
+//! Layers applied to a tree, next to files that must not change.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use oci_rootfs::{Root, UnpackOptions};
 
 use crate::layer::seal;
 
-/// Whatever a layer holds, nothing outside the root changes; and what was applied is whole.
+/// Whatever a layer holds, nothing outside the root changes; an applied layer is complete.
 pub fn layer_apply(data: &[u8]) {
     let directory = tempfile::tempdir().unwrap();
     let outside = directory.path().join("outside");
@@ -23,7 +23,7 @@ pub fn layer_apply(data: &[u8]) {
     options.limits.total_bytes = 1 << 20;
     options.limits.archive.entries = 1000;
     let archive = seal(data);
-    // Again, for what the first time has left is in the way then.
+    // Again, now with the files of the first time in the way.
     for _ in 0..2 {
         let is_whole = apply_stream(&archive[..], &root, &options).is_ok();
         assert_eq!(root.incomplete().unwrap().is_none(), is_whole);
@@ -34,7 +34,7 @@ pub fn layer_apply(data: &[u8]) {
 /// A path, its mode, and the content of a file.
 type Outside = (String, u32, Option<Vec<u8>>);
 
-/// What is outside: names, modes, and the canary's content.
+/// The files outside: names, modes, and contents.
 fn look(directory: &Path) -> (usize, Vec<Outside>) {
     let outside = directory.join("outside");
     let mut paths = vec![outside.clone()];

@@ -1,4 +1,4 @@
-//! Layers: any bytes as an archive, as a compressed stream, and as something to compress.
+//! Layers: arbitrary bytes as an archive, as a compressed stream, and as content to compress.
 
 pub mod mutate;
 #[path = "../../oci-image/tests/oci-image/layer/peers.rs"]
@@ -20,7 +20,7 @@ use self::peers::Peers;
 
 type Listing = Vec<(Change, Vec<u8>)>;
 
-/// What is accepted reads the same in small steps, and when it is written again.
+/// An accepted archive reads the same in small steps, and after it was written again.
 pub fn layer_archive(data: &[u8]) {
     let archive = seal(data);
     let result = list(&archive[..]);
@@ -42,8 +42,8 @@ pub fn layer_archive(data: &[u8]) {
     }
 }
 
-/// What the archive reader lists, skipping all content, is what the layer reader finds by reading it; and
-/// what one refuses the other does, for the same reason.
+/// The archive reader, which skips all content, lists what the layer reader finds by reading it; what one of
+/// them refuses, the other refuses for the same reason.
 pub fn archive_members(data: &[u8]) {
     let archive = seal(data);
     if Codec::detect(&archive) != Codec::None {
@@ -52,14 +52,14 @@ pub fn archive_members(data: &[u8]) {
     let members = members(&archive);
     match (list(&archive[..]), members) {
         (Ok((listing, _)), Ok(members)) => same_members(&listing, &members),
-        // A name that is reserved in a layer is one like any other here.
+        // A name that is reserved in layers has no meaning here.
         (Err(ReadError::Marker { .. }), _) => {}
         (
             Err(ReadError::Archive { defect: layer, offset: at }),
             Err(Refused { defect, offset }),
         ) => {
             assert_eq!(layer, defect);
-            // Who reads sees where the content ends, who skips where it began.
+            // A reader of the content fails at its end, a reader that skips it at its beginning.
             assert!(at == offset || defect == Defect::Truncated && offset <= at);
         }
         (Err(ReadError::Limit(layer)), Err(archive::Error::Limit(limit))) => {
@@ -69,7 +69,7 @@ pub fn archive_members(data: &[u8]) {
     }
 }
 
-/// The members with their content, from where it is said to stand.
+/// The members with their content, read at the offset that the reader reports.
 fn members(archive: &[u8]) -> Result<Vec<(Entry, Vec<u8>)>, archive::Error> {
     let mut reader = archive::Reader::new(Cursor::new(archive), tight().archive)?;
     let mut members = Vec::new();
@@ -94,13 +94,13 @@ fn same_members(listing: &Listing, members: &[(Entry, Vec<u8>)]) {
     }
 }
 
-/// What is accepted is read the same by Python's tarfile and by GNU tar.
+/// An accepted archive is read the same by Python's tarfile and by GNU tar.
 ///
-/// Both are asked in child processes, so this is slow, and no replay on every machine.
+/// Both run in child processes, so this is slow, and not replayed on every machine.
 pub fn layer_peers(data: &[u8]) {
     thread_local!(static PEERS: RefCell<Option<Peers>> = const { RefCell::new(None) });
     let mut archive = seal(data);
-    // No bytes are no entries, and for these no archive.
+    // No bytes are no entries to us; to the others they are not an archive.
     if archive.is_empty() || Codec::detect(&archive) != Codec::None {
         return;
     }
@@ -114,7 +114,7 @@ pub fn layer_peers(data: &[u8]) {
     };
     let objection = PEERS.with_borrow_mut(|peers| {
         ask(peers).or_else(|_| {
-            // A new Python may answer, where one has died.
+            // The Python process may have died: try a new one.
             *peers = None;
             ask(peers)
         })
@@ -124,7 +124,7 @@ pub fn layer_peers(data: &[u8]) {
     }
 }
 
-/// Reading ends, well or not, within the limits.
+/// Reading ends, successfully or not, within the limits.
 pub fn layer_blob(data: &[u8]) {
     let limits = tight();
     let Ok(mut decoder) = Decoder::detect(data, &limits) else { return };
@@ -149,7 +149,7 @@ pub fn layer_compression(data: &[u8]) {
         1 => Compression::zstd().level(level % 10 + 1),
         _ => Compression::gzip().level(level % 10),
     };
-    // Enough of it for several blocks.
+    // Enough content for several blocks.
     let data = data.repeat(1 + 600_000 / (data.len() + 1));
     let [one, other] = [1, 3].map(|threads| {
         let compression = compression.clone().threads(NonZeroUsize::new(threads).unwrap());
@@ -165,7 +165,7 @@ pub fn layer_compression(data: &[u8]) {
     }
 }
 
-/// Repairs the checksums, which no mutation would get right.
+/// Corrects the checksums, which random mutations break.
 pub(crate) fn seal(data: &[u8]) -> Vec<u8> {
     let mut archive = data.to_vec();
     for block in archive.chunks_exact_mut(512) {
@@ -196,7 +196,7 @@ fn list(source: impl Read) -> Result<(Listing, Digest), ReadError> {
     Ok((listing, reader.finish()?))
 }
 
-/// Nothing if a path comes twice, or an entry cannot be written: such are read all the same.
+/// None if a path occurs twice or an entry cannot be written: such archives can be read nevertheless.
 fn write(listing: &Listing) -> Option<Vec<u8>> {
     let mut writer = Writer::new(Vec::new(), &Compression::none()).unwrap().order(Order::Any);
     for (change, content) in listing {
@@ -209,7 +209,7 @@ fn write(listing: &Listing) -> Option<Vec<u8>> {
     Some(writer.finish().unwrap().0)
 }
 
-/// Gives a few bytes at once.
+/// Returns a few bytes at a time.
 struct Steps<'a>(&'a [u8]);
 
 impl Read for Steps<'_> {

@@ -1,4 +1,4 @@
-//! Layouts: any bytes as one of the files of a layout, and as an archive of one.
+//! Layouts: arbitrary bytes as one of the files of a layout, and as an archive of a layout.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,16 +12,16 @@ use oci_layout::{
 };
 use tempfile::TempDir;
 
-/// The largest blob that is looked at, in bytes.
+/// The largest blob that is read, in bytes.
 const LIMIT: usize = 1 << 20;
 
 thread_local! {
-    /// Where the bytes are written, in memory where there is such a place.
+    /// Where the bytes are written: in memory if possible.
     static DIRECTORY: TempDir =
         tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
 }
 
-/// What is no index is never overwritten; of one that is, an edit changes what it says it changes.
+/// Bytes that are not an index are never overwritten; an edit of an index changes only what it names.
 pub fn layout_index(data: &[u8]) {
     let layout = layout();
     let file = layout.path().join("index.json");
@@ -46,7 +46,7 @@ pub fn layout_index(data: &[u8]) {
     assert_eq!(layout.list().unwrap(), kept);
 }
 
-/// What has a name is found by it, if nothing else has it.
+/// An image is found by its name, if no other image has it.
 fn names(layout: &Layout, entries: &[Entry], entry: &Entry) {
     let Some(name) = entry.name.as_ref().filter(|name| name.parse::<Digest>().is_err()) else {
         return;
@@ -64,7 +64,7 @@ fn names(layout: &Layout, entries: &[Entry], entry: &Entry) {
     }
 }
 
-/// A layout is opened if the file says the version, and not touched.
+/// A layout is opened if the file has the right version, and not changed.
 pub fn layout_file(data: &[u8]) {
     let layout = layout();
     let file = layout.path().join("oci-layout");
@@ -81,7 +81,7 @@ pub fn layout_file(data: &[u8]) {
     assert_eq!(fs::read(&file).unwrap(), data);
 }
 
-/// What an archive gives out has the digest that was asked for, and is the same in an archive of it.
+/// What is read of an archive has the requested digest, and is the same in an archive written from it.
 pub fn layout_archive(data: &[u8]) {
     let path = DIRECTORY.with(|directory| directory.path().join("archive"));
     fs::write(&path, crate::layer::seal(data)).unwrap();
@@ -96,8 +96,8 @@ pub fn layout_archive(data: &[u8]) {
     assert_eq!(whole(&again, roots), Some(blobs));
 }
 
-/// Any bytes as `manifest.json`: of an archive that is taken, each image is whole, goes into a layout,
-/// and is the same in an archive that we write.
+/// Arbitrary bytes as `manifest.json`: each image of an accepted archive is whole, can be copied to a layout, and
+/// is the same in an archive that we write.
 pub fn docker_manifest(data: &[u8]) {
     let layer = [0; 1024];
     let diff_id = Digest::sha256(layer);
@@ -132,7 +132,7 @@ fn saved_again(archive: &DockerArchive, blobs: &[(Digest, Vec<u8>)], form: Docke
     let mut writer = DockerArchiveWriter::with_form(Vec::new(), form).unwrap();
     for entry in archive.list() {
         let image = archive.image(entry.descriptor.digest.as_str()).unwrap();
-        // A name may be none that goes into an archive, or be taken.
+        // A name may be invalid in an archive, or in use already.
         let names: Vec<_> = entry.name.as_deref().into_iter().collect();
         let _ = writer.append(&image, &names).or_else(|_| writer.append(&image, &[])).unwrap();
     }
@@ -152,7 +152,7 @@ fn header(name: &str, size: usize) -> Vec<u8> {
     crate::layer::seal(&header)
 }
 
-/// All blobs below `roots`, if each is there and right.
+/// All blobs below `roots`, if each exists and is valid.
 fn whole(
     archive: &(impl BlobSource + Sync),
     roots: &[Descriptor],
@@ -172,7 +172,7 @@ fn layout() -> Layout {
     let path = DIRECTORY.with(|directory| directory.path().join("layout"));
     let options = LayoutOptions::new().durability(Durability::Relaxed);
     if path.exists() {
-        // The bytes of the run before may stand there.
+        // It may still hold the bytes of the previous run.
         fs::write(path.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
     }
     options.create(path).unwrap()

@@ -12,7 +12,7 @@ pub mod layouts;
 pub mod random;
 pub mod texts;
 
-/// A name and what holds for any bytes.
+/// A name, and a property of arbitrary bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The targets that hold on any machine, by name.
@@ -49,5 +49,5 @@ pub const TARGETS: &[Target] = &[
     ("runtime_features", documents::runtime_features),
 ];
 
-/// The targets that ask other programs, which are not on every machine: python3 and GNU tar.
+/// The targets that run other programs, which not every machine has: python3 and GNU tar.
 pub const PEER_TARGETS: &[Target] = &[("layer_peers", layer::layer_peers)];

@@ -1,4 +1,4 @@
-//! Debian's `docker-registry`, to compare with and to work with.
+//! Debian's `docker-registry`, for interoperability tests and comparisons.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
@@ -32,7 +32,7 @@ impl DockerRegistry {
             .stderr(Stdio::piped())
             .spawn()?;
         let log = child.stderr.take();
-        // Stopped from here on, whatever happens.
+        // From here on it is stopped when dropped.
         let mut registry = Self { child, host: String::new() };
         let mut log = BufReader::new(log.ok_or(io::ErrorKind::BrokenPipe)?).lines();
         for line in log.by_ref() {
@@ -40,7 +40,7 @@ impl DockerRegistry {
             let host = line.split_once("listening on ").map(|(_, rest)| rest);
             if let Some(host) = host.and_then(|rest| rest.split(['"', ' ', ',']).next()) {
                 registry.host = host.to_owned();
-                // It stops when nobody reads what it logs.
+                // It blocks when its log is not read.
                 std::thread::spawn(move || log.for_each(drop));
                 return Ok(registry);
             }
@@ -56,7 +56,7 @@ impl DockerRegistry {
 
 impl Drop for DockerRegistry {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
-/// What came of a program.
+/// The outcome of a program.
 #[derive(Debug)]
 pub struct Done {
     /// Its exit code, if no signal killed it.
@@ -19,28 +19,28 @@ pub fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Done {
     run_with(Command::new(program).args(arguments))
 }
 
-/// Runs a program that was made ready.
+/// Runs a prepared program.
 pub fn run_with(command: &mut Command) -> Done {
     let output = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Done { code: output.status.code(), out: text(output.stdout), errors: text(output.stderr) }
 }
 
-/// Copies a program that is to be run. Another process writes the copy: a child that another
-/// thread forks meanwhile would inherit what is open here, and a file open for writing is not run.
+/// Copies a program in order to run it. Another process writes the copy: a child that another thread forks
+/// meanwhile would inherit the open file, and the kernel executes no file that is open for writing (ETXTBSY).
 pub fn copy_program(from: &str, to: impl AsRef<OsStr>) {
     run("cp", &[OsStr::new(from), to.as_ref()]).good();
 }
 
 impl Done {
-    /// It must have succeeded: what it printed.
+    /// What it printed; it must have succeeded.
     #[track_caller]
     pub fn good(self) -> String {
         assert_eq!(self.code, Some(0), "{}\n{}", self.out, self.errors);
         self.out
     }
 
-    /// It must have failed with this exit code: its one line.
+    /// The one line of its error; it must have failed with this exit code.
     #[track_caller]
     pub fn bad(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.errors);

@@ -1,4 +1,4 @@
-//! What a tree of files is, to compare two of them path by path.
+//! Trees of files, described path by path to compare them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use oci_digest::Digest;
 use rustix::fs::{lgetxattr, llistxattr};
 
-/// Each path below `root` with all that a layer says of it.
+/// Each path below `root` with all that a layer stores of it.
 pub fn tree(root: &Path) -> BTreeMap<PathBuf, String> {
     let mut paths = BTreeMap::new();
     let mut links = BTreeMap::new();
@@ -77,7 +77,7 @@ pub fn differences(left: &Path, right: &Path) -> Vec<String> {
     differ.map(|path| format!("{path:?}: {:?} / {:?}", left.get(path), right.get(path))).collect()
 }
 
-/// The same without the roots themselves, of which layers need not say anything.
+/// The same without the roots themselves, for which layers need not have an entry.
 pub fn differences_below(left: &Path, right: &Path) -> Vec<String> {
     let mut found = differences(left, right);
     found.retain(|difference| !difference.starts_with("\"\":"));

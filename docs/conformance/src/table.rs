@@ -26,14 +26,14 @@ pub enum TableError {
         /// The line, from 1.
         line: usize,
     },
-    /// An id stands twice.
-    #[error("the requirement `{id}` stands twice")]
+    /// An id occurs twice.
+    #[error("the requirement `{id}` occurs twice")]
     Twice {
         /// The id.
         id: String,
     },
-    /// A test covers what nobody requires.
-    #[error("the test `{test}` in `{file}` covers `{id}`, which is no requirement")]
+    /// A test covers a requirement that does not exist.
+    #[error("the test `{test}` in `{file}` covers `{id}`, which is not a requirement")]
     Unknown {
         /// The id.
         id: String,
@@ -42,7 +42,7 @@ pub enum TableError {
         /// The test.
         test: String,
     },
-    /// Nothing covers a requirement and nobody says why.
+    /// No test covers a requirement, and no reason is given.
     #[error("no test covers `{id}` and no reason is given")]
     NoReason {
         /// The id.
@@ -53,7 +53,7 @@ pub enum TableError {
 /// Reads the requirements: a line of column names, then id, level, requirement and reason.
 ///
 /// # Errors
-/// If a line has other columns or an id stands twice.
+/// If a line has other columns or an id occurs twice.
 pub fn requirements(text: &str) -> Result<Vec<Requirement>, TableError> {
     let mut rows: Vec<Requirement> = Vec::new();
     for (number, line) in text.lines().enumerate().skip(1) {
@@ -73,7 +73,7 @@ pub fn requirements(text: &str) -> Result<Vec<Requirement>, TableError> {
 /// The table as Markdown.
 ///
 /// # Errors
-/// If a mark names no requirement, or a requirement has neither test nor reason.
+/// If a mark names an unknown requirement, or a requirement has neither test nor reason.
 pub fn table(requirements: &[Requirement], marks: &[Mark]) -> Result<String, TableError> {
     let mut tests: BTreeMap<&str, Vec<&Mark>> = BTreeMap::new();
     for mark in marks {

@@ -30,7 +30,7 @@ fn a_row_shows_its_tests_or_its_reason() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn wrong_requirements_and_marks_are_refused() {
     let rows = requirements(ROWS).expect("four columns");
     assert!(matches!(table(&rows, &[mark("A-3")]), Err(TableError::Unknown { .. })));
     assert_eq!(table(&rows, &[]), Err(TableError::NoReason { id: "A-1".into() }));

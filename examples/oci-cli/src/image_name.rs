@@ -1,4 +1,4 @@
-//! Where an image is, as the command lines of the field say it.
+//! Names of images on command lines, as skopeo and podman write them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use oci_image::Reference;
 use oci_image::reference::ReferenceError;
 
-/// The name of an image with the place that it is in.
+/// The place and name of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImageName {
     /// `docker://HOST/REPOSITORY:TAG`: in a registry.
@@ -71,18 +71,18 @@ impl fmt::Display for ImageName {
     }
 }
 
-/// Why some text names no image.
+/// Why text is not the name of an image.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageNameError {
-    /// It does not say where the image is.
+    /// It does not begin with a known transport.
     #[error(
-        "`{text}` is none of `docker://HOST/REPOSITORY:TAG`, `oci:DIRECTORY:TAG`, `oci-archive:FILE`, `docker-archive:FILE`"
+        "`{text}` is not an image name: `docker://HOST/REPOSITORY:TAG`, `oci:DIRECTORY:TAG`, `oci-archive:FILE` or `docker-archive:FILE`"
     )]
     Transport {
         /// The text.
         text: String,
     },
-    /// The part after `docker://` is no reference.
+    /// The part after `docker://` is not a reference.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
 }

@@ -1,4 +1,4 @@
-//! Images in layouts and archives, as the programs' command lines name them.
+//! Images in layouts and archives, by their names on command lines.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -11,18 +11,20 @@ use crate::image_name::ImageName;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// The directory and the tag of a name that is one of a layout.
+/// The directory and the tag of the name of an image in a layout.
 ///
 /// # Errors
 /// If the image is elsewhere.
 pub fn place(name: &ImageName) -> Result<(&Path, Option<&str>)> {
     match name {
         ImageName::Layout { path, tag } => Ok((path, tag.as_deref())),
-        _ => Err(format!("`{name}` is not in a layout, copy it to one first").into()),
+        _ => {
+            Err(format!("cannot use `{name}`: it is not in a layout, copy it to one first").into())
+        }
     }
 }
 
-/// The image of a tag, or the only one there is.
+/// The image of a tag, or the only image.
 ///
 /// # Errors
 /// If there is none, or more than one and no tag.
@@ -32,7 +34,11 @@ pub fn image<'a>(layout: &'a Layout, tag: Option<&str>) -> Result<Image<'a>> {
     }
     match layout.list()?.as_slice() {
         [only] => Ok(Image::select(layout, &only.descriptor, &Platform::host())?),
-        all => Err(format!("the layout has {} images, name one", all.len()).into()),
+        all => Err(format!(
+            "cannot choose an image: the layout has {}, name one by its tag",
+            all.len()
+        )
+        .into()),
     }
 }
 
@@ -48,8 +54,8 @@ pub enum Store {
 }
 
 impl Store {
-    /// Opens the store that an image is in; with these options, if it is a layout. Says what the image is
-    /// called there.
+    /// Opens the store that an image is in, with these options if it is a layout. Also returns the name of the
+    /// image in the store.
     ///
     /// # Errors
     /// If the image is in a registry, or the store cannot be opened.
@@ -64,7 +70,10 @@ impl Store {
                 (Self::DockerArchive(DockerArchive::open(path)?), name)
             }
             ImageName::Registry(_) => {
-                return Err(format!("`{name}` is in a registry, copy it to a layout first").into());
+                return Err(format!(
+                    "cannot open `{name}`: it is in a registry, copy it to a layout first"
+                )
+                .into());
             }
         };
         Ok((store, name.as_deref()))

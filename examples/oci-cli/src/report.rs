@@ -1,4 +1,4 @@
-//! Tells a person what happens: a line a step, and a bar for long ones on a terminal.
+//! Progress for a person: a line for each step, and a bar for long steps on a terminal.
 
 use std::error::Error;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use oci_image::Digest;
 
-/// The steps of a program, told on standard error.
+/// The steps of a program, printed to standard error.
 #[derive(Debug, Default)]
 pub struct Steps {
     number: usize,
@@ -37,7 +37,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// Shows a bar of `bytes` bytes if standard error is a terminal, and gives what moves it.
+    /// Shows a bar of `bytes` bytes if standard error is a terminal, and returns it.
     pub fn bar(&mut self, bytes: u64) -> ProgressBar {
         if std::io::stderr().is_terminal() {
             let style =
@@ -52,8 +52,8 @@ impl Step {
         self.bar.clone()
     }
 
-    /// Shows how many bytes were done, if standard error is a terminal, where nobody knows how many
-    /// there are. Gives what counts them.
+    /// Shows how many bytes were done, where the total is unknown, if standard error is a terminal. Returns
+    /// the counter.
     pub fn counter(&mut self) -> ProgressBar {
         if std::io::stderr().is_terminal() {
             let style = ProgressStyle::with_template("    {msg} {spinner} {bytes} {bytes_per_sec}");
@@ -66,11 +66,11 @@ impl Step {
         self.bar.clone()
     }
 
-    /// Ends the step and tells what came of it.
+    /// Ends the step and prints its result.
     pub fn end(self, result: impl fmt::Display) {
         self.bar.finish_and_clear();
         let Self { number, name, began, .. } = self;
-        tell(format_args!("{number:>2}. {name:<9} {result} ({})", Seconds(began.elapsed())));
+        tell(format_args!("{number:>2}. {name:<24} {result} ({})", Seconds(began.elapsed())));
     }
 }
 
@@ -80,22 +80,20 @@ pub fn tell(line: impl fmt::Display) {
     eprintln!("{line}");
 }
 
-/// An error with its sources, in one line.
+/// An error with its reasons, in one line. A reason that the text before it says already is not repeated.
 pub fn one_line(error: &dyn Error) -> String {
     let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let text = error.to_string();
-        if !line.ends_with(&text) {
+    for reason in std::iter::successors(error.source(), |&error| error.source()) {
+        let reason = reason.to_string();
+        if !line.contains(&reason) {
             line.push_str(": ");
-            line.push_str(&text);
+            line.push_str(&reason);
         }
-        source = error.source();
     }
     plain(&line.replace('\n', "; "))
 }
 
-/// Text of others, without what moves the cursor of a terminal or begins a line of its own.
+/// Text with its control characters escaped: it cannot move the cursor of a terminal or begin a line.
 pub fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for char in text.chars() {
@@ -115,7 +113,7 @@ impl fmt::Display for Content<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let encoded = self.0.encoded();
         let short = encoded.get(..12).unwrap_or(encoded);
-        write!(f, "{}:{short} {}", self.0.algorithm_name(), Bytes(self.1))
+        write!(f, "{}:{short}, {}", self.0.algorithm_name(), Bytes(self.1))
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::Kind;
 
 model! {
-    /// What is asked: a document and its kind.
+    /// A request: a document and its kind.
     struct Request {
         /// The kind.
         required kind: String = "kind";
@@ -27,7 +27,7 @@ enum Answer {
 /// or `{"ok":false,"error":…}`.
 ///
 /// # Errors
-/// If a line cannot be read or an answer not be written.
+/// If a line cannot be read or an answer cannot be written.
 pub fn batch(requests: impl BufRead, mut answers: impl Write) -> io::Result<()> {
     for line in requests.split(b'\n') {
         let line = line?;
@@ -46,7 +46,7 @@ pub fn batch(requests: impl BufRead, mut answers: impl Write) -> io::Result<()> 
 }
 
 fn answer(line: &[u8]) -> Result<Answer, String> {
-    // The text is a document in a string: escaped, it may be some times as long as one may be.
+    // The text is a document in a JSON string, where escapes make it up to six times longer.
     let limit = 8 * json::DOCUMENT_LIMIT;
     let request: Request =
         json::from_slice_with_limit(line, limit).map_err(|error| format!("request: {error}"))?;

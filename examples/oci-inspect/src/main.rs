@@ -1,5 +1,4 @@
-//! Reads a document of the OCI specs, writes it again, or says all that is wrong with it; looks after layouts, and
-//! into archives.
+//! Parses and lints documents of the OCI specs; lists, checks and cleans layouts; lists archives.
 
 mod store;
 
@@ -25,19 +24,19 @@ usage: oci-inspect parse KIND [FILE]
        oci-inspect gc [--dry-run] [--json] oci:DIRECTORY
        oci-inspect fsck [--repair] [--json] oci:DIRECTORY
 
-  parse    writes the document again, or says in one line why it is none
-  lint     writes one finding a line, as JSON; exit status 1 if one is an error
-  --batch  answers lines of {\"kind\":KIND,\"text\":DOCUMENT}, one line each
-  ls       lists the images of a layout or an archive; tree also what they are made of
-  tag      gives an image another name; untag takes one away
+  parse    prints the document in the usual form, or one line with the reason why it is not valid
+  lint     prints a line of JSON for each finding; exit status 1 if one is an error
+  --batch  reads lines of {\"kind\":KIND,\"text\":DOCUMENT} and prints a line for each
+  ls       lists the images of a layout or an archive; tree also what they consist of
+  tag      adds a name to an image; untag removes a name
   gc       removes what no image needs
-  fsck     finds all that is wrong with a layout; exit status 1 if something is, or stays after --repair
+  fsck     checks a layout; exit status 1 if something is wrong, or still wrong after --repair
 
 --json prints a line of JSON for each thing. STORE is oci:DIRECTORY, oci-archive:FILE or docker-archive:FILE.
---shared-blobs DIRECTORY before a layout says where its blobs are, if it shares them; gc then takes all layouts
-that do, as what the others need is garbage to it.
+--shared-blobs DIRECTORY names the directory of the blobs, if layouts share them. gc then needs all of these
+layouts: it would remove the blobs of any other.
 
-FILE - or none is standard input. KIND is one of";
+Without FILE, or with -, standard input is read. KIND is one of";
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -81,7 +80,7 @@ fn run() -> Result<ExitCode> {
     match command.as_str() {
         "parse" => parse(kind, &bytes),
         "lint" => lint(kind, &bytes),
-        other => Err(format!("`{other}` is not a command").into()),
+        other => Err(format!("`{other}` is not a command; see oci-inspect --help").into()),
     }
 }
 
@@ -92,7 +91,7 @@ fn no_more(mut arguments: lexopt::Parser) -> Result<()> {
     }
 }
 
-/// One byte more than a document may have is read, so that one that is too long is refused.
+/// Reads up to one byte more than a document may have, so that a longer one is refused.
 fn read(file: Option<PathBuf>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = json::DOCUMENT_LIMIT as u64 + 1;

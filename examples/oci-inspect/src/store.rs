@@ -1,4 +1,4 @@
-//! The commands that look after a layout: ls, tree, tag, untag, gc, fsck.
+//! The commands on layouts and archives: ls, tree, tag, untag, gc, fsck.
 
 mod fsck;
 mod gc;
@@ -22,11 +22,11 @@ use crate::Result;
 
 pub(crate) const COMMANDS: [&str; 6] = ["ls", "tree", "tag", "untag", "gc", "fsck"];
 
-/// What is asked of which layout.
+/// A command line: the store, and the options.
 #[derive(Default)]
 struct Request {
     image: Option<ImageName>,
-    /// What else has its blobs in the same directory.
+    /// The other layouts whose blobs are in the same directory.
     others: Vec<ImageName>,
     options: LayoutOptions,
     shares_blobs: bool,
@@ -77,18 +77,18 @@ impl Request {
         Ok(request)
     }
 
-    /// The layout or archive and, if one is said, the name in it.
+    /// The layout or archive, and the name in it if one is given.
     fn store(&self) -> Result<(Store, Option<&str>)> {
         match &self.image {
             Some(image) => Store::open(image, &self.options),
-            None => Err(
-                "which images? name them as oci:DIRECTORY, oci-archive:FILE or docker-archive:FILE"
-                    .into(),
-            ),
+            None => {
+                Err("the store is missing: oci:DIRECTORY, oci-archive:FILE or docker-archive:FILE"
+                    .into())
+            }
         }
     }
 
-    /// The layout and, if one is said, the name in it.
+    /// The layout, and the name in it if one is given.
     fn layout(&self) -> Result<(Layout, Option<&str>)> {
         let (path, name) = self.directory()?;
         Ok((self.options.open(path)?, name))
@@ -100,16 +100,16 @@ impl Request {
         self.image.iter().chain(&self.others).map(open).collect()
     }
 
-    /// Where the layout is and, if one is said, the name in it.
+    /// Where the layout is, and the name in it if one is given.
     fn directory(&self) -> Result<(&Path, Option<&str>)> {
-        self.image.as_ref().map_or(Err("which layout? name it as oci:DIRECTORY".into()), directory)
+        self.image.as_ref().map_or(Err("the layout is missing: oci:DIRECTORY".into()), directory)
     }
 
-    /// The layout and the name in it, which must be said.
+    /// The layout and the name in it, which must be given.
     fn named(&self) -> Result<(Layout, &str)> {
         match self.layout()? {
             (layout, Some(name)) => Ok((layout, name)),
-            _ => Err("which image? name it as oci:DIRECTORY:TAG".into()),
+            _ => Err("the image is missing: oci:DIRECTORY:TAG".into()),
         }
     }
 
@@ -127,10 +127,10 @@ impl Request {
     }
 }
 
-/// Where a layout is and, if one is said, the name in it.
+/// Where a layout is, and the name in it if one is given.
 fn directory(image: &ImageName) -> Result<(&Path, Option<&str>)> {
     match image {
         ImageName::Layout { path, tag } => Ok((path, tag.as_deref())),
-        other => Err(format!("`{other}` is not in a layout, which alone can be changed").into()),
+        other => Err(format!("cannot change `{other}`: it is not in a layout").into()),
     }
 }

@@ -23,15 +23,15 @@ use oci_rootfs::{PackOptions, Root, UnpackOptions, unpack};
 const USAGE: &str = "\
 usage: oci-pack [OPTION...] DIRECTORY --image oci:LAYOUT:TAG
 
-Makes a layer of DIRECTORY and gives the image that has it the name TAG. The layout is made if
-there is none. Times after SOURCE_DATE_EPOCH, if the environment has it, are written as that, and
-the image is said to be made then.
+Packs DIRECTORY as a layer, makes an image of it and tags the image. The layout is created if it does
+not exist. If the environment variable SOURCE_DATE_EPOCH is set, later times are written as that time,
+which is also the creation time of the image.
 
   --image NAME     the image to make
-  --base NAME      put the layer on this image; it holds what differs from it
+  --base NAME      add the layer to this image; it then holds what differs from the image
   --compress WHAT  gzip, zstd or none; gzip unless given
   --level N        0 to 9 for gzip, 1 to 22 for zstd
-  --rootless       take owners from where oci-unpack --rootless has put them";
+  --rootless       read owners from the attributes that oci-unpack --rootless writes";
 
 fn main() -> ExitCode {
     match Arguments::parse() {
@@ -83,14 +83,15 @@ impl Arguments {
         }
         let mut options = PackOptions::new(compression);
         (options.owners, options.latest) = (owners, source_date_epoch()?);
-        let directory = directory.ok_or("there is no DIRECTORY to pack")?;
-        let image = image.ok_or("there is no --image to make")?;
+        let directory = directory.ok_or("DIRECTORY is missing")?;
+        let image = image.ok_or("--image is missing")?;
         Ok(Some(Self { directory, image, base, options }))
     }
 
     fn run(mut self) -> Result<()> {
         let (path, tag) = local::place(&self.image)?;
-        let tag = tag.ok_or_else(|| format!("`{}` has no tag", self.image))?;
+        let tag =
+            tag.ok_or_else(|| format!("cannot make image `{}`: its name has no tag", self.image))?;
         let root = Root::open(&self.directory)
             .map_err(|error| format!("cannot open `{}`: {error}", self.directory.display()))?;
         let base_layout = match &self.base {
@@ -112,7 +113,7 @@ impl Arguments {
             None => Builder::new(&Platform::host()),
         };
         match base.is_some() && layer.diff_id == Digest::sha256(EMPTY) {
-            true => tell("nothing differs from the base: no layer is added"),
+            true => tell("nothing differs from the base: no layer was added"),
             false => {
                 builder = builder.layer(layer.created_by("oci-pack"));
                 if let Some(time) = self.options.latest {
@@ -134,20 +135,20 @@ fn codec(word: &str) -> Result<Compression, &'static str> {
         "gzip" => Ok(Compression::gzip()),
         "zstd" => Ok(Compression::zstd()),
         "none" => Ok(Compression::none()),
-        _ => Err("it is none of gzip, zstd and none"),
+        _ => Err("it is not gzip, zstd or none"),
     }
 }
 
 fn source_date_epoch() -> Result<Option<Timestamp>> {
     let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
     let seconds = value.to_str().and_then(|text| text.parse().ok());
-    let seconds = seconds.ok_or("SOURCE_DATE_EPOCH is no number of seconds")?;
+    let seconds = seconds.ok_or("SOURCE_DATE_EPOCH is not a number of seconds")?;
     Ok(Some(Timestamp::from_seconds(seconds)))
 }
 
 fn rfc3339(time: Timestamp) -> Result<String> {
     let time = jiff::Timestamp::from_second(time.seconds())
-        .map_err(|_| "SOURCE_DATE_EPOCH is no time of this age")?;
+        .map_err(|_| "SOURCE_DATE_EPOCH is not a time that RFC 3339 can express")?;
     Ok(time.to_string())
 }
 
@@ -163,21 +164,21 @@ fn on_base(
         Owners::Caller => UnpackOptions::rootless(),
         _ => UnpackOptions::default(),
     };
-    let mut step = steps.begin("unpack");
+    let mut step = steps.begin("unpack the base");
     let bar = step.bar(base.manifest().layers.iter().map(|layer| layer.size).sum());
     unpacking.progress = Some(Progress::new(move |step| count(step, |bytes| bar.inc(bytes))));
     let directory = tempfile::tempdir()?;
-    // A base that says nothing of its root has always the same one.
+    // A base without an entry for its root always gets the same one.
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
     fs::File::open(&directory)?.set_modified(UNIX_EPOCH)?;
     let lower = Root::open(directory.path())?;
     let result = unpack(base.source(), base.manifest(), directory.path(), &unpacking)
         .map_err(Box::<dyn Error + Send + Sync>::from);
     let result = result.and_then(|unpacked| {
-        step.end(format_args!("{} changes of the base", unpacked.changes));
+        step.end(format_args!("{} files", unpacked.changes));
         pack(&Pack::difference(&lower, root), layout, steps, options)
     });
-    // Whatever modes are in it, unlike when the directory is dropped.
+    // Dropping the directory would fail on directories that their owner may not change.
     lower.empty()?;
     let layer = result?;
     for blob in &base.manifest().layers {
@@ -193,7 +194,7 @@ fn pack(
     steps: &mut Steps,
     options: &mut PackOptions,
 ) -> Result<Layer> {
-    let mut step = steps.begin("pack");
+    let mut step = steps.begin("pack the directory");
     let counter = step.counter();
     options.progress = Some(Progress::new(move |step| count(step, |bytes| counter.inc(bytes))));
     let layer = pack.store(layout, options)?;
@@ -207,7 +208,7 @@ fn count(step: unpack::Step<'_>, add: impl Fn(u64)) {
     }
 }
 
-/// Copies a blob, unless it is there already, or is one to be fetched from elsewhere.
+/// Copies a blob, unless it exists already or is to be fetched from elsewhere.
 fn copy(from: &(dyn BlobSource + Sync), to: &Layout, blob: &Descriptor) -> io::Result<()> {
     let Some(mut writer) = to.create(blob)? else { return Ok(()) };
     match from.open(blob)? {
@@ -216,7 +217,7 @@ fn copy(from: &(dyn BlobSource + Sync), to: &Layout, blob: &Descriptor) -> io::R
             writer.commit()
         }
         None if blob.may_be_elsewhere() => Ok(()),
-        None => Err(io::Error::new(io::ErrorKind::NotFound, "there is no such blob")),
+        None => Err(io::Error::new(io::ErrorKind::NotFound, "the blob does not exist")),
     }
 }
 

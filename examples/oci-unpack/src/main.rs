@@ -35,10 +35,9 @@ usage: oci-unpack [OPTION...] --image oci:DIRECTORY[:TAG] BUNDLE
   --export FILE    write all files of the image as one tar archive, without unpacking them
   --cat PATH       print one file of the image
   --layer FILE     apply the layer (plain, gzip or zstd) to the directory ROOT
-  --rootless       without privileges: all files become the caller's, and devices are left out
-  --devices WHAT   make them, skip them, or leave a placeholder for each: an empty file
-  --ratio N        above 1 GiB, take layers that are up to N times larger than their blobs; 200
-                   unless given";
+  --rootless       without privileges: all files belong to the caller, and devices are left out
+  --devices WHAT   make, skip, or placeholder: an empty file instead of each device
+  --ratio N        above 1 GiB, accept layers that are up to N times larger than their blobs (default 200)";
 
 fn main() -> ExitCode {
     let command = Command::parse()
@@ -94,14 +93,14 @@ impl Command {
         match (export, cat) {
             (None, None) => {}
             (Some(file), None) => {
-                let image = image.ok_or("there is no --image to export")?;
+                let image = image.ok_or("--export needs an --image")?;
                 return Ok(Self::Export { image, file, limits });
             }
             (None, Some(path)) => {
-                let image = image.ok_or("there is no --image to read from")?;
+                let image = image.ok_or("--cat needs an --image")?;
                 return Ok(Self::Cat { image, path, limits });
             }
-            _ => return Err("--export and --cat are two things".into()),
+            _ => return Err("--export and --cat exclude each other".into()),
         }
         match (image, layer, store, target) {
             (Some(image), None, None, Some(bundle)) => Ok(Self::Image { image, bundle, options }),
@@ -109,10 +108,12 @@ impl Command {
                 Ok(Self::Overlay { image, store, bundle, options })
             }
             (None, Some(file), None, Some(root)) => Ok(Self::Layer { file, root, options }),
-            (None, None, ..) => Err("there is neither --image nor --layer".into()),
-            (_, _, _, None) => Err("there is no directory to unpack to".into()),
-            (_, _, Some(_), _) if rootless => Err("--overlay needs privileges to mount".into()),
-            _ => Err("--layer is alone, without --image and --overlay".into()),
+            (None, None, ..) => Err("--image or --layer is missing".into()),
+            (_, _, _, None) => Err("the directory to unpack to is missing".into()),
+            (_, _, Some(_), _) if rootless => {
+                Err("--overlay mounts, which --rootless cannot".into())
+            }
+            _ => Err("--layer excludes --image and --overlay".into()),
         }
     }
 
@@ -136,7 +137,7 @@ fn devices_of(word: &str) -> Result<Devices, &'static str> {
         "make" => Ok(Devices::Make),
         "skip" => Ok(Devices::Skip),
         "placeholder" => Ok(Devices::Placeholder),
-        _ => Err("it is none of make, skip and placeholder"),
+        _ => Err("it is not make, skip or placeholder"),
     }
 }
 
@@ -144,7 +145,7 @@ fn unpack_image(name: &ImageName, bundle: PathBuf, mut options: UnpackOptions) -
     let (path, tag) = local::place(name)?;
     let layout = Layout::open(path)?;
     let image = local::image(&layout, tag)?;
-    let mut step = Steps::new().begin("unpack");
+    let mut step = Steps::new().begin("unpack the image");
     let size = image.manifest().layers.iter().map(|layer| layer.size).sum();
     options.progress = Some(progress(&mut step, size));
     let bundle = unpack_bundle(&layout, image.manifest(), bundle, &options)?;
@@ -159,7 +160,7 @@ fn unpack_image(name: &ImageName, bundle: PathBuf, mut options: UnpackOptions) -
     Ok(())
 }
 
-/// How many bytes of options the kernel takes.
+/// How many bytes of mount options the kernel accepts.
 const MOST_OPTIONS: usize = 4095;
 
 fn mount_image(
@@ -170,7 +171,11 @@ fn mount_image(
 ) -> Result<()> {
     let [rootfs, upper, work] = ["rootfs", "upper", "work"].map(|name| bundle.join(name));
     if is_mounted(&rootfs) {
-        return Err(format!("something is mounted on `{}` already", rootfs.display()).into());
+        return Err(format!(
+            "cannot mount on `{}`: something is mounted there already",
+            rootfs.display()
+        )
+        .into());
     }
     let (path, tag) = local::place(name)?;
     let layout = Layout::open(path)?;
@@ -178,15 +183,15 @@ fn mount_image(
     let store = OverlayStore::create(store, Overlay::Trusted)
         .map_err(|error| format!("cannot make `{}`: {error}", store.display()))?;
     let mut steps = Steps::new();
-    let mut step = steps.begin("unpack");
+    let mut step = steps.begin("unpack the layers");
     let size = image.manifest().layers.iter().map(|layer| layer.size).sum();
     options.progress = Some(progress(&mut step, size));
     let stack = store.unpack(&layout, image.manifest(), &options)?;
     let unpacked = stack.unpacked();
     step.end(Done(unpacked));
 
-    let step = steps.begin("mount");
-    // No one else can enter the bundle.
+    let step = steps.begin("mount the layers");
+    // Images have set-user-ID programs: nobody else may enter the bundle.
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700);
     for path in [&rootfs, &work] {
@@ -217,12 +222,12 @@ fn is_mounted(path: &Path) -> bool {
     device(path).is_some_and(|here| Some(here) != device(&path.join("..")))
 }
 
-/// Writes an archive: to a pipe or device as it comes, to a file that is there once all of it was right.
+/// Writes an archive: directly to a pipe or device, otherwise to a file that appears once all of it was verified.
 fn export(name: &ImageName, path: &Path, limits: &Limits) -> Result<()> {
     let (layout, tag) = local::place(name)?;
     let layout = Layout::open(layout)?;
     let image = local::image(&layout, tag)?;
-    let step = Steps::new().begin("export");
+    let step = Steps::new().begin("write an archive");
     let failed = |error: std::io::Error| format!("cannot write to `{}`: {error}", path.display());
     let files = image.files(limits)?;
     let layer = match fs::metadata(path) {
@@ -245,7 +250,7 @@ fn export(name: &ImageName, path: &Path, limits: &Limits) -> Result<()> {
     Ok(())
 }
 
-/// How large a file is that is printed: 256 MiB.
+/// The largest file that is printed: 256 MiB.
 const CAT_LIMIT: u64 = 256 << 20;
 
 fn cat(name: &ImageName, path: &EntryPath, limits: &Limits) -> Result<()> {
@@ -261,7 +266,7 @@ fn layer(file: PathBuf, root: PathBuf, mut options: UnpackOptions) -> Result<()>
         File::open(&file).map_err(|error| format!("cannot open `{}`: {error}", file.display()))?;
     let root = Root::create(&root)
         .map_err(|error| format!("cannot use `{}` as a root: {error}", root.display()))?;
-    let mut step = Steps::new().begin("apply");
+    let mut step = Steps::new().begin("apply the layer");
     options.progress = Some(progress(&mut step, blob.metadata()?.len()));
     let (diff_id, unpacked) = unpack::apply_stream(blob, &root, &options)?;
     step.end(format_args!("{diff_id} {}", Done(&unpacked)));
@@ -274,7 +279,7 @@ struct Done<'a>(&'a Unpacked);
 impl fmt::Display for Done<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Unpacked { changes, bytes, devices_left_out, .. } = self.0;
-        write!(f, "{changes} changes, {}", Bytes(*bytes))?;
+        write!(f, "{changes} files, {}", Bytes(*bytes))?;
         match devices_left_out {
             0 => Ok(()),
             1 => f.write_str(", 1 device left out"),

@@ -1,7 +1,7 @@
 //! Creates containers from a busy, multi-threaded tokio program, and shows that the program stays what it was.
 //!
-//! `embed_in_tokio [--cgroup PATH] [NUMBER]` runs 200 containers, or as many as are asked for, eight at a time; their
-//! control groups are made below PATH. It works as root and as an ordinary user.
+//! `embed_in_tokio [--cgroup PATH] [NUMBER]` runs 200 containers, or NUMBER of them, eight at a time; their
+//! cgroups are made below PATH. It works as root and as an ordinary user.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 struct Arguments {
     number: usize,
     cgroup: Option<String>,
-    /// In a container that has no busybox: tell what is seen there.
+    /// Print what the process sees: the command of a container without busybox.
     report: bool,
 }
 
@@ -54,7 +54,7 @@ impl Arguments {
         Ok(found)
     }
 
-    /// Runs the containers and tells whether each part of this process is as it was.
+    /// Runs the containers and prints whether each part of this process is unchanged.
     fn run(self) -> Result<bool, Failure> {
         if self.report {
             rootfs::report(&mut std::io::stdout().lock())?;
@@ -70,7 +70,7 @@ impl Arguments {
     }
 }
 
-/// Runs the containers beside other work, and gives what this process was before and is after.
+/// Runs the containers beside other work, and returns the state of this process before and after.
 async fn embed(
     number: usize,
     cgroup: Option<String>,
@@ -114,7 +114,7 @@ impl Containers {
                 running.join_next().await.transpose()?.transpose()?;
             }
             let containers = self.clone();
-            // The runtime blocks: it is given threads that may.
+            // The runtime blocks, so it runs on threads for that.
             running.spawn_blocking(move || containers.run_one(number));
         }
         while let Some(outcome) = running.join_next().await {

@@ -12,7 +12,7 @@ const HANGS: Duration = Duration::from_secs(240);
 
 const BIN: &str = env!("CARGO_BIN_EXE_embed_in_tokio");
 
-/// Runs the program, which must succeed and tell that each part of it is as before.
+/// Runs the program, which must succeed and report that each part of its state is as before.
 fn assert_unchanged_by(number: usize, command: &mut Command) {
     let child = command.arg(number.to_string()).stderr(Stdio::piped()).spawn().unwrap();
     let pid = Pid::from_child(&child);
@@ -36,7 +36,7 @@ fn assert_unchanged_by(number: usize, command: &mut Command) {
     assert_eq!(left_by(pid), Vec::<String>::new());
 }
 
-/// The control groups that the program made and that are there still.
+/// The cgroups that the program has made and not removed.
 fn left_by(pid: Pid) -> Vec<String> {
     let prefix = format!("embedded-{}-", pid.as_raw_nonzero());
     let mut left = Vec::new();

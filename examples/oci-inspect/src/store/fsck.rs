@@ -17,13 +17,13 @@ struct Line<'a> {
     repaired: bool,
 }
 
-/// The status says whether a fault is left. A repair may bring another to light: what a corrupt blob's
-/// place in the index names is missing then.
+/// Exits with 1 if a fault is left. A repair may cause another: the index still names a corrupt blob that was
+/// removed.
 pub(super) fn check(request: &Request) -> Result<ExitCode> {
     let (path, _) = request.directory()?;
     let options = &request.options;
     let mut faults = options.fsck(path)?;
-    // What cannot be opened is not repaired: one of its faults says why.
+    // A layout that cannot be opened is not repaired: one of its faults says why.
     if request.repair
         && !faults.is_empty()
         && let Ok(layout) = options.open(path)

@@ -36,7 +36,7 @@ pub(super) fn images(
 
 pub(super) fn tag(request: &Request) -> Result<()> {
     let (layout, name) = request.named()?;
-    let new_name = request.new_name.as_deref().ok_or("which name is the new one?")?;
+    let new_name = request.new_name.as_deref().ok_or("NEWTAG is missing")?;
     let image = layout.resolve(name)?;
     layout.tag(new_name, &image)?;
     show(request, Some(new_name), &image)

@@ -18,7 +18,7 @@ struct Line<'a> {
     missing: bool,
 }
 
-/// One line each for what an image, or every image, is made of.
+/// Prints a line for each part of an image, or of every image.
 pub(super) fn draw(request: &Request) -> Result<()> {
     let (store, name) = request.store()?;
     for (name, root) in images(&store, name)? {

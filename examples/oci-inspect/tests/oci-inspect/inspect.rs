@@ -19,7 +19,7 @@ model! {
     }
 }
 
-/// What excerpts of the runtime specification may lack, and where: one section is no whole Spec.
+/// What excerpts of the runtime specification may lack, and where: a section is not a whole Spec.
 ///
 /// config.md asks for a `root` on every platform but Hyper-V, config-windows.md for one of
 /// `layerFolders` or more. The findings are true, and no fault of the section that is shown.
@@ -157,7 +157,7 @@ fn a_batch_answers_every_line() {
         lines[0],
         r#"{"ok":true,"text":"{\"imageLayoutVersion\":\"2\"}","findings":[{"id":"IMG-LAYOUT-03","level":"error","pointer":"/imageLayoutVersion","message":"the version of the layout is `2`, not 1.0.0"}]}"#
     );
-    assert_eq!(lines[2], r#"{"ok":false,"error":"`x` is no kind of document"}"#);
+    assert_eq!(lines[2], r#"{"ok":false,"error":"`x` is not a kind of document"}"#);
     assert!(lines[1].starts_with(r#"{"ok":false,"error":"missing field"#));
     assert!(lines[3].starts_with(r#"{"ok":false,"error":"request: not JSON"#));
     assert_eq!(lines.len(), 4);
@@ -183,7 +183,7 @@ fn a_batch_of_ten_thousand_lines_is_answered_in_order() {
         assert!(pair[0].starts_with(&good), "{}", pair[0]);
         assert_eq!(
             pair[1],
-            format!(r#"{{"ok":false,"error":"`x{number}` is no kind of document"}}"#)
+            format!(r#"{{"ok":false,"error":"`x{number}` is not a kind of document"}}"#)
         );
     }
 }

@@ -1,4 +1,4 @@
-//! `oci-inspect` looks after layouts, and into archives.
+//! `oci-inspect` on layouts and archives.
 
 use std::fs;
 use std::process::Command;
@@ -27,7 +27,7 @@ fn inspect(layout: &Layout, command: &str, name: &str, more: &[&str]) -> (Option
     inspect_at(command, &format!("oci:{}{name}", layout.path().display()), more)
 }
 
-/// Runs a command where no temporary file can be made.
+/// Runs a command without a usable directory for temporary files.
 fn inspect_at(command: &str, name: &str, more: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_oci-inspect"))
         .arg(command)
@@ -58,7 +58,7 @@ fn lists_names() {
 }
 
 #[test]
-fn gives_names_and_takes_them_away() {
+fn adds_and_removes_names() {
     let (_directory, layout, image, _) = layout();
     assert_eq!(inspect(&layout, "tag", ":v1", &["v2"]).0, Some(0));
     assert_eq!(layout.resolve("v2").unwrap().digest, image.digest);
@@ -83,7 +83,7 @@ fn gives_names_and_takes_them_away() {
 }
 
 #[test]
-fn draws_what_images_are_made_of() {
+fn draws_the_parts_of_images() {
     let (_directory, layout, image, _) = layout();
     let (status, text) = inspect(&layout, "tree", ":v1", &[]);
     assert_eq!(status, Some(0));
@@ -96,7 +96,7 @@ fn draws_what_images_are_made_of() {
 }
 
 #[test]
-fn collects_garbage_and_says_first_what_it_would() {
+fn collects_garbage_after_listing_it() {
     let (_directory, layout, _, lost) = layout();
     for command in [&["--dry-run", "--json"][..], &["--json"]] {
         let (status, text) = inspect(&layout, "gc", "", command);
@@ -124,7 +124,7 @@ fn finds_faults_and_repairs_them() {
     let (status, text) = inspect(&layout, "fsck", "", &[]);
     assert_eq!(status, Some(1), "{text}");
     assert!(text.starts_with("content: `blobs/sha256/"), "{text}");
-    // The corrupt manifest is gone. That the index still names it is for its owner to decide.
+    // The corrupt manifest was removed. Its entry in the index is left to the owner.
     let (status, text) = inspect(&layout, "fsck", "", &["--repair"]);
     assert_eq!(status, Some(1), "{text}");
     let lines: Vec<_> = text.lines().collect();
@@ -189,7 +189,7 @@ fn archives(layout: &Layout) -> Vec<(String, &'static str)> {
 }
 
 #[test]
-fn lists_and_draws_what_is_in_archives() {
+fn lists_and_draws_images_of_archives() {
     let (_directory, layout, image, _) = layout();
     let config = layout.image("v1").unwrap().manifest().config.digest.clone();
     for (archive, name) in archives(&layout) {
@@ -198,7 +198,7 @@ fn lists_and_draws_what_is_in_archives() {
             assert_eq!(status, Some(0), "{text}");
             let [line] = &lines_of_json(&text)[..] else { panic!("{text}") };
             assert_eq!(line["name"], name);
-            // The manifest in an archive of Docker is another one, if there are layers.
+            // With layers, the manifest in an archive of Docker would be another one.
             assert_eq!(line["descriptor"]["digest"], image.digest.as_str(), "{place}");
             assert!(inspect_at("ls", &place, &[]).1.starts_with(&format!("{name}\t")), "{place}");
 
@@ -216,7 +216,7 @@ fn lists_and_draws_what_is_in_archives() {
 }
 
 #[test]
-fn archives_are_not_changed_and_other_files_are_none() {
+fn archives_are_not_changed_and_other_files_are_refused() {
     let (_directory, layout, ..) = layout();
     for (archive, name) in archives(&layout) {
         let place = format!("{archive}:{name}");
@@ -245,7 +245,7 @@ fn archives_are_not_changed_and_other_files_are_none() {
 }
 
 #[test]
-fn what_a_layout_says_cannot_move_the_cursor_or_begin_a_line() {
+fn text_of_a_layout_cannot_move_the_cursor_or_begin_a_line() {
     let (_directory, layout, _, _) = layout();
     let index = layout.path().join("index.json");
     let name = r#""\u001b[2J\nv2\tsha256:0""#;

@@ -8,14 +8,14 @@ use crate::Result;
 pub(crate) const USAGE: &str = "\
 usage: quickstart [--explain] [[--plain-http] IMAGE [-- ARGS…]]
 
-Makes an image of a small root filesystem, pushes it to a registry of its own, pulls it, verifies it,
-unpacks it and runs it as a container. Nothing is left behind.
+Makes an image of a small root filesystem, pushes it to a registry of its own, pulls and verifies it,
+unpacks it and runs it as a container. It leaves nothing behind.
 
   IMAGE          run this image instead: docker://HOST/REPOSITORY:TAG, oci:DIRECTORY[:TAG],
                  oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG]
   ARGS           what the container runs, in place of the image's own command
-  --plain-http   ask the registry without TLS, if it is on this machine
-  --explain      print the steps that would make the container, and make none
+  --plain-http   speak http to the registry, which must be on this machine
+  --explain      print the steps that would create the container, and do none
   -h, --help     print this";
 
 pub(crate) enum Arguments {
@@ -33,7 +33,7 @@ pub(crate) struct Run {
     pub(crate) explain: bool,
 }
 
-/// The command line makes no sense.
+/// The command line is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}; `quickstart --help` says how it is used")]
 pub(crate) struct Misuse(String);

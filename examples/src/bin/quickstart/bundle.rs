@@ -1,4 +1,4 @@
-//! What a runtime runs: the root filesystem, and what to do with it.
+//! The bundle that the runtime runs: the root filesystem and its config.json.
 
 use oci_cli::report::{Bytes, Steps};
 use oci_image::Config;
@@ -18,7 +18,7 @@ pub(crate) async fn unpack(
     workspace: &Workspace,
     steps: &mut Steps,
 ) -> Result<Bundle> {
-    let mut step = steps.begin("unpack");
+    let mut step = steps.begin("unpack it");
     let mut options = match geteuid().is_root() {
         true => UnpackOptions::default(),
         false => UnpackOptions::rootless(),
@@ -33,19 +33,20 @@ pub(crate) async fn unpack(
     })
     .await??;
     let unpacked = bundle.unpacked();
-    step.end(format_args!("{} changes, {}", unpacked.changes, Bytes(unpacked.bytes)));
+    step.end(format_args!("{} files, {}", unpacked.changes, Bytes(unpacked.bytes)));
 
-    let step = steps.begin("config");
+    let step = steps.begin("write config.json");
     let config = with_command(bundle.config(), args);
-    let spec = apart(Spec::from_image(&config, bundle.rootfs())?);
+    let spec = isolated(Spec::from_image(&config, bundle.rootfs())?);
     bundle.write_config(oci_image::json::to_vec(&spec)?)?;
     let bundle = Bundle::open(bundle.path())?;
     let process = bundle.spec().process.as_ref();
-    step.end(process.map(|process| process.args.join(" ")).unwrap_or_default());
+    let args = process.map(|process| process.args.join(" ")).unwrap_or_default();
+    step.end(format_args!("to run {args}"));
     Ok(bundle)
 }
 
-/// What the image asks for, but for the command if the caller has one.
+/// The config of the image, with the command of the caller if there is one.
 pub(crate) fn with_command(config: &Config, args: &[String]) -> Config {
     let mut config = config.clone();
     if !args.is_empty() {
@@ -54,8 +55,8 @@ pub(crate) fn with_command(config: &Config, args: &[String]) -> Config {
     config
 }
 
-/// The same in namespaces of its own: one for users too, without privileges.
-pub(crate) fn apart(mut spec: Spec) -> Spec {
+/// The same with a network of its own, and without privileges in a user namespace.
+pub(crate) fn isolated(mut spec: Spec) -> Spec {
     if !geteuid().is_root() {
         spec = spec.rootless(geteuid().as_raw(), getegid().as_raw());
         let linux = spec.linux.get_or_insert_default();

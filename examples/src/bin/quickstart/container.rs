@@ -1,4 +1,4 @@
-//! The container: made, started, waited for, and deleted whatever happens.
+//! The container: created, started, waited for, and deleted whatever happens.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -12,7 +12,7 @@ use crate::Result;
 use crate::workspace::Workspace;
 
 pub(crate) async fn run(bundle: Bundle, workspace: &Workspace, steps: &mut Steps) -> Result<u8> {
-    let step = steps.begin("create");
+    let step = steps.begin("create the container");
     let runtime = Runtime::open(workspace.place("run"))?;
     let id = format!("quickstart-{}", std::process::id());
     let container =
@@ -24,14 +24,14 @@ pub(crate) async fn run(bundle: Bundle, workspace: &Workspace, steps: &mut Steps
     }
     step.end(format_args!("{}, process {}", handle.id(), handle.state()?.pid.unwrap_or_default()));
 
-    let step = steps.begin("start");
+    let step = steps.begin("start it");
     handle.start()?;
-    step.end("here is what it prints:");
-    let step = steps.begin("wait");
+    step.end("this is what it prints:");
+    let step = steps.begin("wait for its end");
     let status = spawn_blocking(move || handle.wait()).await??;
     step.end(status);
 
-    let step = steps.begin("delete");
+    let step = steps.begin("delete it");
     spawn_blocking(move || container.delete()).await??;
     step.end("nothing is left");
     Ok(code(status))

@@ -1,4 +1,4 @@
-//! What would be done to make the container, while nothing is made: no file either.
+//! The steps that would create the container. Nothing is created, not even a file.
 
 use oci_runtime::spec::Conversion;
 use oci_runtime::{Bundle, Host, Plan};
@@ -18,7 +18,7 @@ pub(crate) async fn plan(what: &Run) -> Result<Plan> {
         let reason = "only its root filesystem says who that is";
         return Err(format!("cannot explain an image whose user is `{user}`: {reason}").into());
     }
-    let spec = bundle::apart(conversion.build()?);
+    let spec = bundle::isolated(conversion.build()?);
     let place = std::env::temp_dir().join("oci-quickstart").join("bundle");
     let bundle = Bundle::new(place, spec);
     Ok(Plan::new(&bundle, &Host::probe()?)?)

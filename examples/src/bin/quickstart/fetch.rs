@@ -1,4 +1,4 @@
-//! An image that is somewhere else.
+//! An image from a registry, a layout or an archive.
 
 use oci_cli::image_name::ImageName;
 use oci_cli::local::Store;
@@ -12,7 +12,7 @@ use crate::stop::{Stop, Stoppable};
 use crate::workspace::Workspace;
 use crate::{Result, progress};
 
-/// Where the blobs of an image are, and what names it there.
+/// An image and the source of its blobs.
 pub(crate) struct Fetched {
     source: Box<dyn BlobSource + Send + Sync>,
     image: Descriptor,
@@ -23,7 +23,7 @@ impl Fetched {
         Self { source: Box::new(source), image }
     }
 
-    /// The same, read no further when that is asked.
+    /// The same, whose reading fails once `stop` is asked.
     pub(crate) fn until(self, stop: &Stop) -> Self {
         Self::new(Stoppable::new(self.source, stop.clone()), self.image)
     }
@@ -40,7 +40,7 @@ pub(crate) async fn image(
     workspace: &Workspace,
     steps: &mut Steps,
 ) -> Result<Fetched> {
-    let step = steps.begin("find");
+    let step = steps.begin("find the image");
     match find(name, plain_http).await? {
         Found::Here(image) => {
             step.end(Content(&image.image.digest, image.image.size));
@@ -53,7 +53,7 @@ pub(crate) async fn image(
     }
 }
 
-/// The config of an image, of which nothing is kept.
+/// The config of an image. Nothing is stored.
 pub(crate) async fn config(name: &ImageName, plain_http: bool) -> Result<Document<ImageConfig>> {
     let image = match find(name, plain_http).await? {
         Found::Here(image) => return Ok(image.image()?.config()?),
@@ -87,7 +87,8 @@ fn only(entries: Vec<oci_layout::Entry>, name: &ImageName) -> Result<Descriptor>
     match <[_; 1]>::try_from(entries) {
         Ok([only]) => Ok(only.descriptor),
         Err(all) => {
-            Err(format!("`{name}` has {} images, name one of them by its tag", all.len()).into())
+            Err(format!("cannot choose an image: `{name}` has {}, name one by its tag", all.len())
+                .into())
         }
     }
 }
@@ -115,7 +116,7 @@ pub(crate) async fn pull(
     workspace: &Workspace,
     steps: &mut Steps,
 ) -> Result<Fetched> {
-    let mut step = steps.begin("pull");
+    let mut step = steps.begin("pull and verify it");
     let layout = workspace.layout("pulled")?;
     let done = repository.pull(image, &layout).progress(progress::transfer(&mut step)).await?;
     layout.tag("latest", image)?;

@@ -51,7 +51,7 @@ fn run(what: &arguments::Run) -> Result<u8> {
     run_in_workspace(what, runtime)
 }
 
-/// Does everything in a directory of its own, which is removed when nothing uses it any more.
+/// Does everything in a temporary directory, which is removed once nothing writes to it.
 fn run_in_workspace(what: &arguments::Run, runtime: Runtime) -> Result<u8> {
     let stop = {
         let _entered = runtime.enter();
@@ -70,7 +70,7 @@ fn run_in_workspace(what: &arguments::Run, runtime: Runtime) -> Result<u8> {
     result
 }
 
-/// Waits for a signal that asks to stop, and gives the exit status of who obeys it.
+/// Waits for SIGINT or SIGTERM, and returns the exit status of a shell for it.
 fn stop() -> io::Result<impl Future<Output = u8>> {
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

@@ -1,4 +1,4 @@
-//! Reading no further once the user has had enough.
+//! Reading stops when the user interrupts the program.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use oci_image::Descriptor;
 use oci_image::blob::BlobSource;
 
-/// Whether the user has had enough.
+/// Whether the user has interrupted the program.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// The user has.
+    /// From now on, reading fails.
     pub(crate) fn ask(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -22,7 +22,7 @@ impl Stop {
     }
 }
 
-/// A source whose readers fail from then on.
+/// A source whose readers fail once that is asked.
 pub(crate) struct Stoppable<S> {
     source: S,
     stop: Stop,
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_ends_when_it_is_asked_to() {
+    fn readers_fail_once_they_are_stopped() {
         let stop = Stop::default();
         let source = Stoppable::new(Endless, stop.clone());
         let digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();

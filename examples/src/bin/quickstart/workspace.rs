@@ -1,4 +1,4 @@
-//! The directory that everything happens in.
+//! The temporary directory in which everything happens.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -24,7 +24,7 @@ impl Workspace {
             .tempdir_in(&parent)
             .map_err(|error| {
                 format!(
-                    "cannot make a temporary directory in `{}`: {}",
+                    "cannot create a temporary directory in `{}`: {}",
                     parent.display(),
                     kind(&error)
                 )
@@ -32,22 +32,22 @@ impl Workspace {
         Ok(Self { directory, stop: Stop::default() })
     }
 
-    /// What ends the reading of those who write to it.
+    /// Stops the tasks that write to it.
     pub(crate) fn stop(&self) -> &Stop {
         &self.stop
     }
 
-    /// A place in it.
+    /// A path in it.
     pub(crate) fn place(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// A new layout in it. It is not to outlive this process, still less a power cut.
+    /// A new layout in it, not synced to disk: it does not outlive this process.
     pub(crate) fn layout(&self, name: &str) -> Result<Layout> {
         Ok(LayoutOptions::new().durability(Durability::Relaxed).create(self.place(name))?)
     }
 
-    /// Removes it, with directories that not even their owner may change.
+    /// Removes it, also with directories that their owner may not change.
     pub(crate) fn remove(self) -> Result<()> {
         let path = self.directory.path().to_owned();
         if self.directory.close().is_err() {
@@ -70,7 +70,7 @@ fn open_up(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The system's own words, without the path that `tempfile` adds.
+/// The error of the system, without the path that `tempfile` adds.
 fn kind(error: &io::Error) -> String {
     error.raw_os_error().map_or_else(
         || error.kind().to_string(),

@@ -1,4 +1,4 @@
-//! Registries that want to know who asks.
+//! Registries that require credentials.
 
 use std::process::Command;
 
@@ -22,7 +22,7 @@ fn asked_by_alice(scopes: &[&str]) -> Asked {
 
 #[test]
 #[ignore = "needs root, busybox, docker-registry, skopeo and openssl"]
-fn tokens_are_asked_for_what_is_done_and_no_more() {
+fn tokens_are_requested_for_the_operation_and_no_more() {
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     let tokens = TokenServer::start(directory.path());
@@ -62,8 +62,8 @@ fn tokens_are_asked_for_what_is_done_and_no_more() {
         "{asked:?}"
     );
 
-    let nobody = block_on(app(Config::default()).resolve("v1")).unwrap_err();
-    assert_eq!(nobody.kind(), ErrorKind::Unauthorized, "{}", one_line(&nobody));
+    let anonymous = block_on(app(Config::default()).resolve("v1")).unwrap_err();
+    assert_eq!(anonymous.kind(), ErrorKind::Unauthorized, "{}", one_line(&anonymous));
     let asked = tokens.take_asked();
     assert!(asked.iter().all(|asked| *asked == (None, vec!["repository:team/app:pull".into()])));
     assert!(!asked.is_empty());

@@ -19,7 +19,7 @@ fn new_id() -> String {
     format!("interop-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Opens a bundle and gives it what a test needs: no terminal, and a control group of its own.
+/// Opens a bundle and gives it what a test needs: no terminal, and a cgroup of its own.
 fn open(path: &Path, id: &str) -> Bundle {
     let mut bundle = Bundle::open(path).unwrap();
     let spec = bundle.spec_mut();
@@ -28,7 +28,7 @@ fn open(path: &Path, id: &str) -> Bundle {
     bundle
 }
 
-/// Runs the bundle by our runtime and gives what it printed. It must succeed.
+/// Runs the bundle by our runtime and returns its output. It must succeed.
 pub(crate) fn run_by_us(path: &Path) -> String {
     let id = new_id();
     let bundle = open(path, &id);
@@ -48,7 +48,7 @@ pub(crate) fn run_by_us(path: &Path) -> String {
     text
 }
 
-/// Runs the bundle by another runtime and gives what it printed. It must succeed.
+/// Runs the bundle by another runtime and returns its output. It must succeed.
 pub(crate) fn run_by(program: &str, path: &Path) -> String {
     let id = new_id();
     let bundle = open(path, &id);

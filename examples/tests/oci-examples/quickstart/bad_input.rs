@@ -1,4 +1,4 @@
-//! What goes wrong is said in one line: what was being done, to what, and why it failed.
+//! A failure is one line: what was being done, to what, and why it failed.
 
 use std::net::TcpListener;
 use std::process::{Output, Stdio};
@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::scene::{Scene, complaint};
 
-/// Runs it on an image of a registry that does wrong, and gives the layer's digest.
+/// Runs it on an image of a faulty registry, and returns the digest of the layer.
 async fn of_a_registry(fault: Fault) -> (Output, Digest) {
     let scene = Scene::new();
     let (layout, index) = scene.image(&[]);
@@ -107,7 +107,7 @@ fn a_directory_for_temporary_files_that_is_not_there() {
 }
 
 #[test]
-fn a_command_line_that_makes_no_sense() {
+fn a_wrong_command_line() {
     for args in [&["--loud"][..], &["tar:image"], &["oci:a", "oci:b"]] {
         let output = Scene::new().run(args);
         let line = complaint(&output, 2);
@@ -127,7 +127,7 @@ fn an_image_that_is_not_there() {
 }
 
 #[test]
-fn a_user_who_does_not_wait_for_a_registry_that_does_not_answer() {
+fn an_interrupt_while_a_registry_does_not_answer() {
     let scene = Scene::new();
     let registry = TcpListener::bind("127.0.0.1:0").unwrap();
     let name = format!("docker://{}/app:v1", registry.local_addr().unwrap());

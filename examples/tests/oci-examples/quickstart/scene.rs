@@ -1,4 +1,4 @@
-//! A place to run `quickstart` in, and what it may not leave there.
+//! A directory to run `quickstart` in, and checks that nothing is left of it.
 
 use std::fs::{self, Permissions};
 use std::io::Read;
@@ -25,7 +25,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// For whoever runs the test.
+    /// For the user who runs the test.
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
