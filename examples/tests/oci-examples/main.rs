@@ -4,5 +4,6 @@
 mod elf;
 mod embed;
 mod interop;
+mod one_idea;
 mod process_state;
 mod quickstart;

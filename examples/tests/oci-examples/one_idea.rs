@@ -1,0 +1,88 @@
+//! The short programs, each of which shows one idea.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use oci_image::build::Builder;
+use oci_image::{Digest, Platform};
+use oci_layout::Layout;
+use oci_testing::program::{run, run_with};
+
+#[test]
+fn print_error_says_each_reason_once() {
+    let line = run(env!("CARGO_BIN_EXE_print_error"), &["/nowhere"]).bad(1);
+    assert_eq!(line, "cannot open layout `/nowhere`: No such file or directory (os error 2)");
+
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::create(directory.path()).unwrap();
+    let image = Builder::new(&Platform::host()).build().unwrap();
+    layout.put_image(&image).unwrap().tag("v1").unwrap();
+    assert_eq!(run(env!("CARGO_BIN_EXE_print_error"), &[directory.path()]).good(), "v1\n");
+}
+
+/// What `verify_async` makes of `hello`, when it is to be of this digest and size.
+fn verify(digest: &Digest, size: usize) -> Result<String, String> {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("hello"), "hello").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_verify_async"))
+        .args([digest.as_str(), &size.to_string()])
+        .stdin(fs::File::open(directory.path().join("hello")).unwrap())
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    match output.status.success() {
+        true => Ok(String::from_utf8(output.stdout).unwrap()),
+        false => Err(String::from_utf8(output.stderr).unwrap()),
+    }
+}
+
+#[test]
+fn verify_async_refuses_any_other_bytes() {
+    let digest = Digest::sha256("hello");
+    assert_eq!(verify(&digest, 5), Ok("hello".into()));
+    for (digest, size) in [(&digest, 4), (&digest, 6), (&Digest::sha256("jello"), 5)] {
+        assert!(verify(digest, size).unwrap_err().starts_with("verify_async: "), "{digest} {size}");
+    }
+}
+
+#[test]
+fn own_sink_holds_what_it_was_given() {
+    let directory = tempfile::tempdir().unwrap();
+    let digest = Digest::sha256("hello");
+    for _ in 0..2 {
+        let listed = run(env!("CARGO_BIN_EXE_own_sink"), &[directory.path()]).good();
+        assert_eq!(listed, format!("{}\n", digest.encoded()));
+    }
+    assert_eq!(fs::read(directory.path().join(digest.encoded())).unwrap(), b"hello");
+}
+
+#[test]
+fn own_manifest_is_named_by_its_bytes() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("manifest.json");
+    let image = Builder::new(&Platform::host()).build().unwrap();
+    fs::write(&file, image.manifest().bytes()).unwrap();
+    let descriptor = image.manifest().descriptor();
+    let told = run(env!("CARGO_BIN_EXE_own_manifest"), &[&file]).good();
+    assert_eq!(
+        told.lines().next(),
+        Some(&*format!("{}, {} bytes", descriptor.digest, descriptor.size))
+    );
+    fs::write(&file, "{}").unwrap();
+    run(env!("CARGO_BIN_EXE_own_manifest"), &[&file]).bad(1);
+}
+
+#[test]
+#[ignore = "needs user namespaces"]
+fn rootless_is_root_in_its_container() {
+    let told = run(env!("CARGO_BIN_EXE_rootless"), &[""; 0]).good();
+    assert_eq!(told, "pid 1\nhostname rootless\nuid 0\n/proc/sys is read-only\n");
+}
+
+#[test]
+#[ignore = "needs user namespaces"]
+fn tokio_container_runs_to_its_end() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tokio_container"));
+    let told = run_with(&mut command).good();
+    assert_eq!(told, "pid 1\nhostname tokio\nuid 0\n/proc/sys is read-only\n");
+}
