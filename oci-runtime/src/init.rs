@@ -6,6 +6,7 @@
 mod create;
 mod devices;
 mod error;
+mod filesystem;
 mod hint;
 mod identity;
 mod mounts;

@@ -66,8 +66,8 @@ pub(crate) fn map_ids(ids: &MapIds, pid: i32, doing: &str) -> Result<(), Error> 
                 .with_reason(format!("cannot write `{path}`"))
         })
     };
-    // Without CAP_SETGID a gid_map is taken only after this: a process could drop a group that denies it access to a file
-    // (CVE-2014-8989).
+    // Without CAP_SETGID a gid_map is taken only after this: a process could drop a group that denies it access to a
+    // file (CVE-2014-8989).
     if ids.deny_setgroups {
         write("setgroups", "deny")?;
     }

@@ -34,8 +34,8 @@ impl Cgroup {
         let end = Instant::now() + FREEZE_TIMEOUT;
         let mut pause = Duration::from_micros(100);
         loop {
-            // Again each time: a fork during freezing can leave a cgroup of version 1 at FREEZING until it is written again
-            // (kernel documentation, `cgroup-v1/freezer-subsystem`).
+            // Again each time: a fork during freezing can leave a cgroup of version 1 at FREEZING until it is written
+            // again (kernel documentation, `cgroup-v1/freezer-subsystem`).
             write(&path, word)?;
             if is_frozen(&group.directory, v1) {
                 return Ok(());

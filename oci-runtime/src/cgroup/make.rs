@@ -163,8 +163,8 @@ fn remove_tree(directory: &Path, end: Instant) -> Result<(), CgroupError> {
 
 /// Enables controllers along the way down the unified hierarchy.
 ///
-/// A cgroup has the files of a controller only if its parent lists it in `cgroup.subtree_control`, from the root on down
-/// (cgroup v2, "top-down constraint").
+/// A cgroup has the files of a controller only if its parent lists it in `cgroup.subtree_control`, from the root on
+/// down (cgroup v2, "top-down constraint").
 fn enable(mount: &Path, leaf: &Path, writes: &[CgroupWrite]) -> Result<(), CgroupError> {
     let mut above: Vec<&Path> =
         leaf.ancestors().skip(1).take_while(|path| path.starts_with(mount)).collect();

@@ -6,11 +6,12 @@ use crate::plan::{FilesystemStep, Mount, Namespace, NamespaceStep, ProcessStep, 
 
 const THREADS: &str = "init has more than one thread, or its namespaces are those already: call \
     `oci_runtime::init()` on the first line of `main`, outside of `#[tokio::main]`";
-const NOT_PERMITTED: &str = "the caller lacks CAP_SYS_ADMIN, or a seccomp profile or a security module forbids it, as in \
-    a default container: run that one with more rights, or make a user namespace (`Spec::rootless`)";
+const NOT_PERMITTED: &str = "the caller lacks CAP_SYS_ADMIN, or a seccomp profile or a security module forbids it, as \
+    in a default container: run that one with more rights, or make a user namespace (`Spec::rootless`)";
 const LIMIT_REACHED: &str = "the limit of a user (`/proc/sys/user/max_*_namespaces`) is reached, or 32 \
     namespaces are nested";
-const NO_CLONE3: &str = "the kernel is older than Linux 5.3, or a seccomp profile hides clone3, as in a default container";
+const NO_CLONE3: &str = "the kernel is older than Linux 5.3, or a seccomp profile hides clone3, as in a default \
+    container";
 const NOT_A_MOUNT_POINT: &str = "`/` is not a mount point, as after chroot into a plain directory: bind mount the \
     directory onto itself before chroot";
 

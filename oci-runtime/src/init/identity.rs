@@ -145,8 +145,8 @@ pub(crate) fn memory_policy(mode: &Constant, flags: u32, nodes: &[u32]) -> Resul
     Ok(sys::schedule::set_memory_policy(mode.number | flags, &map)?)
 }
 
-/// Loads the system call filter. From here on every system call of this process is subject to it: after it comes nothing
-/// but execve. Without CAP_SYS_ADMIN it takes `no_new_privs`, which the plan sets before.
+/// Loads the system call filter. From here on every system call of this process is subject to it: after it comes
+/// nothing but execve. Without CAP_SYS_ADMIN it takes `no_new_privs`, which the plan sets before.
 pub(crate) fn seccomp(filter: &Filter) -> Result<(), StepError> {
     Ok(sys::seccomp::load(&filter.instructions, filter.flags.into()).map(drop)?)
 }

@@ -1,11 +1,9 @@
 //! Mounts: made detached, given their attributes, and only then attached to a descriptor of their target.
 //!
-//! mount(2) takes paths, and a process that exchanges a component of the path for a symbolic link between two calls leads
-//! the mount out of the container (CVE-2021-30465). Here the target is opened once, inside the root, and stays the same
-//! however it is renamed; and no moment exists in which a mount is there without its `nosuid` or `ro`.
+//! mount(2) takes paths, and a process that exchanges a component of the path for a symbolic link between two calls
+//! leads the mount out of the container (CVE-2021-30465). Here the target is opened once, inside the root, and stays
+//! the same however it is renamed; and no moment exists in which a mount is there without its `nosuid` or `ro`.
 
-use std::fs::File;
-use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -13,19 +11,15 @@ use oci_rootfs::Root;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, open, statat};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, MountFlags, MountPropagationFlags,
-    MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_reconfigure,
-    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, fspick, mount_change, mount_remount,
-    move_mount, unmount,
+    MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount_change, move_mount,
+    unmount,
 };
 use rustix::process::{chdir, fchdir, pivot_root};
 
-use super::Init;
 use super::error::{Context, StepError};
 use super::paths::{self, Kind};
-use crate::plan::{
-    Attribute, Change, IVERSION, Mount, OpenTree, Propagation, PropagationKind, Source,
-};
+use super::{Init, filesystem};
+use crate::plan::{Attribute, Change, Mount, OpenTree, Propagation, PropagationKind, Source};
 use crate::sys::mount::{Attributes, Scope, set_attributes};
 
 /// Opens a file or directory of the host as a detached mount.
@@ -79,8 +73,8 @@ pub(crate) fn mount(init: &mut Init, mount: &Mount) -> Result<(), StepError> {
             let target = paths::find(init.root()?, &mount.target)?.ok_or(Errno::NOENT)?;
             // Two things share one word: options of the filesystem, and attributes of this mount of it.
             if *superblock {
-                reconfigure(target.as_fd(), options)?;
-                count_versions(target.as_fd(), options)?;
+                filesystem::reconfigure(target.as_fd(), options)?;
+                filesystem::enable_iversion(target.as_fd(), options)?;
             }
             set_attributes_and_propagation(target.as_fd(), mount)
         }
@@ -92,7 +86,7 @@ pub(crate) fn mount(init: &mut Init, mount: &Mount) -> Result<(), StepError> {
             attach(tree.as_fd(), target.as_fd())
         }
         Source::Filesystem { kind, source, options, plain_target } => {
-            let tree = filesystem(kind, source.as_deref(), options)?;
+            let tree = filesystem::create(kind, source.as_deref(), options)?;
             set_attributes_and_propagation(tree.as_fd(), mount)?;
             let root = init.root()?;
             let mut target = paths::make(root, &mount.target, Kind::Directory)?;
@@ -104,88 +98,12 @@ pub(crate) fn mount(init: &mut Init, mount: &Mount) -> Result<(), StepError> {
                 })?;
             }
             attach(tree.as_fd(), target.as_fd())?;
-            if count_versions(tree.as_fd(), options)? {
+            if filesystem::enable_iversion(tree.as_fd(), options)? {
                 return set_attributes_and_propagation(tree.as_fd(), mount);
             }
             Ok(())
         }
     }
-}
-
-/// A new instance of a filesystem, attached nowhere.
-pub(crate) fn filesystem(
-    kind: &str,
-    source: Option<&str>,
-    options: &[String],
-) -> Result<OwnedFd, StepError> {
-    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)
-        .context(|| format!("open a filesystem of type `{kind}`"))?;
-    if let Some(source) = source {
-        let set = fsconfig_set_string(&context, "source", source);
-        explain(&context, set).context(|| format!("set source `{source}`"))?;
-    }
-    configure(&context, options)?;
-    let created = fsconfig_create(context.as_fd());
-    explain(&context, created)?;
-    let mounted = fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty());
-    explain(&context, mounted)
-}
-
-fn reconfigure(target: BorrowedFd<'_>, options: &[String]) -> Result<(), StepError> {
-    let context = fspick(target, "", FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH)?;
-    configure(&context, options)?;
-    let done = fsconfig_reconfigure(context.as_fd());
-    explain(&context, done)
-}
-
-fn configure(context: &OwnedFd, options: &[String]) -> Result<(), StepError> {
-    for option in options.iter().filter(|option| *option != IVERSION) {
-        let set = match option.split_once('=') {
-            Some((key, value)) => fsconfig_set_string(context, key, value),
-            None => fsconfig_set_flag(context, option.as_str()),
-        };
-        explain(context, set).context(|| format!("set option `{option}`"))?;
-    }
-    Ok(())
-}
-
-/// Turns `iversion` on if it is asked for. Returns whether it was.
-///
-/// fsconfig(2) has no parameter for it. mount(2) with `MS_REMOUNT` has, and clears the attributes of the mount: they must
-/// be set again.
-fn count_versions(mount: BorrowedFd<'_>, options: &[String]) -> Result<bool, StepError> {
-    if !options.iter().any(|option| option == IVERSION) {
-        return Ok(false);
-    }
-    let mut flags = MountFlags::from_bits_retain(libc::MS_I_VERSION as u32);
-    for option in options {
-        flags |= match option.as_str() {
-            "ro" => MountFlags::RDONLY,
-            "sync" => MountFlags::SYNCHRONOUS,
-            "lazytime" => MountFlags::LAZYTIME,
-            "mand" => MountFlags::PERMIT_MANDATORY_FILE_LOCKING,
-            _ => MountFlags::empty(),
-        };
-    }
-    // mount(2) takes a path: from inside the mount itself, `.` is one that nobody can exchange.
-    fchdir(mount)?;
-    mount_remount(".", flags, c"").context(|| format!("set option `{IVERSION}`"))?;
-    chdir("/")?;
-    Ok(true)
-}
-
-/// Adds to an error what the kernel says about it: reading the descriptor of a filesystem context gives its log.
-fn explain<T>(context: &OwnedFd, result: Result<T, Errno>) -> Result<T, StepError> {
-    result.map_err(|error| {
-        let mut message = [0; 512];
-        let read =
-            context.try_clone().and_then(|copy| File::from(copy).read(&mut message)).unwrap_or(0);
-        let message = String::from_utf8_lossy(&message[..read]);
-        // Each message begins with `e `, `w ` or `i `: error, warning or information.
-        let message = message.get(2..).unwrap_or_default().trim_end();
-        let detail = (!message.is_empty()).then(|| format!("the kernel says `{message}`"));
-        StepError { errno: Some(error.raw_os_error()), detail }
-    })
 }
 
 /// Gives a mount its attributes and its propagation.
@@ -246,8 +164,8 @@ pub(crate) fn propagate_root(propagation: Propagation) -> Result<(), StepError> 
 
 /// Sets how every mount of this namespace propagates.
 ///
-/// A new mount namespace begins with copies of the host's mounts that are peers of them, where they are shared, as systemd
-/// has them: without this step every mount and unmount here would happen on the host, too.
+/// A new mount namespace begins with copies of the host's mounts that are peers of them, where they are shared, as
+/// systemd has them: without this step every mount and unmount here would happen on the host, too.
 pub(crate) fn propagate_all(propagation: Propagation) -> Result<(), StepError> {
     let recursive = if propagation.recursive {
         MountPropagationFlags::REC
@@ -283,9 +201,11 @@ fn kind_of(tree: BorrowedFd<'_>) -> Result<Kind, Errno> {
 pub(crate) fn mask(root: &Root, path: &str) -> Result<(), StepError> {
     let Some(target) = paths::find(root, path)? else { return Ok(()) };
     let cover = match kind_of(target.as_fd())? {
-        Kind::Directory => {
-            filesystem("tmpfs", Some("tmpfs"), &["nr_blocks=1".into(), "nr_inodes=1".into()])?
-        }
+        Kind::Directory => filesystem::create(
+            "tmpfs",
+            Some("tmpfs"),
+            &["nr_blocks=1".into(), "nr_inodes=1".into()],
+        )?,
         Kind::File => host_device("/dev/null", 1, 3)?,
     };
     let set = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
@@ -327,15 +247,16 @@ pub(crate) fn read_only_root(root: BorrowedFd<'_>) -> Result<(), StepError> {
 
 /// Makes the root filesystem `/`, and unmounts the host's.
 ///
-/// Not chroot(2), which a process with CAP_SYS_CHROOT leaves again: after this the host's mounts are not in the namespace.
+/// Not chroot(2), which a process with CAP_SYS_CHROOT leaves again: after this the host's mounts are not in the
+/// namespace.
 pub(crate) fn pivot(root: BorrowedFd<'_>) -> Result<(), StepError> {
     let host = open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     fchdir(root)?;
     // With the same path twice the old root is mounted over the new one: no directory of the container is needed for it
     // (pivot_root(2), "pivot_root(\".\", \".\")").
     pivot_root(".", ".")?;
-    // To the old root, which the working directory must be for what follows. Unmounting would propagate to the host where
-    // mounts are still shared: make them slaves first.
+    // To the old root, which the working directory must be for what follows. Unmounting would propagate to the host
+    // where mounts are still shared: make them slaves first.
     fchdir(&host)?;
     mount_change(".", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
         .context(|| "make the host's mounts rslave".into())?;

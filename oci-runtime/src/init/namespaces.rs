@@ -1,7 +1,7 @@
 //! Making namespaces, and joining those that exist.
 //!
-//! The order is the plan's: a caller with rights joins other namespaces before a user namespace, in which it would lose the
-//! right to; a caller without gets the right by the user namespace, which comes first (user_namespaces(7)).
+//! The order is the plan's: a caller with rights joins other namespaces before a user namespace, in which it would lose
+//! the right to; a caller without gets the right by the user namespace, which comes first (user_namespaces(7)).
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -59,14 +59,14 @@ pub(crate) fn set_not_dumpable() -> Result<(), StepError> {
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
-/// Makes a user namespace. Its mappings are written by the launching process: here, inside, only the caller's own ID may
-/// be mapped (user_namespaces(7)).
+/// Makes a user namespace. Its mappings are written by the launching process: here, inside, only the caller's own ID
+/// may be mapped (user_namespaces(7)).
 pub(crate) fn new_user() -> Result<(), StepError> {
     Ok(namespace::unshare(libc::CLONE_NEWUSER)?)
 }
 
-/// Makes a time namespace, which the process to come is in: unshare(2) moves only children into it, and its clocks can be
-/// set as long as it has no process (time_namespaces(7)).
+/// Makes a time namespace, which the process to come is in: unshare(2) moves only children into it, and its clocks can
+/// be set as long as it has no process (time_namespaces(7)).
 pub(crate) fn new_time(offsets: &[TimeOffset]) -> Result<(), StepError> {
     namespace::unshare(libc::CLONE_NEWTIME)?;
     for offset in offsets {
@@ -97,8 +97,8 @@ pub(crate) fn loopback() -> Result<(), StepError> {
 
 /// Maps the IDs of files on a detached mount (mount_setattr(2), `MOUNT_ATTR_IDMAP`).
 ///
-/// The kernel takes the mapping from a user namespace, given by a descriptor: one is made for it, in a process that lives
-/// until the descriptor is open. It must be detached: a mount that others see cannot be mapped any more.
+/// The kernel takes the mapping from a user namespace, given by a descriptor: one is made for it, in a process that
+/// lives until the descriptor is open. It must be detached: a mount that others see cannot be mapped any more.
 pub(crate) fn idmap(tree: BorrowedFd<'_>, idmap: &Idmap) -> Result<(), StepError> {
     let (mut theirs, mut ours) = UnixStream::pair()?;
     match sys::clone::clone(libc::CLONE_NEWUSER as u32 as u64)

@@ -7,14 +7,14 @@ use rustix::fs::OFlags;
 
 use super::Init;
 use super::error::{Context, StepError};
-use super::{mounts, paths};
+use super::{filesystem, paths};
 use crate::plan::swap_dots;
 
 /// Sets a kernel parameter, with dots between its words.
 pub(crate) fn sysctl(init: &mut Init, key: &str, value: &str) -> Result<(), StepError> {
     let proc = match init.proc.take() {
         Some(proc) => proc,
-        None => mounts::filesystem("proc", Some("proc"), &[])
+        None => filesystem::create("proc", Some("proc"), &[])
             .and_then(|proc| Ok(Root::from_fd(proc, "/proc")?))
             .context(|| "make a procfs".into())?,
     };

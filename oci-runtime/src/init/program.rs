@@ -19,8 +19,9 @@ pub(crate) struct Program {
     file: CString,
 }
 
-/// Attempts to execute a program that another process has open for writing (`ETXTBSY`), for some hundredths of a second:
-/// a fork of a thread that has written the file closes it soon. Without a pause, whose system call a filter may forbid.
+/// Attempts to execute a program that another process has open for writing (`ETXTBSY`), for some hundredths of a
+/// second: a fork of a thread that has written the file closes it soon. Without a pause, whose system call a filter may
+/// forbid.
 const MAX_ATTEMPTS: usize = 10_000;
 
 /// Changes to the working directory, which must be inside the root filesystem.

@@ -301,11 +301,38 @@ impl Init {
             // Seen from inside, where these hooks run.
             state.insert("pid".into(), rustix::process::getpid().as_raw_nonzero().get().into());
         }
-        // The init makes files with umask 0. startContainer hooks run after the step that sets the container's own umask.
+        // The init makes files with umask 0. startContainer hooks run after the step that sets the container's own
+        // umask.
         let is_early = hooks.kind != HookKind::StartContainer;
         let own = is_early.then(|| umask(Mode::from_raw_mode(0o022)));
         let result = hooks::run(&hooks.hooks, &self.state, None);
         own.map(umask);
         Ok(result?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn a_failure_names_the_step_the_reason_and_what_helps() {
+        let refused = |detail: Option<&str>| StepError {
+            errno: Some(Errno::INVAL.raw_os_error()),
+            detail: detail.map(Into::into),
+        };
+        let step = Step::from(FilesystemStep::PivotRoot);
+        let help = hint(&step, Errno::INVAL.raw_os_error()).unwrap();
+        for (step, error, detail) in [
+            (&step, refused(None), Some(help.into())),
+            (&step, refused(Some("cannot unmount it")), Some(format!("cannot unmount it: {help}"))),
+            (&step, StepError::new("it is a link"), Some("it is a link".into())),
+            (&Step::AwaitStart, refused(None), None),
+        ] {
+            let errno = error.errno;
+            let expected = Failure { step: step.to_string(), is_hook: false, errno, detail };
+            assert_eq!(failure(step, error), expected);
+        }
     }
 }

@@ -67,11 +67,7 @@ pub(crate) fn open(
 /// Mounts a terminal on the `/dev/console` of the container.
 ///
 /// By the descriptor of the terminal: the container may have put another file at its path (CVE-2025-52565).
-fn bind_console(
-    root: &Root,
-    terminal: BorrowedFd<'_>,
-    missing: Missing,
-) -> Result<(), StepError> {
+fn bind_console(root: &Root, terminal: BorrowedFd<'_>, missing: Missing) -> Result<(), StepError> {
     let target = match missing {
         Missing::Make => Some(paths::make(root, CONSOLE, Kind::File)?),
         Missing::Leave => paths::find(root, CONSOLE)?,

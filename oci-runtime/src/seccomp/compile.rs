@@ -1,8 +1,8 @@
 //! From a profile to a program of classic BPF.
 //!
-//! For each architecture a binary search over the numbers of system calls, then the conditions on arguments. A rule without
-//! conditions decides whatever other rules say; among rules with conditions the first that holds decides. The first
-//! instruction tells architectures apart: a number means another call on each (seccomp(2), "Caveats").
+//! For each architecture a binary search over the numbers of system calls, then the conditions on arguments. A rule
+//! without conditions decides whatever other rules say; among rules with conditions the first that holds decides. The
+//! first instruction tells architectures apart: a number means another call on each (seccomp(2), "Caveats").
 
 use std::collections::BTreeMap;
 

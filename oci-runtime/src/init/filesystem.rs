@@ -1,0 +1,97 @@
+//! Instances of filesystems, made and configured by fsopen(2), fsconfig(2) and fspick(2).
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, MountFlags, fsconfig_create,
+    fsconfig_reconfigure, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, fspick,
+    mount_remount,
+};
+use rustix::process::{chdir, fchdir};
+
+use super::error::{Context, StepError};
+use crate::plan::IVERSION;
+
+/// A new instance of a filesystem, attached nowhere.
+pub(crate) fn create(
+    kind: &str,
+    source: Option<&str>,
+    options: &[String],
+) -> Result<OwnedFd, StepError> {
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)
+        .context(|| format!("open a filesystem of type `{kind}`"))?;
+    if let Some(source) = source {
+        let set = fsconfig_set_string(&context, "source", source);
+        explain(&context, set).context(|| format!("set source `{source}`"))?;
+    }
+    configure(&context, options)?;
+    let created = fsconfig_create(context.as_fd());
+    explain(&context, created)?;
+    let mounted = fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty());
+    explain(&context, mounted)
+}
+
+/// Gives the filesystem that is mounted at `target` other options, for all its mounts.
+pub(crate) fn reconfigure(target: BorrowedFd<'_>, options: &[String]) -> Result<(), StepError> {
+    let context = fspick(target, "", FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH)?;
+    configure(&context, options)?;
+    let done = fsconfig_reconfigure(context.as_fd());
+    explain(&context, done)
+}
+
+/// One call for each option: a comma in a value separates nothing, as it would for mount(2).
+fn configure(context: &OwnedFd, options: &[String]) -> Result<(), StepError> {
+    for option in options.iter().filter(|option| *option != IVERSION) {
+        let set = match option.split_once('=') {
+            Some((key, value)) => fsconfig_set_string(context, key, value),
+            None => fsconfig_set_flag(context, option.as_str()),
+        };
+        explain(context, set).context(|| format!("set option `{option}`"))?;
+    }
+    Ok(())
+}
+
+/// Turns `iversion` on if it is asked for. Returns whether it was.
+///
+/// fsconfig(2) has no parameter for it. mount(2) with `MS_REMOUNT` has, and clears the attributes of the mount: they
+/// must be set again.
+pub(crate) fn enable_iversion(
+    mount: BorrowedFd<'_>,
+    options: &[String],
+) -> Result<bool, StepError> {
+    if !options.iter().any(|option| option == IVERSION) {
+        return Ok(false);
+    }
+    let mut flags = MountFlags::from_bits_retain(libc::MS_I_VERSION as u32);
+    for option in options {
+        flags |= match option.as_str() {
+            "ro" => MountFlags::RDONLY,
+            "sync" => MountFlags::SYNCHRONOUS,
+            "lazytime" => MountFlags::LAZYTIME,
+            "mand" => MountFlags::PERMIT_MANDATORY_FILE_LOCKING,
+            _ => MountFlags::empty(),
+        };
+    }
+    // mount(2) takes a path: from inside the mount itself, `.` is one that nobody can exchange.
+    fchdir(mount)?;
+    mount_remount(".", flags, c"").context(|| format!("set option `{IVERSION}`"))?;
+    chdir("/")?;
+    Ok(true)
+}
+
+/// Adds to an error what the kernel says about it: reading the descriptor of a filesystem context gives its log.
+fn explain<T>(context: &OwnedFd, result: Result<T, Errno>) -> Result<T, StepError> {
+    result.map_err(|error| {
+        let mut message = [0; 512];
+        let read =
+            context.try_clone().and_then(|copy| File::from(copy).read(&mut message)).unwrap_or(0);
+        let message = String::from_utf8_lossy(&message[..read]);
+        // Each message begins with `e `, `w ` or `i `: error, warning or information.
+        let message = message.get(2..).unwrap_or_default().trim_end();
+        let detail = (!message.is_empty()).then(|| format!("the kernel says `{message}`"));
+        StepError { errno: Some(error.raw_os_error()), detail }
+    })
+}
