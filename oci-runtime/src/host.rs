@@ -8,16 +8,20 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::FormatVersion;
 use crate::plan::{Hierarchy, IdRange};
 use crate::spec::{Capability, RlimitType};
 
 /// What a kernel, and the caller's rights on it, offer to a container.
 ///
-/// Plain data: probe it on one machine, keep it as JSON, plan for it on another.
+/// Plain data: probe it on one machine, keep it as JSON, plan for it on another. The JSON has a `formatVersion`; what
+/// another version of this crate wrote is refused if the form has changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Host {
+    #[serde(rename = "formatVersion")]
+    version: FormatVersion<1>,
     /// The release of the kernel, like `6.1.0-13-amd64`.
     pub kernel: String,
     /// The machine as `uname -m` names it.
@@ -80,6 +84,7 @@ impl Host {
             |words: &[&str]| words.iter().map(|word| String::from(*word)).collect::<Vec<_>>();
         let all = || vec![IdRange { inside: 0, outside: 0, size: u32::MAX }];
         Self {
+            version: FormatVersion,
             kernel: "6.12.0".into(),
             architecture: "x86_64".into(),
             uid: 0,

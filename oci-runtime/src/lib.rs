@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod bundle;
 #[cfg(feature = "oci-spec")]
 pub mod compat;
 mod container_id;
 mod error;
+mod format;
 mod host;
 mod plan;
 mod seccomp;

@@ -33,6 +33,7 @@ pub(crate) use options::IVERSION;
 pub use refusal::{Refusal, Refusals};
 pub(crate) use step::*;
 
+use crate::format::FormatVersion;
 use crate::{Bundle, Host, Spec};
 
 /// Everything that making and starting a container will do, in order.
@@ -55,8 +56,12 @@ use crate::{Bundle, Host, Spec};
 /// assert!(plan.to_string().contains("mount proc on /proc (nosuid)"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Its JSON has a `formatVersion`; what another version of this crate wrote is refused if the form has changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
+    #[serde(rename = "formatVersion")]
+    version: FormatVersion<1>,
     pub(crate) steps: Vec<Step>,
     /// Hooks that run when the plan has been carried out: after the start, and after the deletion.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -97,6 +102,15 @@ impl Display for Plan {
         }
         self.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))
     }
+}
+
+/// A path of the host to open as a mount.
+struct Tree<'a> {
+    source: PathBuf,
+    /// The JSON pointer of what asks for it.
+    pointer: &'a str,
+    recursive: bool,
+    idmap: Option<Idmap>,
 }
 
 /// Collects steps and refusals.
@@ -152,7 +166,8 @@ impl<'a> Planner<'a> {
     fn finish(self) -> Result<Plan, Refusals> {
         if self.refusals.is_empty() {
             let later = hooks::later(self.spec);
-            Ok(Plan { steps: self.steps, later, warnings: self.warnings })
+            let Self { steps, warnings, .. } = self;
+            Ok(Plan { version: FormatVersion, steps, later, warnings })
         } else {
             Err(Refusals::new(self.refusals))
         }
@@ -167,12 +182,14 @@ impl<'a> Planner<'a> {
         self.warnings.push(warning.into());
     }
 
-    /// Plans to take hold of a path of the host. Returns its number.
-    fn open_tree(&mut self, source: PathBuf, recursive: bool, idmap: Option<Idmap>) -> usize {
+    /// Plans to open a path of the host. Returns its number.
+    fn open_tree(&mut self, tree: Tree<'_>) -> usize {
+        let Tree { source, pointer, recursive, idmap } = tree;
         let id = self.trees.len();
         let propagation = (!self.is_shared())
             .then_some(Propagation { kind: PropagationKind::Slave, recursive: true });
-        self.trees.push(OpenTree { id, source, recursive, propagation, idmap });
+        let pointer = pointer.into();
+        self.trees.push(OpenTree { id, source, pointer, recursive, propagation, idmap });
         id
     }
 

@@ -54,6 +54,7 @@ pub use mount::Mount;
 pub use process::{ConsoleSize, ExecCpuAffinity, Process};
 pub use rlimit::{Rlimit, RlimitType};
 pub use root::Root;
+pub use rootless::Rootless;
 pub use scheduler::{IoPriority, IoPriorityClass, Scheduler, SchedulerFlag, SchedulerPolicy};
 pub use solaris::Solaris;
 pub use state::{State, Status};

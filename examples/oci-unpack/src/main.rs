@@ -14,12 +14,11 @@ use lexopt::prelude::*;
 use oci_cli::image_name::ImageName;
 use oci_cli::local;
 use oci_cli::report::{Bytes, Content, Step, Steps, one_line, tell};
-use oci_image::json;
 use oci_image::layer::{Compression, EntryPath, Limits, Overlay};
 use oci_layout::Layout;
 use oci_rootfs::unpack::{self, Devices, OverlayStore, Owners, Progress, Unpacked};
 use oci_rootfs::{Root, UnpackOptions, unpack_bundle};
-use oci_runtime::Spec;
+use oci_runtime::Bundle;
 use rustix::mount::MountFlags;
 
 const USAGE: &str = "\
@@ -148,15 +147,18 @@ fn unpack_image(name: &ImageName, bundle: PathBuf, mut options: UnpackOptions) -
     let mut step = Steps::new().begin("unpack the image");
     let size = image.manifest().layers.iter().map(|layer| layer.size).sum();
     options.progress = Some(progress(&mut step, size));
-    let bundle = unpack_bundle(&layout, image.manifest(), bundle, &options)?;
-    let mut spec = Spec::from_image(bundle.config(), bundle.rootfs())?;
+    let unpacked = unpack_bundle(&layout, image.manifest(), bundle, &options)?;
+    let mut bundle = Bundle::from_image(unpacked.config(), unpacked.path())?;
     if options.owners == Owners::Caller {
         let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
-        spec = spec.rootless(user.as_raw(), group.as_raw());
+        let rootless = bundle.spec().clone().rootless(user.as_raw(), group.as_raw());
+        for dropped in &rootless.dropped {
+            tell(format_args!("    without {dropped}"));
+        }
+        *bundle.spec_mut() = rootless.spec;
     }
-    bundle.write_config(json::to_vec(&spec)?)?;
-    let unpacked = bundle.unpacked();
-    step.end(Done(unpacked));
+    bundle.write()?;
+    step.end(Done(unpacked.unpacked()));
     Ok(())
 }
 
@@ -211,8 +213,7 @@ fn mount_image(
     let data = CString::new(data.into_encoded_bytes())?;
     rustix::mount::mount("overlay", &rootfs, "overlay", MountFlags::empty(), data.as_c_str())
         .map_err(|error| format!("cannot mount the layers on `{}`: {error}", rootfs.display()))?;
-    let spec = Spec::from_image(&*image.config()?, &rootfs)?;
-    fs::write(bundle.join("config.json"), json::to_vec(&spec)?)?;
+    Bundle::from_image(&*image.config()?, bundle)?.write()?;
     step.end(format_args!("{} layers on {}", stack.layers().len(), rootfs.display()));
     Ok(())
 }

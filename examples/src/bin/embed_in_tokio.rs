@@ -84,7 +84,7 @@ async fn embed(
     }
     let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
     if !user.is_root() {
-        spec = spec.rootless(user.as_raw(), group.as_raw());
+        spec = spec.rootless(user.as_raw(), group.as_raw()).spec;
     }
     let containers = Arc::new(Containers {
         runtime: Runtime::open(work.path().join("state"))?,

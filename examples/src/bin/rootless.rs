@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::fs;
 
+use oci_cli::report::tell;
 use oci_examples::rootfs;
 use oci_runtime::{Bundle, Runtime, Spec, Stdio};
 use rustix::process::{getegid, geteuid};
@@ -23,12 +24,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         (process.args, process.env) = (command.args, command.env);
     }
     spec.hostname = Some("rootless".into());
-    // A user namespace, in which the caller is root; no limits of resources, which need a cgroup.
-    let spec = spec.rootless(geteuid().as_raw(), getegid().as_raw());
+    // A user namespace, in which the caller is root; what needs more rights is dropped, and named.
+    let rootless = spec.rootless(geteuid().as_raw(), getegid().as_raw());
+    for dropped in &rootless.dropped {
+        tell(format_args!("without {dropped}"));
+    }
+    let bundle = Bundle::new(directory.path(), rootless.spec);
 
     let runtime = Runtime::open(directory.path().join("run"))?;
     let id = format!("rootless-{}", std::process::id());
-    let container = runtime.create(&id, &Bundle::new(directory.path(), spec), Stdio::inherit())?;
+    let container = runtime.create(&id, &bundle, Stdio::inherit())?;
     let status = container.start().and_then(|()| container.wait());
     container.force_delete()?; // whatever happened
     match status? {

@@ -49,5 +49,5 @@ fn bundle(directory: &Path) -> Result<Bundle> {
         (process.args, process.env) = (command.args, command.env);
     }
     spec.hostname = Some("tokio".into());
-    Ok(Bundle::new(directory, spec.rootless(geteuid().as_raw(), getegid().as_raw())))
+    Ok(Bundle::new(directory, spec.rootless(geteuid().as_raw(), getegid().as_raw()).spec))
 }

@@ -13,6 +13,7 @@ use rustix::system::uname;
 use rustix::thread::capabilities;
 
 use super::{Cgroups, Host, IdMaps};
+use crate::format::FormatVersion;
 use crate::plan::{Hierarchy, IdRange, Resource};
 use crate::spec::RlimitType;
 use crate::sys;
@@ -41,6 +42,7 @@ impl Host {
         namespaces.sort_unstable();
         let no_user_namespaces = no_user_namespaces(&namespaces);
         Ok(Self {
+            version: FormatVersion,
             kernel: text(name.release()),
             architecture: text(name.machine()),
             uid: geteuid().as_raw(),

@@ -1,4 +1,4 @@
-//! The control group and its limits, in the words of the host's hierarchies.
+//! The cgroup and its limits, in the words of the host's hierarchies.
 
 mod limits;
 
@@ -24,14 +24,7 @@ impl Planner<'_> {
         let asked = linux.resources.as_ref().filter(|resources| !is_empty(resources));
         let path = linux.cgroups_path.clone().filter(|path| !path.is_empty());
         if !self.has_cgroup() {
-            if asked.is_some() {
-                let reason = "limits need control groups, and the caller may not make any";
-                self.refuse("/linux/resources", reason);
-            } else if path.is_some() {
-                self.warn(
-                    "the caller may not make control groups: the container stays in the caller's",
-                );
-            }
+            self.without_cgroup(asked, path.as_deref());
             return;
         }
         if let Some(path) = &path
@@ -41,7 +34,7 @@ impl Planner<'_> {
         {
             self.refuse(
                 "/linux/cgroupsPath",
-                format!("`{path}` does not name a group beneath another"),
+                format!("`{path}` does not name a cgroup below another"),
             );
         }
         let writes = asked.map(|resources| self.cgroup_writes(resources)).unwrap_or_default();
@@ -50,6 +43,27 @@ impl Planner<'_> {
         let hierarchies = self.host.cgroups.hierarchies.clone();
         let plan = CgroupPlan { path, hierarchies, writes, devices };
         self.steps.push(RuntimeStep::MakeCgroup(plan).into());
+    }
+}
+
+impl Planner<'_> {
+    /// What is asked for and needs a cgroup is refused; a mere name is not followed.
+    fn without_cgroup(&mut self, asked: Option<&Resources>, path: Option<&str>) {
+        let needs = "a cgroup, and the caller may not make one: `Spec::rootless` drops them";
+        if let Some(resources) = asked {
+            let mut limits = resources.clone();
+            limits.devices.clear();
+            if !is_empty(&limits) {
+                self.refuse("/linux/resources", format!("limits need {needs}"));
+            }
+            // Without the right to mount and without a user namespace the caller is told of `Spec::rootless` anyway.
+            let is_told = !self.host.is_privileged() && !self.has_user_namespace();
+            if !resources.devices.is_empty() && !is_told {
+                self.refuse("/linux/resources/devices", format!("device rules need {needs}"));
+            }
+        } else if path.is_some() {
+            self.warn("the caller may not make cgroups: the container stays in the caller's");
+        }
     }
 }
 

@@ -46,7 +46,7 @@ impl Planner<'_> {
         let reason = match fits {
             Some(true) => return,
             Some(false) => format!("version {text} is not supported, {} is", Spec::VERSION),
-            None => format!("`{text}` is no version"),
+            None => format!("`{text}` is not a version"),
         };
         self.refuse("/ociVersion", reason);
     }

@@ -3,6 +3,7 @@
 use super::options::propagation;
 use super::{
     FilesystemStep, HookKind, Namespace, Planner, ProcessStep, Propagation, PropagationKind, Step,
+    Tree,
 };
 
 impl Planner<'_> {
@@ -35,7 +36,9 @@ impl Planner<'_> {
         if let (Some(word), None) = (word, asked) {
             self.refuse("/linux/rootfsPropagation", format!("`{word}` is no way to spread mounts"));
         }
-        let tree = self.open_tree(path.clone(), true, None);
+        let source = path.clone();
+        let tree =
+            self.open_tree(Tree { source, pointer: "/root/path", recursive: true, idmap: None });
         let begin = if self.is_shared() {
             // Pivoting wants a parent that spreads nothing; all other mounts keep their ties to the host.
             let private = Propagation { kind: PropagationKind::Private, recursive: false };

@@ -2,7 +2,7 @@
 
 use super::namespaces::{id_ranges, maps};
 use super::options::Options;
-use super::{Attribute, FilesystemStep, Idmap, Mount, Namespace, Planner, Source, Step};
+use super::{Attribute, FilesystemStep, Idmap, Mount, Namespace, Planner, Source, Step, Tree};
 use crate::spec;
 
 /// The filesystems whose files are believed: their targets must be plain directories.
@@ -92,7 +92,12 @@ impl Planner<'_> {
         }
         let path = self.directory.join(source);
         let idmap = self.idmap(pointer, entry, &options);
-        let id = self.open_tree(path.clone(), recursive || options.recursive_bind, idmap);
+        let id = self.open_tree(Tree {
+            source: path.clone(),
+            pointer: &format!("{pointer}/source"),
+            recursive: recursive || options.recursive_bind,
+            idmap,
+        });
         Some(Mount {
             source: Source::Tree { id, path },
             target,
@@ -199,7 +204,7 @@ impl Planner<'_> {
             self.refuse(format!("{pointer}/options"), reason);
         }
         if !own_space {
-            return self.cgroup_binds(target, &options);
+            return self.cgroup_binds(pointer, target, &options);
         }
         let mut mounts = vec![shelf(target)];
         for hierarchy in &hierarchies {
@@ -218,14 +223,15 @@ impl Planner<'_> {
     }
 
     /// Without a namespace the host's own mounts are shown, read-only unless the container may make groups.
-    fn cgroup_binds(&mut self, target: &str, options: &Options) -> Vec<Mount> {
+    fn cgroup_binds(&mut self, pointer: &str, target: &str, options: &Options) -> Vec<Mount> {
         let hierarchies = self.host.cgroups.hierarchies.clone();
         let single = hierarchies.len() == 1;
         let mut mounts = if single { Vec::new() } else { vec![shelf(target)] };
         for hierarchy in hierarchies {
             let name =
                 hierarchy.mount.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let id = self.open_tree(hierarchy.mount.clone(), false, None);
+            let source = hierarchy.mount.clone();
+            let id = self.open_tree(Tree { source, pointer, recursive: false, idmap: None });
             mounts.push(Mount {
                 source: Source::Tree { id, path: hierarchy.mount },
                 target: if single { target.into() } else { format!("{target}/{name}") },

@@ -107,10 +107,11 @@ impl Planner<'_> {
             Some(None) => {}
         }
         if !self.has_user_namespace() && !self.host.is_privileged() {
-            self.refuse(
-                "/linux/namespaces",
-                format!("user {} needs a user namespace", self.host.uid),
+            let uid = self.host.uid;
+            let reason = format!(
+                "user {uid} may mount only in a user namespace, and there is none: `Spec::rootless` adds it"
             );
+            self.refuse("/linux/namespaces", reason);
         }
     }
 
@@ -131,7 +132,7 @@ impl Planner<'_> {
         if let Some(reason) = self.host.no_user_namespaces.clone() {
             self.refuse(
                 "/linux/namespaces",
-                format!("this kernel gives no user namespace: {reason}"),
+                format!("the caller can make no user namespace: {reason}"),
             );
         }
         let linux = self.linux();

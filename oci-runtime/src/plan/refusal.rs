@@ -57,13 +57,12 @@ impl<'a> IntoIterator for &'a Refusals {
     }
 }
 
+/// One line: "cannot carry out the specification: `POINTER`: REASON; …".
 impl fmt::Display for Refusals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot carry out the specification")?;
         for (index, refusal) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str("; ")?;
-            }
-            refusal.fmt(f)?;
+            write!(f, "{} {refusal}", if index == 0 { ":" } else { ";" })?;
         }
         Ok(())
     }

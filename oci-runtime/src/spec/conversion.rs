@@ -185,6 +185,6 @@ fn plain(os: &str) -> Spec {
     let mut process = Process::new("/".into());
     process.user = Some(User::posix(0, 0));
     spec.process = Some(process);
-    spec.root = Some(Root::new("rootfs".into()));
+    spec.root = Some(Root::new(Root::DEFAULT_PATH.into()));
     spec
 }

@@ -76,7 +76,7 @@ impl Spec {
     pub fn linux_default() -> Self {
         let mut spec = Self::new(Self::MADE.into());
         spec.process = Some(process());
-        spec.root = Some(Root::new("rootfs".into()));
+        spec.root = Some(Root::new(Root::DEFAULT_PATH.into()));
         spec.mounts = MOUNTS.iter().map(mount).collect();
         spec.linux = Some(linux());
         spec

@@ -9,3 +9,8 @@ model! {
         optional readonly: bool = "readonly";
     }
 }
+
+impl Root {
+    /// Where a bundle has its root filesystem unless the specification says otherwise.
+    pub(crate) const DEFAULT_PATH: &str = "rootfs";
+}

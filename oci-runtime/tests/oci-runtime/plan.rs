@@ -16,7 +16,10 @@ fn plan(spec: Spec, host: &Host) -> Result<Plan, Refusals> {
 fn refusals(change: impl FnOnce(&mut Spec), host: &Host) -> Vec<String> {
     let mut spec = Spec::linux_default();
     change(&mut spec);
-    let refusals = plan(spec, host).map(|plan| plan.to_string()).unwrap_err();
+    texts(&plan(spec, host).map(|plan| plan.to_string()).unwrap_err())
+}
+
+fn texts(refusals: &Refusals) -> Vec<String> {
     refusals.iter().map(ToString::to_string).collect()
 }
 
@@ -40,8 +43,31 @@ fn the_default_container_is_planned_step_by_step() {
 
 #[test]
 fn the_default_container_of_a_user_is_planned_step_by_step() {
-    let text = plan(Spec::linux_default().rootless(1000, 1000), &user()).unwrap().to_string();
+    let text = plan(Spec::linux_default().rootless(1000, 1000).spec, &user()).unwrap().to_string();
     assert_eq!(text, include_str!("plan/rootless.txt"));
+}
+
+#[test]
+fn json_of_another_version_is_refused() {
+    let host = serde_json::to_value(Host::typical()).unwrap();
+    let plan = plan(Spec::linux_default(), &Host::typical()).unwrap();
+    let plan = serde_json::to_value(plan).unwrap();
+    let read = |value: &serde_json::Value, is_plan: bool| {
+        let text = value.to_string();
+        let error = match is_plan {
+            true => serde_json::from_str::<Plan>(&text).map(drop),
+            false => serde_json::from_str::<Host>(&text).map(drop),
+        };
+        error.unwrap_err().to_string()
+    };
+    for (mut value, is_plan) in [(plan, true), (host, false)] {
+        value["formatVersion"] = 2.into();
+        let error = read(&value, is_plan);
+        assert!(error.starts_with("`formatVersion` is 2, not 1"), "{error}");
+        value.as_object_mut().unwrap().remove("formatVersion");
+        let error = read(&value, is_plan);
+        assert!(error.starts_with("missing field `formatVersion`"), "{error}");
+    }
 }
 
 #[test]
@@ -81,7 +107,7 @@ fn every_reason_is_collected() {
             "`/process/apparmorProfile`: security labels are not supported",
             "`/process/args`: there is no program to run",
             "`/process/cwd`: `here` is not absolute",
-            "`/linux/cgroupsPath`: `/a/../../b` does not name a group beneath another",
+            "`/linux/cgroupsPath`: `/a/../../b` does not name a cgroup below another",
             "`/process/rlimits/1`: `RLIMIT_NOFILE` stands twice",
             "`/process/rlimits/2`: the kernel has no limit `RLIMIT_X`",
             "`/linux/sysctl/kernel.core_pattern`: it belongs to no namespace: setting it would change the host",
@@ -131,8 +157,8 @@ fn a_user_is_told_what_needs_rights() {
     assert_eq!(
         refusals(limits, &user()),
         [
-            "`/linux/resources`: limits need control groups, and the caller may not make any",
-            "`/linux/namespaces`: user 1000 needs a user namespace",
+            "`/linux/resources`: limits need a cgroup, and the caller may not make one: `Spec::rootless` drops them",
+            "`/linux/namespaces`: user 1000 may mount only in a user namespace, and there is none: `Spec::rootless` adds it",
         ]
     );
 }
@@ -141,18 +167,18 @@ fn a_user_is_told_what_needs_rights() {
 fn a_kernel_without_user_namespaces_is_named() {
     let mut host = user();
     host.no_user_namespaces = Some("`user.max_user_namespaces` is 0".into());
-    let error = plan(Spec::linux_default().rootless(1000, 1000), &host)
+    let error = plan(Spec::linux_default().rootless(1000, 1000).spec, &host)
         .map(|plan| plan.to_string())
         .unwrap_err();
-    let expected =
-        "`/linux/namespaces`: this kernel gives no user namespace: `user.max_user_namespaces` is 0";
+    let expected = "cannot carry out the specification: `/linux/namespaces`: \
+        the caller can make no user namespace: `user.max_user_namespaces` is 0";
     assert_eq!(error.to_string(), expected);
 }
 
 #[test]
 fn ids_that_are_not_granted_are_refused() {
     let spec = |mappings: &[(u32, u32, u32)]| {
-        let mut spec = Spec::linux_default().rootless(1000, 1000);
+        let mut spec = Spec::linux_default().rootless(1000, 1000).spec;
         let linux = spec.linux.as_mut().unwrap();
         linux.uid_mappings =
             mappings.iter().map(|map| IdMapping::new(map.0, map.1, map.2)).collect();
@@ -249,14 +275,14 @@ fn a_version_of_another_major_number_is_refused() {
         ("0.9.0", Some("version 0.9.0 is not supported, 1.3.0 is")),
         ("2.0.0", Some("version 2.0.0 is not supported, 1.3.0 is")),
         ("10.0.0", Some("version 10.0.0 is not supported, 1.3.0 is")),
-        ("1.0", Some("`1.0` is no version")),
-        ("", Some("`` is no version")),
+        ("1.0", Some("`1.0` is not a version")),
+        ("", Some("`` is not a version")),
     ] {
         let mut spec = Spec::linux_default();
         spec.oci_version = version.into();
-        let result = plan(spec, &Host::typical()).map(drop).map_err(|error| error.to_string());
-        let expected = expected.map(|reason| format!("`/ociVersion`: {reason}"));
-        assert_eq!(result.err(), expected, "{version}");
+        let found = plan(spec, &Host::typical()).err().map(|refusals| texts(&refusals));
+        let expected = expected.map(|reason| vec![format!("`/ociVersion`: {reason}")]);
+        assert_eq!(found, expected, "{version}");
     }
 }
 
@@ -360,7 +386,7 @@ fn numbers_that_do_not_fit_are_refused() {
         process.user.as_mut().unwrap().umask = Some(umask);
         process.terminal = Some(true);
         process.console_size = Some(ConsoleSize::new(height, width));
-        plan(spec, &Host::typical()).map(drop).map_err(|error| error.to_string()).err()
+        plan(spec, &Host::typical()).err().map(|refusals| texts(&refusals).join("; "))
     };
     assert_eq!(with(0o777, 65_535, 65_535), None);
     let size = "`/process/consoleSize`: a terminal has 65535 lines and columns at most";

@@ -1,6 +1,6 @@
 //! The bundle that the runtime runs: the root filesystem and its config.json.
 
-use oci_cli::report::{Bytes, Steps};
+use oci_cli::report::{Bytes, Steps, tell};
 use oci_image::Config;
 use oci_rootfs::{UnpackOptions, unpack_bundle};
 use oci_runtime::spec::linux::{Namespace, NamespaceType};
@@ -27,19 +27,19 @@ pub(crate) async fn unpack(
     options.progress = Some(progress::unpacking(&mut step, size));
     let path = workspace.place("bundle");
     let fetched = fetched.until(workspace.stop());
-    let bundle = spawn_blocking(move || -> Result<_> {
+    let unpacked_bundle = spawn_blocking(move || -> Result<_> {
         let image = fetched.image()?;
         Ok(unpack_bundle(image.source(), image.manifest(), path, &options)?)
     })
     .await??;
-    let unpacked = bundle.unpacked();
+    let unpacked = unpacked_bundle.unpacked();
     step.end(format_args!("{} files, {}", unpacked.changes, Bytes(unpacked.bytes)));
 
     let step = steps.begin("write config.json");
-    let config = with_command(bundle.config(), args);
-    let spec = isolated(Spec::from_image(&config, bundle.rootfs())?);
-    bundle.write_config(oci_image::json::to_vec(&spec)?)?;
-    let bundle = Bundle::open(bundle.path())?;
+    let config = with_command(unpacked_bundle.config(), args);
+    let mut bundle = Bundle::from_image(&config, unpacked_bundle.path())?;
+    *bundle.spec_mut() = isolated(bundle.spec().clone());
+    bundle.write()?;
     let process = bundle.spec().process.as_ref();
     let args = process.map(|process| process.args.join(" ")).unwrap_or_default();
     step.end(format_args!("to run {args}"));
@@ -58,7 +58,11 @@ pub(crate) fn with_command(config: &Config, args: &[String]) -> Config {
 /// The same with a network of its own, and without privileges in a user namespace.
 pub(crate) fn isolated(mut spec: Spec) -> Spec {
     if !geteuid().is_root() {
-        spec = spec.rootless(geteuid().as_raw(), getegid().as_raw());
+        let rootless = spec.rootless(geteuid().as_raw(), getegid().as_raw());
+        for dropped in &rootless.dropped {
+            tell(format_args!("    without {dropped}"));
+        }
+        spec = rootless.spec;
         let linux = spec.linux.get_or_insert_default();
         linux.namespaces.push(Namespace::new(NamespaceType::Network));
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use oci_image::{Config, json};
 use oci_rootfs::{UnpackOptions, unpack_bundle};
-use oci_runtime::{Bundle, Launcher, Runtime, Spec, Stdio};
+use oci_runtime::{Bundle, Launcher, Runtime, Stdio};
 
 use super::ours;
 use oci_testing::program::run_with;
@@ -73,8 +73,7 @@ pub(crate) fn run_by(program: &str, path: &Path) -> String {
 
 /// Writes the `config.json` that we make of the image's config.
 pub(crate) fn write_config(config: &Config, bundle: &Path) {
-    let spec = Spec::from_image(config, bundle.join("rootfs")).unwrap();
-    std::fs::write(bundle.join("config.json"), json::to_vec(&spec).unwrap()).unwrap();
+    Bundle::from_image(config, bundle).unwrap().write().unwrap();
 }
 
 #[test]

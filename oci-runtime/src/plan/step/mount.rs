@@ -12,6 +12,8 @@ use super::IdRange;
 pub(crate) struct OpenTree {
     pub(crate) id: usize,
     pub(crate) source: PathBuf,
+    /// The JSON pointer of what asks for it.
+    pub(crate) pointer: String,
     pub(crate) recursive: bool,
     /// How mounts spread into and out of the tree; none leaves it as the host has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,9 +25,9 @@ pub(crate) struct OpenTree {
 
 impl Display for OpenTree {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "open {}", self.source.display())?;
+        write!(f, "open {} (`{}`)", self.source.display(), self.pointer)?;
         if self.recursive {
-            f.write_str(" and what is mounted beneath")?;
+            f.write_str(" and the mounts beneath it")?;
         }
         if self.idmap.is_some() { f.write_str(", with mapped ids") } else { Ok(()) }
     }

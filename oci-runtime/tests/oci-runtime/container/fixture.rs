@@ -54,7 +54,7 @@ impl Fixture {
         if uid == 0 {
             spec.linux.as_mut().unwrap().cgroups_path = Some(format!("/oci-test/{id}"));
         } else {
-            spec = spec.rootless(uid, gid);
+            spec = spec.rootless(uid, gid).spec;
         }
         spec.process.as_mut().unwrap().env = vec!["PATH=/bin".into()];
         Self { dir, runtime, spec, id }

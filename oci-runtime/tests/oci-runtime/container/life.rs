@@ -99,7 +99,7 @@ fn a_failed_creation_names_the_step_and_leaves_nothing() {
                 mount.options = vec!["bind".into()];
                 spec.mounts.push(mount);
             },
-            "cannot open /no/such/source: No such file",
+            "cannot open /no/such/source (`/mounts/7/source`): No such file",
         ),
         (
             "bad option",
@@ -110,7 +110,7 @@ fn a_failed_creation_names_the_step_and_leaves_nothing() {
         (
             "missing root filesystem",
             |spec| spec.root.as_mut().unwrap().path = "none".into(),
-            "none and what is mounted beneath: No such file",
+            "none (`/root/path`) and the mounts beneath it: No such file",
         ),
     ];
     for (name, change, expected) in table {

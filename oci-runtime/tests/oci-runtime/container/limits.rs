@@ -100,7 +100,7 @@ fn limits_are_raised_above_those_of_the_caller() {
     for own_users in [false, true] {
         let change = |spec: &mut Spec| {
             if own_users {
-                *spec = spec.clone().rootless(100_000, 100_000);
+                *spec = spec.clone().rootless(100_000, 100_000).spec;
             }
         };
         let line = "grep msgqueue /proc/self/limits";
@@ -115,7 +115,7 @@ fn limits_are_raised_above_those_of_the_caller() {
 #[ignore = "needs root and busybox"]
 fn a_process_is_scheduled_within_its_limits() {
     let change = |spec: &mut Spec| {
-        *spec = spec.clone().rootless(100_000, 100_000);
+        *spec = spec.clone().rootless(100_000, 100_000).spec;
         let mut scheduler = Scheduler::new(SchedulerPolicy::Normal);
         scheduler.nice = Some(-5);
         spec.process.as_mut().unwrap().scheduler = Some(scheduler);

@@ -15,7 +15,7 @@ fn writes(resources: &str) -> String {
             let step = plan.steps().next().unwrap();
             step.strip_prefix("make cgroup /one").unwrap().trim_start_matches(", ").into()
         }
-        Err(refusals) => refusals.to_string(),
+        Err(refusals) => super::texts(&refusals).join("; "),
     }
 }
 

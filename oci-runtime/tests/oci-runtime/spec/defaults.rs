@@ -1,6 +1,7 @@
 use oci_image::json;
 use oci_runtime::Spec;
-use oci_runtime::spec::linux::NamespaceType;
+use oci_runtime::spec::Rootless;
+use oci_runtime::spec::linux::{NamespaceType, Pids};
 
 fn has(spec: &Spec, kind: &NamespaceType) -> bool {
     spec.linux.as_ref().unwrap().namespaces.iter().any(|namespace| namespace.r#type == *kind)
@@ -22,7 +23,7 @@ fn the_default_is_apart_from_the_host() {
 
 #[test]
 fn the_default_comes_back_from_its_text() {
-    for spec in [Spec::linux_default(), Spec::linux_default().rootless(1000, 100)] {
+    for spec in [Spec::linux_default(), Spec::linux_default().rootless(1000, 100).spec] {
         let text = json::to_vec(&spec).unwrap();
         assert_eq!(json::from_slice::<Spec>(&text).unwrap(), spec);
     }
@@ -32,7 +33,22 @@ fn the_default_comes_back_from_its_text() {
 fn rootless_maps_the_caller_and_needs_no_rights() {
     let mut spec = Spec::linux_default();
     spec.process.as_mut().unwrap().user.as_mut().unwrap().additional_gids = vec![5];
-    let spec = spec.rootless(1000, 100);
+    let mut pids = Pids::new();
+    pids.limit = Some(10);
+    spec.linux.as_mut().unwrap().resources.as_mut().unwrap().pids = Some(pids);
+    let Rootless { spec, dropped, .. } = spec.rootless(1000, 100);
+    let cgroup = "it needs a cgroup, and a caller without privileges cannot make one";
+    let groups = "the kernel sets additional groups only where newgidmap or root made the mapping";
+    let dropped: Vec<String> = dropped.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        dropped,
+        [
+            format!("`/linux/resources/devices`: {cgroup}"),
+            format!("`/linux/resources/pids`: {cgroup}"),
+            format!("`/process/user/additionalGids`: {groups}"),
+            "`/mounts/2/options`: option `gid=5` names an ID that is not mapped".into(),
+        ]
+    );
     assert!(has(&spec, &NamespaceType::User) && !has(&spec, &NamespaceType::Network));
     let linux = spec.linux.as_ref().unwrap();
     let ids = |list: &[oci_runtime::spec::IdMapping]| {
@@ -50,6 +66,7 @@ fn rootless_maps_the_caller_and_needs_no_rights() {
 
 #[test]
 fn rootless_twice_is_rootless_once() {
-    let once = Spec::linux_default().rootless(1000, 100);
-    assert_eq!(once.clone().rootless(1000, 100), once);
+    let once = Spec::linux_default().rootless(1000, 100).spec;
+    let twice = once.clone().rootless(1000, 100);
+    assert_eq!((twice.spec, twice.dropped), (once, Vec::new()));
 }

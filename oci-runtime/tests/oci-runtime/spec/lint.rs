@@ -85,7 +85,7 @@ fn good_documents_are_clean() {
 #[test]
 fn the_default_specs_are_clean() {
     assert_eq!(Spec::linux_default().lint(), []);
-    assert_eq!(Spec::linux_default().rootless(1000, 1000).lint(), []);
+    assert_eq!(Spec::linux_default().rootless(1000, 1000).spec.lint(), []);
 }
 
 #[test]
