@@ -45,8 +45,8 @@ use crate::{ContainerId, Error, ErrorKind, Launcher, Runtime, Signal, hooks, sys
 /// ```
 ///
 /// It goes through the states of the specification: `created` by [`Runtime::create`], `running` by
-/// [`start`](Self::start), `stopped` when its program has ended, until [`delete`](Self::delete). Each call says what it
-/// demands, and fails with [`ErrorKind::State`] otherwise.
+/// [`start`](Self::start), `stopped` when its program has ended, until [`delete`](Self::delete). Each call says which
+/// it needs, and fails with [`ErrorKind::State`] otherwise.
 #[derive(Debug)]
 pub struct Container {
     runtime: Runtime,
@@ -62,7 +62,7 @@ impl Container {
         pidfd: Option<OwnedFd>,
         warnings: &[String],
     ) -> Result<Self, Error> {
-        // A process that has ended is told by a handle that is readable for ever.
+        // In place of a pidfd of a process that has ended: it is readable for ever, too.
         let ended = || {
             eventfd(1, EventfdFlags::CLOEXEC)
                 .map_err(Error::system(format!("hold container `{id}`")))
@@ -117,7 +117,7 @@ impl Container {
         crate::record::read_spec(&self.dir(), &self.id)
     }
 
-    /// What was asked for and not given, where the specification wants a warning and no error.
+    /// What was asked for and not given, where the runtime specification demands a warning and not an error.
     pub fn warnings(&self) -> Vec<String> {
         self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
@@ -134,7 +134,7 @@ impl Container {
     pub fn start(&self) -> Result<(), Error> {
         let mut entry = self.entry()?;
         let doing = || format!("start container `{}`", self.id);
-        self.demand(&entry.record, &doing(), &[Status::Created])?;
+        self.require_status(&entry.record, &doing(), &[Status::Created])?;
         if !entry.record.has_program {
             return Err(Error::new(ErrorKind::State, doing(), "it has no program"));
         }
@@ -184,15 +184,15 @@ impl Container {
     /// Waits until the program has ended, and returns how; as often as it is asked, and in any thread.
     ///
     /// # Errors
-    /// [`ErrorKind::State`] if the container was made by another process and the kernel (before 6.15) does not tell others how a process
-    /// ended.
+    /// [`ErrorKind::State`] if the container was made by another process and the kernel (before 6.15) tells nobody but the parent
+    /// how a process ended.
     pub fn wait(&self) -> Result<ExitStatus, Error> {
         let doing = || format!("wait for container `{}`", self.id);
         let record = self.record().ok();
         if let Some(exit) = record.as_ref().and_then(|record| record.exit) {
             return Ok(ExitStatus::from_raw(exit));
         }
-        let unknown = || Error::new(ErrorKind::State, doing(), "nobody knows how it ended");
+        let unknown = || Error::new(ErrorKind::State, doing(), "how it ended is known only to the process that created it");
         let status = wait(self.as_fd()).map_err(Error::system(doing()))?.ok_or_else(unknown)?;
         // By now another container may have the id.
         if let Ok(mut entry) = self.entry()
@@ -212,7 +212,7 @@ impl Container {
         let doing = || format!("send {signal} to container `{}`", self.id);
         let record = self.record()?;
         let permitted = [Status::Created, Status::Running, Status::Paused];
-        self.demand(&record, &doing(), &permitted)?;
+        self.require_status(&record, &doing(), &permitted)?;
         let pidfd =
             record.pidfd().ok_or_else(|| Error::new(ErrorKind::State, doing(), "it has ended"))?;
         sys::pidfd::send_signal(pidfd.as_fd(), signal.number()).map_err(Error::system(doing()))
@@ -220,7 +220,7 @@ impl Container {
 
     /// Kills every process of the container, and returns when its first has ended.
     ///
-    /// Without a control group to find them by, those outside of a process namespace of the container live on.
+    /// Without a cgroup to find them by, those outside of a process namespace of the container live on.
     ///
     /// # Errors
     /// If the kernel does not let it, or the container was deleted.
@@ -229,14 +229,14 @@ impl Container {
         self.end_all(&record)
     }
 
-    /// Stops all processes of the container where they are; its state is `paused`.
+    /// Freezes all processes of the container; its status is `paused`.
     ///
     /// # Errors
-    /// [`ErrorKind::State`] if it is neither created nor running, [`ErrorKind::System`] if it has no control group.
+    /// [`ErrorKind::State`] if it is neither created nor running, [`ErrorKind::System`] if it has no cgroup.
     pub fn pause(&self) -> Result<(), Error> {
         let entry = self.entry()?;
         let doing = format!("pause container `{}`", self.id);
-        self.demand(&entry.record, &doing, &[Status::Created, Status::Running])?;
+        self.require_status(&entry.record, &doing, &[Status::Created, Status::Running])?;
         entry
             .record
             .cgroup
@@ -244,7 +244,7 @@ impl Container {
             .map_err(|error| Error::because(ErrorKind::System, doing, error))
     }
 
-    /// Lets all processes of the container go on.
+    /// Resumes all processes of the container.
     ///
     /// # Errors
     /// [`ErrorKind::State`] if it is not paused.
@@ -257,7 +257,7 @@ impl Container {
         entry.record.cgroup.thaw().map_err(|error| Error::because(ErrorKind::System, doing, error))
     }
 
-    /// What the processes of the container use now; nothing if it has no control group.
+    /// What the processes of the container use now; nothing if it has no cgroup.
     ///
     /// # Errors
     /// If the container was deleted.
@@ -265,17 +265,17 @@ impl Container {
         Ok(self.record()?.cgroup.stats())
     }
 
-    /// Takes back all that creating made. The bundle stays.
+    /// Removes all that creating made. The bundle stays.
     ///
     /// # Errors
     /// [`ErrorKind::State`] if the container is not stopped.
     pub fn delete(&self) -> Result<(), Error> {
         let entry = self.entry()?;
-        self.demand(&entry.record, &format!("delete container `{}`", self.id), &[Status::Stopped])?;
+        self.require_status(&entry.record, &format!("delete container `{}`", self.id), &[Status::Stopped])?;
         self.remove(&entry)
     }
 
-    /// Kills what still runs and takes back all that creating made, whatever state it is in.
+    /// Kills what still runs and removes all that creating made, in any state.
     ///
     /// A second call, and one for a container that another deleted, finds nothing to do.
     ///
@@ -292,7 +292,7 @@ impl Container {
     fn remove(&self, entry: &Entry) -> Result<(), Error> {
         let doing = || format!("delete container `{}`", self.id);
         self.end_all(&entry.record)?;
-        // Nobody is left to ask how it ended.
+        // A child that is not waited for stays a zombie.
         let _ = wait(self.as_fd());
         entry
             .record
@@ -307,7 +307,7 @@ impl Container {
         Ok(())
     }
 
-    /// Kills the process and all others of the control group.
+    /// Kills the process and all others of the cgroup.
     fn end_all(&self, record: &Record) -> Result<(), Error> {
         let doing = || format!("kill the processes of container `{}`", self.id);
         let pidfd = record.pidfd();
@@ -321,14 +321,15 @@ impl Container {
             .cgroup
             .kill_all()
             .map_err(|error| Error::because(ErrorKind::System, doing(), error))?;
-        // Until it is dead its mounts and its control group are busy.
+        // Until it is dead its mounts and its cgroup are busy.
         for process in pidfd.iter().chain([&self.handle]) {
             let _ = until_ended(process.as_fd());
         }
         Ok(())
     }
 
-    pub(crate) fn demand(
+    /// Fails unless the container has one of these statuses.
+    pub(crate) fn require_status(
         &self,
         record: &Record,
         doing: &str,
@@ -360,13 +361,13 @@ pub(crate) fn poststop(record: &Record, bundle: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Waits for a process. None: it ended and nobody knows how.
+/// Waits for a process. None: it ended, and how is not known here.
 pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
     loop {
         match waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED) {
             Ok(Some(status)) => return Ok(Some(ExitStatus::from_raw(raw(&status)))),
             Ok(None) | Err(rustix::io::Errno::INTR) => {}
-            // It is another's child, or was waited for before, or is no process any more.
+            // It is not a child of this process, was waited for before, or is an eventfd in place of a pidfd.
             Err(rustix::io::Errno::CHILD | rustix::io::Errno::BADF | rustix::io::Errno::INVAL) => {
                 break;
             }
@@ -377,7 +378,7 @@ pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
     Ok(sys::pidfd::exit_status(pidfd)?.map(ExitStatus::from_raw))
 }
 
-/// Waits for the end of a process, and leaves it to be asked how it ended.
+/// Waits until a process has ended, and leaves its status to be collected.
 fn until_ended(pidfd: BorrowedFd<'_>) -> io::Result<()> {
     loop {
         match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], None) {

@@ -36,7 +36,7 @@ pub struct Host {
     pub last_capability: u32,
     /// Kinds of namespaces, by the names of the files in `/proc/self/ns`.
     pub namespaces: Vec<String>,
-    /// Why the caller can make no user namespace, if so.
+    /// Why the caller cannot make a user namespace, if so.
     pub no_user_namespaces: Option<String>,
     /// Filesystems that the kernel has now.
     pub filesystems: Vec<String>,
@@ -66,7 +66,7 @@ pub(crate) struct IdMaps {
     pub(crate) helpers: Option<(PathBuf, PathBuf)>,
 }
 
-/// The mounted control groups.
+/// The mounted cgroup hierarchies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Cgroups {
@@ -78,7 +78,7 @@ pub(crate) struct Cgroups {
 }
 
 impl Host {
-    /// A recent kernel with unified control groups, seen by root: something to plan for where there is no Linux.
+    /// A recent kernel with cgroup v2 and a caller who is root: something to plan for where there is no Linux.
     pub fn typical() -> Self {
         let words =
             |words: &[&str]| words.iter().map(|word| String::from(*word)).collect::<Vec<_>>();
@@ -129,7 +129,7 @@ impl Host {
         capability.number().is_some_and(|number| self.capabilities >> number & 1 == 1)
     }
 
-    /// Whether the caller may mount on the host: it needs no user namespace for a container.
+    /// Whether the caller may mount on the host, and needs no user namespace for a container.
     pub(crate) fn is_privileged(&self) -> bool {
         self.has_capability(&Capability::SysAdmin)
     }

@@ -2,7 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod affinity;
-mod borrowed;
+mod bind_mounts;
 mod cgroup;
 mod check;
 mod devices;
@@ -86,7 +86,8 @@ impl Plan {
         self.steps.iter().map(Step::to_string)
     }
 
-    /// What the specification asks for and does not get, where the specification wants a warning and no error.
+    /// What the specification asks for and does not get, where the runtime specification demands a warning and not an
+    /// error.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -150,8 +151,8 @@ impl<'a> Planner<'a> {
             .into_iter()
             .map(|tree| FilesystemStep::OpenTree(tree).into())
             .collect();
-        // Who may mount on the host takes hold of it as the host's user, before ids and rights change. Who may not
-        // gets the right only in a mount namespace of his own.
+        // A privileged init opens paths of the host before its ids and rights change: later it may not reach them. One
+        // without privileges gets the right to open_tree(2) only in a mount namespace of its user namespace.
         if self.host.is_privileged() {
             self.steps.extend(opened);
             self.namespaces();
@@ -173,7 +174,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Notes a reason why not; `pointer` is the JSON pointer of what is refused.
+    /// Adds a reason why not; `pointer` is the JSON pointer of what is refused.
     fn refuse(&mut self, pointer: impl Into<String>, reason: impl Into<String>) {
         self.refusals.push(Refusal::new(pointer, reason));
     }

@@ -28,28 +28,28 @@ pub struct Process {
 }
 
 impl Container {
-    /// Runs one more program in the container: in its namespaces, its control group and its system call filter, and
+    /// Runs one more program in the container: in its namespaces, its cgroup and its system call filter, and
     /// with the rights, limits and user that `process` has. Returns when the program runs; what was asked for and not
     /// given is among the [`warnings`](Self::warnings).
     ///
-    /// `process` stands for itself. What it leaves out is not taken from the container's program: it has no environment,
-    /// no capabilities, and user and group 0.
+    /// Nothing is taken from the container's program: without `process.env` there is no environment, without
+    /// `process.capabilities` there are none, and without `process.user` it is user and group 0.
     ///
     /// # Errors
     /// [`ErrorKind::State`] if the container is neither created nor running, [`ErrorKind::Refused`] if the process cannot
-    /// be had here, [`ErrorKind::Step`] if a step fails, as when there is no such program. Then nothing is left in the
+    /// run here, [`ErrorKind::Step`] if a step fails, as when there is no such program. Then nothing is left in the
     /// container.
     pub fn exec(&self, process: spec::Process, stdio: Stdio) -> Result<Process, Error> {
         let doing = || format!("run a process in container `{}`", self.id());
         let record = self.record()?;
-        self.demand(&record, &doing(), &[Status::Created, Status::Running])?;
+        self.require_status(&record, &doing(), &[Status::Created, Status::Running])?;
         let target =
             record.pidfd().ok_or_else(|| Error::new(ErrorKind::State, doing(), "it has ended"))?;
         let host = Host::probe().map_err(Error::system("probe the host"))?;
         let bundle = Bundle::new(record.bundle.clone(), self.spec()?);
         let plan = Plan::exec(process, &bundle, &host)
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
-        stdio.demand(&plan, &doing())?;
+        stdio.check(&plan, &doing())?;
         let mut descriptors =
             stdio.into_descriptors().map_err(Error::system("open standard input and output"))?;
         descriptors.push((Role::Target, target));
@@ -70,7 +70,7 @@ impl Container {
 }
 
 impl Process {
-    /// Its number, as this process sees it.
+    /// Its process ID, as this process sees it.
     pub fn pid(&self) -> i32 {
         self.pid
     }
@@ -83,7 +83,7 @@ impl Process {
         let doing = || format!("wait for process {} of container `{}`", self.pid, self.container);
         crate::container::wait(self.as_fd())
             .map_err(Error::system(doing()))?
-            .ok_or_else(|| Error::new(ErrorKind::State, doing(), "nobody knows how it ended"))
+            .ok_or_else(|| Error::new(ErrorKind::State, doing(), "it was waited for before"))
     }
 
     /// Sends it a signal.

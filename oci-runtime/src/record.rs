@@ -41,14 +41,14 @@ pub(crate) struct Record {
     pub(crate) has_program: bool,
     pub(crate) cgroup: Cgroup,
     pub(crate) later: Vec<Hooks>,
-    /// The wait status of the process, once somebody learned it.
+    /// The wait status of the process, once it is known.
     pub(crate) exit: Option<i32>,
 }
 
 /// How far a container has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Phase {
-    /// It is being made, or whoever made it died.
+    /// It is being made, or the process that made it died.
     Creating,
     /// It waits to be started.
     Created,
@@ -89,8 +89,8 @@ impl Record {
         self.find().and_then(|(pidfd, alive)| alive.then_some(pidfd))
     }
 
-    /// A handle of the process, even if it only waits to be asked how it ended.
-    pub(crate) fn remains(&self) -> Option<OwnedFd> {
+    /// A handle of the process, even if it is a zombie.
+    pub(crate) fn pidfd_or_zombie(&self) -> Option<OwnedFd> {
         self.find().map(|(pidfd, _)| pidfd)
     }
 
@@ -102,7 +102,7 @@ impl Record {
     /// The process, and whether it is alive.
     fn find(&self) -> Option<(OwnedFd, bool)> {
         let pid = self.pid.filter(|_| self.boot == boot())?;
-        // First the handle, then the question: from then on the number cannot change its bearer.
+        // First the handle, then the check: a pidfd is never of another process that gets the same number later.
         let pidfd = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
         let (begun, alive) = begun(pid).ok()?;
         (Some(begun) == self.begun).then_some((pidfd, alive))
@@ -112,7 +112,7 @@ impl Record {
     pub(crate) fn status(&self) -> Status {
         let alive = self.pidfd().is_some();
         match self.phase {
-            // Who waits for the start is still the init.
+            // The process that waits for the start is still the init.
             Phase::Created if alive && self.is_init() => Status::Created,
             Phase::Created | Phase::Started if !alive => Status::Stopped,
             Phase::Created | Phase::Started if self.cgroup.is_frozen() => Status::Paused,
@@ -136,7 +136,7 @@ impl Record {
     }
 }
 
-/// When a process began, and whether it is more than a corpse.
+/// When a process began, and whether it is alive and not a zombie.
 fn begun(pid: i32) -> io::Result<(u64, bool)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name, in parentheses, may hold anything.
@@ -182,7 +182,7 @@ impl Entry {
         let lock = lock(&dir, id)?;
         let record = match read(&dir) {
             Ok(record) => record,
-            // Whoever made it died before it could write.
+            // The process that made it died before it could write.
             Err(error) if error.kind() == io::ErrorKind::NotFound && dir.exists() => {
                 Record::new(id.clone())
             }
@@ -230,7 +230,7 @@ impl Entry {
     }
 }
 
-/// Takes the lock of a container. Nobody waits for one that is being made: it may be its own hook that asks.
+/// Takes the lock of a container. Fails if it is being made, and does not wait: the caller may be one of its hooks.
 fn lock(dir: &Path, id: &ContainerId) -> Result<File, Error> {
     let doing = || format!("lock container `{id}`");
     loop {
@@ -249,7 +249,7 @@ fn lock(dir: &Path, id: &ContainerId) -> Result<File, Error> {
             }
             Err(error) => return Err(Error::system(doing())(error)),
         }
-        // While we waited, the container may have been deleted, and another of its id made.
+        // Meanwhile the container may have been deleted, and another of its ID made.
         if is_at(&file, &dir.join(LOCK)).map_err(Error::system(doing()))? {
             return Ok(file);
         }
@@ -270,7 +270,7 @@ fn open_lock(dir: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join(LOCK))
 }
 
-/// Whether the record says so. Without one its maker has just begun, or has just ended.
+/// Whether the record says so. Without one, making it has just begun, or was cut off.
 fn is_being_made(dir: &Path) -> bool {
     read(dir).is_ok_and(|record| record.phase == Phase::Creating)
 }
@@ -316,7 +316,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_of_a_container_that_was_made_anew_is_no_lock() {
+    fn the_lock_of_a_deleted_container_is_not_taken_for_that_of_a_new_one() {
         let dir = tempfile::tempdir().unwrap();
         let old = open_lock(dir.path()).unwrap();
         let path = dir.path().join(LOCK);
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_who_looks_keeps_a_container_from_being_removed() {
+    fn readers_do_not_keep_a_container_from_being_removed() {
         use std::sync::atomic::{AtomicBool, Ordering};
         let dir = tempfile::tempdir().unwrap();
         let stop = AtomicBool::new(false);

@@ -13,7 +13,7 @@ use crate::spec::Status;
 use crate::wire::Role;
 use crate::{Bundle, Container, ContainerId, Error, ErrorKind, Host, Launcher, Plan, Stdio};
 
-/// A directory that holds what is known about containers, and the program that becomes their init.
+/// A directory with the records of containers, and the program that becomes their init.
 ///
 /// Any process that opens the same directory finds the same containers.
 ///
@@ -46,7 +46,7 @@ impl Runtime {
     /// Opens a directory for containers, and makes it if it is not there; only its owner may enter it.
     ///
     /// # Errors
-    /// If it cannot be made, or others than its owner may write to it.
+    /// If it cannot be made, or users other than its owner may write to it.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
         let doing = || format!("open runtime directory `{}`", dir.as_ref().display());
         let dir = std::path::absolute(dir.as_ref()).map_err(Error::system(doing()))?;
@@ -58,7 +58,7 @@ impl Runtime {
         let found = std::fs::metadata(&dir).map_err(Error::system(doing()))?;
         let mine = found.uid() == rustix::process::geteuid().as_raw();
         if !mine || found.mode() & 0o022 != 0 {
-            let reason = "it belongs to another user, or others may write to it";
+            let reason = "it belongs to another user, or other users may write to it";
             return Err(Error::new(ErrorKind::System, doing(), reason));
         }
         Ok(Self { dir, launcher: Launcher::current_exe() })
@@ -104,7 +104,7 @@ impl Runtime {
         let bundle = Bundle::new(bundle_dir, bundle.spec().clone());
         let plan = Plan::new(&bundle, &host)
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
-        stdio.demand(&plan, &doing())?;
+        stdio.check(&plan, &doing())?;
         crate::record::sweep(&self.dir);
         let mut entry = Entry::create(&self.dir, record(id.clone(), &bundle, &plan))?;
         match self.make(&mut entry, &bundle, &plan, stdio) {
@@ -160,7 +160,7 @@ impl Runtime {
     fn find(&self, id: ContainerId) -> Result<Container, Error> {
         let dir = self.dir.join(id.as_str());
         let pidfd = match crate::record::read(&dir) {
-            Ok(record) => record.remains(),
+            Ok(record) => record.pidfd_or_zombie(),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !dir.exists() => {
                 return Err(crate::record::not_found(&id));
             }
@@ -172,8 +172,8 @@ impl Runtime {
         Container::new(self.clone(), id, pidfd, &[])
     }
 
-    /// All containers, in the order of their ids. One whose state cannot be read is among them, and says why when it is
-    /// asked for its state.
+    /// All containers, in the order of their ids. One whose state cannot be read is among them, and its
+    /// [`state`](Container::state) says why.
     ///
     /// # Errors
     /// If the directory cannot be read.
@@ -190,7 +190,7 @@ impl Runtime {
         let mut containers = Vec::new();
         for id in ids {
             match self.find(id.clone()) {
-                // Deleted meanwhile.
+                // Deleted since the directory was read.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(_) => containers.push(Container::new(self.clone(), id, None, &[])?),
                 Ok(container) => containers.push(container),
@@ -212,7 +212,7 @@ fn record(id: ContainerId, bundle: &Bundle, plan: &Plan) -> Record {
     }
 }
 
-/// Takes back what a failed creation made. Its own failures would hide the reason that is reported.
+/// Removes what a failed creation made. Its own failures would hide the reason that is reported.
 fn undo(entry: &Entry, bundle: &Bundle) {
     let _ = entry.record.cgroup.kill_all();
     let _ = entry.record.cgroup.remove();

@@ -48,7 +48,7 @@ impl Stdio {
     /// A new terminal of the container; its master arrives on `socket` as one message with one descriptor, as other
     /// runtimes send it to a console socket.
     ///
-    /// Goes with a specification that has `process.terminal` set, and with no other.
+    /// For a specification that has `process.terminal` set, and for no other.
     ///
     /// ```no_run
     /// use std::os::unix::net::UnixStream;
@@ -65,17 +65,17 @@ impl Stdio {
         Self(Choice::Terminal(socket))
     }
 
-    /// Receives the master of a [`terminal`](Self::terminal) on the other end of its socket. It is there when the
+    /// Receives the master of a [`terminal`](Self::terminal) on the other end of its socket. It has been sent when the
     /// container is created, or the process runs.
     ///
-    /// When nobody has the terminal open any more, reading from its master fails with `EIO`.
+    /// When no process has the terminal open any more, reading from its master fails with `EIO`.
     ///
     /// # Errors
     /// If the other end was closed and sent none.
     pub fn master(socket: &UnixStream) -> io::Result<File> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
-        // Its name, which nobody needs.
+        // The name of the multiplexer, which is not needed.
         let mut name = [0; 64];
         let mut name = [IoSliceMut::new(&mut name)];
         loop {
@@ -99,8 +99,8 @@ impl Stdio {
         matches!(self.0, Choice::Terminal(_))
     }
 
-    /// A plan with a terminal goes with a terminal, and any other with none.
-    pub(crate) fn demand(&self, plan: &Plan, doing: &str) -> Result<(), Error> {
+    /// Fails unless there is a terminal exactly if the plan opens one.
+    pub(crate) fn check(&self, plan: &Plan, doing: &str) -> Result<(), Error> {
         let is_terminal = |step: &Step| matches!(step, Step::Process(ProcessStep::Terminal { .. }));
         let terminal = plan.steps.iter().any(is_terminal);
         if terminal == self.is_terminal() {

@@ -1,4 +1,4 @@
-//! Asking the kernel.
+//! Probing the kernel.
 
 use std::collections::BTreeMap;
 use std::fs::{read_dir, read_to_string};
@@ -91,7 +91,7 @@ fn no_user_namespaces(namespaces: &[String]) -> Option<String> {
     None
 }
 
-/// System calls that the runtime stands on, asked with arguments that can do nothing.
+/// System calls that the runtime needs, tried with arguments that change nothing.
 fn missing_system_calls() -> Vec<String> {
     use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
     use rustix::mount::{OpenTreeFlags, open_tree};
@@ -109,7 +109,7 @@ fn missing_system_calls() -> Vec<String> {
     );
     ask("open_tree", errno(open_tree(CWD, nothing, OpenTreeFlags::empty())));
     if let Ok(null) = rustix::fs::open("/dev/null", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
-        // Changes nothing, on a path that is no mount: the kernel says so, unless it has no such call.
+        // Not a mount point: EINVAL, and ENOSYS if the kernel lacks the call.
         let changed =
             sys::mount::set_attributes(null.as_fd(), Default::default(), sys::mount::Scope::Mount);
         ask("mount_setattr", changed.err().and_then(|error| error.raw_os_error()));
@@ -152,7 +152,7 @@ fn own_ids(path: &str) -> Vec<IdRange> {
         .collect()
 }
 
-/// The ranges of the caller, who stands there by name or by number.
+/// The ranges of the caller, by its name or its number (subuid(5)).
 fn subordinate(path: &str) -> Vec<(u32, u32)> {
     let uid = geteuid().as_raw();
     let passwd = read_to_string("/etc/passwd").unwrap_or_default();

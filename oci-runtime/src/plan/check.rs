@@ -1,11 +1,11 @@
-//! What is asked for and cannot be had: each is refused by name.
+//! What is asked for and not supported: each is refused by name.
 
 use super::Planner;
 use crate::Spec;
 use crate::spec::Version;
 
 impl Planner<'_> {
-    /// Refuses what no other part of the plan looks at.
+    /// Refuses what no other part of the plan reads.
     pub(super) fn check(&mut self) {
         self.check_kernel();
         self.check_version();
@@ -55,7 +55,7 @@ impl Planner<'_> {
         let linux = self.linux();
         let memory = linux.resources.as_ref().and_then(|resources| resources.memory.as_ref());
         if memory.is_some_and(|memory| memory.use_hierarchy == Some(false)) {
-            let reason = "the kernel counts with a group what the groups beneath it use";
+            let reason = "the kernel counts for a cgroup what those below it use";
             self.refuse("/linux/resources/memory/useHierarchy", reason);
         }
         if !self.has_user_namespace() {
@@ -89,7 +89,7 @@ impl Planner<'_> {
             [("maskedPaths", &linux.masked_paths), ("readonlyPaths", &linux.readonly_paths)]
         {
             for (index, path) in paths.iter().enumerate() {
-                self.demand_absolute(&format!("/linux/{member}/{index}"), path);
+                self.require_absolute(&format!("/linux/{member}/{index}"), path);
             }
         }
     }
@@ -116,7 +116,7 @@ impl Planner<'_> {
         if process.args.is_empty() {
             self.refuse("/process/args", "there is no program to run");
         }
-        self.demand_absolute("/process/cwd", &process.cwd);
+        self.require_absolute("/process/cwd", &process.cwd);
         let texts = process.args.iter().chain(&process.env).chain([&process.cwd]);
         if texts.into_iter().any(|text| text.contains('\0')) {
             self.refuse(
@@ -130,7 +130,7 @@ impl Planner<'_> {
         for hooks in super::hooks::all(self.spec) {
             for (index, hook) in hooks.1.iter().enumerate() {
                 let pointer = format!("/hooks/{}/{index}", hooks.0.word());
-                self.demand_absolute(&format!("{pointer}/path"), &hook.path);
+                self.require_absolute(&format!("{pointer}/path"), &hook.path);
                 if hook.timeout.is_some_and(|seconds| seconds <= 0) {
                     self.refuse(format!("{pointer}/timeout"), "it is not above 0");
                 }
@@ -138,15 +138,15 @@ impl Planner<'_> {
         }
     }
 
-    /// Refuses the number that means "no id" to the kernel: nothing would be changed.
-    pub(super) fn demand_id(&mut self, pointer: &str, id: u32) {
+    /// Refuses the number that means "do not change" to the kernel (setresuid(2)): the process would stay root.
+    pub(super) fn require_id(&mut self, pointer: &str, id: u32) {
         if id == u32::MAX {
-            self.refuse(pointer, format!("{id} is no id"));
+            self.refuse(pointer, format!("{id} is not an id"));
         }
     }
 
-    /// Refuses a path that is not absolute, or is none.
-    pub(super) fn demand_absolute(&mut self, pointer: &str, path: &str) {
+    /// Refuses a path that is not absolute or has a NUL in it.
+    pub(super) fn require_absolute(&mut self, pointer: &str, path: &str) {
         if !path.starts_with('/') {
             self.refuse(pointer, format!("`{path}` is not absolute"));
         } else if path.contains('\0') {

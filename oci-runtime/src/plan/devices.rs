@@ -13,7 +13,7 @@ const DEFAULT: [(&str, u32, u32); 6] = [
     ("/dev/tty", 5, 0),
 ];
 
-/// Links beneath `/dev` and where they lead.
+/// Links below `/dev` and their targets.
 const LINKS: [(&str, &str); 4] = [
     ("/dev/fd", "/proc/self/fd"),
     ("/dev/stdin", "/proc/self/fd/0"),
@@ -30,7 +30,7 @@ impl Planner<'_> {
         let mut steps = Vec::new();
         for (path, major, minor) in DEFAULT {
             // A `/dev` of the host has what it has.
-            if !self.is_borrowed(path) && !own.iter().any(|device| device.path == path) {
+            if !self.is_bind_mounted(path) && !own.iter().any(|device| device.path == path) {
                 let (path, kind) = (path.into(), DeviceKind::Character);
                 let (mode, uid, gid) = (0o666, 0, 0);
                 steps.push(
@@ -55,7 +55,7 @@ impl Planner<'_> {
         let links = LINKS.into_iter().chain(multiplexer);
         steps.extend(
             links
-                .filter(|(path, _)| !self.is_borrowed(path))
+                .filter(|(path, _)| !self.is_bind_mounted(path))
                 .map(|(path, target)| FilesystemStep::Link {
                     path: path.into(),
                     target: target.into(),
@@ -70,7 +70,7 @@ impl Planner<'_> {
         let mut devices = Vec::new();
         for (index, device) in linux.devices.iter().enumerate() {
             let pointer = format!("/linux/devices/{index}");
-            self.demand_absolute(&format!("{pointer}/path"), &device.path);
+            self.require_absolute(&format!("{pointer}/path"), &device.path);
             let kind = match &device.r#type {
                 linux::DeviceType::Char | linux::DeviceType::UnbufferedChar => {
                     DeviceKind::Character
@@ -91,8 +91,8 @@ impl Planner<'_> {
                 self.refuse(&pointer, "a device needs a major and a minor number");
             }
             let (uid, gid) = (device.uid.unwrap_or_default(), device.gid.unwrap_or_default());
-            self.demand_id(&format!("{pointer}/uid"), uid);
-            self.demand_id(&format!("{pointer}/gid"), gid);
+            self.require_id(&format!("{pointer}/uid"), uid);
+            self.require_id(&format!("{pointer}/gid"), gid);
             devices.push(Device {
                 path: device.path.clone(),
                 kind,
@@ -102,7 +102,7 @@ impl Planner<'_> {
                 uid,
                 gid,
                 origin: match kind {
-                    _ if self.is_borrowed(&device.path) => DeviceOrigin::Existing,
+                    _ if self.is_bind_mounted(&device.path) => DeviceOrigin::Existing,
                     DeviceKind::Fifo => DeviceOrigin::Made,
                     DeviceKind::Character | DeviceKind::Block => origin,
                 },

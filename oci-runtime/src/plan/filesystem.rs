@@ -1,4 +1,4 @@
-//! What the container's process does to the mounts of its namespace.
+//! What the init does to the mounts of the container's namespace.
 
 use super::options::propagation;
 use super::{
@@ -7,7 +7,7 @@ use super::{
 };
 
 impl Planner<'_> {
-    /// Whether mounts of the container are to spread to the host.
+    /// Whether mounts of the container propagate to the host.
     pub(super) fn is_shared(&self) -> bool {
         self.root_propagation()
             .is_some_and(|propagation| propagation.kind == PropagationKind::Shared)
@@ -34,13 +34,13 @@ impl Planner<'_> {
             .filter(|word| !word.is_empty());
         let asked = self.root_propagation();
         if let (Some(word), None) = (word, asked) {
-            self.refuse("/linux/rootfsPropagation", format!("`{word}` is no way to spread mounts"));
+            self.refuse("/linux/rootfsPropagation", format!("`{word}` is not a kind of propagation"));
         }
         let source = path.clone();
         let tree =
             self.open_tree(Tree { source, pointer: "/root/path", recursive: true, idmap: None });
         let begin = if self.is_shared() {
-            // Pivoting wants a parent that spreads nothing; all other mounts keep their ties to the host.
+            // pivot_root(2) refuses a shared parent mount; all other mounts stay peers of the host's.
             let private = Propagation { kind: PropagationKind::Private, recursive: false };
             [FilesystemStep::Propagation(private), FilesystemStep::Root { tree, path: "/".into() }]
         } else {
@@ -84,7 +84,7 @@ impl Planner<'_> {
             let key = dotted(key);
             let is_word = |word: &str| !word.chars().all(|letter| letter == '/');
             if !key.split('.').all(is_word) || key.contains('\0') {
-                self.refuse(&pointer, "it is no name of a kernel parameter");
+                self.refuse(&pointer, "it is not the name of a kernel parameter");
             }
             match owner(&key) {
                 Some(space) if self.spaces().contains_key(&space) => {}
@@ -119,15 +119,15 @@ impl Planner<'_> {
             ProcessStep::Terminal {
                 height: size.and_then(|size| side(size.height)),
                 width: size.and_then(|size| side(size.width)),
-                make_console: !self.is_borrowed("/dev/console"),
+                make_console: !self.is_bind_mounted("/dev/console"),
             }
             .into(),
         )
     }
 }
 
-/// A kernel parameter with its words parted by dots. They may be parted by slashes too: then dots belong to the words,
-/// and become slashes.
+/// A kernel parameter with dots as separators. Slashes may be the separators, too: then the dots are part of the words
+/// and become slashes, as in sysctl(8).
 fn dotted(key: &str) -> String {
     match key.find(['.', '/']).and_then(|first| key.get(first..=first)) {
         Some("/") => swap_dots(key),

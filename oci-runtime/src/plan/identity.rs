@@ -1,14 +1,14 @@
-//! Who the process is and what it may do, and in which order it gives rights up.
+//! The user and the capabilities of the process, and the order in which it gives rights up.
 
 use super::namespaces::{id_ranges, maps};
 use super::{Capabilities, Constant, Filter, HookKind, Namespace, Planner, ProcessStep, Step};
 use crate::spec;
 
-/// Where a program without a slash is looked for if the environment does not say.
+/// The `PATH` of a process whose environment has none.
 const SEARCH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl Planner<'_> {
-    /// The willingness of the kernel to kill, set while `/proc` is the host's.
+    /// How readily the kernel kills the process, set while `/proc` is the host's.
     pub(super) fn oom_score(&mut self) {
         let score = self.spec.process.as_ref().and_then(|process| process.oom_score_adj);
         let Some(score) = score else { return };
@@ -80,10 +80,10 @@ impl Planner<'_> {
     fn user(&mut self, process: &spec::Process) {
         let user = process.user.clone().unwrap_or_else(|| spec::User::posix(0, 0));
         let (uid, gid) = (user.uid.unwrap_or_default(), user.gid.unwrap_or_default());
-        self.demand_id("/process/user/uid", uid);
-        self.demand_id("/process/user/gid", gid);
+        self.require_id("/process/user/uid", uid);
+        self.require_id("/process/user/gid", gid);
         for (index, gid) in user.additional_gids.iter().enumerate() {
-            self.demand_id(&format!("/process/user/additionalGids/{index}"), *gid);
+            self.require_id(&format!("/process/user/additionalGids/{index}"), *gid);
         }
         let linux = self.linux();
         if self.is_new(Namespace::User) {
@@ -126,7 +126,7 @@ impl Planner<'_> {
         (bounding, Capabilities { effective, permitted, inheritable, ambient })
     }
 
-    /// The capabilities that the kernel knows and the caller can give; a warning names each other.
+    /// The capabilities that the kernel knows and the caller can give; each of the others is a warning.
     fn granted(&mut self, set: &str, asked: &[spec::Capability]) -> Vec<Constant> {
         let mut granted: Vec<Constant> = Vec::new();
         for capability in asked {
@@ -148,7 +148,7 @@ impl Planner<'_> {
         granted
     }
 
-    /// The kernel demands that one set is within another.
+    /// The kernel requires one set to be within another (capabilities(7)).
     fn keep_within(&mut self, set: &str, inner: &mut Vec<Constant>, of: &str, outer: &[Constant]) {
         inner.retain(|capability| {
             let kept = outer.contains(capability);

@@ -5,8 +5,8 @@ use super::options::Options;
 use super::{Attribute, FilesystemStep, Idmap, Mount, Namespace, Planner, Source, Step, Tree};
 use crate::spec;
 
-/// The filesystems whose files are believed: their targets must be plain directories.
-const BELIEVED: [&str; 2] = ["proc", "sysfs"];
+/// The filesystems that programs trust: no symbolic link may lead their mounts elsewhere (CVE-2019-19921).
+const PLAIN_TARGET: [&str; 2] = ["proc", "sysfs"];
 
 impl Planner<'_> {
     /// The steps that mount the entries, in order.
@@ -84,7 +84,7 @@ impl Planner<'_> {
             self.refuse(pointer, "a bind mount needs a source");
             return None;
         };
-        for word in options.data.iter().chain(options.demands()) {
+        for word in options.data.iter().chain(options.superblock_options()) {
             self.refuse(
                 format!("{pointer}/options"),
                 format!("option `{word}` means nothing for a bind mount"),
@@ -179,18 +179,18 @@ impl Planner<'_> {
         }
     }
 
-    /// The control groups, as the host mounts them.
+    /// The cgroup hierarchies, as the host mounts them.
     fn cgroup_mounts(&mut self, pointer: &str, target: &str, options: Options) -> Vec<Mount> {
         let own_space = self.is_new(Namespace::Cgroup);
         let hierarchies = self.host.cgroups.hierarchies.clone();
         if hierarchies.is_empty() {
-            self.refuse(pointer, "no control groups are mounted on the host");
+            self.refuse(pointer, "no cgroup hierarchy is mounted on the host");
             return Vec::new();
         }
         if !own_space && self.has_user_namespace() {
             self.refuse(
                 pointer,
-                "in a user namespace, control groups need a cgroup namespace of their own",
+                "in a user namespace, mounting cgroups needs a cgroup namespace of the container's own",
             );
         }
         if let [only] = hierarchies.as_slice()
@@ -199,14 +199,14 @@ impl Planner<'_> {
         {
             return vec![filesystem("cgroup2", Some("cgroup"), target.into(), options)];
         }
-        for word in options.data.iter().chain(options.demands()) {
-            let reason = format!("option `{word}` means nothing for control groups of the host");
+        for word in options.data.iter().chain(options.superblock_options()) {
+            let reason = format!("option `{word}` means nothing for the cgroups of the host");
             self.refuse(format!("{pointer}/options"), reason);
         }
         if !own_space {
             return self.cgroup_binds(pointer, target, &options);
         }
-        let mut mounts = vec![shelf(target)];
+        let mut mounts = vec![hierarchies_mount(target)];
         for hierarchy in &hierarchies {
             let name =
                 hierarchy.mount.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -218,15 +218,15 @@ impl Planner<'_> {
             }
             mounts.push(filesystem(kind, Some("cgroup"), format!("{target}/{name}"), options));
         }
-        mounts.push(seal(target, &options));
+        mounts.push(set_attributes(target, &options));
         mounts
     }
 
-    /// Without a namespace the host's own mounts are shown, read-only unless the container may make groups.
+    /// Without a namespace the host's own mounts are bind mounted, read-only unless the container may make groups.
     fn cgroup_binds(&mut self, pointer: &str, target: &str, options: &Options) -> Vec<Mount> {
         let hierarchies = self.host.cgroups.hierarchies.clone();
         let single = hierarchies.len() == 1;
-        let mut mounts = if single { Vec::new() } else { vec![shelf(target)] };
+        let mut mounts = if single { Vec::new() } else { vec![hierarchies_mount(target)] };
         for hierarchy in hierarchies {
             let name =
                 hierarchy.mount.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -241,14 +241,14 @@ impl Planner<'_> {
             });
         }
         if !single {
-            mounts.push(seal(target, options));
+            mounts.push(set_attributes(target, options));
         }
         mounts
     }
 }
 
-/// A directory in memory to hold the hierarchies.
-fn shelf(target: &str) -> Mount {
+/// A tmpfs with the mount points of the hierarchies.
+fn hierarchies_mount(target: &str) -> Mount {
     let options = Options {
         data: vec!["mode=755".into()],
         change: super::Change {
@@ -260,8 +260,8 @@ fn shelf(target: &str) -> Mount {
     filesystem("tmpfs", Some("tmpfs"), target.into(), options)
 }
 
-/// Gives the holding directory the attributes asked for, now that it is filled.
-fn seal(target: &str, options: &Options) -> Mount {
+/// Gives that tmpfs the attributes asked for, now that the mount points are made.
+fn set_attributes(target: &str, options: &Options) -> Mount {
     let mut options = options.clone();
     options.data.clear();
     options.superblock.clear();
@@ -282,7 +282,7 @@ fn remount(target: String, options: Options) -> Mount {
 }
 
 fn filesystem(kind: &str, source: Option<&str>, target: String, options: Options) -> Mount {
-    let mut words: Vec<String> = options.demands().cloned().collect();
+    let mut words: Vec<String> = options.superblock_options().cloned().collect();
     // A device is opened read-only too; a filesystem in memory must stay writable until it is filled.
     if options.change.set.contains(&Attribute::Ro)
         && source.is_some_and(|source| source.starts_with('/'))
@@ -295,7 +295,7 @@ fn filesystem(kind: &str, source: Option<&str>, target: String, options: Options
             kind: kind.into(),
             source: source.filter(|source| !source.is_empty()).map(String::from),
             options: words,
-            plain_target: BELIEVED.contains(&kind),
+            plain_target: PLAIN_TARGET.contains(&kind),
         },
         target,
         change: options.change,

@@ -1,4 +1,4 @@
-//! Namespaces: which are new, which are joined, and who is who in a user namespace.
+//! Namespaces: which are new, which are joined, and the ids of a user namespace.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -80,19 +80,19 @@ impl Planner<'_> {
             let Some(kind) = kind(&space.r#type) else {
                 self.refuse(
                     pointer,
-                    format!("`{}` is no kind of namespace", space.r#type.as_str()),
+                    format!("`{}` is not a kind of namespace", space.r#type.as_str()),
                 );
                 continue;
             };
             if seen.contains(&kind) {
-                self.refuse(&pointer, format!("the kind `{}` stands twice", kind.word()));
+                self.refuse(&pointer, format!("the kind `{}` is listed twice", kind.word()));
             }
             seen.push(kind);
             if !self.host.namespaces.iter().any(|name| name == kind.file()) {
                 self.refuse(&pointer, format!("the kernel has no {} namespaces", kind.word()));
             }
             if let Some(path) = space.path.as_deref().filter(|path| !path.is_empty()) {
-                self.demand_absolute(&format!("{pointer}/path"), path);
+                self.require_absolute(&format!("{pointer}/path"), path);
             }
         }
         match self.spaces().get(&Namespace::Mount) {
@@ -102,7 +102,7 @@ impl Planner<'_> {
             ),
             Some(Some(_)) => self.refuse(
                 "/linux/namespaces",
-                "making a container in a mount namespace of others is not supported",
+                "joining a mount namespace is not supported",
             ),
             Some(None) => {}
         }
@@ -186,13 +186,13 @@ impl Planner<'_> {
             return ids;
         }
         let maps = self.host.id_maps.clone();
-        self.demand_subordinate(
+        self.require_subordinate(
             "/linux/uidMappings",
             &ids.uids,
             self.host.uid,
             &maps.subordinate_uids,
         );
-        self.demand_subordinate(
+        self.require_subordinate(
             "/linux/gidMappings",
             &ids.gids,
             self.host.gid,
@@ -225,7 +225,7 @@ impl Planner<'_> {
             && own(&linux.gid_mappings, self.host.gid)
     }
 
-    fn demand_subordinate(
+    fn require_subordinate(
         &mut self,
         pointer: &str,
         ranges: &[IdRange],

@@ -9,7 +9,7 @@ pub(crate) const IVERSION: &str = "iversion";
 const SWITCHES: [(&str, &str); 3] =
     [("sync", "async"), ("lazytime", "nolazytime"), ("mand", "nomand")];
 
-/// Words for attributes, and whether they set or clear. With an `r` before them they are for the mounts beneath too.
+/// Words for attributes, and whether they set or clear. With an `r` before them they are for the mounts below too.
 const ATTRIBUTES: [(&str, Attribute, bool); 18] = [
     ("ro", Attribute::Ro, true),
     ("rw", Attribute::Ro, false),
@@ -25,14 +25,14 @@ const ATTRIBUTES: [(&str, Attribute, bool); 18] = [
     ("symfollow", Attribute::NoSymFollow, false),
     ("noatime", Attribute::NoAtime, true),
     ("strictatime", Attribute::StrictAtime, true),
-    // Without the others, access times are relative: it is what the kernel does by itself.
+    // Without the others, access times are relative: that is the default of the kernel.
     ("relatime", Attribute::Relatime, true),
     ("atime", Attribute::Relatime, true),
     ("norelatime", Attribute::Relatime, true),
     ("nostrictatime", Attribute::Relatime, true),
 ];
 
-/// Words for how mounts spread. With an `r` before them they are for the mounts beneath too.
+/// Words for how mounts propagate. With an `r` before them they are for the mounts below too.
 const PROPAGATIONS: [(&str, PropagationKind); 4] = [
     ("shared", PropagationKind::Shared),
     ("slave", PropagationKind::Slave),
@@ -64,7 +64,7 @@ pub(super) struct Options {
     pub(super) bind: bool,
     pub(super) recursive_bind: bool,
     pub(super) remount: bool,
-    /// An id mapping is asked for; the value says whether beneath too.
+    /// An id mapping is asked for; the value says whether for the mounts below too.
     pub(super) idmap: Option<bool>,
     /// Words for the superblock.
     pub(super) superblock: Vec<String>,
@@ -75,13 +75,13 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// The words that ask a superblock for what is not the default.
-    pub(super) fn demands(&self) -> impl Iterator<Item = &String> {
+    /// The words for the superblock that are not the default.
+    pub(super) fn superblock_options(&self) -> impl Iterator<Item = &String> {
         let is_off = |word: &&String| SWITCHES.iter().any(|(_, off)| off == word);
         self.superblock.iter().filter(move |word| !is_off(word))
     }
 
-    /// Reads the words in order; the later of two that contradict each other stands.
+    /// Reads the words in order; of two that contradict each other the later counts.
     pub(super) fn parse(words: &[String]) -> Self {
         let mut options = Self::default();
         for word in words {
@@ -139,7 +139,7 @@ fn change(change: &mut Change, attribute: Attribute, set: bool) {
     if set { change.set.push(attribute) } else { change.clear.push(attribute) }
 }
 
-/// How mounts spread, by the word.
+/// How mounts propagate, by the word.
 pub(super) fn propagation(word: &str) -> Option<Propagation> {
     let of = |word: &str| PROPAGATIONS.iter().find(|(known, _)| *known == word);
     let (found, recursive) = match of(word) {
@@ -152,9 +152,9 @@ pub(super) fn propagation(word: &str) -> Option<Propagation> {
 /// All words that are understood and carried out, whatever the filesystem is.
 pub(super) fn words() -> Vec<String> {
     let attributes = ATTRIBUTES.iter().map(|(word, ..)| *word);
-    let beneath = attributes.clone().chain(PROPAGATIONS.map(|(word, _)| word));
+    let recursive = attributes.clone().chain(PROPAGATIONS.map(|(word, _)| word));
     let mut words: Vec<String> =
-        beneath.flat_map(|word| [word.into(), format!("r{word}")]).collect();
+        recursive.flat_map(|word| [word.into(), format!("r{word}")]).collect();
     let switches = SWITCHES.iter().flat_map(|(on, off)| [*on, *off]);
     words.extend(switches.chain(OTHERS).map(String::from));
     words.sort_unstable();

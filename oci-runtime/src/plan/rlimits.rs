@@ -14,7 +14,7 @@ impl Planner<'_> {
         for (index, rlimit) in process.rlimits.iter().enumerate() {
             let (pointer, word) = (format!("/process/rlimits/{index}"), &rlimit.r#type);
             if !seen.insert(word) {
-                self.refuse(&pointer, format!("`{word}` stands twice"));
+                self.refuse(&pointer, format!("`{word}` is listed twice"));
             }
             if rlimit.soft > rlimit.hard {
                 self.refuse(&pointer, format!("the soft limit of `{word}` is above the hard one"));

@@ -30,7 +30,7 @@ impl Planner<'_> {
             }
         };
         let summary = format!(
-            "{} unless one of {} rules says else",
+            "{} unless one of {} rules applies",
             seccomp.default_action.as_str(),
             profile.rules.len()
         );
@@ -46,7 +46,7 @@ impl Planner<'_> {
                 Some(known) => architectures.push(known),
                 // No program of it runs here; without rules of its own its calls end the program.
                 None => self.warn(format!(
-                    "system calls of `{}` are not told apart, and all refused",
+                    "system calls of `{}` are not filtered but all refused",
                     arch.as_str()
                 )),
             }
@@ -90,13 +90,13 @@ impl Planner<'_> {
         }
         if !matches!(value, action::ERRNO | action::TRACE) {
             if errno.is_some() {
-                self.refuse(pointer, format!("`{}` returns no error number", word.as_str()));
+                self.refuse(pointer, format!("`{}` does not return an error number", word.as_str()));
             }
             return Some(value);
         }
         let errno = errno.unwrap_or(EPERM);
         if errno > 0xffff {
-            self.refuse(pointer, format!("{errno} is no error number"));
+            self.refuse(pointer, format!("{errno} is not an error number"));
         }
         Some(value | errno & 0xffff)
     }

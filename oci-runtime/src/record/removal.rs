@@ -1,4 +1,4 @@
-//! Removing the directory of a container, and what is left of one whose removal was cut off.
+//! Removing the directory of a container, and what is left of one whose removal was interrupted.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
@@ -10,12 +10,12 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::{LOCK, is_at};
 
-/// How often a directory is emptied that fills again: whoever looked for the lock as it went makes one in it, once.
+/// How often a directory is emptied that is filled again: a process that opens the lock meanwhile makes a new one, once.
 const TRIES: usize = 8;
 
-/// Removes a directory whose lock the caller holds. What is not there is removed.
+/// Removes a directory whose lock the caller holds. It is no error if it is missing.
 ///
-/// First it gets another name, under which nobody looks for a container: that alone takes the container away.
+/// First it is renamed to what is not an ID: from then on there is no such container.
 pub(super) fn remove(dir: &Path) -> io::Result<()> {
     let removed = || {
         let gone = dir.with_file_name(name(&fs::symlink_metadata(dir)?));
@@ -25,7 +25,7 @@ pub(super) fn remove(dir: &Path) -> io::Result<()> {
     unless_gone(removed())
 }
 
-/// Removes what others left who ended while they removed it. Whatever is in doubt stays.
+/// Removes what processes left that ended during a removal. Whatever is in doubt stays.
 pub(crate) fn sweep(runtime: &Path) {
     for entry in fs::read_dir(runtime).into_iter().flatten().flatten() {
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
@@ -41,7 +41,7 @@ fn sweep_one(dir: &Path) -> io::Result<()> {
     }
     let path = dir.join(LOCK);
     let lock = match File::open(&path) {
-        // The lock goes last: there is nothing else, or it was none of ours.
+        // The lock is removed last: the directory is empty, or not one of a container.
         Err(error) if error.kind() == ErrorKind::NotFound => return fs::remove_dir(dir),
         lock => lock?,
     };
@@ -51,12 +51,12 @@ fn sweep_one(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The name of a directory on its way out: no id begins with a dot, and no other directory has the number.
+/// The name of a directory that is being removed: no ID begins with a dot, and no other directory has the inode number.
 fn name(found: &Metadata) -> String {
     format!(".{}", found.ino())
 }
 
-/// Removes a directory with all that is in it, and the lock last: without it, nobody can tell who is at work.
+/// Removes a directory with all that is in it, and the lock last: as long as it is held, no other process removes the directory.
 fn clear(dir: &Path) -> io::Result<()> {
     for _ in 1..TRIES {
         match empty(dir).and_then(|()| fs::remove_dir(dir)) {
@@ -87,7 +87,7 @@ mod tests {
     use super::super::{Entry, Record};
     use super::*;
 
-    /// A container, and where its directory lies while it is removed.
+    /// A container, and its directory while it is removed.
     fn leaving(runtime: &Path) -> (Entry, PathBuf) {
         let record = Record::new("one".parse().unwrap());
         let entry = Entry::create(runtime, record).unwrap();
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dead_process_left_goes_and_what_a_live_one_removes_stays() {
+    fn leftovers_of_dead_processes_are_removed_and_those_of_live_ones_stay() {
         let runtime = tempfile::tempdir().unwrap();
         let (entry, gone) = leaving(runtime.path());
         sweep(runtime.path());
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removal_that_was_cut_off_at_any_point_is_ended() {
+    fn a_removal_that_was_interrupted_at_any_point_is_completed() {
         for left in [&["state.json", "config.json", LOCK][..], &[LOCK], &[]] {
             let runtime = tempfile::tempdir().unwrap();
             let (entry, gone) = leaving(runtime.path());
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_of_ours_stays() {
+    fn directories_that_are_not_containers_stay() {
         let runtime = tempfile::tempdir().unwrap();
         let (entry, gone) = leaving(runtime.path());
         drop(entry);

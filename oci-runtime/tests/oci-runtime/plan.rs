@@ -108,10 +108,10 @@ fn every_reason_is_collected() {
             "`/process/args`: there is no program to run",
             "`/process/cwd`: `here` is not absolute",
             "`/linux/cgroupsPath`: `/a/../../b` does not name a cgroup below another",
-            "`/process/rlimits/1`: `RLIMIT_NOFILE` stands twice",
+            "`/process/rlimits/1`: `RLIMIT_NOFILE` is listed twice",
             "`/process/rlimits/2`: the kernel has no limit `RLIMIT_X`",
             "`/linux/sysctl/kernel.core_pattern`: it belongs to no namespace: setting it would change the host",
-            "`/linux/namespaces/6`: the kind `pid` stands twice",
+            "`/linux/namespaces/6`: the kind `pid` is listed twice",
         ]
     );
 }
@@ -217,7 +217,7 @@ fn kernel_parameters_that_lead_elsewhere_are_refused() {
             |spec| drop(spec.linux.as_mut().unwrap().sysctl.insert(key.into(), "1".into())),
             &Host::typical(),
         );
-        let expected = format!("`/linux/sysctl/{key}`: it is no name of a kernel parameter");
+        let expected = format!("`/linux/sysctl/{key}`: it is not the name of a kernel parameter");
         assert_eq!(found, [expected]);
     }
 }
@@ -305,7 +305,7 @@ fn what_means_nothing_here_is_refused_and_not_skipped() {
     assert_eq!(
         found,
         [
-            "`/linux/resources/memory/useHierarchy`: the kernel counts with a group what the groups beneath it use",
+            "`/linux/resources/memory/useHierarchy`: the kernel counts for a cgroup what those below it use",
             "`/linux/uidMappings`: there is no user namespace to map ids for",
             "`/linux/gidMappings`: there is no user namespace to map ids for",
             "`/process/commandLine`: this is for Windows",
@@ -314,9 +314,9 @@ fn what_means_nothing_here_is_refused_and_not_skipped() {
     );
 }
 
-/// To the kernel the last number is no id: whoever asks for it would stay who he is, root.
+/// To the kernel the last number means "do not change": the process would stay root.
 #[test]
-fn the_number_that_is_no_id_is_refused() {
+fn the_number_that_changes_no_id_is_refused() {
     let found = refusals(
         |spec| {
             let mut user = User::posix(u32::MAX, u32::MAX);
@@ -329,7 +329,7 @@ fn the_number_that_is_no_id_is_refused() {
         },
         &Host::typical(),
     );
-    let reason = "4294967295 is no id";
+    let reason = "4294967295 is not an id";
     let pointers = [
         "/linux/devices/0/uid",
         "/process/user/uid",
@@ -372,7 +372,7 @@ fn mount_options_that_would_do_nothing_are_refused() {
             format!("`/mounts/1`: {mapped}"),
             format!("`/mounts/2`: {mapped}"),
             "`/mounts/3/options`: option `size=1` means nothing for a bind mount".into(),
-            "`/mounts/4/options`: option `nsdelegate` means nothing for control groups of the host"
+            "`/mounts/4/options`: option `nsdelegate` means nothing for the cgroups of the host"
                 .into(),
         ]
     );

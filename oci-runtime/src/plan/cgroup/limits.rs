@@ -1,7 +1,9 @@
-//! Limits as lines for the files of control groups, old (v1) and unified (v2).
+//! Limits as lines for the files of cgroups, v1 and v2 (unified).
 
 use crate::plan::{CgroupWrite, Planner};
-use crate::spec::linux::{BlockIo, Cpu, Memory, Network, Resources, ThrottleDevice};
+use crate::spec::linux::{
+    BlockIo, Cpu, HugepageLimit, Memory, Network, Rdma, Resources, ThrottleDevice,
+};
 
 impl Planner<'_> {
     /// All limits as writes, in an order that the kernel takes.
@@ -20,44 +22,16 @@ impl Planner<'_> {
             lines.block_io(block_io);
         }
         for (index, page) in resources.hugepage_limits.iter().enumerate() {
-            let pointer = format!("/linux/resources/hugepageLimits/{index}");
-            let (old, new) = (
-                format!("hugetlb.{}.limit_in_bytes", page.page_size),
-                format!("hugetlb.{}.max", page.page_size),
-            );
-            if page.page_size.contains(['/', '\0']) {
-                lines.planner.refuse(&pointer, "the page size is no page size");
-            }
-            lines.either("hugetlb", &old, &new, page.limit.to_string(), &pointer);
+            lines.hugepages(&format!("/linux/resources/hugepageLimits/{index}"), page);
         }
         if let Some(network) = &resources.network {
             lines.network(network);
         }
         for (device, rdma) in &resources.rdma {
-            if rdma.hca_handles.is_none() && rdma.hca_objects.is_none() {
-                let pointer = format!("/linux/resources/rdma/{device}");
-                lines.planner.refuse(pointer, "it has no limit");
-            }
-            let mut line = device.clone();
-            for (word, value) in
-                [("hca_handle", rdma.hca_handles), ("hca_object", rdma.hca_objects)]
-            {
-                line += &value.map(|value| format!(" {word}={value}")).unwrap_or_default();
-            }
-            lines.either("rdma", "rdma.max", "rdma.max", line, "/linux/resources/rdma");
+            lines.rdma(device, rdma);
         }
         for (file, value) in &resources.unified {
-            let pointer = format!("/linux/resources/unified/{file}");
-            if file.contains(['/', '\0']) || !file.contains('.') {
-                lines.planner.refuse(&pointer, "it is not the name of a file of a control group");
-                continue;
-            }
-            let controller = file.split('.').next().unwrap_or_default();
-            if controller == "cgroup" {
-                lines.push("", file, value.clone());
-            } else {
-                lines.unified(controller, file, value.clone(), &pointer);
-            }
+            lines.unified_file(file, value);
         }
         lines.writes
     }
@@ -100,7 +74,7 @@ impl Lines<'_, '_> {
             self.push(controller, file, value);
         } else {
             let reason =
-                format!("`{file}` is of the old `{controller}` hierarchy, which this host has not");
+                format!("`{file}` is of the v1 hierarchy `{controller}`, which this host does not have");
             self.planner.refuse(pointer, reason);
         }
     }
@@ -175,7 +149,7 @@ impl Lines<'_, '_> {
         if let Some(swap) = memory.swap.filter(|swap| *swap > 0) {
             let reason = "`swap` is memory and swap together";
             match memory.limit.filter(|limit| *limit > 0) {
-                None => self.planner.refuse(pointer, format!("{reason}, and `limit` is none")),
+                None => self.planner.refuse(pointer, format!("{reason}, and there is no `limit`")),
                 Some(limit) if swap < limit => {
                     self.planner.refuse(pointer, format!("{reason}, and below `limit`"));
                 }
@@ -263,6 +237,38 @@ impl Lines<'_, '_> {
                     "/linux/resources/blockIO",
                 );
             }
+        }
+    }
+
+    fn hugepages(&mut self, pointer: &str, page: &HugepageLimit) {
+        let size = &page.page_size;
+        if size.contains(['/', '\0']) {
+            self.planner.refuse(pointer, "it is not a page size");
+        }
+        let (v1, v2) = (format!("hugetlb.{size}.limit_in_bytes"), format!("hugetlb.{size}.max"));
+        self.either("hugetlb", &v1, &v2, page.limit.to_string(), pointer);
+    }
+
+    fn rdma(&mut self, device: &str, rdma: &Rdma) {
+        if rdma.hca_handles.is_none() && rdma.hca_objects.is_none() {
+            let pointer = format!("/linux/resources/rdma/{device}");
+            self.planner.refuse(pointer, "it has no limit");
+        }
+        let mut line = device.to_owned();
+        for (word, value) in [("hca_handle", rdma.hca_handles), ("hca_object", rdma.hca_objects)] {
+            line += &value.map(|value| format!(" {word}={value}")).unwrap_or_default();
+        }
+        self.either("rdma", "rdma.max", "rdma.max", line, "/linux/resources/rdma");
+    }
+
+    fn unified_file(&mut self, file: &str, value: &str) {
+        let pointer = format!("/linux/resources/unified/{file}");
+        // A slash would lead out of the cgroup.
+        let controller = file.split_once('.').filter(|_| !file.contains(['/', '\0']));
+        match controller {
+            Some(("cgroup", _)) => self.push("", file, value.into()),
+            Some((controller, _)) => self.unified(controller, file, value.into(), &pointer),
+            None => self.planner.refuse(pointer, "it is not the name of a file of a cgroup"),
         }
     }
 

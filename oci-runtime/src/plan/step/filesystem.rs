@@ -21,7 +21,7 @@ pub(crate) enum FilesystemStep {
     Mount(Mount),
     /// Make a device node.
     Device(Device),
-    /// Make a symbolic link beneath `/dev`.
+    /// Make a symbolic link below `/dev`.
     Link { path: String, target: String },
     /// Make a directory of the root filesystem, unless it is there.
     MakeDirectory(String),

@@ -15,7 +15,7 @@ pub(crate) struct OpenTree {
     /// The JSON pointer of what asks for it.
     pub(crate) pointer: String,
     pub(crate) recursive: bool,
-    /// How mounts spread into and out of the tree; none leaves it as the host has it.
+    /// How mounts propagate into and out of the tree; none leaves it as the host has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) propagation: Option<Propagation>,
     /// Ids on disk are shown as other ids.
@@ -27,7 +27,7 @@ impl Display for OpenTree {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "open {} (`{}`)", self.source.display(), self.pointer)?;
         if self.recursive {
-            f.write_str(" and the mounts beneath it")?;
+            f.write_str(" and the mounts below it")?;
         }
         if self.idmap.is_some() { f.write_str(", with mapped ids") } else { Ok(()) }
     }

@@ -1,4 +1,4 @@
-//! Namespaces, and what makes ids and clocks inside them others.
+//! Namespaces, and the mappings of ids and the clocks inside them.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
@@ -121,14 +121,14 @@ impl Display for IdRange {
     }
 }
 
-/// How id mappings come into the kernel.
+/// The id mappings of a user namespace, and how they are written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct MapIds {
     pub(crate) uids: Vec<IdRange>,
     pub(crate) gids: Vec<IdRange>,
     /// Paths of newuidmap and newgidmap, if the caller may not write the mappings itself.
     pub(crate) helpers: Option<(PathBuf, PathBuf)>,
-    /// The kernel demands that setgroups is given up first.
+    /// `setgroups` is denied first: the kernel requires it of a caller without privileges (user_namespaces(7)).
     pub(crate) deny_setgroups: bool,
 }
 

@@ -110,7 +110,7 @@ fn a_failed_creation_names_the_step_and_leaves_nothing() {
         (
             "missing root filesystem",
             |spec| spec.root.as_mut().unwrap().path = "none".into(),
-            "none (`/root/path`) and the mounts beneath it: No such file",
+            "none (`/root/path`) and the mounts below it: No such file",
         ),
     ];
     for (name, change, expected) in table {

@@ -59,7 +59,7 @@ fn limits_are_written_as_the_unified_hierarchy_has_them() {
 
 #[test]
 fn limits_that_cannot_be_had_are_refused() {
-    let old = "of the old `memory` hierarchy, which this host has not";
+    let old = "of the v1 hierarchy `memory`, which this host does not have";
     for (resources, expected) in [
         (
             r#"{"cpu":{"quota":9,"burst":10}}"#,
@@ -67,11 +67,11 @@ fn limits_that_cannot_be_had_are_refused() {
         ),
         (
             r#"{"memory":{"swap":3000}}"#,
-            "`/linux/resources/memory`: `swap` is memory and swap together, and `limit` is none",
+            "`/linux/resources/memory`: `swap` is memory and swap together, and there is no `limit`",
         ),
         (
             r#"{"memory":{"limit":-1,"swap":3000}}"#,
-            "`/linux/resources/memory`: `swap` is memory and swap together, and `limit` is none",
+            "`/linux/resources/memory`: `swap` is memory and swap together, and there is no `limit`",
         ),
         (
             r#"{"memory":{"limit":3000,"swap":1000}}"#,
@@ -100,14 +100,14 @@ fn limits_that_cannot_be_had_are_refused() {
         ),
         (
             r#"{"unified":{"../x":"1"}}"#,
-            "`/linux/resources/unified/../x`: it is not the name of a file of a control group",
+            "`/linux/resources/unified/../x`: it is not the name of a file of a cgroup",
         ),
     ] {
         assert_eq!(writes(resources), expected, "{resources}");
     }
 }
 
-/// A number that is none must not become any.
+/// A number that is out of range must not become any number.
 // covers: RT-LINUX-17
 #[test]
 fn rules_for_devices_have_numbers_or_mean_any() {

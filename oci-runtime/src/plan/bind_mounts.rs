@@ -1,14 +1,12 @@
-//! Directories of the host that a container is shown: nothing is made in them.
+//! Bind mounts, in whose files and directories nothing is made: they are the host's.
 
 use super::Planner;
 use super::options::Options;
 use crate::spec;
 
 impl Planner<'_> {
-    /// Whether a path lies in a file or directory of the host that is mounted into the container.
-    ///
-    /// The last mount on the way to it decides: it covers those before.
-    pub(super) fn is_borrowed(&self, path: &str) -> bool {
+    /// Whether a path is in a bind mount. The last mount at or above the path decides: it covers those before.
+    pub(super) fn is_bind_mounted(&self, path: &str) -> bool {
         let path = components(path);
         let covers = |mount: &&spec::Mount| path.starts_with(&components(&mount.destination));
         let makes = |mount: &&spec::Mount| !Options::parse(&mount.options).remount;
