@@ -45,10 +45,7 @@ impl Bundle {
     /// # Errors
     /// Those of [`Spec::from_image`].
     #[cfg(target_os = "linux")]
-    pub fn from_image(
-        config: &oci_image::Config,
-        dir: impl Into<PathBuf>,
-    ) -> Result<Self, Error> {
+    pub fn from_image(config: &oci_image::Config, dir: impl Into<PathBuf>) -> Result<Self, Error> {
         let dir = dir.into();
         let spec = Spec::from_image(config, dir.join(Root::DEFAULT_PATH)).map_err(|error| {
             let action = format!("make a bundle of the image in `{}`", dir.display());
@@ -68,8 +65,8 @@ impl Bundle {
         })?;
         let config = absolute.join(CONFIG);
         let action = || format!("read `{}`", config.display());
-        let text = read(&config)
-            .map_err(|error| Error::because(ErrorKind::Bundle, action(), error))?;
+        let text =
+            read(&config).map_err(|error| Error::because(ErrorKind::Bundle, action(), error))?;
         let spec = json::from_slice(&text)
             .map_err(|error| Error::because(ErrorKind::Bundle, action(), error))?;
         Ok(Self::new(absolute, spec))

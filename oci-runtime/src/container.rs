@@ -192,7 +192,13 @@ impl Container {
         if let Some(exit) = record.as_ref().and_then(|record| record.exit) {
             return Ok(ExitStatus::from_raw(exit));
         }
-        let unknown = || Error::new(ErrorKind::State, doing(), "how it ended is known only to the process that created it");
+        let unknown = || {
+            Error::new(
+                ErrorKind::State,
+                doing(),
+                "how it ended is known only to the process that created it",
+            )
+        };
         let status = wait(self.as_fd()).map_err(Error::system(doing()))?.ok_or_else(unknown)?;
         // By now another container may have the id.
         if let Ok(mut entry) = self.entry()
@@ -271,7 +277,11 @@ impl Container {
     /// [`ErrorKind::State`] if the container is not stopped.
     pub fn delete(&self) -> Result<(), Error> {
         let entry = self.entry()?;
-        self.require_status(&entry.record, &format!("delete container `{}`", self.id), &[Status::Stopped])?;
+        self.require_status(
+            &entry.record,
+            &format!("delete container `{}`", self.id),
+            &[Status::Stopped],
+        )?;
         self.remove(&entry)
     }
 

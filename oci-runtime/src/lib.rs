@@ -1,4 +1,15 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Where to look
+//!
+//! - **What the specification says**: [`spec`], the models and their linter, on every platform; conversions of images in
+//!   [`spec::Conversion`].
+//! - **What will be done**: [`Plan::new`], from a [`Bundle`] and a [`Host`]. In the source, `plan/` has a file for each
+//!   part of a specification (`mounts.rs`, `namespaces.rs`, `identity.rs`, `cgroup/limits.rs`, …), and `plan/step/` the
+//!   steps.
+//! - **Doing it**: [`Runtime`], [`Container`] and [`Process`]; in the source, `launch.rs` is the process that asks, and
+//!   `init/` the one that becomes the container.
+//! - **The kernel's interfaces**: `cgroup/`, `seccomp/` and, the only unsafe code, `sys/`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]

@@ -34,7 +34,10 @@ impl Planner<'_> {
             .filter(|word| !word.is_empty());
         let asked = self.root_propagation();
         if let (Some(word), None) = (word, asked) {
-            self.refuse("/linux/rootfsPropagation", format!("`{word}` is not a kind of propagation"));
+            self.refuse(
+                "/linux/rootfsPropagation",
+                format!("`{word}` is not a kind of propagation"),
+            );
         }
         let source = path.clone();
         let tree =

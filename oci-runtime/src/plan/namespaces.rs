@@ -100,10 +100,9 @@ impl Planner<'_> {
                 "/linux/namespaces",
                 "there is no mount namespace: mounts would change the host's",
             ),
-            Some(Some(_)) => self.refuse(
-                "/linux/namespaces",
-                "joining a mount namespace is not supported",
-            ),
+            Some(Some(_)) => {
+                self.refuse("/linux/namespaces", "joining a mount namespace is not supported")
+            }
             Some(None) => {}
         }
         if !self.has_user_namespace() && !self.host.is_privileged() {

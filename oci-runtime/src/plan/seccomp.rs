@@ -90,7 +90,10 @@ impl Planner<'_> {
         }
         if !matches!(value, action::ERRNO | action::TRACE) {
             if errno.is_some() {
-                self.refuse(pointer, format!("`{}` does not return an error number", word.as_str()));
+                self.refuse(
+                    pointer,
+                    format!("`{}` does not return an error number", word.as_str()),
+                );
             }
             return Some(value);
         }

@@ -42,7 +42,8 @@ impl Spec {
         if let Some(user) = self.process.as_mut().and_then(|process| process.user.as_mut())
             && !std::mem::take(&mut user.additional_gids).is_empty()
         {
-            let reason = "the kernel sets additional groups only where newgidmap or root made the mapping";
+            let reason =
+                "the kernel sets additional groups only where newgidmap or root made the mapping";
             dropped.push(Refusal::new("/process/user/additionalGids", reason));
         }
         for (index, mount) in self.mounts.iter_mut().enumerate() {

@@ -73,8 +73,9 @@ impl Lines<'_, '_> {
         if self.is_old(controller) {
             self.push(controller, file, value);
         } else {
-            let reason =
-                format!("`{file}` is of the v1 hierarchy `{controller}`, which this host does not have");
+            let reason = format!(
+                "`{file}` is of the v1 hierarchy `{controller}`, which this host does not have"
+            );
             self.planner.refuse(pointer, reason);
         }
     }
