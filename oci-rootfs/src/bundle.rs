@@ -39,8 +39,9 @@ pub fn unpack_bundle(
 
 /// A bundle whose root filesystem is there, and whose `config.json` is still to be written.
 ///
-/// What the config says follows from the image's ([`config`](Self::config)) and from what the runtime
-/// can do; to put them together is the work of whoever runs the container.
+/// Here unpacking ends. What the `config.json` says follows from the image's ([`config`](Self::config))
+/// and from what a runtime can do: `oci_runtime::Bundle::from_image` takes both the config and
+/// [`path`](Self::path), and its `write` writes the file.
 #[derive(Debug)]
 pub struct UnpackedBundle {
     path: PathBuf,
@@ -49,16 +50,6 @@ pub struct UnpackedBundle {
 }
 
 impl UnpackedBundle {
-    /// Writes `config.json`, which says how to run the bundle. One that is there is replaced.
-    ///
-    /// # Errors
-    /// If it cannot be written; then there is none, or the old one.
-    pub fn write_config(&self, json: impl AsRef<[u8]>) -> io::Result<()> {
-        let (new, name) = (self.path.join(".config.json.new"), self.path.join("config.json"));
-        std::fs::write(&new, json)?;
-        std::fs::rename(&new, &name)
-    }
-
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path

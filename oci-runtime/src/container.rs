@@ -65,7 +65,7 @@ impl Container {
         // In place of a pidfd of a process that has ended: it is readable for ever, too.
         let ended = || {
             eventfd(1, EventfdFlags::CLOEXEC)
-                .map_err(Error::system(format!("hold container `{id}`")))
+                .map_err(Error::system(format!("make a handle of container `{id}`")))
         };
         let handle = pidfd.map_or_else(ended, Ok)?;
         Ok(Self { runtime, id, handle, warnings: Mutex::new(warnings.to_vec()) })
@@ -136,7 +136,11 @@ impl Container {
         let doing = || format!("start container `{}`", self.id);
         self.require_status(&entry.record, &doing(), &[Status::Created])?;
         if !entry.record.has_program {
-            return Err(Error::new(ErrorKind::State, doing(), "it has no program"));
+            return Err(Error::new(
+                ErrorKind::State,
+                doing(),
+                "its specification has no `process`",
+            ));
         }
         self.ask_to_start(&doing())?;
         entry.record.phase = Phase::Started;

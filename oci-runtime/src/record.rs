@@ -77,7 +77,7 @@ impl Record {
 
     /// Notes the process.
     pub(crate) fn set_process(&mut self, pid: i32) -> Result<(), Error> {
-        let system = Error::system(format!("look at process {pid}"));
+        let system = Error::system(format!("read the start time of process {pid}"));
         self.begun = Some(begun(pid).map_err(system)?.0);
         self.pid = Some(pid);
         self.boot = boot();

@@ -128,7 +128,7 @@ impl Runtime {
         let mut descriptors =
             stdio.into_descriptors().map_err(Error::system("open standard input and output"))?;
         let start = listen(&self.dir.join(id.as_str()))
-            .map_err(Error::system("make the socket for the start"))?;
+            .map_err(Error::system("make the socket on which the container waits for its start"))?;
         descriptors.push((Role::Start, start));
         let state = serde_json::to_value(entry.record.state_as(Status::Creating))
             .map_err(|error| Error::because(ErrorKind::System, "write the state", error))?;

@@ -44,9 +44,7 @@ impl Planner<'_> {
         let plan = CgroupPlan { path, hierarchies, writes, devices };
         self.steps.push(RuntimeStep::MakeCgroup(plan).into());
     }
-}
 
-impl Planner<'_> {
     /// What is asked for and needs a cgroup is refused; a mere name is not followed.
     fn without_cgroup(&mut self, asked: Option<&Resources>, path: Option<&str>) {
         let needs = "a cgroup, and the caller may not make one: `Spec::rootless` drops them";

@@ -14,9 +14,7 @@ impl Planner<'_> {
     }
 
     fn root_propagation(&self) -> Option<Propagation> {
-        let linux = self.linux();
-        let word = linux.rootfs_propagation.as_ref()?;
-        propagation(word.as_str())
+        self.linux().rootfs_propagation.as_ref().and_then(propagation)
     }
 
     /// The steps from the mount table of the host to that of the container.
@@ -27,11 +25,7 @@ impl Planner<'_> {
         };
         let path = self.directory.join(&root.path);
         let linux = self.linux();
-        let word = linux
-            .rootfs_propagation
-            .as_ref()
-            .map(|word| word.as_str())
-            .filter(|word| !word.is_empty());
+        let word = linux.rootfs_propagation.as_ref().filter(|word| !word.as_str().is_empty());
         let asked = self.root_propagation();
         if let (Some(word), None) = (word, asked) {
             self.refuse(

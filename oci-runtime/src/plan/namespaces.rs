@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{
-    IdRange, MapIds, Namespace, NamespaceStep, Planner, ProcessStep, RuntimeStep, Step, TimeOffset,
+    Clock, IdRange, MapIds, Namespace, NamespaceStep, Planner, ProcessStep, RuntimeStep, Step,
+    TimeOffset,
 };
 use crate::spec::linux::NamespaceType;
 use crate::spec::{Capability, IdMapping};
@@ -254,12 +255,14 @@ impl Planner<'_> {
     fn time_namespace(&mut self) {
         let linux = self.linux();
         let mut offsets = Vec::new();
-        for (clock, offset) in &linux.time_offsets {
-            if !matches!(clock.as_str(), "monotonic" | "boottime") {
-                self.refuse(format!("/linux/timeOffsets/{clock}"), "there is no such clock");
-            }
+        for (word, offset) in &linux.time_offsets {
+            let Some(clock) = Clock::parse(word) else {
+                let reason = "it is neither `monotonic` nor `boottime`";
+                self.refuse(format!("/linux/timeOffsets/{word}"), reason);
+                continue;
+            };
             offsets.push(TimeOffset {
-                clock: clock.clone(),
+                clock,
                 seconds: offset.secs.unwrap_or_default(),
                 nanoseconds: offset.nanosecs.unwrap_or_default(),
             });

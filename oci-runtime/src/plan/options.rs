@@ -1,6 +1,7 @@
 //! The words of mount options.
 
 use super::{Attribute, Change, Propagation, PropagationKind};
+use crate::spec::linux::RootfsPropagation;
 
 /// Counts the changes of each file. It has no opposite that a filesystem would take: without it is the default.
 pub(crate) const IVERSION: &str = "iversion";
@@ -30,14 +31,6 @@ const ATTRIBUTES: [(&str, Attribute, bool); 18] = [
     ("atime", Attribute::Relatime, true),
     ("norelatime", Attribute::Relatime, true),
     ("nostrictatime", Attribute::Relatime, true),
-];
-
-/// Words for how mounts propagate. With an `r` before them they are for the mounts below too.
-const PROPAGATIONS: [(&str, PropagationKind); 4] = [
-    ("shared", PropagationKind::Shared),
-    ("slave", PropagationKind::Slave),
-    ("private", PropagationKind::Private),
-    ("unbindable", PropagationKind::Unbindable),
 ];
 
 /// The words beside these that are carried out.
@@ -95,7 +88,7 @@ impl Options {
             change(&mut self.change, attribute, set);
         } else if let Some((attribute, set)) = word.strip_prefix('r').and_then(attribute) {
             change(&mut self.recursive_change, attribute, set);
-        } else if let Some(propagation) = propagation(word) {
+        } else if let Some(propagation) = propagation(&word.into()) {
             self.propagation = Some(propagation);
         } else {
             self.other(word);
@@ -139,24 +132,29 @@ fn change(change: &mut Change, attribute: Attribute, set: bool) {
     if set { change.set.push(attribute) } else { change.clear.push(attribute) }
 }
 
-/// How mounts propagate, by the word.
-pub(super) fn propagation(word: &str) -> Option<Propagation> {
-    let of = |word: &str| PROPAGATIONS.iter().find(|(known, _)| *known == word);
-    let (found, recursive) = match of(word) {
-        Some(found) => (found, false),
-        None => (of(word.strip_prefix('r')?)?, true),
+/// How mounts propagate: the words of `rootfsPropagation` are mount options, too.
+pub(super) fn propagation(word: &RootfsPropagation) -> Option<Propagation> {
+    let (kind, recursive) = match word {
+        RootfsPropagation::Shared => (PropagationKind::Shared, false),
+        RootfsPropagation::Slave => (PropagationKind::Slave, false),
+        RootfsPropagation::Private => (PropagationKind::Private, false),
+        RootfsPropagation::Unbindable => (PropagationKind::Unbindable, false),
+        RootfsPropagation::RecursiveShared => (PropagationKind::Shared, true),
+        RootfsPropagation::RecursiveSlave => (PropagationKind::Slave, true),
+        RootfsPropagation::RecursivePrivate => (PropagationKind::Private, true),
+        RootfsPropagation::RecursiveUnbindable => (PropagationKind::Unbindable, true),
+        RootfsPropagation::Other(_) => return None,
     };
-    Some(Propagation { kind: found.1, recursive })
+    Some(Propagation { kind, recursive })
 }
 
 /// All words that are understood and carried out, whatever the filesystem is.
 pub(super) fn words() -> Vec<String> {
-    let attributes = ATTRIBUTES.iter().map(|(word, ..)| *word);
-    let recursive = attributes.clone().chain(PROPAGATIONS.map(|(word, _)| word));
-    let mut words: Vec<String> =
-        recursive.flat_map(|word| [word.into(), format!("r{word}")]).collect();
+    let attributes = ATTRIBUTES.iter().flat_map(|(word, ..)| [(*word).into(), format!("r{word}")]);
+    let propagations = RootfsPropagation::LISTED.iter().map(ToString::to_string);
     let switches = SWITCHES.iter().flat_map(|(on, off)| [*on, *off]);
-    words.extend(switches.chain(OTHERS).map(String::from));
+    let others = switches.chain(OTHERS).map(String::from);
+    let mut words: Vec<String> = attributes.chain(propagations).chain(others).collect();
     words.sort_unstable();
     words
 }

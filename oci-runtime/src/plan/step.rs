@@ -22,7 +22,7 @@ pub(crate) use self::{
     filesystem::FilesystemStep,
     hook::{Hook, HookKind, Hooks},
     mount::{Attribute, Change, Idmap, Mount, OpenTree, Propagation, PropagationKind, Source},
-    namespace::{IdRange, MapIds, Namespace, NamespaceStep, TimeOffset},
+    namespace::{Clock, IdRange, MapIds, Namespace, NamespaceStep, TimeOffset},
     process::{Capabilities, Constant, Filter, ProcessStep, Schedule},
     resource::Resource,
     runtime::RuntimeStep,

@@ -38,18 +38,20 @@ pub struct Conversion<'a> {
     volumes: bool,
 }
 
-/// Why an image's config makes no [`Spec`].
+/// Why an image's config cannot be converted to a [`Spec`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConversionError {
-    /// The config's user is no user.
-    #[error("image config names no user")]
+    /// The config's user is malformed.
+    #[error("cannot parse the user of the image config")]
     User(#[from] ImageUserError),
     /// The user or group is unknown in the container.
-    #[error("image's user cannot be looked up")]
+    #[error("cannot look up the user of the image config")]
     Users(#[from] UsersError),
-    /// A volume is no directory that a container can have of its own.
-    #[error("image's volume `{path}` is no absolute path outside of /proc, /sys and /dev")]
+    /// A volume is not a directory that a container can have of its own.
+    #[error(
+        "cannot mount a tmpfs on volume `{path}`: it is not an absolute path outside of /proc, /sys and /dev"
+    )]
     Volume {
         /// The volume.
         path: String,

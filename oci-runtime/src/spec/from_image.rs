@@ -7,15 +7,15 @@ use rustix::fs::{Mode, OFlags};
 
 use super::{Conversion, ConversionError, Spec, Users};
 
-/// Why an image's config and root filesystem make no [`Spec`].
+/// Why an image's config and root filesystem cannot be converted to a [`Spec`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FromImageError {
     /// The users of the root filesystem cannot be read.
-    #[error("users of the root filesystem cannot be read")]
+    #[error("cannot read the users of the root filesystem")]
     Rootfs(#[source] io::Error),
     /// The config cannot be converted.
-    #[error("image config makes no runtime configuration")]
+    #[error("cannot convert the image config to a runtime configuration")]
     Conversion(#[source] ConversionError),
 }
 

@@ -19,7 +19,7 @@ enum Id {
     Name(String),
 }
 
-/// A text that is no user of an image.
+/// A text that is not the user of an image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("user `{text}` is not `user` or `user:group`, each a name or a number below 4294967295")]
 pub struct ImageUserError {
@@ -59,7 +59,7 @@ impl ImageUser {
 
     /// Who that is in a container that has these users.
     ///
-    /// Without a group it is the user's own group, and root's for a number that no user has. The
+    /// Without a group it is the user's own group, and root's for a number without a user. The
     /// additional groups of a user that is named without a group are those of which it is a member. The
     /// primary group is always one of the additional ones: a program that changes its group must not
     /// thereby escape from what its files deny to that group.

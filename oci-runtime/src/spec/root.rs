@@ -1,7 +1,7 @@
 use oci_image::json::model;
 
 model! {
-    /// The root filesystem of a container.
+    /// The root filesystem of a container: where it is, as the `Root` of `oci-rootfs` is the open directory.
     pub struct Root {
         /// The directory: absolute, or relative to the bundle.
         required path: String = "path";

@@ -16,24 +16,26 @@ pub struct Users {
     group: Vec<u8>,
 }
 
-/// Why the users of a container do not say who a name is.
+/// Why a name cannot be looked up among the users of a container.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UsersError {
     /// There is no such user.
-    #[error("no user `{name}` in /etc/passwd of the container")]
+    #[error("cannot find user `{name}`: it is not in /etc/passwd of the container")]
     UnknownUser {
         /// The name.
         name: String,
     },
     /// There is no such group.
-    #[error("no group `{name}` in /etc/group of the container")]
+    #[error("cannot find group `{name}`: it is not in /etc/group of the container")]
     UnknownGroup {
         /// The name.
         name: String,
     },
-    /// A line about the user or group has an ID that is none.
-    #[error("malformed line about `{name}` in {file} of the container")]
+    /// A line about the user or group has an ID that is not a number below 4294967295.
+    #[error(
+        "cannot read the line about `{name}` in {file} of the container: an ID is not a number"
+    )]
     Malformed {
         /// The file.
         file: &'static str,
@@ -41,7 +43,7 @@ pub enum UsersError {
         name: String,
     },
     /// The user is in more than [`Users::GROUPS_LIMIT`] groups.
-    #[error("user `{name}` is in more than {} groups", Users::GROUPS_LIMIT)]
+    #[error("cannot list the groups of user `{name}`: there are more than {}", Users::GROUPS_LIMIT)]
     TooManyGroups {
         /// The user.
         name: String,

@@ -39,7 +39,7 @@ model! {
         optional initrd: String = "initrd";
     }
 
-    /// The root filesystem of a virtual machine.
+    /// The root filesystem of a virtual machine; not an OCI image.
     pub struct Image {
         /// Its absolute path.
         required path: String = "path";

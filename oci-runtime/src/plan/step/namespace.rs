@@ -146,10 +146,39 @@ impl Display for MapIds {
     }
 }
 
-/// A clock of a time namespace.
+/// A clock that a time namespace has of its own (time_namespaces(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Clock {
+    Monotonic,
+    Boottime,
+}
+
+impl Clock {
+    /// The clock of a word of the specification.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        match word {
+            "monotonic" => Some(Self::Monotonic),
+            "boottime" => Some(Self::Boottime),
+            _ => None,
+        }
+    }
+}
+
+/// The word, as the kernel and the specification have it.
+impl Display for Clock {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Monotonic => "monotonic",
+            Self::Boottime => "boottime",
+        })
+    }
+}
+
+/// The offset of a clock of a time namespace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TimeOffset {
-    pub(crate) clock: String,
+    pub(crate) clock: Clock,
     pub(crate) seconds: i64,
     pub(crate) nanoseconds: u32,
 }

@@ -18,7 +18,7 @@ pub(super) fn check(findings: &mut Findings, all: &Map<String>) {
     }
 }
 
-/// Says so if a key is empty.
+/// Reports an empty key.
 pub(super) fn keys(findings: &mut Findings, id: &'static str, all: &Map<String>) {
     if all.contains_key("") {
         findings.at("", |findings| findings.error(id, "key is empty"));

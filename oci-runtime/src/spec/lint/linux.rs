@@ -62,7 +62,8 @@ fn sysctl(findings: &mut Findings, sysctl: &Map<String>) {
         for name in sysctl.keys() {
             let steps = || name.split(['.', '/']);
             if steps().any(str::is_empty) || name.contains('\0') {
-                let message = format!("`{}` names no kernel parameter", name.escape_default());
+                let message =
+                    format!("`{}` is not the name of a kernel parameter", name.escape_default());
                 findings.at(name, |findings| findings.error("RT-LINUX-29", message));
             }
         }

@@ -2,14 +2,14 @@ use oci_image::validate::Findings;
 
 use super::target::Target;
 
-/// Says so if a path is empty, holds NUL or is not absolute as `target` has it.
+/// Reports a path that is empty, holds NUL or is not absolute as `target` has it.
 pub(super) fn absolute(findings: &mut Findings, id: &'static str, path: &str, target: Target) {
     if no_nul(findings, id, path) && !is_absolute(path, target) {
         findings.error(id, format!("`{path}` is not an absolute path"));
     }
 }
 
-/// Says so if a text holds NUL, which no system call can take.
+/// Reports a text that holds NUL, which no system call can take.
 pub(super) fn no_nul(findings: &mut Findings, id: &'static str, text: &str) -> bool {
     let has = text.contains('\0');
     if has {
@@ -36,7 +36,7 @@ pub(super) fn is_windows_absolute(path: &str) -> bool {
     }
 }
 
-/// Says so if a text is no list of numbers like `0-3,7`.
+/// Reports a text that is not a list of numbers like `0-3,7`.
 pub(super) fn number_list(findings: &mut Findings, id: &'static str, text: &str) {
     let allowed = |c: char| c.is_ascii_digit() || matches!(c, ',' | '-' | ' ');
     if !text.chars().all(allowed) {
@@ -44,7 +44,7 @@ pub(super) fn number_list(findings: &mut Findings, id: &'static str, text: &str)
     }
 }
 
-/// Says so if a word is not one that the spec lists.
+/// Reports a word that the spec does not list.
 macro_rules! listed {
     ($findings:ident, $level:ident, $id:literal, $value:expr) => {
         if !$value.is_listed() {

@@ -89,7 +89,8 @@ fn rlimits(findings: &mut Findings, rlimits: &[Rlimit], target: Target) {
         let named = rlimit.r#type.as_str().strip_prefix("RLIMIT_").unwrap_or_default();
         let shaped = !named.is_empty() && named.bytes().all(|byte| byte.is_ascii_uppercase());
         if !shaped || (target == Target::Linux && !rlimit.r#type.is_listed()) {
-            let message = format!("`{}` names no resource of the kernel", rlimit.r#type);
+            let message =
+                format!("`{}` is not the name of a resource of the kernel", rlimit.r#type);
             findings.at("type", |findings| findings.error("RT-PROC-07", message));
         }
         if rlimit.soft > rlimit.hard {

@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 
 use oci_image::validate::Findings;
 
-/// Says so if a text is no version by SemVer 2.0.0.
+/// Reports a text that is not a version by SemVer 2.0.0.
 pub(super) fn check(findings: &mut Findings, id: &'static str, text: &str) {
     if Version::parse(text).is_none() {
         findings.error(id, format!("`{text}` is not a version by SemVer 2.0.0"));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_version_is_refused() {
+    fn what_is_not_a_version_is_refused() {
         for text in [
             "",
             "1",

@@ -5,7 +5,7 @@ model! {
     pub struct Cpu {
         /// The weight beside other cgroups, as cgroup v1 counts it (1024 is usual).
         optional shares: u64 = "shares";
-        /// Time in each period; not over 0 is no limit.
+        /// Time in each period; 0 or less is unlimited.
         optional quota: i64 = "quota";
         /// Unused time that may be spent later.
         optional burst: u64 = "burst";

@@ -1,7 +1,7 @@
 use oci_image::json::model;
 
 model! {
-    /// Limits of memory, in bytes; -1 is no limit.
+    /// Limits of memory, in bytes; -1 is unlimited.
     pub struct Memory {
         /// Memory.
         optional limit: i64 = "limit";

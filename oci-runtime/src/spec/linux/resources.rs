@@ -27,7 +27,7 @@ model! {
 
     /// Limits of tasks.
     pub struct Pids {
-        /// How many; -1 is no limit.
+        /// How many; -1 is unlimited.
         optional limit: i64 = "limit";
     }
 

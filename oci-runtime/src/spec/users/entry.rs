@@ -38,7 +38,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The fields of each line that is no comment and no reference to a network database.
+/// The fields of each line that is neither a comment nor a reference to a network database.
 fn lines(text: &[u8]) -> impl Iterator<Item = impl Iterator<Item = &[u8]>> {
     text.split(|&byte| byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))

@@ -53,7 +53,7 @@ fn a_state_that_cannot_be_read_hides_no_other_container() {
 
 /// The state of a container, and what hooks are told of it, is JSON.
 #[test]
-fn a_bundle_whose_path_is_no_text_is_refused() {
+fn a_bundle_whose_path_is_not_utf_8_is_refused() {
     use std::os::unix::ffi::OsStrExt;
     let dir = tempfile::tempdir().unwrap();
     let runtime = Runtime::open(dir.path().join("run")).unwrap();

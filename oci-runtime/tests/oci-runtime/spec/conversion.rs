@@ -118,7 +118,7 @@ fn a_windows_user_is_a_name() {
 }
 
 #[test]
-fn labels_that_instruct_runtimes_become_no_annotations() {
+fn labels_that_instruct_runtimes_do_not_become_annotations() {
     for label in [
         "run.oci.handler",
         "org.systemd.property.ExecStartPre",

@@ -52,7 +52,7 @@ fn links_do_not_leave_the_root() {
         let root = rootfs();
         symlink(target, root.path().join("etc/passwd")).unwrap();
         let error = user(root.path(), "app").unwrap_err();
-        assert!(error.contains("looked up"), "{error}");
+        assert!(error.contains("cannot look up the user"), "{error}");
     }
 }
 
@@ -83,7 +83,7 @@ fn socket(path: &Path) {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_at_once() {
+fn files_that_are_not_regular_are_refused_at_once() {
     for make in [fifo, directory, link_to_itself, socket] {
         let root = rootfs();
         make(&root.path().join("etc/passwd"));
@@ -99,7 +99,7 @@ fn what_is_no_regular_file_is_refused_at_once() {
 fn a_link_into_proc_finds_nothing() {
     let root = rootfs();
     symlink("/proc/self/fd/0", root.path().join("etc/passwd")).unwrap();
-    assert!(user(root.path(), "app").unwrap_err().contains("looked up"));
+    assert!(user(root.path(), "app").unwrap_err().contains("cannot look up the user"));
 }
 
 #[test]

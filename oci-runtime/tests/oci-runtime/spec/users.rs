@@ -61,7 +61,7 @@ fn users_are_exact() {
 
 // covers: IMG-CONV-10
 #[test]
-fn what_is_no_user_is_an_error() {
+fn malformed_and_unknown_users_are_errors() {
     for text in [
         "",
         ":",

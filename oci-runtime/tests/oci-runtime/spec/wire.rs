@@ -295,7 +295,7 @@ fn the_go_spelling_of_hw_config_reads_as_itself() {
 
 // covers: RT-FEAT-02
 #[test]
-fn features_know_nothing_from_none() {
+fn features_tell_absent_from_empty() {
     let read = |hooks: &str| {
         let text = format!(r#"{{"ociVersionMin":"1.0.0","ociVersionMax":"1.3.0"{hooks}}}"#);
         let features: Features = json::from_slice(text.as_bytes()).unwrap();
@@ -343,7 +343,7 @@ fn capabilities_have_the_numbers_of_the_kernel() {
 }
 
 #[test]
-fn a_positional_array_is_no_document() {
+fn a_positional_array_is_not_a_document() {
     assert!(json::from_slice::<State>(br#"["1.0.0","id","running",1,"/b",{}]"#).is_err());
 }
 
