@@ -1,6 +1,5 @@
 //! The names of containers.
 
-use std::borrow::Borrow;
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
@@ -107,12 +106,6 @@ impl From<ContainerId> for String {
 
 impl AsRef<str> for ContainerId {
     fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Borrow<str> for ContainerId {
-    fn borrow(&self) -> &str {
         &self.0
     }
 }

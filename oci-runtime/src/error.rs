@@ -19,7 +19,8 @@ pub struct Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The specification cannot be carried out on this host. The source is a [`Refusals`](crate::Refusals).
+    /// The specification cannot be carried out on this host: the source is a [`Refusals`](crate::Refusals). Or it and the
+    /// standard input and output that were given disagree about a terminal.
     Refused,
     /// A step of the plan failed.
     Step,

@@ -3,10 +3,12 @@
 mod limits;
 
 use oci_runtime::spec::linux::{
-    Device, DeviceType, IntelRdt, Memory, Namespace, NamespaceType, NetDevice, Pids, Resources,
-    Seccomp, SeccompAction, Syscall,
+    Device, DeviceType, IntelRdt, Memory, MemoryPolicy, Namespace, NamespaceType, NetDevice,
+    Personality, Pids, Resources, Seccomp, SeccompAction, Syscall, TimeOffset,
 };
-use oci_runtime::spec::{Capability, ConsoleSize, IdMapping, Mount, Rlimit, RlimitType, User};
+use oci_runtime::spec::{
+    Capability, ConsoleSize, IdMapping, IoPriority, Mount, Rlimit, RlimitType, Scheduler, User,
+};
 use oci_runtime::{Bundle, Host, Plan, Refusals, Spec};
 
 fn plan(spec: Spec, host: &Host) -> Result<Plan, Refusals> {
@@ -193,6 +195,70 @@ fn ids_that_are_not_granted_are_refused() {
         let error = plan(spec(&mappings), &user()).map(|plan| plan.to_string()).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
+}
+
+#[test]
+fn words_that_the_kernel_does_not_know_are_refused() {
+    let found = refusals(
+        |spec| {
+            let process = spec.process.as_mut().unwrap();
+            let mut scheduler = Scheduler::new("SCHED_FAIR".into());
+            scheduler.flags = vec!["SCHED_FLAG_X".into()];
+            scheduler.priority = Some(-1);
+            process.scheduler = Some(scheduler);
+            process.io_priority = Some(IoPriority::new("IOPRIO_CLASS_X".into(), 8));
+            let linux = spec.linux.as_mut().unwrap();
+            linux.rootfs_propagation = Some("sideways".into());
+            linux.time_offsets.insert("realtime".into(), TimeOffset::new());
+            linux.personality = Some(Personality::new("LINUX64".into()));
+            let mut policy = MemoryPolicy::new("MPOL_X".into());
+            policy.flags = vec!["MPOL_F_X".into()];
+            policy.nodes = Some("0-".into());
+            linux.memory_policy = Some(policy);
+            let mut filter = Seccomp::new(SeccompAction::Allow);
+            filter.flags = vec!["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV".into()];
+            linux.seccomp = Some(filter);
+        },
+        &Host::typical(),
+    );
+    assert_eq!(
+        found,
+        [
+            "`/linux/rootfsPropagation`: `sideways` is not a kind of propagation",
+            "`/linux/timeOffsets/realtime`: it is neither `monotonic` nor `boottime`",
+            "`/process/scheduler/policy`: `SCHED_FAIR` is not known",
+            "`/process/scheduler/flags`: flag `SCHED_FLAG_X` is not supported",
+            "`/process/scheduler/priority`: it is negative",
+            "`/process/ioPriority/class`: `IOPRIO_CLASS_X` is not known",
+            "`/process/ioPriority/priority`: it is not between 0 and 7",
+            "`/linux/personality/domain`: `LINUX64` is not known",
+            "`/linux/memoryPolicy/mode`: `MPOL_X` is not known",
+            "`/linux/memoryPolicy/flags`: flag `MPOL_F_X` is not supported",
+            "`/linux/memoryPolicy/nodes`: it is not a list of nodes like `0-3,7`",
+            "`/linux/seccomp/flags`: flag `SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV` is not supported",
+        ]
+    );
+}
+
+#[test]
+fn a_user_is_not_told_of_limits_that_nobody_asked_for() {
+    assert_eq!(
+        refusals(|_| {}, &user()),
+        [
+            "`/linux/namespaces`: user 1000 may mount only in a user namespace, and there is none: `Spec::rootless` adds it"
+        ]
+    );
+    let devices = |spec: &mut Spec| {
+        let resources = spec.linux.as_mut().unwrap().resources.take();
+        *spec = spec.clone().rootless(1000, 1000).spec;
+        spec.linux.as_mut().unwrap().resources = resources;
+    };
+    assert_eq!(
+        refusals(devices, &user()),
+        [
+            "`/linux/resources/devices`: device rules need a cgroup, and the caller may not make one: `Spec::rootless` drops them"
+        ]
+    );
 }
 
 // covers: RT-PROC-10
