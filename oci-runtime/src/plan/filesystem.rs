@@ -5,6 +5,7 @@ use super::{
     FilesystemStep, HookKind, Namespace, Planner, ProcessStep, Propagation, PropagationKind, Step,
     Tree,
 };
+use crate::spec::Root;
 
 impl Planner<'_> {
     /// Whether mounts of the container propagate to the host.
@@ -23,32 +24,7 @@ impl Planner<'_> {
             self.refuse("/root", "there is no root filesystem");
             return Vec::new();
         };
-        let path = self.directory.join(&root.path);
-        let linux = self.linux();
-        let word = linux.rootfs_propagation.as_ref().filter(|word| !word.as_str().is_empty());
-        let asked = self.root_propagation();
-        if let (Some(word), None) = (word, asked) {
-            self.refuse(
-                "/linux/rootfsPropagation",
-                format!("`{word}` is not a kind of propagation"),
-            );
-        }
-        let source = path.clone();
-        let tree =
-            self.open_tree(Tree { source, pointer: "/root/path", recursive: true, idmap: None });
-        let begin = if self.is_shared() {
-            // pivot_root(2) refuses a shared parent mount; all other mounts stay peers of the host's.
-            let private = Propagation { kind: PropagationKind::Private, recursive: false };
-            [FilesystemStep::Propagation(private), FilesystemStep::Root { tree, path: "/".into() }]
-        } else {
-            let private = asked.is_some_and(|asked| asked.kind == PropagationKind::Private);
-            let kind = if private { PropagationKind::Private } else { PropagationKind::Slave };
-            [
-                FilesystemStep::Propagation(Propagation { kind, recursive: true }),
-                FilesystemStep::Root { tree, path },
-            ]
-        };
-        let mut steps: Vec<Step> = begin.map(Step::from).to_vec();
+        let mut steps: Vec<Step> = self.attach_root(root).map(Step::from).to_vec();
         steps.extend(self.mounts());
         steps.extend(self.devices());
         if let Some(process) = &self.spec.process {
@@ -61,14 +37,46 @@ impl Planner<'_> {
         ]));
         steps.extend(self.sysctls());
         steps.extend(self.terminal());
+        steps.extend(self.pivot(root).into_iter().map(Step::from));
+        steps
+    }
+
+    /// Decides how mounts propagate, and attaches the root filesystem.
+    fn attach_root(&mut self, root: &Root) -> [FilesystemStep; 2] {
+        let linux = self.linux();
+        let asked = self.root_propagation();
+        if let (Some(word), None) = (&linux.rootfs_propagation, asked)
+            && !word.as_str().is_empty()
+        {
+            let reason = format!("`{word}` is not a kind of propagation");
+            self.refuse("/linux/rootfsPropagation", reason);
+        }
+        let path = self.directory.join(&root.path);
+        let (source, pointer) = (path.clone(), "/root/path");
+        let tree = self.open_tree(Tree { source, pointer, recursive: true, idmap: None });
+        if self.is_shared() {
+            // pivot_root(2) refuses a shared parent mount; all other mounts stay peers of the host's.
+            let private = Propagation { kind: PropagationKind::Private, recursive: false };
+            let path = "/".into();
+            return [FilesystemStep::Propagation(private), FilesystemStep::Root { tree, path }];
+        }
+        let is_private = asked.is_some_and(|asked| asked.kind == PropagationKind::Private);
+        let kind = if is_private { PropagationKind::Private } else { PropagationKind::Slave };
+        let propagation = Propagation { kind, recursive: true };
+        [FilesystemStep::Propagation(propagation), FilesystemStep::Root { tree, path }]
+    }
+
+    /// Hides and protects paths, once all is made in them, and makes the root filesystem `/`.
+    fn pivot(&self, root: &Root) -> Vec<FilesystemStep> {
+        let linux = self.linux();
         let masked = linux.masked_paths.iter().cloned().map(FilesystemStep::Mask);
         let read_only = linux.readonly_paths.iter().cloned().map(FilesystemStep::ReadOnlyPath);
-        steps.extend(masked.chain(read_only).map(Step::from));
+        let mut steps: Vec<FilesystemStep> = masked.chain(read_only).collect();
         if root.readonly == Some(true) {
-            steps.push(FilesystemStep::ReadOnlyRoot.into());
+            steps.push(FilesystemStep::ReadOnlyRoot);
         }
-        steps.push(FilesystemStep::PivotRoot.into());
-        steps.extend(asked.map(|asked| FilesystemStep::RootPropagation(asked).into()));
+        steps.push(FilesystemStep::PivotRoot);
+        steps.extend(self.root_propagation().map(FilesystemStep::RootPropagation));
         steps
     }
 
