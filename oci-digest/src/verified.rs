@@ -55,7 +55,10 @@ impl<T> Verified<T> {
     }
 
     /// The same witness for the content in another container, as `Vec<u8>` becomes `Arc<[u8]>`.
-    pub fn convert<U: From<T>>(self) -> Verified<U> {
+    pub fn convert<U>(self) -> Verified<U>
+    where
+        T: Into<U>,
+    {
         Verified { content: self.content.into(), digest: self.digest }
     }
 }

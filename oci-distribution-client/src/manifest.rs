@@ -5,10 +5,11 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 use http::{Method, header};
+use oci_digest::Verified;
 use oci_image::distribution::{essence, header as names, stated_media_type};
 use oci_image::platform::choice::{self, Choice, Step};
 use oci_image::{
-    AnyDocument, Config, Descriptor, Digest, Document, MediaType, Platform, TagOrDigest,
+    Algorithm, AnyDocument, Config, Descriptor, Digest, Document, MediaType, Platform, TagOrDigest,
 };
 
 use crate::auth::Access;
@@ -190,7 +191,11 @@ impl Repository {
         })
     }
 
-    async fn manifest_bytes(&self, descriptor: &Descriptor, action: &str) -> Result<Bytes, Error> {
+    async fn manifest_bytes(
+        &self,
+        descriptor: &Descriptor,
+        action: &str,
+    ) -> Result<Verified<Bytes>, Error> {
         let limit = self.shared.wire.limits.manifest;
         if descriptor.size > limit {
             let reason = format!("it has {} bytes, more than {limit}", descriptor.size);
@@ -201,12 +206,11 @@ impl Repository {
         let accept = format!("{}, {ACCEPT}", descriptor.media_type.as_str());
         let read = call.header(header::ACCEPT, &accept).read(limit).await;
         let (_, bytes) = read?;
-        descriptor.verify(&bytes).map_err(|source| {
+        descriptor.verify(bytes).map_err(|source| {
             Error::new(ErrorKind::Verification, action)
                 .because("the registry sent other content")
                 .with_source(source)
-        })?;
-        Ok(bytes)
+        })
     }
 
     /// What the headers of a `HEAD` say, if they say all.
@@ -243,7 +247,7 @@ impl Repository {
         &self,
         name: &TagOrDigest,
         action: &str,
-    ) -> Result<(Descriptor, Bytes), Error> {
+    ) -> Result<(Descriptor, Verified<Bytes>), Error> {
         let limit = self.shared.wire.limits.manifest;
         let url = self.manifest_url(name);
         let call = self.call(Method::GET, url, Access::Pull, action);
@@ -258,32 +262,28 @@ impl Repository {
                 content_digest(&answer).filter(|digest| digest.algorithm().is_some())
             }
         };
-        let descriptor = match digest {
-            Some(digest) => Descriptor::new(media_type, digest, bytes.len() as u64),
-            None => Descriptor::of(media_type, &bytes),
+        let content = match digest {
+            Some(digest) => digest.verify(bytes).map_err(|source| {
+                Error::new(ErrorKind::Verification, action)
+                    .because("the registry sent other content than its digest says")
+                    .with_source(source)
+            })?,
+            None => Verified::hash(bytes, Algorithm::Sha256),
         };
-        descriptor.verify(&bytes).map_err(|source| {
-            Error::new(ErrorKind::Verification, action)
-                .because("the registry sent other content than its digest says")
-                .with_source(source)
-        })?;
-        Ok((descriptor, bytes))
+        let descriptor = Descriptor::new(media_type, content.digest().clone(), content.size());
+        Ok((descriptor, content))
     }
 }
 
 /// Reads a manifest or index of at most `limit` bytes.
 pub(crate) fn parse(
-    bytes: Bytes,
+    content: Verified<Bytes>,
     descriptor: &Descriptor,
     limit: u64,
     action: &str,
 ) -> Result<AnyDocument, Error> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let parsed = if descriptor.media_type.is_index() {
-        Document::parse_with_limit(&*bytes, descriptor, limit).map(AnyDocument::Index)
-    } else {
-        Document::parse_with_limit(&*bytes, descriptor, limit).map(AnyDocument::Manifest)
-    };
+    let parsed = AnyDocument::parse_verified_with_limit(content.as_bytes(), descriptor, limit);
     parsed.map_err(|source| {
         Error::new(ErrorKind::Document, action)
             .because("it is not a valid manifest of its type")

@@ -4,6 +4,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::stream;
 use http::HeaderName;
@@ -305,11 +306,12 @@ where
     let read = |manifest: Descriptor| async move {
         let (from, wanted) = (Arc::clone(source), manifest.clone());
         let read = bridge::blocking(move || from.read(&wanted, limit)).await;
-        let bytes = read.map_err(|error| {
+        let verified = read.and_then(|bytes| Ok(manifest.verify(Bytes::from(bytes))?));
+        let content = verified.map_err(|error| {
             let reason = format!("manifest `{}` cannot be read", manifest.digest);
             source_error(action, reason, error)
         })?;
-        parse(bytes.into(), &manifest, limits.manifest, action)
+        parse(content, &manifest, limits.manifest, action)
     };
     Graph::read(image, limits, action, read).await
 }

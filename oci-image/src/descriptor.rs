@@ -1,6 +1,8 @@
+use std::cmp::Ordering;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use oci_digest::{Unverifiable, Verifier, VerifyError};
+use oci_digest::{Unverifiable, Verified, Verifier, VerifyError};
 
 use crate::json::{Int63, Map, model};
 use crate::{Digest, MediaType, Platform};
@@ -57,14 +59,35 @@ impl Descriptor {
         Verifier::new(&self.digest, self.size)
     }
 
-    /// Checks that `content` has the size and the digest.
+    /// Checks that `content` has the size and the digest, and witnesses it.
     ///
     /// # Errors
     /// Says which of them is another.
-    pub fn verify(&self, content: &[u8]) -> Result<(), VerifyError> {
-        let mut verifier = self.verifier()?;
-        verifier.update(content)?;
-        verifier.finish()
+    pub fn verify<T: AsRef<[u8]>>(&self, content: T) -> Result<Verified<T>, VerifyError> {
+        self.check_size(content.as_ref().len() as u64)?;
+        self.digest.verify(content)
+    }
+
+    /// Checks that content that was verified is what is named. It is not hashed again.
+    ///
+    /// # Errors
+    /// Says which of size and digest is another.
+    pub fn check_names<T: AsRef<[u8]>>(&self, content: &Verified<T>) -> Result<(), VerifyError> {
+        self.check_size(content.size())?;
+        if *content.digest() != self.digest {
+            let (expected, actual) = (self.digest.clone(), content.digest().clone());
+            return Err(VerifyError::Mismatch { expected, actual });
+        }
+        Ok(())
+    }
+
+    fn check_size(&self, actual: u64) -> Result<(), VerifyError> {
+        let (digest, size) = (self.digest.clone(), self.size);
+        match actual.cmp(&size) {
+            Ordering::Less => Err(VerifyError::TooShort { digest, size, seen: actual }),
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => Err(VerifyError::TooLong { digest, size }),
+        }
     }
 
     /// The content that `data` holds, if it holds any and it is what is named.
@@ -76,8 +99,7 @@ impl Descriptor {
         let content = STANDARD
             .decode(data)
             .map_err(|_| EmbeddedError::Encoding { digest: self.digest.clone() })?;
-        self.verify(&content)?;
-        Ok(Some(content))
+        Ok(Some(self.verify(content)?.into_inner()))
     }
 }
 

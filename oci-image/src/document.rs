@@ -2,7 +2,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use oci_digest::VerifyError;
+use oci_digest::{Algorithm, Verified, VerifyError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -83,7 +83,7 @@ pub enum ModelError {
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Document<T> {
-    bytes: Arc<[u8]>,
+    content: Verified<Arc<[u8]>>,
     descriptor: Descriptor,
     value: T,
 }
@@ -110,16 +110,46 @@ impl<T: Model> Document<T> {
         descriptor: &Descriptor,
         limit: usize,
     ) -> Result<Self, DocumentError> {
-        let bytes = bytes.into();
+        Self::from_verified(descriptor.verify(bytes.into())?, descriptor, limit)
+    }
+
+    /// Reads the document that `descriptor` names of bytes that were verified: they are not hashed again.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_verified<B: AsRef<[u8]> + Into<Arc<[u8]>>>(
+        bytes: Verified<B>,
+        descriptor: &Descriptor,
+    ) -> Result<Self, DocumentError> {
+        Self::parse_verified_with_limit(bytes, descriptor, json::DOCUMENT_LIMIT)
+    }
+
+    /// As [`parse_verified`](Self::parse_verified), if they are at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_verified_with_limit<B: AsRef<[u8]> + Into<Arc<[u8]>>>(
+        bytes: Verified<B>,
+        descriptor: &Descriptor,
+        limit: usize,
+    ) -> Result<Self, DocumentError> {
+        descriptor.check_names(&bytes)?;
+        Self::from_verified(bytes.convert(), descriptor, limit)
+    }
+
+    fn from_verified(
+        content: Verified<Arc<[u8]>>,
+        descriptor: &Descriptor,
+        limit: usize,
+    ) -> Result<Self, DocumentError> {
         let digest = || descriptor.digest.clone();
-        descriptor.verify(&bytes)?;
         if !T::MEDIA_TYPES.contains(&descriptor.media_type) {
             return Err(DocumentError::WrongKind {
                 digest: digest(),
                 media_type: descriptor.media_type.clone(),
             });
         }
-        let value = T::read(&bytes, limit).map_err(|error| match error {
+        let value = T::read(&content, limit).map_err(|error| match error {
             ModelError::Json(source) => DocumentError::Unreadable { digest: digest(), source },
             ModelError::BothKinds(member) => DocumentError::BothKinds { digest: digest(), member },
             ModelError::MediaType(actual) => DocumentError::MediaType {
@@ -137,7 +167,7 @@ impl<T: Model> Document<T> {
                 actual: media_type.clone(),
             });
         }
-        Ok(Self { bytes, descriptor: descriptor.clone(), value })
+        Ok(Self { content, descriptor: descriptor.clone(), value })
     }
 
     /// Reads a document of the caller's own, such as a file that the caller has written.
@@ -152,9 +182,9 @@ impl<T: Model> Document<T> {
         bytes: impl Into<Arc<[u8]>>,
         media_type: MediaType,
     ) -> Result<Self, DocumentError> {
-        let bytes = bytes.into();
-        let descriptor = Descriptor::of(media_type, &bytes);
-        Self::parse(bytes, &descriptor)
+        let content = Verified::hash(bytes.into(), Algorithm::Sha256);
+        let descriptor = Descriptor::new(media_type, content.digest().clone(), content.size());
+        Self::from_verified(content, &descriptor, json::DOCUMENT_LIMIT)
     }
 
     /// A document of this value, in the usual serialisation.
@@ -207,7 +237,12 @@ impl Lint for AnyDocument {
 impl<T> Document<T> {
     /// The bytes, as they were received or written.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.content
+    }
+
+    /// The bytes with the witness that they have the digest of the descriptor.
+    pub fn verified(&self) -> Verified<&[u8]> {
+        self.content.as_bytes()
     }
 
     /// What names the bytes.
@@ -269,11 +304,46 @@ impl AnyDocument {
         }
     }
 
+    /// As [`parse`](Self::parse), of bytes that were verified: see [`Document::parse_verified`].
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    pub fn parse_verified<B: AsRef<[u8]> + Into<Arc<[u8]>>>(
+        bytes: Verified<B>,
+        descriptor: &Descriptor,
+    ) -> Result<Self, DocumentError> {
+        Self::parse_verified_with_limit(bytes, descriptor, json::DOCUMENT_LIMIT)
+    }
+
+    /// As [`parse_verified`](Self::parse_verified), if they are at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    pub fn parse_verified_with_limit<B: AsRef<[u8]> + Into<Arc<[u8]>>>(
+        bytes: Verified<B>,
+        descriptor: &Descriptor,
+        limit: usize,
+    ) -> Result<Self, DocumentError> {
+        if descriptor.media_type.is_index() {
+            Document::parse_verified_with_limit(bytes, descriptor, limit).map(Self::Index)
+        } else {
+            Document::parse_verified_with_limit(bytes, descriptor, limit).map(Self::Manifest)
+        }
+    }
+
     /// The bytes, as they were received or written.
     pub fn bytes(&self) -> &[u8] {
         match self {
             Self::Manifest(document) => document.bytes(),
             Self::Index(document) => document.bytes(),
+        }
+    }
+
+    /// The bytes with the witness that they have the digest of the descriptor.
+    pub fn verified(&self) -> Verified<&[u8]> {
+        match self {
+            Self::Manifest(document) => document.verified(),
+            Self::Index(document) => document.verified(),
         }
     }
 

@@ -50,6 +50,11 @@ impl<W> VerifyWriter<W> {
         self.verifier.remaining()
     }
 
+    /// The writer below. What is written to it past this one is not verified.
+    pub fn get_ref(&self) -> &W {
+        &self.writer
+    }
+
     /// The writer below, if it was passed the expected content.
     ///
     /// # Errors
