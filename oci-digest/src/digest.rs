@@ -1,3 +1,4 @@
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::borrow::Borrow;
@@ -82,6 +83,19 @@ impl Digest {
     /// [registers]: https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms
     pub fn is_registered(&self) -> bool {
         registered_length(self.algorithm_name()).is_some()
+    }
+
+    /// The path of the content in an [image layout]: `blobs/algorithm/encoded`.
+    ///
+    /// [image layout]: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#blobs
+    pub fn blob_path(&self) -> String {
+        format!("blobs/{}/{}", self.algorithm_name(), self.encoded())
+    }
+
+    /// The digest whose content has this path in an image layout, if it is such a path.
+    pub fn from_blob_path(path: &str) -> Option<Self> {
+        let (algorithm, encoded) = path.strip_prefix("blobs/")?.split_once('/')?;
+        format!("{algorithm}:{encoded}").parse().ok()
     }
 
     pub(crate) fn from_hash(algorithm: Algorithm, hash: &[u8]) -> Self {

@@ -14,7 +14,6 @@ use oci_image::blob::BlobSource;
 use oci_image::oci_digest::VerifyReader;
 use oci_image::{Descriptor, Digest, Index, LayoutFile, Model, Platform, json};
 
-use crate::blob::unverifiable;
 use crate::index::{self, Entry, INDEX_LIMIT};
 use crate::layout::{INDEX_FILE, LAYOUT_FILE};
 use crate::resolve::{referrers, resolve};
@@ -99,10 +98,8 @@ impl Archive {
 impl BlobSource for Archive {
     fn open(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn Read + Send + '_>>> {
         let digest = &blob.digest;
-        let name = format!("blobs/{}/{}", digest.algorithm_name(), digest.encoded());
-        let Some(span) = self.tar.find(&name)? else { return Ok(None) };
-        let verified =
-            VerifyReader::new(self.tar.reader(span), digest, blob.size).map_err(unverifiable)?;
+        let Some(span) = self.tar.find(&digest.blob_path())? else { return Ok(None) };
+        let verified = VerifyReader::new(self.tar.reader(span), digest, blob.size)?;
         Ok(Some(Box::new(verified)))
     }
 }

@@ -104,6 +104,27 @@ fn registered_algorithms_are_told_from_the_merely_grammatical() {
     }
 }
 
+// covers: IMG-LAYOUT-05
+#[test]
+fn a_blob_path_and_its_digest_are_one_to_one() {
+    let digest = Digest::sha256("hello");
+    let path = format!("blobs/sha256/{}", digest.encoded());
+    assert_eq!((digest.blob_path(), Digest::from_blob_path(&path)), (path, Some(digest)));
+    let hex = hex(64);
+    for path in [
+        format!("/blobs/sha256/{hex}"),
+        format!("blobs/sha256/{hex}/"),
+        format!("blobs/sha256:{hex}"),
+        format!("blobs/../sha256/{hex}"),
+        format!("sha256/{hex}"),
+        "blobs/sha256/0".into(),
+        "blobs/sha256/".into(),
+        "blobs/sha256".into(),
+    ] {
+        assert_eq!(Digest::from_blob_path(&path), None, "{path}");
+    }
+}
+
 #[test]
 fn errors_name_the_text_and_what_it_lacks() {
     let error = |text: &str| text.parse::<Digest>().unwrap_err().to_string();

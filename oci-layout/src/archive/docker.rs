@@ -14,7 +14,6 @@ use oci_image::oci_digest::VerifyReader;
 use oci_image::{Descriptor, Digest, Index, MediaType, Platform, Reference, json};
 
 use super::tar_file::TarFile;
-use crate::blob::unverifiable;
 use crate::index::{self, Entry, REF_NAME};
 use crate::resolve::resolve;
 use crate::{Error, Image};
@@ -167,7 +166,7 @@ impl BlobSource for DockerArchive {
             Some(Content::InPlace(span)) => Box::new(self.tar.reader(*span)),
             Some(Content::Made(bytes)) => Box::new(Cursor::new(bytes)),
         };
-        let verified = VerifyReader::new(content, &blob.digest, blob.size).map_err(unverifiable)?;
+        let verified = VerifyReader::new(content, &blob.digest, blob.size)?;
         Ok(Some(Box::new(verified)))
     }
 }

@@ -10,7 +10,6 @@ use oci_image::{Descriptor, Digest, Index, LayoutFile, MediaType, json};
 use tempfile::SpooledTempFile;
 
 use super::tar_writer::TarWriter;
-use crate::blob::unverifiable;
 use crate::index::{give_name, is_name};
 use crate::{Error, ErrorKind};
 
@@ -157,8 +156,7 @@ pub(super) fn failed(error: io::Error) -> Error {
 
 impl<W: Write> State<W> {
     fn blob(&mut self, blob: &Descriptor, content: impl Read) -> io::Result<()> {
-        let name = format!("blobs/{}/{}", blob.digest.algorithm_name(), blob.digest.encoded());
-        self.tar.file(&name, blob.size, content)?;
+        self.tar.file(&blob.digest.blob_path(), blob.size, content)?;
         self.written.insert(blob.digest.clone(), blob.size);
         Ok(())
     }
@@ -170,7 +168,7 @@ impl<W: Write + Send> BlobSink for ArchiveWriter<W> {
             return Ok(None);
         }
         let content = SpooledTempFile::new(MEMORY);
-        let content = VerifyWriter::new(content, &blob.digest, blob.size).map_err(unverifiable)?;
+        let content = VerifyWriter::new(content, &blob.digest, blob.size)?;
         Ok(Some(Box::new(Waiting { archive: self, blob: blob.clone(), content })))
     }
 }

@@ -134,7 +134,7 @@ fn make_archive(path: &Path) {
 }
 
 fn blob_path(blob: &Descriptor) -> String {
-    format!("blobs/{}", blob.digest.to_string().replace(':', "/"))
+    blob.digest.blob_path()
 }
 
 fn header(size: u64) -> tar::Header {

@@ -23,8 +23,7 @@ impl Saved {
 
 /// The digest that the path of a file in an image layout says.
 pub(super) fn claimed_by_path(name: &str) -> Option<Digest> {
-    let (algorithm, encoded) = name.strip_prefix("blobs/")?.split_once('/')?;
-    as_digest(&format!("{algorithm}:{encoded}"))
+    Digest::from_blob_path(name).filter(Digest::is_registered)
 }
 
 /// The digest that the name of a config says, as Docker (`HEX.json`) and others (`sha256:HEX`) write it.

@@ -34,11 +34,7 @@ pub(super) fn image<W: Write>(
     });
     let unnamed = names.is_empty().then(|| descriptor.clone());
     archive.list(named.chain(unnamed));
-    let mut saved = Saved::new(path(image.config().descriptor()));
-    saved.layers = image.manifest().layers.iter().map(path).collect();
+    let mut saved = Saved::new(image.config().descriptor().digest.blob_path());
+    saved.layers = image.manifest().layers.iter().map(|layer| layer.digest.blob_path()).collect();
     Ok((descriptor, saved))
-}
-
-fn path(blob: &Descriptor) -> String {
-    format!("blobs/{}/{}", blob.digest.algorithm_name(), blob.digest.encoded())
 }
