@@ -1,14 +1,27 @@
-//! Where blobs come from and go to: the pair of traits that stores and registries share.
+//! Where blobs come from and go to: the traits that stores and registries share.
+//!
+//! A source has one method and a sink two, one of them the writer's [`commit`](BlobWriter::commit). What
+//! is provided may be replaced by a store that can do more: keep what was written of a blob for another
+//! process, or take parts of it from several threads. The contracts are tested by `blob::conformance`
+//! (feature `conformance`), which any store can run.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+mod extension;
 mod memory;
+mod ranges;
 
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
+pub use extension::{BlobSinkExt, BlobSourceExt};
 pub use memory::Memory;
+use oci_digest::Verified;
+pub use ranges::Ranges;
 
-use crate::graph::{Nodes, Walk};
-use crate::{AnyDocument, Descriptor, Document, DocumentError, Model, json};
+use crate::Descriptor;
 
 /// A place to read blobs from.
 pub trait BlobSource {
@@ -23,12 +36,92 @@ pub trait BlobSource {
 }
 
 /// A place to write blobs to.
+///
+/// A blob is visible when it was committed whole and verified, and not before: not to readers and not to
+/// other writers. A store that verifies what it is given by a [`VerifyWriter`](oci_digest::VerifyWriter)
+/// and has somewhere to put it is short:
+///
+/// ```
+/// use std::fs::{self, File};
+/// use std::io::{self, Write};
+/// use std::path::PathBuf;
+///
+/// use oci_image::Descriptor;
+/// use oci_image::blob::{BlobSink, BlobSinkExt, BlobWriter};
+/// use oci_image::oci_digest::VerifyWriter;
+///
+/// struct Directory(PathBuf);
+///
+/// struct Upload(VerifyWriter<tempfile::NamedTempFile>, PathBuf);
+///
+/// impl BlobSink for Directory {
+///     fn create(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
+///         let path = self.0.join(blob.digest.encoded());
+///         if path.exists() {
+///             return Ok(None);
+///         }
+///         let file = tempfile::NamedTempFile::new_in(&self.0)?;
+///         Ok(Some(Box::new(Upload(VerifyWriter::new(file, &blob.digest, blob.size)?, path))))
+///     }
+/// }
+///
+/// impl Write for Upload {
+///     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+///         self.0.write(bytes)
+///     }
+///     fn flush(&mut self) -> io::Result<()> {
+///         self.0.flush()
+///     }
+/// }
+///
+/// impl BlobWriter for Upload {
+///     fn commit(self: Box<Self>) -> io::Result<()> {
+///         self.0.finish()?.persist(&self.1)?;
+///         Ok(())
+///     }
+/// }
+///
+/// let place = tempfile::tempdir()?;
+/// let directory = Directory(place.path().into());
+/// directory.put(&Descriptor::empty_json(), b"{}")?;
+/// assert!(directory.put(&Descriptor::of("text/plain".into(), "a"), b"b").is_err());
+/// # Ok::<(), io::Error>(())
+/// ```
 pub trait BlobSink {
-    /// Begins to write the blob, or `None` if there is one of this digest already.
+    /// Begins to write the blob from its first byte, or `None` if there is one of this digest already.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If it cannot be written. Of kind [`Unsupported`](io::ErrorKind::Unsupported) if the algorithm of
+    /// its digest cannot be computed.
     fn create(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>>;
+
+    /// As [`create`](Self::create), and continues where an earlier writer of the blob was
+    /// [kept](BlobWriter::keep) or its process died: the first byte to be written is that at
+    /// [`start`](BlobWriter::start).
+    ///
+    /// What is held was not verified yet: if the blob cannot be committed because of it, it is dropped, and
+    /// the next writer begins anew. While one writer continues, another one of the same blob begins anew.
+    ///
+    /// A sink that keeps nothing creates.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    fn resume(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
+        self.create(blob)
+    }
+
+    /// Writes a blob whose content is verified already: a sink of this process need not hash it again.
+    /// Says whether it had to be written.
+    ///
+    /// # Errors
+    /// If `content` is not what `blob` names, or cannot be stored.
+    fn put_verified(&self, blob: &Descriptor, content: Verified<&[u8]>) -> io::Result<bool> {
+        blob.check_names(&content)?;
+        let Some(mut writer) = self.create(blob)? else { return Ok(false) };
+        writer.write_all(&content)?;
+        writer.commit()?;
+        Ok(true)
+    }
 }
 
 /// A blob that is being written. Dropped before [`commit`](Self::commit) it leaves no trace.
@@ -38,88 +131,40 @@ pub trait BlobWriter: Write + Send {
     /// # Errors
     /// If it has not, or if it cannot be stored; then there is no trace of it.
     fn commit(self: Box<Self>) -> io::Result<()>;
-}
 
-/// What follows from reading blobs.
-pub trait BlobSourceExt: BlobSource {
-    /// All bytes of a blob of at most `limit` bytes.
-    ///
-    /// # Errors
-    /// Of kind `NotFound` if there is none, `InvalidData` if it is too large or not what its
-    /// descriptor says.
-    fn read(&self, blob: &Descriptor, limit: usize) -> io::Result<Vec<u8>> {
-        if blob.size > limit as u64 {
-            let error = json::Error::TooLarge { size: blob.size, limit: limit as u64 };
-            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
-        }
-        let mut reader = self.open(blob)?.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::NotFound, format!("there is no blob `{}`", blob.digest))
-        })?;
-        let mut bytes = Vec::with_capacity(usize::try_from(blob.size).unwrap_or_default());
-        reader.read_to_end(&mut bytes)?;
-        Ok(bytes)
+    /// The offset of the first byte that was to be written when this writer was made: how many bytes
+    /// were held then, from the first one on. Only a writer from [`BlobSink::resume`] may hold any.
+    fn start(&self) -> u64 {
+        0
     }
 
-    /// The document that `descriptor` names.
+    /// Ends without a commit, and leaves what was written to a later [`BlobSink::resume`], if the sink can
+    /// and its limits allow it. Otherwise it is dropped.
     ///
     /// # Errors
-    /// Those of [`read`](Self::read) and of [`Document::parse`].
-    fn document<T: Model>(&self, descriptor: &Descriptor) -> io::Result<Document<T>> {
-        let bytes = self.read(descriptor, json::DOCUMENT_LIMIT)?;
-        Document::parse(bytes, descriptor).map_err(invalid)
+    /// If it cannot be kept; then there is no trace of it.
+    fn keep(self: Box<Self>) -> io::Result<()> {
+        Ok(())
     }
 
-    /// The manifest or index that `descriptor` names.
-    ///
-    /// # Errors
-    /// Those of [`read`](Self::read) and of [`AnyDocument::parse`].
-    fn any_document(&self, descriptor: &Descriptor) -> io::Result<AnyDocument> {
-        let bytes = self.read(descriptor, json::DOCUMENT_LIMIT)?;
-        AnyDocument::parse(bytes, descriptor).map_err(invalid)
-    }
-
-    /// Walks the graph below `root`: parents first, subjects too, within the default limits.
-    fn walk(&self, root: &Descriptor) -> Nodes<'_, Self> {
-        Walk::new([root.clone()]).over(self)
+    /// The blob in parts, to be written in any order and by several threads at once, if the sink can.
+    /// Bytes that are written in order, by [`Write`], go on after [`start`](Self::start) all the same.
+    fn parts(&self) -> Option<&dyn BlobParts> {
+        None
     }
 }
 
-impl<S: BlobSource + ?Sized> BlobSourceExt for S {}
+/// The parts of a blob that is being written.
+pub trait BlobParts: Sync {
+    /// The ranges that nothing was written to, in order, in bytes.
+    fn missing(&self) -> Vec<Range<u64>>;
 
-/// How much is written at once, in bytes.
-const PIECE: usize = 256 << 10;
-
-/// What follows from writing blobs.
-pub trait BlobSinkExt: BlobSink {
-    /// Writes a blob whole.
+    /// Writes all of `bytes` from `offset` on. They are verified with the whole, by the commit.
     ///
     /// # Errors
-    /// If `bytes` are not what `blob` names, or cannot be stored.
-    fn put(&self, blob: &Descriptor, bytes: &[u8]) -> io::Result<()> {
-        let Some(mut writer) = self.create(blob)? else { return Ok(()) };
-        writer.write_all(bytes)?;
-        writer.commit()
-    }
-
-    /// Writes a blob of what `content` yields, in large pieces. If the blob is there already, nothing
-    /// is read.
-    ///
-    /// # Errors
-    /// If `content` fails, is not what `blob` names, or cannot be stored.
-    fn put_from(&self, blob: &Descriptor, mut content: impl Read) -> io::Result<()> {
-        let Some(mut writer) = self.create(blob)? else { return Ok(()) };
-        let mut pieces = BufWriter::with_capacity(PIECE, &mut writer);
-        io::copy(&mut content, &mut pieces)?;
-        pieces.flush()?;
-        drop(pieces);
-        writer.commit()
-    }
-}
-
-impl<S: BlobSink + ?Sized> BlobSinkExt for S {}
-
-fn invalid(error: DocumentError) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
+    /// If they do not lie within the blob, or before what was written in order, or if they cannot be
+    /// stored: then they are missing as before.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 }
 
 macro_rules! forward {
@@ -133,6 +178,18 @@ macro_rules! forward {
         impl<S: BlobSink + ?Sized> BlobSink for $pointer {
             fn create(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
                 (**self).create(blob)
+            }
+
+            fn resume(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
+                (**self).resume(blob)
+            }
+
+            fn put_verified(
+                &self,
+                blob: &Descriptor,
+                content: Verified<&[u8]>,
+            ) -> io::Result<bool> {
+                (**self).put_verified(blob, content)
             }
         }
     )*};

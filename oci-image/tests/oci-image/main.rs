@@ -4,6 +4,7 @@
 mod archive;
 #[cfg(feature = "layers")]
 mod artifacts;
+mod blob;
 mod build;
 mod choice;
 #[cfg(feature = "oci-spec")]
