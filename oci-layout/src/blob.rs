@@ -2,22 +2,25 @@
 
 mod copy;
 mod found;
+mod writing;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use oci_image::blob::{BlobSink, BlobSource, BlobWriter};
-use oci_image::oci_digest::{Unverifiable, Verifier, VerifyReader};
+use oci_image::oci_digest::{Verified, VerifyReader, VerifyWriter};
 use oci_image::{Descriptor, Digest};
 
 use crate::files::{Files, split};
 use crate::layout::Layout;
 use crate::lock::{Lock, ensure_dir};
-use crate::session::{LazySession, Temporary, sync_parent};
-use crate::{Durability, Reuse};
+use crate::partial;
+use crate::session::{LazySession, Session, Temporary, sync_parent};
+use crate::{Durability, LayoutOptions, PartialLimits, Reuse};
 
 pub(crate) use found::Found;
+use writing::Writing;
 
 /// A directory of blobs, `<algorithm>/<encoded>`.
 #[derive(Clone, Debug)]
@@ -27,6 +30,7 @@ pub(crate) struct Blobs {
     prefix: &'static str,
     durability: Durability,
     reuse: Reuse,
+    partials: PartialLimits,
     session: Arc<LazySession>,
 }
 
@@ -34,11 +38,11 @@ impl Blobs {
     pub(crate) fn new(
         files: Arc<dyn Files>,
         prefix: &'static str,
-        durability: Durability,
-        reuse: Reuse,
         session: Arc<LazySession>,
+        options: &LayoutOptions,
     ) -> Self {
-        Self { files, prefix, durability, reuse, session }
+        let LayoutOptions { durability, reuse, partials, .. } = *options;
+        Self { files, prefix, durability, reuse, partials, session }
     }
 
     /// Where the blobs are.
@@ -48,7 +52,11 @@ impl Blobs {
 
     /// The path of a blob. Only a parsed digest makes one: it has no slash and is no dot-dot.
     pub(crate) fn path(&self, digest: &Digest) -> String {
-        format!("{}{}/{}", self.prefix, digest.algorithm_name(), digest.encoded())
+        let path = digest.blob_path();
+        match path.strip_prefix("blobs/") {
+            Some(below) if self.prefix.is_empty() => below.to_owned(),
+            _ => path,
+        }
     }
 
     /// The file of a blob, unverified but for its size.
@@ -78,7 +86,7 @@ impl Blobs {
     pub(crate) fn check(&self, digest: &Digest) -> io::Result<()> {
         let file = self.files.open(&self.path(digest))?;
         let size = file.metadata()?.len();
-        read_through(VerifyReader::new(file, digest, size).map_err(unverifiable)?)
+        read_through(VerifyReader::new(file, digest, size)?)
     }
 
     /// Takes a blob away.
@@ -88,21 +96,63 @@ impl Blobs {
 
     pub(crate) fn open(&self, blob: &Descriptor) -> io::Result<Option<VerifyReader<File>>> {
         let Some(file) = self.file(blob)? else { return Ok(None) };
-        VerifyReader::new(file, &blob.digest, blob.size).map(Some).map_err(unverifiable)
+        Ok(Some(VerifyReader::new(file, &blob.digest, blob.size)?))
     }
 
     pub(crate) fn create(&self, blob: &Descriptor) -> io::Result<Option<Writing<'_>>> {
-        let verifier = blob.verifier().map_err(unverifiable)?;
+        let Some(session) = self.begin(blob)? else { return Ok(None) };
+        let content = VerifyWriter::new(session.temporary()?, &blob.digest, blob.size)?;
+        Ok(Some(Writing::new(self, session, blob, content)))
+    }
+
+    pub(crate) fn resume(&self, blob: &Descriptor) -> io::Result<Option<Writing<'_>>> {
+        let Some(session) = self.begin(blob)? else { return Ok(None) };
+        // What cannot be removed now is removed the next time, or by the collector.
+        let _ = partial::prune(self.files(), &self.partials);
+        let partial = {
+            // Else the collector might take what was not locked when it looked.
+            let _lock = Lock::shared(&*self.files)?;
+            partial::open(&self.files, blob)?
+        };
+        match partial {
+            Some(partial) => Writing::resume(self, session, blob, partial).map(Some),
+            // Another writer continues it: this one begins anew.
+            None => {
+                let content = VerifyWriter::new(session.temporary()?, &blob.digest, blob.size)?;
+                Ok(Some(Writing::new(self, session, blob, content)))
+            }
+        }
+    }
+
+    /// Writes a blob without hashing it. Says whether it had to be written.
+    fn put_verified(&self, blob: &Descriptor, content: Verified<&[u8]>) -> io::Result<bool> {
+        blob.check_names(&content)?;
+        let Some(session) = self.begin(blob)? else { return Ok(false) };
+        let mut temporary = session.temporary()?;
+        temporary.write_all(&content)?;
+        self.commit(temporary, &blob.digest)?;
+        Ok(true)
+    }
+
+    /// Pins a blob that can be verified; gives the session, or `None` if the blob is there.
+    fn begin(&self, blob: &Descriptor) -> io::Result<Option<Arc<Session>>> {
+        blob.verifier()?;
         let session = self.session.get()?;
         {
             let lock = Lock::shared(&*self.files)?;
             session.pin(&blob.digest, &lock)?;
         }
-        if self.has(blob)? {
-            return Ok(None);
-        }
-        let temporary = session.temporary()?;
-        Ok(Some(Writing { blobs: self, digest: blob.digest.clone(), verifier, temporary }))
+        Ok((!self.has(blob)?).then_some(session))
+    }
+
+    /// Gives a file, whose content is that of the blob, the blob's name.
+    fn commit(&self, temporary: Temporary, digest: &Digest) -> io::Result<()> {
+        temporary.sync(self.durability)?;
+        let path = self.path(digest);
+        let (directory, _) = split(&path);
+        ensure_dir(&*self.files, directory)?;
+        sync_parent(&*self.files, directory, self.durability)?;
+        temporary.keep(&path, self.durability)
     }
 
     /// Whether the blob is there, whole and as durable as this handle makes its own.
@@ -136,7 +186,7 @@ impl Blobs {
 }
 
 fn is_content(file: &mut File, blob: &Descriptor) -> io::Result<bool> {
-    match read_through(VerifyReader::new(file, &blob.digest, blob.size).map_err(unverifiable)?) {
+    match read_through(VerifyReader::new(file, &blob.digest, blob.size)?) {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(false),
         read => read.map(|()| true),
     }
@@ -165,51 +215,6 @@ fn each_chunk(
 /// How much is read at once, in bytes.
 pub(crate) const BUFFER: usize = 256 << 10;
 
-pub(crate) fn unverifiable(error: Unverifiable) -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, error)
-}
-
-/// A blob that is being written.
-pub(crate) struct Writing<'a> {
-    blobs: &'a Blobs,
-    digest: Digest,
-    verifier: Verifier,
-    temporary: Temporary,
-}
-
-impl Write for Writing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.len() as u64 > self.verifier.remaining() {
-            // Refuses with the error that says so, before a byte too many is on the disk.
-            self.verifier.update(bytes).map_err(invalid)?;
-        }
-        let length = self.temporary.write(bytes)?;
-        self.verifier.update(bytes.get(..length).unwrap_or(bytes)).map_err(invalid)?;
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl BlobWriter for Writing<'_> {
-    fn commit(self: Box<Self>) -> io::Result<()> {
-        let Self { blobs, digest, verifier, temporary } = *self;
-        verifier.finish().map_err(invalid)?;
-        temporary.sync(blobs.durability)?;
-        let path = blobs.path(&digest);
-        let (directory, _) = split(&path);
-        ensure_dir(&*blobs.files, directory)?;
-        sync_parent(&*blobs.files, directory, blobs.durability)?;
-        temporary.keep(&path, blobs.durability)
-    }
-}
-
-fn invalid(error: oci_image::oci_digest::VerifyError) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
-}
-
 impl BlobSource for Layout {
     fn open(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn Read + Send + '_>>> {
         let reader = self.blobs().open(blob)?;
@@ -223,5 +228,16 @@ impl BlobSink for Layout {
     fn create(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
         let writing = self.blobs().create(blob)?;
         Ok(writing.map(|writing| Box::new(writing) as Box<dyn BlobWriter>))
+    }
+
+    /// What is kept is found by every handle and process, and outlives them, within
+    /// [`PartialLimits`](crate::PartialLimits) and until the garbage is collected.
+    fn resume(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
+        let writing = self.blobs().resume(blob)?;
+        Ok(writing.map(|writing| Box::new(writing) as Box<dyn BlobWriter>))
+    }
+
+    fn put_verified(&self, blob: &Descriptor, content: Verified<&[u8]>) -> io::Result<bool> {
+        self.blobs().put_verified(blob, content)
     }
 }

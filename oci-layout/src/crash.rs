@@ -21,6 +21,7 @@ use std::sync::Arc;
 use cut::{Cuts, State};
 use promise::Promise;
 use recorder::{Op, Recorder};
+use scenario::{PARTIAL_STEPS, STEPS, Step};
 
 use crate::{Durability, LayoutOptions};
 
@@ -30,12 +31,12 @@ fn directory() -> tempfile::TempDir {
 }
 
 /// The operations of the whole scenario, and what was promised when.
-fn record(durability: Durability) -> (Vec<Op>, Vec<Promise>) {
+fn record(steps: &[Step], durability: Durability) -> (Vec<Op>, Vec<Promise>) {
     let directory = directory();
     let recorder = Arc::new(Recorder::new(directory.path()));
     let options = LayoutOptions::new().durability(durability);
     let mut promises = vec![Promise::default()];
-    for step in scenario::STEPS {
+    for step in steps {
         let mut promise = promises.last().unwrap().clone();
         let layout = options.create_in(directory.path(), recorder.clone()).unwrap();
         step(&layout, &mut promise).unwrap();
@@ -81,30 +82,34 @@ fn breaks(cuts: &Cuts, promises: &[Promise], counts: impl Fn(&str) -> bool) -> b
 
 #[test]
 fn a_power_cut_breaks_no_promise_of_a_synced_layout() {
-    let (operations, promises) = record(Durability::Synced);
-    let (count, broken) = check_all(&Cuts::of_power(&operations), &promises);
-    assert_eq!(broken.len(), 0, "of {count} states, the first: {}", broken[0]);
-    assert!(count > 1800, "only {count} states");
+    for (steps, least) in [(STEPS, 1800), (PARTIAL_STEPS, 300)] {
+        let (operations, promises) = record(steps, Durability::Synced);
+        let (count, broken) = check_all(&Cuts::of_power(&operations), &promises);
+        assert_eq!(broken.len(), 0, "of {count} states, the first: {}", broken[0]);
+        assert!(count > least, "only {count} states");
+    }
 }
 
 #[test]
 fn the_death_of_a_process_breaks_no_promise() {
-    for durability in [Durability::Synced, Durability::Relaxed] {
-        let (operations, promises) = record(durability);
-        let (count, broken) = check_all(&Cuts::of_process(&operations), &promises);
-        assert_eq!(broken.len(), 0, "of {count} states, the first: {}", broken[0]);
-        assert!(count > 200, "only {count} states");
+    for (steps, least) in [(STEPS, 200), (PARTIAL_STEPS, 50)] {
+        for durability in [Durability::Synced, Durability::Relaxed] {
+            let (operations, promises) = record(steps, durability);
+            let (count, broken) = check_all(&Cuts::of_process(&operations), &promises);
+            assert_eq!(broken.len(), 0, "of {count} states, the first: {}", broken[0]);
+            assert!(count > least, "only {count} states");
+        }
     }
 }
 
 /// The checks themselves: what promises less is seen to keep less.
 #[test]
 fn a_power_cut_breaks_what_is_not_synced() {
-    let (operations, promises) = record(Durability::Relaxed);
+    let (operations, promises) = record(STEPS, Durability::Relaxed);
     let torn = |why: &str| why.starts_with("cannot open") || why.starts_with("wrong");
     assert!(breaks(&Cuts::of_power(&operations), &promises, torn));
 
-    let synced = record(Durability::Synced);
+    let synced = record(STEPS, Durability::Synced);
     for missing in ["file", "directory"] {
         let less = synced.0.iter().filter(|operation| match operation {
             Op::Sync(_) => missing != "file",

@@ -28,6 +28,9 @@ pub(crate) trait Files: fmt::Debug + Send + Sync {
     /// Opens a regular file for reading. Symbolic links and anything else are refused.
     fn open(&self, path: &str) -> io::Result<File>;
 
+    /// Opens a regular file for reading and writing, as [`open`](Self::open) does.
+    fn reopen(&self, path: &str) -> io::Result<File>;
+
     /// The names in a directory and what they are.
     fn list(&self, path: &str) -> io::Result<Vec<Entry>>;
 
@@ -46,6 +49,9 @@ pub(crate) trait Files: fmt::Debug + Send + Sync {
 
     /// Appends to a file that [`create`](Self::create) made at `path`.
     fn write(&self, path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Writes to a file of this directory, from `offset` on, whatever is there.
+    fn write_at(&self, path: &str, file: &File, offset: u64, bytes: &[u8]) -> io::Result<usize>;
 
     /// Makes what was written to the file durable.
     fn sync(&self, path: &str, file: &File) -> io::Result<()>;

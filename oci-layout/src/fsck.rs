@@ -32,7 +32,7 @@ impl Layout {
             return Ok(version.into_iter().collect());
         }
         let (found, mut faults) = {
-            let _lock = Lock::to_look(self.files()).map_err(failed)?;
+            let _lock = Lock::read_only(self.files()).map_err(failed)?;
             let mut faults = self.faults_of_references();
             let found = match self.blobs().found() {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -19,6 +19,8 @@ use collector::{Collector, to_collect};
 pub struct Garbage {
     /// Blobs that the index does not reach and no writer has under way.
     pub blobs: Vec<Digest>,
+    /// Blobs that were not written whole and that nobody is writing, kept to be resumed.
+    pub partials: Vec<Digest>,
     /// Files that a writer left unfinished when it died, below the layout; of layouts that share their
     /// blobs with the path of the layout, or of the directory of blobs.
     pub leftovers: Vec<String>,
@@ -33,10 +35,11 @@ impl Layout {
     /// # Errors
     /// As there.
     pub fn garbage(&self) -> Result<Garbage, Error> {
-        Ok(Collector::alone(self, Lock::to_look)?.find()?.garbage)
+        Ok(Collector::alone(self, Lock::read_only)?.find()?.garbage)
     }
 
-    /// Removes the blobs that the index does not reach, and what dead writers left.
+    /// Removes the blobs that the index does not reach, what dead writers left, and what is kept of blobs
+    /// that were not written whole.
     ///
     /// Kept are: all that the index reaches through indexes, manifests and subjects; content of
     /// unknown type and whatever its JSON mentions; and what live handles have written or found, until
@@ -54,7 +57,7 @@ impl Layout {
     /// # Errors
     /// As there.
     pub fn shared_garbage(layouts: &[&Self]) -> Result<Garbage, Error> {
-        Ok(Collector::together(layouts, Lock::to_look)?.find()?.garbage)
+        Ok(Collector::together(layouts, Lock::read_only)?.find()?.garbage)
     }
 
     /// Removes the blobs of a [shared directory](crate::LayoutOptions::shared_blobs) that the index of none
@@ -79,7 +82,7 @@ impl Layout {
     }
 }
 
-/// What vanished meanwhile is no garbage: a session that ends removes its own files.
+/// What vanished meanwhile is not garbage: a session that ends removes its own files.
 fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
     match outcome {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

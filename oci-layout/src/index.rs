@@ -2,6 +2,8 @@
 
 mod name;
 
+use std::io::Write;
+
 use oci_image::{Descriptor, Digest, Index, Model, Platform, json};
 
 use crate::layout::{INDEX_FILE, Layout, read_limited};

@@ -1,4 +1,4 @@
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -173,7 +173,7 @@ impl LayoutOptions {
         Ok(Layout {
             path: path.to_owned(),
             files,
-            blobs: Blobs::new(blob_files, prefix, self.durability, self.reuse, blob_session),
+            blobs: Blobs::new(blob_files, prefix, blob_session, self),
             session,
             durability: self.durability,
             shared_blobs: self.shared_blobs.clone(),

@@ -37,9 +37,9 @@ impl Lock {
         Ok(Self { _file: file })
     }
 
-    /// The exclusive lock for who only looks: none where no writer of this library has ever been, and none
-    /// is made, nor for those who may not lock.
-    pub(crate) fn to_look(files: &dyn Files) -> io::Result<Option<Self>> {
+    /// The exclusive lock for a read-only caller: `None`, and none is made, where no writer of this library
+    /// has ever been, or if the caller may not lock.
+    pub(crate) fn read_only(files: &dyn Files) -> io::Result<Option<Self>> {
         if !has_writers(files)? {
             return Ok(None);
         }

@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How a layout is opened. The defaults are the careful ones.
 ///
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 pub struct LayoutOptions {
     pub(crate) durability: Durability,
     pub(crate) reuse: Reuse,
+    pub(crate) partials: PartialLimits,
     pub(crate) shared_blobs: Option<PathBuf>,
 }
 
@@ -41,6 +43,27 @@ pub enum Reuse {
     SizeOnly,
 }
 
+/// What is kept of blobs that were not written whole, to be [resumed](oci_image::blob::BlobSink::resume).
+///
+/// Over a limit the oldest are removed, by the next writer that resumes or keeps one. What a writer is at
+/// work on, or left at its death until then, is not counted and not removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartialLimits {
+    /// How many are kept. Default: 64.
+    pub number: usize,
+    /// How large they are together, in bytes, with the gaps in them. Default: 32 GiB.
+    pub bytes: u64,
+    /// How long they are kept after they were last written to. Default: 7 days.
+    pub age: Duration,
+}
+
+impl Default for PartialLimits {
+    fn default() -> Self {
+        Self { number: 64, bytes: 32 << 30, age: Duration::from_secs(7 * 24 * 60 * 60) }
+    }
+}
+
 impl LayoutOptions {
     /// Synced, verified, with blobs of its own.
     pub fn new() -> Self {
@@ -56,6 +79,12 @@ impl LayoutOptions {
     /// When a blob that is there already is not written again.
     pub fn reuse(mut self, reuse: Reuse) -> Self {
         self.reuse = reuse;
+        self
+    }
+
+    /// What is kept of blobs that were not written whole.
+    pub fn partials(mut self, limits: PartialLimits) -> Self {
+        self.partials = limits;
         self
     }
 

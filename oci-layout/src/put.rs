@@ -1,4 +1,5 @@
-use oci_image::blob::BlobSinkExt;
+use oci_image::blob::BlobSink;
+use oci_image::oci_digest::Verified;
 use oci_image::{AnyDocument, Descriptor, build};
 
 use crate::{Error, Layout};
@@ -24,8 +25,8 @@ impl Layout {
         for layer in image.manifest().layers.iter().filter(|layer| !layer.may_be_elsewhere()) {
             self.require(layer)?;
         }
-        self.put_bytes(image.config().descriptor(), image.config().bytes())?;
-        self.put_bytes(image.manifest().descriptor(), image.manifest().bytes())?;
+        self.store(image.config().descriptor(), image.config().verified())?;
+        self.store(image.manifest().descriptor(), image.manifest().verified())?;
         Ok(Stored::new(self, image.descriptor()))
     }
 
@@ -34,12 +35,13 @@ impl Layout {
     /// # Errors
     /// If it cannot be stored.
     pub fn put_document(&self, document: &AnyDocument) -> Result<Stored<'_>, Error> {
-        self.put_bytes(document.descriptor(), document.bytes())?;
+        self.store(document.descriptor(), document.verified())?;
         Ok(Stored::new(self, document.descriptor().clone()))
     }
 
-    fn put_bytes(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), Error> {
-        self.put(descriptor, bytes)
+    fn store(&self, descriptor: &Descriptor, content: Verified<&[u8]>) -> Result<(), Error> {
+        self.put_verified(descriptor, content)
+            .map(drop)
             .map_err(|error| Error::io(format!("cannot store `{}`", descriptor.digest), error))
     }
 

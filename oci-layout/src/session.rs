@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -79,20 +79,20 @@ impl Session {
     pub(crate) fn temporary(&self) -> io::Result<Temporary> {
         let path = self.temporary_path();
         let file = self.files.create(&path)?;
-        Ok(Temporary { name: self.name(path, false), file })
+        Ok(Temporary { name: self.name(path, false), file, position: 0 })
     }
 
     /// Makes a temporary of a file that is there, by one more name for it.
     pub(crate) fn link(&self, source: &File) -> io::Result<Temporary> {
         let path = self.temporary_path();
         let file = source.try_clone()?;
-        let link = Temporary { name: self.name(path, true), file };
+        let link = Temporary { name: self.name(path, true), file, position: 0 };
         self.files.link(source, &link.name.path)?;
         Ok(link)
     }
 
     fn name(&self, path: String, linked: bool) -> Name {
-        Name { files: Arc::clone(&self.files), path, kept: false, linked }
+        Name { files: Arc::clone(&self.files), path, kept: false, linked, map: None }
     }
 
     fn temporary_path(&self) -> String {
@@ -132,8 +132,11 @@ fn write_all(files: &dyn Files, path: &str, file: &mut File, mut bytes: &[u8]) -
 /// An unfinished file. Dropped before [`keep`](Self::keep) it is removed.
 #[derive(Debug)]
 pub(crate) struct Temporary {
-    file: File,
+    // Removed before the file is closed, so that nobody locks what is about to go.
     name: Name,
+    file: File,
+    /// How much was written in order. Behind it a partial may hold other parts.
+    position: u64,
 }
 
 /// The name of an unfinished file. Dropped without being kept it is removed.
@@ -144,9 +147,49 @@ struct Name {
     kept: bool,
     /// Whether the file has other names.
     linked: bool,
+    /// The map that belongs to the file of a partial, whose lock is held.
+    map: Option<String>,
+}
+
+impl Write for Temporary {
+    /// Appends; to a partial, at its position.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Name { files, path, .. } = &self.name;
+        if !self.is_partial() {
+            return files.write(path, &mut self.file, bytes);
+        }
+        let length = files.write_at(path, &self.file, self.position, bytes)?;
+        self.position += length as u64;
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Temporary {
+    /// The file of a [partial](crate::partial), whose lock the caller has taken.
+    pub(crate) fn locked(files: &Arc<dyn Files>, path: String, map: String, file: File) -> Self {
+        let files = Arc::clone(files);
+        let name = Name { files, path, kept: false, linked: false, map: Some(map) };
+        Self { name, file, position: 0 }
+    }
+
+    /// Where [`write`](Write::write) continues in a partial.
+    pub(crate) fn continue_at(&mut self, position: u64) {
+        self.position = position;
+    }
+
+    /// Whether it is found again when it is [left](Self::leave).
+    pub(crate) fn is_partial(&self) -> bool {
+        self.name.map.is_some()
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.name.path
+    }
+
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
@@ -156,14 +199,20 @@ impl Temporary {
         self.name.files.reflink(&self.name.path, &self.file, source)
     }
 
-    /// Appends as many bytes as the system takes at once.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.name.files.write(&self.name.path, &mut self.file, bytes)
-    }
-
-    /// Appends all bytes.
-    pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        write_all(&*self.name.files, &self.name.path, &mut self.file, bytes)
+    /// Writes all bytes from `offset` on. Several threads may, each to its own part.
+    pub(crate) fn write_at(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.name.files.write_at(&self.name.path, &self.file, offset, bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(length) => {
+                    offset += length as u64;
+                    bytes = bytes.get(length..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Makes the content durable, if that is asked for. It comes before [`keep`](Self::keep): a name
@@ -178,13 +227,41 @@ impl Temporary {
     /// Closes the file and gives it its name, over whatever has it. If that fails the file is removed; if
     /// it cannot be made durable the error says so, by [`ErrorKind::NotDurable`](crate::ErrorKind::NotDurable).
     pub(crate) fn keep(self, path: &str, durability: Durability) -> io::Result<()> {
-        let Self { file, mut name } = self;
+        let _lock = self.lock()?;
+        let Self { file, mut name, .. } = self;
+        if let Some(map) = name.map.take() {
+            // The map first: without it what is left of a crash here is the whole blob.
+            if_there(name.files.remove(&map))?;
+        }
         name.files.close(&name.path, file)?;
         name.files.rename(&name.path, path)?;
         // Over another name of the same file a rename does nothing: the first one is removed then.
         name.kept = !name.linked;
         sync_parent(&*name.files, path, durability)
             .map_err(|error| Error::not_durable(path, error).into())
+    }
+
+    /// Closes the file and leaves it under its own name. If that fails it is removed.
+    pub(crate) fn leave(self, durability: Durability) -> io::Result<()> {
+        let _lock = self.lock()?;
+        let Self { file, mut name, .. } = self;
+        name.files.close(&name.path, file)?;
+        sync_parent(&*name.files, &name.path, durability)?;
+        name.kept = true;
+        Ok(())
+    }
+
+    /// What holds the lock of a partial when its file is closed, until its names are settled: an open
+    /// file is locked until its last descriptor is closed.
+    fn lock(&self) -> io::Result<Option<File>> {
+        self.is_partial().then(|| self.file.try_clone()).transpose()
+    }
+}
+
+fn if_there(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 
@@ -200,6 +277,9 @@ impl Drop for Name {
     fn drop(&mut self) {
         if !self.kept {
             // What cannot be removed is removed by the collector.
+            if let Some(map) = &self.map {
+                let _ = self.files.remove(map);
+            }
             let _ = self.files.remove(&self.path);
         }
     }

@@ -5,52 +5,56 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 
 use oci_image::Descriptor;
-use oci_image::blob::BlobWriter;
+use oci_image::oci_digest::VerifyWriter;
 use rustix::io::Errno;
 
-use super::{Blobs, Writing, each_chunk, invalid};
+use super::{Blobs, each_chunk};
+use crate::session::{Session, Temporary};
 
 impl Blobs {
     /// Takes over a blob of `source`. Says whether it is here now: `source` may not have it.
     pub(crate) fn copy(&self, source: &Self, blob: &Descriptor) -> io::Result<bool> {
-        let Some(mut writing) = self.create(blob)? else { return Ok(true) };
+        let Some(session) = self.begin(blob)? else { return Ok(true) };
         let Some(mut file) = source.file(blob)? else { return Ok(false) };
-        if writing.share(&file)? {
-            writing.read_back()?;
-        } else {
-            each_chunk(&mut file, |chunk| writing.write_all(chunk))?;
-        }
-        Box::new(writing).commit()?;
+        let mut verifier = blob.verifier()?;
+        let temporary = match share(&session, &file)? {
+            Shared::Whole(temporary) => {
+                // The file that is committed is verified, not the one it came from.
+                each_chunk(temporary.file(), |chunk| Ok(verifier.update(chunk)?))?;
+                verifier.finish()?;
+                temporary
+            }
+            Shared::Nothing(temporary) => {
+                let mut content = VerifyWriter::resume(temporary, verifier);
+                each_chunk(&mut file, |chunk| content.write_all(chunk))?;
+                content.finish()?
+            }
+        };
+        self.commit(temporary, &blob.digest)?;
         Ok(true)
     }
 }
 
-impl Writing<'_> {
-    /// Takes the content of `source`, unverified and without copying it. If it cannot, nothing was done.
-    ///
-    /// By a reflink if possible: then each layout has a file of its own, and what damages one of them
-    /// in place leaves the other as it is. By a hard link otherwise, if the file is of the owner, group
-    /// and mode of those made here: nobody may write to it or miss it who would not another one.
-    fn share(&mut self, source: &File) -> io::Result<bool> {
-        if done(self.temporary.reflink(source))?.is_some() {
-            return Ok(true);
-        }
-        if access(self.temporary.file())? != access(source)? {
-            return Ok(false);
-        }
-        let link = done(self.blobs.session.get()?.link(source))?;
-        let linked = link.is_some();
-        if let Some(link) = link {
-            self.temporary = link;
-        }
-        Ok(linked)
-    }
+/// A temporary, and whether it has the content already.
+enum Shared {
+    Whole(Temporary),
+    Nothing(Temporary),
+}
 
-    /// Verifies what [`share`](Self::share) took: the file that is committed, not the one it came from.
-    fn read_back(&mut self) -> io::Result<()> {
-        let Self { temporary, verifier, .. } = self;
-        each_chunk(temporary.file(), |chunk| verifier.update(chunk).map_err(invalid))
+/// Takes the content of `source`, unverified and without copying it. If it cannot, nothing was done.
+///
+/// By a reflink if possible: then each layout has a file of its own, and what damages one of them in
+/// place leaves the other as it is. By a hard link otherwise, if the file is of the owner, group and mode
+/// of those made here: nobody may write to it or miss it who would not another one.
+fn share(session: &Session, source: &File) -> io::Result<Shared> {
+    let temporary = session.temporary()?;
+    if done(temporary.reflink(source))?.is_some() {
+        return Ok(Shared::Whole(temporary));
     }
+    if access(temporary.file())? != access(source)? {
+        return Ok(Shared::Nothing(temporary));
+    }
+    Ok(done(session.link(source))?.map_or(Shared::Nothing(temporary), Shared::Whole))
 }
 
 /// Who may do what with a file.

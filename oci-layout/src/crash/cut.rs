@@ -71,7 +71,7 @@ fn process(done: &[Op]) -> BTreeSet<State> {
 }
 
 fn power(done: &[Op]) -> BTreeSet<State> {
-    // What is under way is never read after a crash: all of it is there, or nothing.
+    // Names of what is under way promise nothing after a crash: all of them are there, or none.
     let private = |operation: &Op| directories(operation).iter().all(|it| *it == WORK);
     let durable = durable(done);
     let open: Vec<_> = (0..done.len())
@@ -118,7 +118,7 @@ fn directories(operation: &Op) -> Vec<&str> {
             vec![split(path).0]
         }
         Op::Rename(from, to) => vec![split(from).0, split(to).0],
-        Op::Write(..) | Op::Sync(_) | Op::SyncDir(_) | Op::Acknowledge => vec![],
+        Op::Write(..) | Op::WriteAt(..) | Op::Sync(_) | Op::SyncDir(_) | Op::Acknowledge => vec![],
     }
 }
 
@@ -159,6 +159,13 @@ impl Disk {
                     disk.files.push(file);
                 }
                 Op::Write(path, bytes) => disk.files[seen[&**path]].bytes.extend(bytes),
+                Op::WriteAt(path, offset, bytes) => {
+                    let (file, offset) = (&mut disk.files[seen[&**path]], *offset as usize);
+                    file.synced = file.synced.min(offset);
+                    let length = file.bytes.len().max(offset + bytes.len());
+                    file.bytes.resize(length, 0);
+                    file.bytes[offset..offset + bytes.len()].copy_from_slice(bytes);
+                }
                 Op::Sync(path) => {
                     let file = &mut disk.files[seen[&**path]];
                     file.synced = file.bytes.len();

@@ -50,6 +50,10 @@ impl Files for Poor {
         self.disk.open(path)
     }
 
+    fn reopen(&self, path: &str) -> io::Result<File> {
+        self.disk.reopen(path)
+    }
+
     fn list(&self, path: &str) -> io::Result<Vec<Entry>> {
         self.disk.list(path)
     }
@@ -78,6 +82,10 @@ impl Files for Poor {
 
     fn write(&self, path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize> {
         self.disk.write(path, file, bytes)
+    }
+
+    fn write_at(&self, path: &str, file: &File, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+        self.disk.write_at(path, file, offset, bytes)
     }
 
     fn sync(&self, path: &str, file: &File) -> io::Result<()> {

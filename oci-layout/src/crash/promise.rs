@@ -2,10 +2,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use oci_image::blob::{BlobSinkExt, BlobSource, BlobSourceExt};
+use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource, BlobSourceExt};
 use oci_image::graph::Walk;
 use oci_image::{Descriptor, Digest};
 
+use super::scenario::{complete, halves};
 use crate::Layout;
 use crate::lock::WORK;
 
@@ -35,7 +36,28 @@ pub(super) fn check(path: &Path, promises: &[Promise], acknowledged: usize) -> R
         layout.read(blob, 1000).map_err(|error| format!("blob not there: {error}"))?;
     }
     whole(&layout)?;
+    resumable(&layout)?;
     usable(layout)
+}
+
+/// Whatever is held of a blob, it can be completed: at once, or when that was dropped which was wrong.
+fn resumable(layout: &Layout) -> Result<(), String> {
+    for (blob, content) in halves() {
+        let attempt = || match layout.resume(&blob)? {
+            Some(writer) => complete(writer, content),
+            None => Ok(()),
+        };
+        let outcome = match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => attempt(),
+            outcome => outcome,
+        };
+        outcome.map_err(|error| format!("cannot resume: {error}"))?;
+        let read = layout.read(&blob, 1000).map_err(|error| format!("blob not there: {error}"))?;
+        if read != content {
+            return Err("wrong content of a resumed blob".into());
+        }
+    }
+    Ok(())
 }
 
 fn names(layout: &Layout) -> Result<BTreeMap<String, Digest>, String> {

@@ -17,6 +17,7 @@ pub(super) enum Op {
     /// One more name for a file of another layout, with its content, which need not be durable.
     Link(String, Vec<u8>),
     Write(String, Vec<u8>),
+    WriteAt(String, u64, Vec<u8>),
     Sync(String),
     Rename(String, String),
     Remove(String),
@@ -67,6 +68,10 @@ impl Files for Recorder {
         self.disk.open(path)
     }
 
+    fn reopen(&self, path: &str) -> io::Result<File> {
+        self.disk.reopen(path)
+    }
+
     fn list(&self, path: &str) -> io::Result<Vec<Entry>> {
         self.disk.list(path)
     }
@@ -97,6 +102,12 @@ impl Files for Recorder {
     fn write(&self, path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize> {
         let length = self.disk.write(path, file, bytes)?;
         self.log().push(Op::Write(path.into(), bytes[..length].to_vec()));
+        Ok(length)
+    }
+
+    fn write_at(&self, path: &str, file: &File, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.disk.write_at(path, file, offset, bytes)?;
+        self.log().push(Op::WriteAt(path.into(), offset, bytes[..length].to_vec()));
         Ok(length)
     }
 

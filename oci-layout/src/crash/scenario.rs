@@ -1,6 +1,6 @@
 //! What is done to the layout, step by step, each with a handle of its own.
 
-use oci_image::blob::BlobSinkExt;
+use oci_image::blob::{BlobSink, BlobSinkExt, BlobWriter};
 use oci_image::build::{Builder, Layer};
 use oci_image::{Algorithm, Descriptor, Digest, MediaType};
 
@@ -29,6 +29,20 @@ pub(super) const STEPS: &[Step] = &[
     other_algorithm,
     untag,
     copy,
+    collect,
+];
+
+/// The same for blobs that are not written in one go.
+pub(super) const PARTIAL_STEPS: &[Step] = &[
+    create,
+    keep_half,
+    keep_parts,
+    collect,
+    keep_half,
+    keep_parts,
+    keep_half,
+    finish_parts,
+    finish_half,
     collect,
 ];
 
@@ -87,6 +101,76 @@ fn copy(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
     let source = Layout::create(directory.path().join("source"))?;
     tag(&source, promise, "copied", "fifth", Algorithm::Sha256)?;
     layout.copy_from(&source, &source.resolve("copied")?)?.tag("copied").map(drop)
+}
+
+/// What is written of [`halves`] at first.
+fn keep_half(layout: &Layout, _promise: &mut Promise) -> Result<(), Error> {
+    let (blob, content) = &halves()[0];
+    resume(layout, blob, |mut writer| {
+        let start = writer.start() as usize;
+        writer.write_all(&content[start..content.len().min(start + 5)])?;
+        writer.keep()
+    })
+}
+
+fn keep_parts(layout: &Layout, _promise: &mut Promise) -> Result<(), Error> {
+    let (blob, content) = &halves()[1];
+    resume(layout, blob, |writer| {
+        if let Some(parts) = writer.parts() {
+            parts.write_at(8, &content[8..])?;
+            parts.write_at(3, &content[3..5])?;
+        }
+        writer.keep()
+    })
+}
+
+fn finish_half(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    finish(layout, promise, &halves()[0])
+}
+
+fn finish_parts(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    finish(layout, promise, &halves()[1])
+}
+
+fn finish(
+    layout: &Layout,
+    promise: &mut Promise,
+    (blob, content): &(Descriptor, &[u8]),
+) -> Result<(), Error> {
+    resume(layout, blob, |writer| complete(writer, content))?;
+    promise.blobs.push(blob.clone());
+    Ok(())
+}
+
+fn resume(
+    layout: &Layout,
+    blob: &Descriptor,
+    work: impl FnOnce(Box<dyn BlobWriter + '_>) -> std::io::Result<()>,
+) -> Result<(), Error> {
+    let writer = layout.resume(blob).and_then(|writer| writer.map_or(Ok(()), work));
+    writer.map_err(|error| Error::io("cannot resume a blob", error))
+}
+
+/// Two blobs that are not written in one go.
+pub(super) fn halves() -> [(Descriptor, &'static [u8]); 2] {
+    let contents: [&[u8]; 2] = [b"in two halves", b"in three parts"];
+    contents.map(|content| (Descriptor::of("text/plain".into(), content), content))
+}
+
+/// Writes what is missing, the parts first.
+pub(super) fn complete(
+    mut writer: Box<dyn BlobWriter + '_>,
+    content: &[u8],
+) -> std::io::Result<()> {
+    let missing = writer.parts().map(|parts| parts.missing()).unwrap_or_default();
+    for range in missing.into_iter().skip(1) {
+        if let Some(parts) = writer.parts() {
+            parts.write_at(range.start, &content[range.start as usize..range.end as usize])?;
+        }
+    }
+    let start = writer.start() as usize;
+    writer.write_all(&content[start..])?;
+    writer.commit()
 }
 
 fn remove(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {

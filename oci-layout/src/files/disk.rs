@@ -3,6 +3,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags};
@@ -32,6 +33,23 @@ impl Disk {
         Ok(directory)
     }
 
+    fn open_regular(&self, path: &str, access: OFlags) -> io::Result<File> {
+        // A pipe without a writer must not block us, nor a terminal become ours.
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let opened = self.at(path, |parent, name| {
+            fs::openat(parent, name, flags | OFlags::CLOEXEC, Mode::empty())
+        });
+        let file = match opened {
+            Ok(file) => File::from(file),
+            Err(error) if is_loop(&error) => return Err(irregular(path)),
+            Err(error) => return Err(error),
+        };
+        if !file.metadata()?.is_file() {
+            return Err(irregular(path));
+        }
+        Ok(file)
+    }
+
     /// Calls `operation` with the directory that holds `path`, and its name there.
     fn at<T>(
         &self,
@@ -58,20 +76,11 @@ impl Files for Disk {
     }
 
     fn open(&self, path: &str) -> io::Result<File> {
-        // A pipe without a writer must not block us, nor a terminal become ours.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let opened = self.at(path, |parent, name| {
-            fs::openat(parent, name, flags | OFlags::CLOEXEC, Mode::empty())
-        });
-        let file = match opened {
-            Ok(file) => File::from(file),
-            Err(error) if is_loop(&error) => return Err(irregular(path)),
-            Err(error) => return Err(error),
-        };
-        if !file.metadata()?.is_file() {
-            return Err(irregular(path));
-        }
-        Ok(file)
+        self.open_regular(path, OFlags::RDONLY)
+    }
+
+    fn reopen(&self, path: &str) -> io::Result<File> {
+        self.open_regular(path, OFlags::RDWR)
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<Entry>> {
@@ -114,6 +123,10 @@ impl Files for Disk {
 
     fn write(&self, _path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize> {
         file.write(bytes)
+    }
+
+    fn write_at(&self, _path: &str, file: &File, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+        FileExt::write_at(file, bytes, offset)
     }
 
     fn sync(&self, _path: &str, file: &File) -> io::Result<()> {

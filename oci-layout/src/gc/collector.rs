@@ -7,6 +7,7 @@ use super::{Garbage, if_there, mark, sessions};
 use crate::files::Files;
 use crate::layout::Layout;
 use crate::lock::Lock;
+use crate::partial;
 use crate::{Error, ErrorKind};
 
 /// Collects the garbage of layouts whose blobs are in one directory, while nobody else writes to them.
@@ -23,35 +24,35 @@ struct Place<'a> {
     _lock: Option<Lock>,
 }
 
-/// How a directory is locked: [`to_collect`], or [`Lock::to_look`].
-type ToLock = fn(&dyn Files) -> io::Result<Option<Lock>>;
+/// How a directory is locked: [`to_collect`], or [`Lock::read_only`].
+type TakeLock = fn(&dyn Files) -> io::Result<Option<Lock>>;
 
 pub(super) fn to_collect(files: &dyn Files) -> io::Result<Option<Lock>> {
     Lock::exclusive(files).map(Some)
 }
 
-/// What is to go: as it is told of, and where each leftover is.
-pub(super) struct Doomed {
+/// What is to be removed: as it is reported, and where each file of a partial or of a dead writer is.
+pub(super) struct Findings {
     pub(super) garbage: Garbage,
-    leftovers: Vec<(usize, String)>,
+    files: Vec<(usize, String)>,
 }
 
 impl<'a> Collector<'a> {
     /// For a layout with blobs of its own.
-    pub(super) fn alone(layout: &'a Layout, to_lock: ToLock) -> Result<Self, Error> {
+    pub(super) fn alone(layout: &'a Layout, take_lock: TakeLock) -> Result<Self, Error> {
         if layout.shared_blobs().is_some() {
             let text = layout.about("cannot collect alone the garbage of");
             let advice =
                 "other layouts share its blobs: the garbage of all of them is collected at once";
             return Err(Error::because(ErrorKind::Shared, text, advice));
         }
-        let place = Place::lock(layout.files(), String::new(), to_lock)
+        let place = Place::lock(layout.files(), String::new(), take_lock)
             .map_err(|error| locked(layout, error))?;
         Ok(Self { layouts: vec![layout], places: vec![place] })
     }
 
     /// For all layouts that share a directory of blobs.
-    pub(super) fn together(layouts: &[&'a Layout], to_lock: ToLock) -> Result<Self, Error> {
+    pub(super) fn together(layouts: &[&'a Layout], take_lock: TakeLock) -> Result<Self, Error> {
         let mut collector = Self { layouts: Vec::new(), places: Vec::new() };
         let Some(first) = layouts.first() else { return Ok(collector) };
         let directory = first.blobs().files().identity().map_err(|error| locked(first, error))?;
@@ -74,47 +75,56 @@ impl<'a> Collector<'a> {
         }
         for layout in ordered.into_values() {
             let prefix = format!("{}/", layout.path().display());
-            let place = Place::lock(layout.files(), prefix, to_lock)
+            let place = Place::lock(layout.files(), prefix, take_lock)
                 .map_err(|error| locked(layout, error))?;
             collector.places.push(place);
             collector.layouts.push(layout);
         }
         if let Some(shared) = first.shared_blobs() {
             let prefix = format!("{}/", shared.display());
-            let place = Place::lock(first.blobs().files(), prefix, to_lock);
+            let place = Place::lock(first.blobs().files(), prefix, take_lock);
             collector.places.push(place.map_err(|error| locked(first, error))?);
         }
         Ok(collector)
     }
 
     /// What nothing needs.
-    pub(super) fn find(&self) -> Result<Doomed, Error> {
-        let mut doomed = Doomed { garbage: Garbage::default(), leftovers: Vec::new() };
-        let Some(first) = self.layouts.first() else { return Ok(doomed) };
+    pub(super) fn find(&self) -> Result<Findings, Error> {
+        let mut findings = Findings { garbage: Garbage::default(), files: Vec::new() };
+        let Some(first) = self.layouts.first() else { return Ok(findings) };
         let failed = |error| looked_for(first, error);
         let mut pinned = Vec::new();
         for (position, place) in self.places.iter().enumerate() {
             let sessions = sessions::survey(place.files).map_err(failed)?;
             pinned.extend(sessions.pinned);
-            for path in sessions.dead {
-                if let Some(size) = size(place.files, &path).map_err(failed)? {
-                    doomed.garbage.bytes += size;
-                    doomed.garbage.leftovers.push(format!("{}{path}", place.prefix));
-                    doomed.leftovers.push((position, path));
+            let unused = partial::survey(place.files).map_err(failed)?;
+            for path in sessions.dead.iter().chain(&unused.leftovers) {
+                if let Some(size) = size(place.files, path).map_err(failed)? {
+                    findings.garbage.bytes += size;
+                    findings.garbage.leftovers.push(format!("{}{path}", place.prefix));
+                    findings.files.push((position, path.clone()));
+                }
+            }
+            for (digest, paths) in unused.partials {
+                findings.garbage.partials.push(digest);
+                for path in paths {
+                    findings.garbage.bytes +=
+                        size(place.files, &path).map_err(failed)?.unwrap_or(0);
+                    findings.files.push((position, path));
                 }
             }
         }
-        doomed.garbage.blobs = unneeded(&self.layouts, &pinned)?;
-        for digest in &doomed.garbage.blobs {
+        findings.garbage.blobs = unneeded(&self.layouts, &pinned)?;
+        for digest in &findings.garbage.blobs {
             let size = size(first.blobs().files(), &first.blobs().path(digest));
-            doomed.garbage.bytes += size.map_err(failed)?.unwrap_or(0);
+            findings.garbage.bytes += size.map_err(failed)?.unwrap_or(0);
         }
-        Ok(doomed)
+        Ok(findings)
     }
 
     /// Removes what nothing needs.
     pub(super) fn collect(&self) -> Result<Garbage, Error> {
-        let Doomed { garbage, leftovers } = self.find()?;
+        let Findings { garbage, files } = self.find()?;
         let Some(first) = self.layouts.first() else { return Ok(garbage) };
         let failed = |error| Error::io(first.about("cannot collect the garbage of"), error);
         for layout in &self.layouts {
@@ -123,7 +133,7 @@ impl<'a> Collector<'a> {
         for digest in &garbage.blobs {
             if_there(first.blobs().remove(digest)).map_err(failed)?;
         }
-        for (position, path) in leftovers {
+        for (position, path) in files {
             if let Some(place) = self.places.get(position) {
                 if_there(place.files.remove(&path)).map_err(failed)?;
             }
@@ -133,8 +143,8 @@ impl<'a> Collector<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn lock(files: &'a dyn Files, prefix: String, to_lock: ToLock) -> io::Result<Self> {
-        Ok(Self { files, prefix, _lock: to_lock(files)? })
+    fn lock(files: &'a dyn Files, prefix: String, take_lock: TakeLock) -> io::Result<Self> {
+        Ok(Self { files, prefix, _lock: take_lock(files)? })
     }
 }
 

@@ -7,9 +7,10 @@ use super::{is_lock, work_path};
 use crate::files::{Files, Kind};
 use crate::layout::read_limited;
 use crate::lock::{WORK, has_writers, try_lock};
+use crate::partial::is_partial;
 
 /// What the sessions of a layout have under way. The caller holds the exclusive lock, so no session
-/// begins or pins meanwhile, or only looks.
+/// begins or pins meanwhile, or is read-only.
 pub(crate) struct Sessions {
     /// What live sessions pin.
     pub(crate) pinned: Vec<Digest>,
@@ -38,7 +39,10 @@ fn by_session(files: &dyn Files) -> io::Result<BTreeMap<String, Vec<String>>> {
         return Ok(sessions);
     }
     for entry in files.list(WORK)? {
-        let Some(name) = entry.name.to_str().filter(|name| !is_lock(name)) else { continue };
+        let Some(name) = entry.name.to_str().filter(|name| !is_lock(name) && !is_partial(name))
+        else {
+            continue;
+        };
         if entry.kind == Kind::File {
             let session = name.split_once('.').map_or(name, |(session, _)| session);
             sessions.entry(session.to_owned()).or_default().push(name.to_owned());

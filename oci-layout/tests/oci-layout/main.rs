@@ -21,6 +21,7 @@ mod index;
 mod killed;
 mod layout;
 mod model;
+mod partials;
 #[cfg(target_os = "linux")]
 mod peers;
 #[cfg(target_os = "linux")]
