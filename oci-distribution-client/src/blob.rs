@@ -186,7 +186,9 @@ pub(crate) struct Download {
     action: String,
     /// Where it is, if not in the registry.
     elsewhere: Option<Url>,
-    /// How many bytes were given out.
+    /// Where it began: what is before that is held by who asks.
+    start: u64,
+    /// How many bytes were given out, with those before the start.
     offset: u64,
     /// Where `offset` was when the last attempt failed.
     failed_at: u64,
@@ -206,6 +208,7 @@ impl Download {
             blob,
             action,
             elsewhere: None,
+            start: 0,
             offset: 0,
             failed_at: 0,
             attempt: 1,
@@ -237,6 +240,16 @@ impl Download {
         Ok(Self { action, elsewhere: Some(url), ..Self::new(repository, blob) })
     }
 
+    /// Begins at `start`, or anew if something was given out already.
+    pub(crate) fn begin_at(&mut self, start: u64) {
+        self.connection = None;
+        self.skip = 0;
+        self.start = start;
+        self.offset = start;
+        self.failed_at = start;
+        self.attempt = 1;
+    }
+
     pub(crate) fn action(&self) -> &str {
         &self.action
     }
@@ -247,6 +260,10 @@ impl Download {
 
     /// The next piece; `None` after exactly as many bytes as the descriptor says.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        // All that there is to ask for is held: a registry would refuse the empty range.
+        if self.connection.is_none() && self.start > 0 && self.start == self.blob.size {
+            return Ok(None);
+        }
         loop {
             let (mut body, mut pace) = match self.connection.take() {
                 Some(connection) => connection,
@@ -347,7 +364,7 @@ impl Download {
 
     /// Waits before another attempt, if there is to be one.
     async fn pause(&mut self, failure: Option<Failure>, error: Error) -> Result<(), Error> {
-        if self.offset == 0 && self.repository.is_mirror() {
+        if self.offset == self.start && self.repository.is_mirror() {
             return Err(error);
         }
         if self.offset - self.failed_at >= FORGIVEN_AFTER {

@@ -1,7 +1,7 @@
 //! From the async side to blocking readers and writers and back, over bounded channels.
 //!
-//! The blocking side ends as soon as the async side is dropped: a writer is then dropped before its
-//! commit, which leaves no trace.
+//! The blocking side ends as soon as the async side is dropped: what was written is then kept, to be
+//! resumed, if the sink can keep it.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -21,6 +21,8 @@ const PIECE: usize = 256 * 1024;
 
 /// A blob on its way into a sink.
 pub(crate) struct Writing {
+    /// The offset of the first byte that is to be written.
+    pub(crate) start: u64,
     pieces: mpsc::Sender<Piece>,
     worker: JoinHandle<io::Result<()>>,
 }
@@ -32,7 +34,7 @@ enum Piece {
 }
 
 impl Writing {
-    /// Begins to write `blob`; `None`: the sink has it.
+    /// Begins to write `blob`, or continues where the sink holds something of it; `None`: the sink has it.
     pub(crate) async fn begin<S>(sink: &Arc<S>, blob: &Descriptor) -> io::Result<Option<Self>>
     where
         S: BlobSink + Send + Sync + 'static,
@@ -42,8 +44,8 @@ impl Writing {
         let (sink, blob) = (Arc::clone(sink), blob.clone());
         let worker = spawn_blocking(move || write(&*sink, &blob, begun, receiver));
         match is_begun.await {
-            Ok(true) => Ok(Some(Self { pieces, worker })),
-            Ok(false) => Ok(None),
+            Ok(Some(start)) => Ok(Some(Self { start, pieces, worker })),
+            Ok(None) => Ok(None),
             Err(_) => match finished(worker).await {
                 Ok(()) => Err(io::Error::other("the writer stopped")),
                 Err(error) => Err(error),
@@ -63,7 +65,7 @@ impl Writing {
         self.finish().await
     }
 
-    /// Ends without a commit, or after one.
+    /// Ends, without a commit or after one. What was not committed is kept if the sink can.
     pub(crate) async fn finish(self) -> io::Result<()> {
         drop(self.pieces);
         finished(self.worker).await
@@ -77,12 +79,12 @@ pub(crate) struct Stopped;
 fn write<S: BlobSink>(
     sink: &S,
     blob: &Descriptor,
-    begun: oneshot::Sender<bool>,
+    begun: oneshot::Sender<Option<u64>>,
     mut pieces: mpsc::Receiver<Piece>,
 ) -> io::Result<()> {
-    let writer = sink.create(blob)?;
+    let writer = sink.resume(blob)?;
     // If the async side is gone, the first read of the channel ends it.
-    let _ = begun.send(writer.is_some());
+    let _ = begun.send(writer.as_ref().map(|writer| writer.start()));
     let Some(mut writer) = writer else { return Ok(()) };
     while let Some(piece) = pieces.blocking_recv() {
         match piece {
@@ -90,7 +92,7 @@ fn write<S: BlobSink>(
             Piece::Commit => return writer.commit(),
         }
     }
-    Ok(())
+    writer.keep()
 }
 
 async fn finished(worker: JoinHandle<io::Result<()>>) -> io::Result<()> {

@@ -3,13 +3,12 @@ use std::future::IntoFuture;
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use oci_digest::{Unverifiable, VerifyError};
 use oci_image::blob::BlobSink;
 use oci_image::{AnyDocument, Descriptor};
 
 use crate::blob::Download;
-use crate::bridge::Writing;
+use crate::bridge::{self, Writing};
 use crate::error::{Error, ErrorKind};
 use crate::graph::Graph;
 use crate::jobs::{Stop, at_once};
@@ -36,8 +35,9 @@ impl Repository {
     /// connection is resumed where it broke.
     ///
     /// The sink works on threads for blocking work, so it is cloned: its clone must be a handle to the
-    /// same store, as an [`Arc`] is. When the future is dropped, the blobs that are on their way leave
-    /// no trace.
+    /// same store, as an [`Arc`] is. When the pull fails or the future is dropped, no part of a blob is
+    /// visible in the sink. A sink that [keeps](oci_image::blob::BlobWriter::keep) what was received of a
+    /// blob is asked for the rest alone by the next pull, in another process too.
     ///
     /// # Errors
     /// The first that happens; what was pulled whole by then stays.
@@ -135,26 +135,38 @@ where
         mut download: Download,
         stop: &Stop,
     ) -> Result<(), Error> {
-        let begun = Writing::begin(&self.sink, blob).await;
-        let Some(writing) = begun.map_err(|error| sink_error(download.action(), error))? else {
-            self.progress.tell(blob, Step::Present);
-            return Ok(());
-        };
-        let received = stop.unless_stopped(self.receive(&mut download, &writing)).await;
-        if let Err(error) = received.unwrap_or_else(|| Err(stopped(download.action()))) {
-            // When the error is returned, nothing of the blob is left.
-            let _ = writing.finish().await;
-            return Err(error);
+        let mut again = false;
+        loop {
+            let begun = Writing::begin(&self.sink, blob).await;
+            let Some(writing) = begun.map_err(|error| sink_error(download.action(), error))? else {
+                self.progress.tell(blob, Step::Present);
+                return Ok(());
+            };
+            let start = writing.start;
+            download.begin_at(start);
+            let received = stop.unless_stopped(self.receive(&mut download, &writing)).await;
+            if let Err(error) = received.unwrap_or_else(|| Err(stopped(download.action()))) {
+                // When the error is returned, the sink has settled what it keeps.
+                let _ = writing.finish().await;
+                return Err(error);
+            }
+            let committed = writing.commit().await;
+            match committed.map_err(|error| sink_error(download.action(), error)) {
+                // What was held may be wrong, and is dropped now: all of it is pulled then.
+                Err(error) if start > 0 && !again && error.kind() == ErrorKind::Verification => {
+                    again = true;
+                }
+                Err(error) => return Err(error),
+                Ok(()) => break,
+            }
         }
-        let committed = writing.commit().await;
-        committed.map_err(|error| sink_error(download.action(), error))?;
         self.progress.tell(blob, Step::Done);
         Ok(())
     }
 
     /// Writes what is received. If the writer stops, the commit tells why.
     async fn receive(&self, download: &mut Download, writing: &Writing) -> Result<(), Error> {
-        let mut moved = 0;
+        let mut moved = writing.start;
         while let Some(chunk) = download.chunk().await? {
             moved += chunk.len() as u64;
             if writing.write(chunk).await.is_err() {
@@ -168,15 +180,11 @@ where
     async fn pull_manifest(&self, manifest: &AnyDocument) -> Result<(), Error> {
         let descriptor = manifest.descriptor();
         let action = format!("pull manifest `{}` of `{}`", descriptor.digest, self.repository);
-        let write = async {
-            let Some(writing) = Writing::begin(&self.sink, descriptor).await? else {
-                return Ok(Step::Present);
-            };
-            // If the writer has stopped, the commit tells why.
-            let _ = writing.write(Bytes::copy_from_slice(manifest.bytes())).await;
-            writing.commit().await.map(|()| Step::Done)
-        };
-        let step = write.await.map_err(|error| sink_error(&action, error))?;
+        let (sink, manifest) = (Arc::clone(&self.sink), manifest.clone());
+        let write =
+            bridge::blocking(move || sink.put_verified(manifest.descriptor(), manifest.verified()));
+        let written = write.await.map_err(|error| sink_error(&action, error))?;
+        let step = if written { Step::Done } else { Step::Present };
         self.progress.tell(descriptor, step);
         Ok(())
     }

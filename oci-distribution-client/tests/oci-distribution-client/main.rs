@@ -16,6 +16,7 @@ mod messages;
 mod mirror;
 mod moves;
 mod peers;
+mod resume;
 mod round_trip;
 mod uploads;
 mod wire;
