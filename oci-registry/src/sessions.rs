@@ -1,12 +1,12 @@
 //! Uploads that are not complete.
 
 use std::collections::HashMap;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufWriter, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use http::{HeaderValue, header};
-use oci_digest::{Algorithm, Digest, Hasher};
+use oci_digest::{Algorithm, Digest, HashWriter};
 use oci_image::RepositoryName;
 use oci_image::distribution::ErrorCode;
 use uuid::Uuid;
@@ -30,9 +30,7 @@ pub(crate) struct Session {
 
 /// What was received so far.
 pub(crate) struct Upload {
-    stage: Box<dyn Stage>,
-    hasher: Hasher,
-    pub(crate) size: u64,
+    content: HashWriter<Box<dyn Stage>>,
     /// The last chunk was under the minimum, so it must have been the last of all.
     pub(crate) ended: bool,
 }
@@ -121,45 +119,45 @@ pub(crate) fn unknown(id: Uuid) -> Refusal {
 
 impl Upload {
     pub(crate) fn new(store: &Store, algorithm: Algorithm) -> io::Result<Self> {
-        let stage = store.backend().stage()?;
-        Ok(Self { stage, hasher: Hasher::new(algorithm), size: 0, ended: false })
+        let content = HashWriter::new(store.backend().stage()?, algorithm);
+        Ok(Self { content, ended: false })
+    }
+
+    /// The number of bytes received.
+    pub(crate) fn size(&self) -> u64 {
+        self.content.written()
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stage.write_all(bytes)?;
-        self.hasher.update(bytes);
-        self.size += bytes.len() as u64;
-        Ok(())
+        self.content.write_all(bytes)
     }
 
     /// Makes it the blob `digest`, if it has this digest.
     pub(crate) fn commit(
-        mut self,
+        self,
         repository: &RepositoryName,
         digest: &Digest,
         algorithm: Algorithm,
     ) -> Result<(), Refusal> {
-        let actual = self.digest(algorithm)?;
+        let (mut stage, mut actual, _) = self.content.finish();
+        if actual.algorithm() != Some(algorithm) {
+            // The client did not say at the start which algorithm it would use: hash once more.
+            actual = hash(stage.reread()?, algorithm)?;
+        }
         if actual != *digest {
             let message = format!("the content has digest `{actual}`, not `{digest}`");
             return Err(Refusal::new(ErrorCode::DigestInvalid, message));
         }
-        Ok(self.stage.commit(repository, digest)?)
-    }
-
-    fn digest(&mut self, algorithm: Algorithm) -> io::Result<Digest> {
-        if self.hasher.algorithm() == algorithm {
-            return Ok(self.hasher.clone().finish());
-        }
-        // The client did not say at the start which algorithm it would use: hash once more.
-        let mut hasher = Hasher::new(algorithm);
-        let mut content = self.stage.reread()?;
-        let mut piece = vec![0; 256 << 10];
-        loop {
-            match content.read(&mut piece)? {
-                0 => return Ok(hasher.finish()),
-                length => hasher.update(&piece[..length]),
-            }
-        }
+        Ok(stage.commit(repository, digest)?)
     }
 }
+
+fn hash(mut content: impl Read, algorithm: Algorithm) -> io::Result<Digest> {
+    let mut hash = BufWriter::with_capacity(PIECE, HashWriter::new(io::sink(), algorithm));
+    io::copy(&mut content, &mut hash)?;
+    let hash = hash.into_inner().map_err(|failed| failed.into_error())?;
+    Ok(hash.finish().1)
+}
+
+/// How much is hashed at once, in bytes.
+const PIECE: usize = 256 << 10;

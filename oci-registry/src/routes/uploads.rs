@@ -166,7 +166,7 @@ impl Writer {
     }
 
     fn size(&self) -> Result<u64, Refusal> {
-        self.upload.as_ref().map(|upload| upload.size).ok_or_else(|| self.gone())
+        self.upload.as_ref().map(Upload::size).ok_or_else(|| self.gone())
     }
 
     fn has_ended(&self) -> Result<bool, Refusal> {
