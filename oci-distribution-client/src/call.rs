@@ -136,7 +136,7 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// The body is what `open` gives, anew each time the request is sent.
+    /// The body is what `open` gives, opened again each time the request is sent.
     pub(crate) fn stream(mut self, open: &'a (dyn Fn() -> Body + Send + Sync)) -> Self {
         self.body = Payload::Stream(open);
         self

@@ -86,7 +86,7 @@ impl Error {
         &self.0.action
     }
 
-    /// A name that a caller gave and that is none; `reason` says why.
+    /// A text of the caller's that is not the name that it should be; `reason` says why.
     pub(crate) fn name(
         action: impl Into<String>,
         reason: impl Into<Box<dyn StdError + Send + Sync>>,

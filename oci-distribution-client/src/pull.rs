@@ -197,7 +197,7 @@ pub(crate) async fn graph(repository: &Repository, image: &Descriptor) -> Result
     Graph::read(image, &repository.shared.wire.limits, &action, read).await
 }
 
-/// Of a kind that is no reason to try another place for the blob.
+/// Of a kind after which no other place for the blob is tried.
 fn stopped(action: &str) -> Error {
     Error::new(ErrorKind::Sink, action).because("another blob could not be pulled")
 }

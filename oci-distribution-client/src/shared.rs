@@ -4,7 +4,7 @@ use http::HeaderValue;
 use oci_image::reference::RegistryName;
 use url::Url;
 
-use crate::auth::{Helpers, Keyring};
+use crate::auth::{Credentials, Helpers, Keyring};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::mirror::Mirror;
@@ -37,7 +37,11 @@ impl Shared {
         let user_agent = user_agent(&config.user_agent)?;
         Ok(Self {
             wire: Wire::new(transport, user_agent, config.limits, config.retry),
-            keyring: Keyring::new(config.credentials, config.docker, helpers),
+            keyring: Keyring::new(
+                collect(config.credentials, known_registry)?,
+                config.docker,
+                helpers,
+            ),
             mirrors: collect(config.mirrors, |(of, place)| Mirror::parse(&of, &place))?,
             warnings: Warnings::default(),
             plain_http: collect(config.plain_http, |name| on_this_machine(&name))?,
@@ -97,6 +101,13 @@ fn collect<T, U>(
     parse: impl FnMut(T) -> Result<U, Error>,
 ) -> Result<Vec<U>, Error> {
     values.into_iter().map(parse).collect()
+}
+
+fn known_registry(
+    (name, credentials): (String, Credentials),
+) -> Result<(RegistryName, Credentials), Error> {
+    let action = format!("use the credentials for `{}`", name.escape_debug());
+    Ok((name.parse().map_err(|reason| Error::name(action, reason))?, credentials))
 }
 
 fn over_http(name: &str) -> Result<RegistryName, Error> {

@@ -31,7 +31,7 @@ pub(crate) struct Upload<'a> {
     pub(crate) action: String,
 }
 
-/// FailedAttempt attempts are forgotten once the registry has this much more, in bytes.
+/// Failed attempts are forgotten once the registry has this much more, in bytes.
 const FORGIVEN_AFTER: u64 = 1024 * 1024;
 
 /// An upload session of the registry.
@@ -96,7 +96,7 @@ impl<'a> Upload<'a> {
             }
             let retry = &self.repository.shared.wire.retry;
             // The bytes are named by their digest, so sending them again does no harm, and a session
-            // that nobody uses ends by itself.
+            // that is not used ends by itself.
             let wait =
                 failed.failure.and_then(|failure| retry.wait(attempt, &Method::PUT, failure));
             let Some(wait) = wait else { return Err(failed.error) };

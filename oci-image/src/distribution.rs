@@ -2,8 +2,8 @@
 //! ([`Endpoint`]), the names of its [headers](header) and [query parameters](query), what stands in them
 //! (ranges, challenges, links, scopes), and its JSON bodies.
 //!
-//! Whatever reads here takes text that a stranger wrote: it never panics, and gives `None` or an error for
-//! what is not understood.
+//! Parsers here take untrusted text: they never panic, and give `None` or an error for what is not
+//! understood.
 //!
 //! [distribution spec]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
 

@@ -230,9 +230,9 @@ impl Fault {
         self
     }
 
-    /// Adds a header to an answer of one's own ([`status`](Self::status), [`answer`](Self::answer),
-    /// [`redirect`](Self::redirect)), such as `retry-after` or `www-authenticate`. Other faults have no
-    /// answer of their own and stay as they are.
+    /// Adds a header to an answer that the fault gives itself ([`status`](Self::status), [`answer`](Self::answer),
+    /// [`redirect`](Self::redirect)), such as `retry-after` or `www-authenticate`. Other faults give no
+    /// answer and stay as they are.
     ///
     /// # Panics
     /// If name or value cannot be those of a header: both are written in the test.

@@ -26,7 +26,7 @@ pub(crate) enum Route {
 pub(crate) enum RouteError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    #[error("sessions have other names here")]
+    #[error("cannot use that name as an upload session: it is not a UUID")]
     Session,
 }
 

@@ -208,7 +208,7 @@ impl Registry {
 
 /// Why a connection did not end well.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection broke off")]
+#[error("cannot serve the connection: it broke off, or the client did not speak HTTP")]
 pub struct ConnectionError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 /// Accepts connections until it is told to stop; then waits for those that are open.

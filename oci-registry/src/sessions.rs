@@ -63,7 +63,6 @@ impl Sessions {
             upload: Arc::new(tokio::sync::Mutex::new(Some(upload))),
         };
         let id = Uuid::new_v4();
-        trace::upload_began(&session.repository, id);
         sessions.insert(id, Arc::new(session));
         Ok(id)
     }

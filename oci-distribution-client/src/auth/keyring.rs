@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 /// All logins that the client was given, and the places to look for more.
 #[derive(Debug)]
 pub(crate) struct Keyring {
-    given: Vec<(String, Credentials)>,
+    given: Vec<(RegistryName, Credentials)>,
     files: Vec<Arc<DockerConfig>>,
     #[cfg_attr(
         not(feature = "credential-helpers"),
@@ -36,7 +36,7 @@ pub(crate) struct Helpers {
 
 impl Keyring {
     pub(crate) fn new(
-        given: Vec<(String, Credentials)>,
+        given: Vec<(RegistryName, Credentials)>,
         files: Vec<Arc<DockerConfig>>,
         helpers: Helpers,
     ) -> Self {
@@ -50,7 +50,7 @@ impl Keyring {
         repository: Option<&RepositoryName>,
     ) -> Result<Option<Credentials>, Error> {
         // The one that was given last counts.
-        let given = self.given.iter().rev().find(|(name, _)| registry == name.as_str());
+        let given = self.given.iter().rev().find(|(name, _)| name == registry);
         if let Some((_, credentials)) = given {
             return Ok(Some(credentials.clone()));
         }
@@ -79,7 +79,8 @@ impl Keyring {
 
     #[cfg(not(feature = "credential-helpers"))]
     async fn ask(&self, name: &str, server: &str) -> Result<Option<Credentials>, Error> {
-        Err(helper_error(name, server).because("this build does not ask credential helpers"))
+        Err(helper_error(name, server)
+            .because("this build does not have the feature `credential-helpers`"))
     }
 }
 

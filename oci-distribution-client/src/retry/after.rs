@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 /// How long to wait by the value of a `Retry-After` header: seconds, or a date after `now`.
 ///
-/// A date that has passed is no wait; what is neither is `None`.
+/// A date that has passed is a wait of zero; what is neither is `None`.
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim_ascii();
     if value.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -285,7 +285,7 @@ async fn no_error_no_debug_text_and_no_event_holds_a_secret() {
         .collect();
     let encoded = "Y2FuYXJ5LXVzZXI6"; // base64 of `canary-user:`
     #[cfg(feature = "tracing")]
-    let events = crate::events::Events::collect();
+    let events = oci_testing::events::Events::collect("oci_distribution_client");
     for fake in scripts {
         let client = client(&fake, Config::default());
         let repository = client.repository(&format!("{HOME}/team/app")).unwrap();

@@ -132,6 +132,11 @@ fn settings_that_cannot_be_used_say_why() {
              repository name: character 1 is `U`, which is not allowed there",
         ),
         (
+            Config::default().credentials("https://a.example", Credentials::basic("a", "b")),
+            "cannot use the credentials for `https://a.example`: cannot use `https://a.example` as a \
+             registry: its port is not a number up to 65535",
+        ),
+        (
             Config::default().token_server("a.example", "auth.example"),
             "cannot allow the token server `auth.example`: it is not written as `http://host:port`",
         ),

@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::quoted::{quote, unquote};
 
-/// One challenge of a `WWW-Authenticate` header: how a server wants to be told who asks.
+/// One challenge of a `WWW-Authenticate` header: how a server wants its clients to log in.
 ///
 /// Parsing never fails: what cannot be understood is left out, so that one odd challenge does not
 /// hide the others. A challenge that gives one parameter twice is left out too.

@@ -61,7 +61,7 @@ model! {
 }
 
 impl ErrorResponse {
-    /// What can be read of the body of a response that reports failure, whoever wrote it: entries
+    /// What can be read of the body of a response that reports failure, from any registry: entries
     /// without a code have the code `UNKNOWN`, and what is not such a body has no errors.
     ///
     /// Documents are read strictly (see [`json`](crate::json)); a body like this only explains a failure,

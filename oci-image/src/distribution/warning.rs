@@ -7,7 +7,7 @@ pub fn warning(text: &str) -> String {
 
 /// The texts of the warnings with code 299 in the value of a `Warning` header.
 ///
-/// They are a stranger's words, and may be as long as the header.
+/// They are the server's words, not printable for certain, and may be as long as the header.
 pub fn warnings(value: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = value;

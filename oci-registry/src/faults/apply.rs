@@ -13,7 +13,7 @@ use crate::reply::Reply;
 
 /// A fault asked for the connection to be closed without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a fault closes the connection")]
+#[error("cannot answer the request: a fault closes the connection")]
 #[non_exhaustive]
 pub struct Disconnect;
 

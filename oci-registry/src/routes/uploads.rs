@@ -17,6 +17,7 @@ use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::service::{Call, Registry, Shared};
 use crate::sessions::{Session, Upload, unknown};
+use crate::trace;
 
 const UPLOAD_UUID: HeaderName = HeaderName::from_static(names::UPLOAD_UUID);
 const CHUNK_MINIMUM: HeaderName = HeaderName::from_static(names::CHUNK_MIN_LENGTH);
@@ -48,11 +49,13 @@ pub(crate) async fn post(
         None => Algorithm::Sha256,
     };
     let minimum = registry.0.limits.chunk_minimum;
+    let repository = name.clone();
     let begin = move |shared: &Shared| {
-        let id = shared.sessions.begin(&shared.store, name.clone(), algorithm, &shared.limits)?;
-        Ok(progress(StatusCode::ACCEPTED, &name, id, 0))
+        shared.sessions.begin(&shared.store, repository, algorithm, &shared.limits)
     };
-    let reply = registry.blocking(begin).await?;
+    let id = registry.blocking(begin).await?;
+    trace::upload_began(&name, id);
+    let reply = progress(StatusCode::ACCEPTED, &name, id, 0);
     Ok(if minimum > 0 { reply.header(CHUNK_MINIMUM, minimum) } else { reply })
 }
 

@@ -62,7 +62,7 @@ impl Root {
 #[non_exhaustive]
 pub enum DirectoryError {
     /// Another process, or another store of this process, has it open.
-    #[error("the store in `{}` is in use", path.display())]
+    #[error("cannot open the store in `{}`: another process or store has it open", path.display())]
     InUse {
         /// The directory.
         path: PathBuf,

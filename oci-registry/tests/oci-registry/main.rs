@@ -6,6 +6,8 @@ mod client;
 mod delete;
 mod discovery;
 mod errors;
+#[cfg(feature = "tracing")]
+mod events;
 mod faults;
 mod hostile;
 mod manifests;

@@ -21,7 +21,7 @@ pub enum RangeRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums)]
 pub enum Selection {
-    /// All of it: there is no range, or none that must be heeded.
+    /// All of it: there is no range, or none that a server must honour.
     Whole,
     /// These bytes, all of which are there.
     Part(ByteRange),
