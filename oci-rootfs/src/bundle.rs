@@ -13,8 +13,8 @@ use crate::unpack::{self, UnpackError, UnpackOptions, Unpacked};
 /// The directory that runtimes look for the root filesystem in, if their config says nothing else.
 const ROOTFS: &str = "rootfs";
 
-/// Unpacks an image to `rootfs` in the directory `path`, which is made if there is none. No one else
-/// can enter it then: in images are programs that run with the rights of their owners.
+/// Unpacks an image to `rootfs` in the directory `path`, which is made if there is none, of mode 0700:
+/// images hold set-user-ID programs, which other users could run otherwise.
 ///
 /// # Errors
 /// Those of [`unpack`](unpack::unpack), and if the directory cannot be made.

@@ -27,8 +27,8 @@ use below::{Below, groups};
 use changes::Changes;
 use error::Reason;
 
-/// How much of a layer is held in memory, in bytes, before it goes to a file.
-const SPOOL: usize = 4 << 20;
+/// How much of a layer is kept in memory, in bytes, before it goes to a temporary file.
+const MEMORY: usize = 4 << 20;
 
 /// Packs all that is in a directory into a layer, and stores its blob.
 ///
@@ -86,7 +86,7 @@ impl<'a> Pack<'a> {
         Self { root: upper, below: From::Tree(lower) }
     }
 
-    /// What was changed in a tree since it was looked at.
+    /// What was changed in a tree since the snapshot was taken.
     pub fn since(snapshot: &'a Snapshot, root: &'a Root) -> Self {
         Self { root, below: From::Snapshot(snapshot) }
     }
@@ -122,7 +122,7 @@ impl<'a> Pack<'a> {
         Ok((out, Layer::new(descriptor, diff_id)))
     }
 
-    /// Makes the layer and stores its blob, which waits in memory or in a temporary file until its
+    /// Makes the layer and stores its blob, which is kept in memory or in a temporary file until its
     /// digest is known.
     ///
     /// # Errors
@@ -133,11 +133,11 @@ impl<'a> Pack<'a> {
         options: &PackOptions,
     ) -> Result<Layer, PackError> {
         let directory = options.temporary.clone().unwrap_or_else(std::env::temp_dir);
-        let spool = BufWriter::new(tempfile::spooled_tempfile_in(SPOOL, directory));
-        let (spool, layer) = self.write(spool, options)?;
-        let spool =
-            spool.into_inner().map_err(|error| Reason::Spool { source: error.into_error() })?;
-        store(spool, &layer.descriptor, sink).map_err(|source| {
+        let file = BufWriter::new(tempfile::spooled_tempfile_in(MEMORY, directory));
+        let (file, layer) = self.write(file, options)?;
+        let file =
+            file.into_inner().map_err(|error| Reason::Temporary { source: error.into_error() })?;
+        store(file, &layer.descriptor, sink).map_err(|source| {
             let digest = layer.descriptor.digest.clone();
             Reason::Store { digest, source }
         })?;
@@ -168,15 +168,15 @@ fn check_complete(root: &Root) -> Result<(), PackError> {
 }
 
 fn store(
-    mut spool: SpooledTempFile,
+    mut file: SpooledTempFile,
     blob: &Descriptor,
     sink: &(impl BlobSink + ?Sized),
 ) -> io::Result<()> {
     let Some(mut writer) = sink.create(blob)? else { return Ok(()) };
-    spool.seek(SeekFrom::Start(0))?;
+    file.seek(SeekFrom::Start(0))?;
     let mut buffer = vec![0; 256 << 10];
     loop {
-        match spool.read(&mut buffer)? {
+        match file.read(&mut buffer)? {
             0 => return writer.commit(),
             length => writer.write_all(&buffer[..length])?,
         }

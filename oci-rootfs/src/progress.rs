@@ -1,4 +1,4 @@
-//! How far unpacking or packing is, told to whoever wants to know.
+//! Progress of unpacking and packing, for the caller.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use oci_image::Descriptor;
 
-/// Is called as unpacking or packing goes on, with [`Step`]s.
+/// A function of the caller that is called with each [`Step`] of unpacking or packing.
 #[derive(Clone)]
 pub struct Progress(Arc<dyn Fn(Step<'_>) + Send + Sync>);
 
-/// How far it is.
+/// What happened.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Step<'a> {
@@ -44,13 +44,13 @@ impl fmt::Debug for Progress {
     }
 }
 
-/// Tells how much was read.
-pub(crate) struct Watched<R> {
+/// A reader that tells how much was read.
+pub(crate) struct CountedRead<R> {
     pub(crate) reader: R,
     pub(crate) progress: Option<Progress>,
 }
 
-impl<R: Read> Read for Watched<R> {
+impl<R: Read> Read for CountedRead<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.reader.read(buffer)?;
         if let Some(progress) = &self.progress {

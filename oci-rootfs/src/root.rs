@@ -53,12 +53,12 @@ pub(crate) use self::{
 };
 
 /// A directory that serves as the root of a filesystem: paths and symbolic links in it are resolved as
-/// if it were `/`, whoever changes the tree meanwhile.
+/// if it were `/`, even while others change the tree.
 ///
 /// The kernel does that (`openat2` with `RESOLVE_IN_ROOT`), or where it cannot, a walk by component on
 /// directory descriptors does. Magic links, which procfs has, are never followed.
 ///
-/// It is held by a file descriptor, so it stays the same directory if its path is given to another.
+/// It is held by a file descriptor, so it stays the same directory if it is renamed.
 pub struct Root {
     fd: OwnedFd,
     path: PathBuf,

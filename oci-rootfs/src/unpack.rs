@@ -3,6 +3,7 @@
 mod apply;
 mod directories;
 mod error;
+mod fold;
 mod form;
 mod lower;
 mod options;
@@ -24,12 +25,13 @@ pub use error::{UnpackError, UnpackErrorKind};
 pub use options::{Devices, UnpackOptions, Xattrs};
 pub use overlay::{Durability, HeldLayers, OverlayStack, OverlayStore};
 pub use owner::{IdRange, Owners};
-pub(crate) use owner::{ROOTLESS_XATTR, decode_rootless};
 
+pub use crate::owner_xattr::OwnerXattr;
 pub use crate::progress::{Progress, Step};
 
 use crate::Root;
-use crate::progress::Watched;
+use crate::progress::CountedRead;
+use crate::trace;
 use apply::Applier;
 use error::Reason;
 
@@ -57,12 +59,12 @@ impl std::ops::AddAssign for Unpacked {
 ///
 /// Each layer is checked as it streams, its blob against the manifest and its content against the
 /// config's diff ID. Nothing is made, changed or read outside `root`, whatever the layers hold and
-/// whoever changes the tree meanwhile.
+/// even while others change the tree.
 ///
 /// `root` is made if there is none. While this works, and if it fails, the tree is marked
-/// ([`Root::incomplete`]); a tree so marked is emptied first, so that it can be tried again.
+/// ([`Root::incomplete`]); a tree so marked is emptied first, so that unpacking can be repeated.
 ///
-/// If no layer speaks of the root, it keeps its mode and owner, and its time is the epoch.
+/// If no layer has an entry for the root, it keeps its mode and owner, and its time is the epoch.
 ///
 /// # Errors
 /// If the directory is not empty, the image or a layer is refused, or the filesystem cannot hold
@@ -77,12 +79,12 @@ pub fn unpack(
     unpack_layers(source, manifest, &config, root.as_ref(), options)
 }
 
-/// Applies one layer to a tree, of which the caller says that it is the right one below it.
+/// Applies one layer to a tree; that it is the tree of the layers below is up to the caller.
 ///
 /// The blob is checked against its descriptor and the content against `diff_id` as it streams.
 ///
 /// While this works, and if it fails, the tree is marked ([`Root::incomplete`]). Nothing but the same
-/// layer can be applied to it then: that is how it is tried again.
+/// layer can be applied to it then, which repeats it from the beginning.
 ///
 /// # Errors
 /// If the tree is marked by something else, the layer is refused, or the filesystem cannot hold what
@@ -99,7 +101,7 @@ pub fn apply_layer(
     applier.finish()
 }
 
-/// Applies one layer that nothing vouches for to a tree, and gives its diff ID.
+/// Applies one layer that has neither digest nor diff ID to a tree, and returns its diff ID.
 ///
 /// The first bytes say how it is compressed. Otherwise as [`apply_layer`].
 ///
@@ -111,7 +113,7 @@ pub fn apply_stream(
     options: &UnpackOptions,
 ) -> Result<(Digest, Unpacked), UnpackError> {
     let mut applier = begin_layer(root, "applying a layer", options)?;
-    let stream = Watched { reader: stream, progress: options.progress.clone() };
+    let stream = CountedRead { reader: stream, progress: options.progress.clone() };
     let decoder = Decoder::detect(stream, &options.limits)?;
     let diff_id = stream::drain(decoder, &mut applier, options)?;
     Ok((diff_id, applier.finish()?))
@@ -123,10 +125,10 @@ fn begin_layer<'a>(
     options: &'a UnpackOptions,
 ) -> Result<Applier<'a>, UnpackError> {
     let failed = root_failed(root);
-    let broken_off = root.incomplete().map_err(&failed)?;
-    if let Some(broken_off) = broken_off.filter(|broken_off| broken_off != what) {
+    let interrupted = root.incomplete().map_err(&failed)?;
+    if let Some(interrupted) = interrupted.filter(|interrupted| interrupted != what) {
         let path = root.path().display().to_string();
-        return Err(Reason::Incomplete { path, what: broken_off }.into());
+        return Err(Reason::Incomplete { path, what: interrupted }.into());
     }
     let mut applier = Applier::new(root, options)?;
     if !root.is_empty().map_err(&failed)? {
@@ -145,8 +147,10 @@ pub(crate) fn unpack_layers(
 ) -> Result<Unpacked, UnpackError> {
     let layers = layers(manifest, config)?;
     let root = open(root)?;
+    trace::root_opened(root.path(), root.resolver());
     let failed = root_failed(&root);
-    if root.incomplete().map_err(&failed)?.is_some() {
+    if let Some(what) = root.incomplete().map_err(&failed)? {
+        trace::tree_emptied(root.path(), &what);
         root.empty().map_err(&failed)?;
     } else if !root.is_empty().map_err(&failed)? {
         return Err(Reason::NotEmpty { path: root.path().display().to_string() }.into());

@@ -14,9 +14,10 @@ use super::error::{PackError, Reason};
 use super::node::Node;
 use super::walk::{Held, OPEN, names};
 use super::xattr::{Xattrs, all_xattrs, is_opaque, is_whiteout, without_overlay};
-use crate::progress::Watched;
+use crate::owner_xattr::{OWNER_XATTRS, Recorded};
+use crate::progress::CountedRead;
 use crate::root::{Id, Root};
-use crate::unpack::{IdRange, Owners, ROOTLESS_XATTR, decode_rootless};
+use crate::unpack::{IdRange, Owners};
 
 /// Writes what differs between a tree and what lies below it.
 pub(super) struct Changes<'a, W: Write> {
@@ -30,6 +31,9 @@ pub(super) struct Changes<'a, W: Write> {
     written: HashMap<Id, EntryPath>,
     stack: Vec<Frame>,
 }
+
+/// Names in a directory, in order.
+type Names = Vec<Vec<u8>>;
 
 /// A directory on the way down.
 struct Frame {
@@ -109,32 +113,12 @@ impl<'a, W: Write> Changes<'a, W> {
         let fd = node.read(self.root)?;
         let listed = names(fd.as_fd(), &node.path)?;
         let mut held = Held::new(node.path.clone(), fd)?;
-        let (mut rest, mut hidden) = (Vec::with_capacity(listed.len()), Vec::new());
-        let is_overlay = matches!(self.below, Below::Overlay);
-        let mut here = listed.iter().map(|(name, _)| name).peekable();
-        for name in self.below.names(&mut lower, &node.path)? {
-            while here.next_if(|here| **here < name).is_some() {}
-            if here.peek().is_none_or(|here| **here != name) {
-                hidden.push(name);
-            }
-        }
-        for (name, kind) in listed {
-            let may_hide = matches!(
-                kind,
-                FileType::CharacterDevice | FileType::RegularFile | FileType::Unknown
-            );
-            let hides = is_overlay
-                && may_hide
-                && held.child(self.root, &name)?.is_some_and(|node| hides(&node));
-            if hides { hidden.push(name) } else { rest.push(name) }
-        }
-        let is_opaque = is_overlay && is_opaque(&node, xattrs)?;
+        let (rest, mut hidden) = self.sort_out(&mut held, &listed)?;
+        let below = self.below.names(&mut lower, &node.path)?;
+        hidden.splice(..0, missing(&listed, below));
+        let is_opaque = matches!(self.below, Below::Overlay) && is_opaque(&node, xattrs)?;
         self.stack.push(Frame { held, lower, rest: rest.into_iter(), unwritten });
-        if let Some(far) = self.stack.len().checked_sub(OPEN).and_then(|at| self.stack.get_mut(at))
-        {
-            far.held.close();
-            far.lower.close();
-        }
+        self.close_far();
         if is_opaque {
             self.write_parents()?;
             self.writer.append(&Change::Opaque(node.path.clone()))?;
@@ -146,6 +130,35 @@ impl<'a, W: Write> Changes<'a, W> {
             self.writer.append(&Change::Whiteout(path))?;
         }
         Ok(())
+    }
+
+    /// The names to write, and those of whiteouts, which the upper directory of an overlay has.
+    fn sort_out(
+        &self,
+        held: &mut Held,
+        listed: &[(Vec<u8>, FileType)],
+    ) -> Result<(Names, Names), PackError> {
+        let (mut rest, mut hidden) = (Vec::with_capacity(listed.len()), Vec::new());
+        for (name, kind) in listed {
+            let may_hide = matches!(
+                kind,
+                FileType::CharacterDevice | FileType::RegularFile | FileType::Unknown
+            );
+            let hides = matches!(self.below, Below::Overlay)
+                && may_hide
+                && held.child(self.root, name)?.is_some_and(|node| hides(&node));
+            if hides { hidden.push(name.clone()) } else { rest.push(name.clone()) }
+        }
+        Ok((rest, hidden))
+    }
+
+    /// Closes the directory that is far above: a deep tree would take all descriptors.
+    fn close_far(&mut self) {
+        if let Some(far) = self.stack.len().checked_sub(OPEN).and_then(|at| self.stack.get_mut(at))
+        {
+            far.held.close();
+            far.lower.close();
+        }
     }
 
     /// Writes the directories on the way that were not written yet, so that the layer says all of
@@ -167,23 +180,31 @@ impl<'a, W: Write> Changes<'a, W> {
         if node.is_linked() {
             self.written.entry(node.id()).or_insert_with(|| node.path.clone());
         }
-        let is_file = matches!(kind, Kind::File { .. });
-        let entry =
-            self.entry(node, kind, all_xattrs(node, self.root, &self.options.xattr_filter)?)?;
-        match is_file {
+        let xattrs = all_xattrs(node, self.root, &self.options.xattr_filter)?;
+        let entry = self.entry(node, kind, xattrs)?;
+        match matches!(entry.kind, Kind::File { .. }) {
             true => {
                 let reader = File::from(node.read(self.root)?);
                 let progress = self.options.progress.clone();
-                Ok(self.writer.append_file(&entry, Watched { reader, progress })?)
+                Ok(self.writer.append_file(&entry, CountedRead { reader, progress })?)
             }
             false => Ok(self.writer.append(&entry.into())?),
         }
     }
 
-    fn entry(&self, node: &Node, kind: Kind, mut xattrs: Xattrs) -> Result<Entry, PackError> {
+    fn entry(&self, node: &Node, mut kind: Kind, mut xattrs: Xattrs) -> Result<Entry, PackError> {
         let mut metadata = Metadata::new(node.stat.st_mode & 0o7777);
-        (metadata.uid, metadata.gid) = self.owner(node, &xattrs)?;
         metadata.mtime = node.mtime();
+        let mut recorded = Recorded::default();
+        if self.options.owners == Owners::Caller {
+            recorded = Recorded::read(&xattrs);
+            xattrs.retain(|name, _| !OWNER_XATTRS.contains(&name.as_slice()));
+        }
+        (metadata.uid, metadata.gid) = self.owner(node, &recorded)?;
+        metadata.mode = recorded.mode.unwrap_or(metadata.mode);
+        if matches!(kind, Kind::File { size: 0 }) {
+            kind = recorded.device.unwrap_or(kind);
+        }
         metadata.xattrs = match self.below {
             Below::Overlay => without_overlay(xattrs),
             _ => {
@@ -191,13 +212,10 @@ impl<'a, W: Write> Changes<'a, W> {
                 xattrs
             }
         };
-        if self.options.owners == Owners::Caller {
-            metadata.xattrs.remove(ROOTLESS_XATTR);
-        }
         Ok(Entry::new(node.path.clone(), kind, metadata))
     }
 
-    fn owner(&self, node: &Node, xattrs: &Xattrs) -> Result<(u32, u32), PackError> {
+    fn owner(&self, node: &Node, recorded: &Recorded) -> Result<(u32, u32), PackError> {
         let (uid, gid) = (node.stat.st_uid, node.stat.st_gid);
         let unmap = |ranges: &[IdRange], what, id| {
             ranges.iter().find_map(|range| range.unmap(id)).ok_or_else(|| Reason::Unmapped {
@@ -211,10 +229,7 @@ impl<'a, W: Write> Changes<'a, W> {
             Owners::Mapped { users, groups } => {
                 (unmap(users, "user", uid)?, unmap(groups, "group", gid)?)
             }
-            Owners::Caller => xattrs
-                .get(ROOTLESS_XATTR)
-                .and_then(|message| decode_rootless(message))
-                .unwrap_or_default(),
+            Owners::Caller => (recorded.uid, recorded.gid),
         })
     }
 
@@ -243,7 +258,20 @@ impl<'a, W: Write> Changes<'a, W> {
     }
 }
 
-/// Whether it is a whiteout; what cannot be looked at is none.
+/// The names below that are not listed any more. Both are in order.
+fn missing(listed: &[(Vec<u8>, FileType)], below: Names) -> Names {
+    let mut here = listed.iter().map(|(name, _)| name).peekable();
+    let mut missing = Vec::new();
+    for name in below {
+        while here.next_if(|here| **here < name).is_some() {}
+        if here.peek().is_none_or(|here| **here != name) {
+            missing.push(name);
+        }
+    }
+    missing
+}
+
+/// Whether it is a whiteout; not if it cannot be read.
 fn hides(node: &Node) -> bool {
     is_whiteout(node).unwrap_or(false)
 }

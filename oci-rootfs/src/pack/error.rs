@@ -25,20 +25,20 @@ pub enum PackErrorKind {
 pub(crate) enum Reason {
     #[error("cannot use `{path}` as a root")]
     Root { path: String, source: io::Error },
-    #[error("`{path}` is incomplete: {what} was broken off")]
+    #[error("cannot pack `{path}`: it is incomplete, as {what} was interrupted")]
     Incomplete { path: String, what: String },
     #[error("cannot {action} `{path}`")]
     File { action: &'static str, path: EntryPath, source: io::Error },
-    #[error("`{path}` lies too deep")]
+    #[error("cannot pack `{path}`: it lies too deep")]
     Depth { path: EntryPath },
-    #[error("`{path}` belongs to {what} {id}, which no range maps")]
+    #[error("cannot pack `{path}`: no range of `Owners::Mapped` has its {what} {id}")]
     Unmapped { path: EntryPath, what: &'static str, id: u32 },
-    #[error("`{path}` has the attribute `{xattr}`, which leads to other layers of an overlay")]
+    #[error("cannot pack `{path}`: its attribute `{xattr}` leads to other layers of an overlay")]
     Overlay { path: EntryPath, xattr: String },
     #[error(transparent)]
     Write(#[from] WriteError),
-    #[error("cannot make room for the layer")]
-    Spool { source: io::Error },
+    #[error("cannot write the layer to a temporary file")]
+    Temporary { source: io::Error },
     #[error("cannot store the layer `{digest}`")]
     Store { digest: Digest, source: io::Error },
 }
@@ -56,7 +56,7 @@ impl PackError {
                 | WriteError::TooLong { .. }
                 | WriteError::Unrepresentable { .. },
             ) => Kind::Entry,
-            Reason::Write(_) | Reason::Spool { .. } | Reason::Store { .. } => Kind::Store,
+            Reason::Write(_) | Reason::Temporary { .. } | Reason::Store { .. } => Kind::Store,
         }
     }
 
@@ -65,7 +65,7 @@ impl PackError {
         match &*self.0 {
             Reason::Root { source, .. }
             | Reason::File { source, .. }
-            | Reason::Spool { source }
+            | Reason::Temporary { source }
             | Reason::Store { source, .. }
             | Reason::Write(WriteError::Write(source) | WriteError::Content { source, .. }) => {
                 Some(source.kind())

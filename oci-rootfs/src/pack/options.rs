@@ -22,12 +22,12 @@ pub struct PackOptions {
     /// Where a layer waits whose digest is not known yet, if it is too large for memory; the
     /// system's directory for temporary files unless one is given.
     pub temporary: Option<PathBuf>,
-    /// Who is told how far it is.
+    /// What is called as the work proceeds.
     pub progress: Option<Progress>,
 }
 
 impl PackOptions {
-    /// Packs with this compression, and otherwise as an expert would.
+    /// Packs with this compression, and the defaults otherwise.
     pub fn new(compression: Compression) -> Self {
         Self {
             compression,

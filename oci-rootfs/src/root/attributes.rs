@@ -24,7 +24,7 @@ pub(crate) struct Attributes {
     pub(crate) gid: u32,
     pub(crate) mtime: Timestamp,
     pub(crate) xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// Whether it is no error that an extended attribute cannot be set.
+    /// Whether extended attributes that cannot be set are left out.
     pub(crate) is_lenient: bool,
 }
 
@@ -137,7 +137,7 @@ fn timestamp(seconds: i64, nanoseconds: impl TryInto<u32>) -> Timestamp {
     Timestamp::new(seconds, nanoseconds).unwrap_or_default()
 }
 
-/// What begins the names of the attributes by which overlay filesystems speak to themselves.
+/// The beginnings of the names of attributes in which overlay filesystems keep their state.
 pub(crate) const OVERLAY: [&str; 2] = ["trusted.overlay.", "user.overlay."];
 
 /// The two parts of the name of an attribute that means something to an overlay filesystem.

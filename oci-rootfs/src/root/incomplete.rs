@@ -1,4 +1,4 @@
-//! The mark of a tree that is being changed, or whose change was broken off.
+//! The mark of a tree that is being changed, or whose change was interrupted.
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -9,16 +9,16 @@ use rustix::io::Errno;
 use super::Root;
 
 /// The file in the root that marks it: no layer can hold a name like this.
-pub(crate) const MARKER: &[u8] = b".wh..oci-layout.incomplete";
+pub(crate) const MARKER: &[u8] = b".wh..oci-rootfs.incomplete";
 
 /// How much of a mark is read.
 const LIMIT: u64 = 4096;
 
 impl Root {
-    /// What was being done when a change of the tree was broken off; `None` if the tree is whole.
+    /// What was being done when a change of the tree was interrupted; `None` if the tree is whole.
     ///
     /// # Errors
-    /// If it cannot be said.
+    /// If the mark cannot be read.
     pub fn incomplete(&self) -> io::Result<Option<String>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match openat(self.as_fd(), MARKER, flags, Mode::empty()) {

@@ -55,7 +55,7 @@ impl Root {
         Ok(())
     }
 
-    /// Removes `name` and all below it but what is kept. It is no error if there is none.
+    /// Removes `name` and all below it but what is kept. That there is none is not an error.
     pub(crate) fn remove(
         &self,
         parent: BorrowedFd<'_>,
@@ -63,8 +63,10 @@ impl Root {
         kept: &impl Kept,
     ) -> Result<(), Errno> {
         for _ in 0..PASSES {
+            // Before it is opened: to open a device or a pipe may do something, and unlinkat follows no link.
             match unlinkat(parent, name, AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT) => return Ok(()),
+                // A directory: EISDIR on Linux, EPERM by POSIX.
                 Err(Errno::ISDIR | Errno::PERM) => {}
                 Err(error) => return Err(error),
             }
@@ -210,7 +212,7 @@ struct Level {
     times: (Timestamp, Timestamp),
     is_kept: bool,
     holds_kept: bool,
-    /// What was listed and not looked at, and where the listing goes on.
+    /// Names that were listed and are still to be removed, and where the listing continues.
     pending: Vec<(CString, FileType)>,
     position: Option<u64>,
     passes: usize,
@@ -261,9 +263,10 @@ impl Level {
         if self.fd.is_some() {
             return Ok(());
         }
+        // `..` leads to where the directory below is by now, which may be out of the root: hence the comparison.
         let fd = openat(below.fd()?, "..", DIRECTORY, Mode::empty())?;
         if Id::from(&fstat(&fd)?) != self.id {
-            // Someone moved the directory below.
+            // Another process moved the directory below.
             return Err(Errno::STALE);
         }
         if let Some(position) = self.position {

@@ -6,18 +6,20 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
-use oci_image::layer::{Change, Entry, EntryPath, Kind, Metadata, Reader};
+use oci_image::layer::{Change, Entry, EntryPath, Kind, Reader};
 use rustix::fs::{FileType, Mode, fstat, openat};
 use rustix::io::Errno;
 
 use super::directories::Directories;
 use super::error::{Reason, UnpackError};
+use super::fold::Folding;
 use super::form::Form;
 use super::lower::{Found, Lower};
-use super::owner::{IdRange, ROOTLESS_XATTR, encode_rootless};
+use super::owner::IdRange;
 use super::parents::{Missing, Parent, Parents};
 use super::upper::Upper;
-use super::{Owners, UnpackOptions, Unpacked, Xattrs};
+use super::{Devices, Owners, UnpackOptions, Unpacked, Xattrs};
+use crate::owner_xattr::OWNER_XATTRS;
 use crate::root::{Attributes, DIRECTORY, Id, Kept, Root};
 
 /// Applies changes to a tree.
@@ -33,6 +35,8 @@ pub(super) struct Applier<'a> {
     own: (u32, u32),
     unnamed: Attributes,
     form: Option<Form>,
+    /// `None` before the first change; then what there is to know where names are folded.
+    folding: Option<Option<Folding>>,
     done: Unpacked,
 }
 
@@ -53,6 +57,7 @@ impl<'a> Applier<'a> {
             own,
             unnamed: Attributes::of_unnamed_directory(own.0, own.1),
             form: None,
+            folding: None,
             done: Unpacked::default(),
         };
         let (uid, gid) = applier.owner(&path, 0, 0)?;
@@ -61,8 +66,8 @@ impl<'a> Applier<'a> {
         Ok(applier)
     }
 
-    /// The tree is new: where no layer speaks of the root, it has the time of other directories that
-    /// none speaks of, so that equal layers make equal trees.
+    /// The tree is new: where no layer has an entry for the root, it has the time of other directories
+    /// without an entry, so that equal layers make equal trees.
     pub(super) fn begin_new(&mut self) {
         self.directories.new_root(self.root_id);
     }
@@ -86,6 +91,12 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
+    /// Takes the filesystem for one that folds names.
+    #[cfg(test)]
+    pub(super) fn fold(&mut self, folding: Folding) {
+        self.folding = Some(Some(folding));
+    }
+
     /// Gives all directories their attributes, and takes away the mark that the tree is incomplete.
     pub(super) fn finish(mut self) -> Result<Unpacked, UnpackError> {
         if let Some(form) = self.form.take() {
@@ -101,6 +112,11 @@ impl<'a> Applier<'a> {
         Ok(self.done)
     }
 
+    /// What was done so far.
+    pub(super) fn done(&self) -> &Unpacked {
+        &self.done
+    }
+
     /// Applies a change; `reader` yields the content of a regular file.
     pub(super) fn apply<R: Read>(
         &mut self,
@@ -109,6 +125,7 @@ impl<'a> Applier<'a> {
     ) -> Result<(), UnpackError> {
         self.done.changes += 1;
         self.directories.make_room(self.root, &mut self.parents)?;
+        self.check_folding(change)?;
         match (change, &mut self.form) {
             (Change::Upsert(entry), _) => self.upsert(entry, reader),
             (marker, Some(form)) => {
@@ -120,13 +137,29 @@ impl<'a> Applier<'a> {
         }
     }
 
+    fn check_folding(&mut self, change: &Change) -> Result<(), UnpackError> {
+        if self.folding.is_none() {
+            let failed = |error| UnpackError::file("look at", &EntryPath::ROOT, error);
+            self.folding = Some(Folding::detect(self.root).map_err(failed)?);
+        }
+        match (&mut self.folding, change) {
+            (Some(Some(folding)), Change::Upsert(entry)) => folding.check(self.root, &entry.path),
+            // What is removed may come back written in another way.
+            (Some(Some(folding)), _) => {
+                folding.forget();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn upsert<R: Read>(
         &mut self,
         entry: &Entry,
         reader: &mut Reader<R>,
     ) -> Result<(), UnpackError> {
         let path = &entry.path;
-        let attributes = self.attributes(path, &entry.metadata)?;
+        let attributes = self.attributes(entry)?;
         let Some((directory, name)) = split(path) else {
             self.directories.set(self.root_id, path, attributes);
             return Ok(());
@@ -212,8 +245,9 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    fn attributes(&self, path: &EntryPath, metadata: &Metadata) -> Result<Attributes, UnpackError> {
-        let (uid, gid) = self.owner(path, metadata.uid, metadata.gid)?;
+    fn attributes(&self, entry: &Entry) -> Result<Attributes, UnpackError> {
+        let metadata = &entry.metadata;
+        let (uid, gid) = self.owner(&entry.path, metadata.uid, metadata.gid)?;
         let mut xattrs = match self.options.xattrs {
             Xattrs::Skip => Default::default(),
             _ => metadata.xattrs.clone(),
@@ -222,10 +256,12 @@ impl<'a> Applier<'a> {
         xattrs.retain(|name, _| !self.options.xattr_filter.leaves_out(name));
         xattrs.extend(own);
         if self.options.owners == Owners::Caller {
-            xattrs.remove(ROOTLESS_XATTR);
-            if (metadata.uid, metadata.gid) != (0, 0) {
-                let owner = encode_rootless(metadata.uid, metadata.gid);
-                xattrs.insert(ROOTLESS_XATTR.to_vec(), owner);
+            xattrs.retain(|name, _| !OWNER_XATTRS.contains(&name.as_slice()));
+            let is_device = matches!(entry.kind, Kind::CharDevice(_) | Kind::BlockDevice(_));
+            // A device itself can have no such attribute.
+            if !is_device || self.options.devices == Devices::Placeholder {
+                let owner = self.options.owner_xattr.of(&entry.kind, metadata);
+                xattrs.extend(owner.map(|(name, value)| (name.to_vec(), value)));
             }
         }
         let is_lenient = self.options.xattrs != Xattrs::All;

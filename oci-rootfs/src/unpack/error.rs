@@ -14,7 +14,7 @@ pub struct UnpackError(Box<Reason>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnpackErrorKind {
-    /// The directory cannot be used: it is not empty, or a change of it was broken off.
+    /// The directory cannot be used: it is not empty, or a change of it was interrupted.
     Target,
     /// The image's documents do not fit together, or name layers of a kind that is not known.
     Image,
@@ -34,25 +34,25 @@ pub enum UnpackErrorKind {
 pub(crate) enum Reason {
     #[error("cannot use `{path}` as a root")]
     Root { path: String, source: io::Error },
-    #[error("`{path}` is not empty")]
+    #[error("cannot unpack to `{path}`: it is not empty")]
     NotEmpty { path: String },
-    #[error("`{path}` is incomplete: {what} was broken off")]
+    #[error("cannot apply a layer to `{path}`: it is incomplete, as {what} was interrupted")]
     Incomplete { path: String, what: String },
     #[error("cannot read the config `{digest}`")]
     Config { digest: Digest, source: io::Error },
-    #[error("the config's root filesystem is of type `{found}`, not `layers`")]
+    #[error("cannot unpack the image: its root filesystem is of type `{found}`, not `layers`")]
     RootFsType { found: String },
-    #[error("the image has {layers} layers and {diff_ids} diff IDs")]
+    #[error("cannot unpack the image: it has {layers} layers and {diff_ids} diff IDs")]
     DiffIdCount { layers: usize, diff_ids: usize },
-    #[error("`{digest}` of type `{media_type}` is not a layer of a known kind")]
+    #[error("cannot read `{digest}`: `{media_type}` is not a media type of layers")]
     NotALayer { digest: Digest, media_type: MediaType },
-    #[error("there is no blob `{digest}`")]
+    #[error("cannot open the blob `{digest}`: it is missing")]
     NoBlob { digest: Digest },
     #[error("cannot open the blob `{digest}`")]
     Open { digest: Digest, source: io::Error },
-    #[error("the uncompressed layer has digest `{actual}`, not `{expected}`")]
+    #[error("cannot verify the layer: its content has digest `{actual}`, not `{expected}`")]
     DiffId { expected: Digest, actual: Digest },
-    #[error("the diff ID `{diff_id}` cannot be verified, as its algorithm is not known")]
+    #[error("cannot verify the diff ID `{diff_id}`: its algorithm is not known")]
     Unverifiable { diff_id: Digest },
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -60,13 +60,17 @@ pub(crate) enum Reason {
     Layer { number: usize, count: usize, digest: Digest, source: UnpackError },
     #[error("cannot {action} `{path}`")]
     File { action: String, path: EntryPath, source: io::Error },
-    #[error("`{path}` belongs to {what} {id}, which no range maps")]
+    #[error("cannot make `{path}`: no range of `Owners::Mapped` has its {what} {id}")]
     Unmapped { path: EntryPath, what: &'static str, id: u32 },
-    #[error("`{path}` is device {device}, a number that Linux does not have")]
+    #[error(
+        "cannot make `{path}`: the filesystem takes the name for that of `{found}`, which is there"
+    )]
+    Folded { path: EntryPath, found: String },
+    #[error("cannot make `{path}`: Linux has no device {device}")]
     DeviceNumber { path: EntryPath, device: String },
     #[error(transparent)]
     Overlay(#[from] OverlayError),
-    #[error("cannot {action} `{path}`, which keeps layers")]
+    #[error("cannot {action} `{path}` of the store of layers")]
     Store { action: &'static str, path: String, source: io::Error },
     #[error("cannot make the directory `{path}`")]
     Bundle { path: String, source: io::Error },
@@ -90,9 +94,10 @@ impl UnpackError {
             Reason::Read(_) => Kind::Layer,
             Reason::Layer { source, .. } => source.kind(),
             Reason::File { .. } | Reason::Bundle { .. } | Reason::Store { .. } => Kind::Filesystem,
-            Reason::Unmapped { .. } | Reason::DeviceNumber { .. } | Reason::Overlay(_) => {
-                Kind::Entry
-            }
+            Reason::Unmapped { .. }
+            | Reason::DeviceNumber { .. }
+            | Reason::Folded { .. }
+            | Reason::Overlay(_) => Kind::Entry,
         }
     }
 

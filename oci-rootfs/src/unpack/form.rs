@@ -96,7 +96,7 @@ impl Form {
     }
 
     /// The directory that something is made in. What is on the way below is made as it is there, and
-    /// what is nowhere, or is no directory, with the attributes of an `unnamed` one.
+    /// what is nowhere, or is not a directory, with the attributes of an `unnamed` one.
     pub(super) fn parent(
         &mut self,
         root: &Root,
@@ -195,7 +195,7 @@ impl Place<'_> {
         Ok(&self.beneath.insert((path.clone(), beneath)).1)
     }
 
-    /// Makes a directory hide what is below it. What is no directory does that anyway.
+    /// Makes a directory hide what is below it. What is not a directory does that anyway.
     fn opaque(&mut self, path: &EntryPath) -> Result<(), Errno> {
         let directory = self.parent(path.as_bytes())?;
         let name = opaque_name(self.below.lower.overlay);

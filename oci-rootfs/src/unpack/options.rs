@@ -1,6 +1,6 @@
 use oci_image::layer::Limits;
 
-use super::{Owners, Progress};
+use super::{OwnerXattr, Owners, Progress};
 use crate::XattrFilter;
 
 /// How to unpack. The defaults suit root: everything as it is recorded, or an error.
@@ -11,13 +11,15 @@ pub struct UnpackOptions {
     pub limits: Limits,
     /// Who the files belong to.
     pub owners: Owners,
+    /// Where owners are recorded that files cannot have ([`Owners::Caller`]).
+    pub owner_xattr: OwnerXattr,
     /// What becomes of devices.
     pub devices: Devices,
     /// What becomes of extended attributes.
     pub xattrs: Xattrs,
-    /// Which extended attributes are left out without a word, as they are the host's.
+    /// Which extended attributes are left out silently, as they belong to the host.
     pub xattr_filter: XattrFilter,
-    /// Who is told how far it is.
+    /// What is called as the work proceeds.
     pub progress: Option<Progress>,
 }
 

@@ -16,6 +16,8 @@ use super::error::{Reason, UnpackError};
 use super::lower::{Lower, is_marked};
 use super::{Step, UnpackOptions, Unpacked};
 
+use crate::trace;
+
 pub use stack::{HeldLayers, OverlayStack};
 
 /// What is true of a layer that is there.
@@ -32,8 +34,8 @@ pub enum Durability {
 /// A directory of unpacked layers, each there once, which many images and processes share.
 ///
 /// A layer is named by its chain ID, as what it holds depends on what is below it: directories that it
-/// changes something in, and does not speak of, are as they are there. It appears whole or not at
-/// all: what a process leaves that dies is taken up by the next one.
+/// changes something in, without an entry of their own, are as they are there. It appears whole or not
+/// at all: what an interrupted process leaves is replaced by the next one.
 ///
 /// Its layers are one filesystem: a hard link to a file that another layer has is one more name of it.
 ///
@@ -47,8 +49,8 @@ pub struct OverlayStore {
 }
 
 impl OverlayStore {
-    /// Opens a store of layers in this form, and makes the directory if there is none. No one else can
-    /// enter it then: in layers are programs that run with the rights of their owners.
+    /// Opens a store of layers in this form, and makes the directory if there is none, of mode
+    /// 0700: layers hold set-user-ID programs, which other users could run otherwise.
     ///
     /// # Errors
     /// If it cannot be made.
@@ -94,10 +96,12 @@ impl OverlayStore {
                 progress.tell(Step::Layer { number, count, blob });
             }
             let digest = || blob.digest.clone();
+            trace::layer_begun(number, count, blob);
             let (path, more) = self
                 .layer(source, layer, &chain_id, &stack, options)
                 .map_err(|source| Reason::Layer { number, count, digest: digest(), source })?;
             unpacked += more;
+            trace::layer_ended(number, count, &unpacked);
             stack.push(path);
         }
         stack.reverse();
@@ -121,6 +125,7 @@ impl OverlayStore {
         };
         loop {
             if path.exists() {
+                trace::layer_reused(&path);
                 return Ok((path, Unpacked::default()));
             }
             match lock(&new).map_err(failed("lock", &new))? {

@@ -15,7 +15,7 @@ use crate::root::{Attributes, Id, LINKS, Root, Target, push};
 /// How many directories are held open for what may come next.
 const OPEN: usize = 8;
 
-/// How often something is tried again that someone else undoes.
+/// How often an operation is retried that another process undoes.
 const ATTEMPTS: usize = 16;
 
 /// A directory that entries are made in.
@@ -84,17 +84,11 @@ impl Parents {
             self.recent.push(Rc::clone(&parent));
             return Ok(parent);
         }
+        // In one call where there are no links, which is nearly always.
         let (fd, physical) = match root.physical_directory(path) {
             Ok(fd) => {
-                let physical = EntryPath::parse(path).unwrap_or_default();
-                if root.is_privileged() {
-                    (fd, physical)
-                } else {
-                    let stat = fstat(&fd)?;
-                    let (fd, mode) = root.unlock(fd)?;
-                    directories.keep(&stat, path, mode);
-                    (fd, physical)
-                }
+                let fd = unlocked(root, directories, fd, path)?;
+                (fd, EntryPath::parse(path).unwrap_or_default())
             }
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => {
                 self.forget();
@@ -124,8 +118,24 @@ impl Parents {
     }
 }
 
+/// Makes a directory one that its owner can change, and notes the mode that it has again in the end.
+fn unlocked(
+    root: &Root,
+    directories: &mut Directories,
+    fd: OwnedFd,
+    path: &[u8],
+) -> Result<OwnedFd, Errno> {
+    if root.is_privileged() {
+        return Ok(fd);
+    }
+    let stat = fstat(&fd)?;
+    let (fd, mode) = root.unlock(fd)?;
+    directories.keep(&stat, path, mode);
+    Ok(fd)
+}
+
 /// Goes to `path` name by name, following links within the root, and makes what is missing: also
-/// where a link leads to nowhere, and in the place of what is no directory.
+/// where a link leads to nowhere, and in the place of what is not a directory.
 fn walk(
     root: &Root,
     directories: &mut Directories,
@@ -208,9 +218,12 @@ fn step(
         directories.keep(&fstat(here)?, physical.as_bytes(), None);
         match error {
             Errno::NOENT => {}
+            // As a layer's own directory would replace it
+            // (https://github.com/opencontainers/image-spec/blob/main/layer.md#applying-changesets).
             Errno::NOTDIR | Errno::LOOP => root.remove(here.as_fd(), name, &())?,
             error => return Err(error),
         }
+        // Its mode is set in the end: until then we alone may enter, and must be able to fill it.
         match mkdirat(here, name, Mode::RWXU) {
             Ok(()) => {
                 let fd = openat(here, name, crate::root::DIRECTORY, Mode::empty())?;

@@ -11,13 +11,14 @@ use oci_image::{Descriptor, Digest};
 use super::UnpackOptions;
 use super::apply::Applier;
 use super::error::{Reason, UnpackError};
-use crate::progress::{Step, Watched};
+use crate::progress::{CountedRead, Step};
+use crate::trace;
 
 /// A layer's blob and its diff ID.
 pub(super) type Layer<'a> = (&'a Descriptor, &'a Digest);
 
 /// The changes of a layer that is being read.
-type Changes<'a> = Reader<Watched<Box<dyn Read + Send + 'a>>>;
+type Changes<'a> = Reader<CountedRead<Box<dyn Read + Send + 'a>>>;
 
 /// Applies layers, the base first. While one is applied, the next is being decompressed already.
 pub(super) fn apply_all(
@@ -40,10 +41,12 @@ pub(super) fn apply_all(
             if let Some(progress) = &options.progress {
                 progress.tell(Step::Layer { number, count, blob: layer.0 });
             }
+            trace::layer_begun(number, count, layer.0);
             let digest = || layer.0.digest.clone();
             changes
                 .and_then(|changes| apply(changes, layer.1, applier))
                 .map_err(|source| Reason::Layer { number, count, digest: digest(), source })?;
+            trace::layer_ended(number, count, applier.done());
         }
         Ok(())
     })
@@ -86,7 +89,7 @@ fn start<'scope, 'a: 'scope>(
         .open(blob)
         .map_err(|source| Reason::Open { digest: digest(), source })?
         .ok_or_else(|| Reason::NoBlob { digest: digest() })?;
-    let reader = Watched { reader, progress: options.progress.clone() };
+    let reader = CountedRead { reader, progress: options.progress.clone() };
     let decoder = Decoder::new(reader, &blob.media_type, &options.limits)?.diff_id_by(algorithm);
     Ok(Reader::spawn(scope, decoder, options.limits.clone()))
 }

@@ -7,7 +7,7 @@ use crate::root::{Id, Kept, MARKER};
 
 /// The names that the current layer has put into directories. Whiteouts leave them alone.
 ///
-/// Of each only a hash is held, of 128 bits with keys that nobody knows, so that a million names take
+/// Of each only a hash is held, of 128 bits with random keys, so that a million names take
 /// no more than a few dozen megabytes.
 pub(super) struct Upper {
     names: HashSet<u128>,

@@ -75,7 +75,7 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    /// The directory of a layer that holds what is at a path, which is no directory itself, and the
+    /// The directory of a layer that holds what is at a path, which is not a directory itself, and the
     /// way to it without links.
     ///
     /// Links on the way are followed, the last name is not.

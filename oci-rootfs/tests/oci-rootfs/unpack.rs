@@ -4,12 +4,12 @@ use std::io;
 use std::path::Path;
 
 use oci_image::blob::{BlobSinkExt, BlobSourceExt, Memory};
-use oci_image::layer::{Change, Compression, Files, Limits, Reader};
+use oci_image::layer::{Change, Compression, Entry, Files, Limits, Reader};
 use oci_image::{
     Algorithm, Config, Descriptor, Digest, Document, Manifest, MediaType, Platform, RootFs,
 };
 use oci_rootfs::pack::{Pack, PackOptions};
-use oci_rootfs::unpack::{IdRange, Owners, apply_stream, unpack};
+use oci_rootfs::unpack::{Devices, IdRange, OwnerXattr, Owners, apply_stream, unpack};
 use oci_rootfs::{Root, UnpackError, UnpackErrorKind, UnpackOptions, XattrFilter};
 use tempfile::TempDir;
 
@@ -376,6 +376,26 @@ fn owners_are_mapped_there_and_back() {
     assert_eq!(error.kind(), UnpackErrorKind::Entry);
 }
 
+/// Unpacks a layer as an ordinary user does, and packs it again.
+fn there_and_back(layer: &[u8], unpacking: &UnpackOptions) -> (TempDir, Vec<Entry>) {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::create(directory.path().join("root")).unwrap();
+    apply_stream(layer, &root, unpacking).unwrap();
+    let own = oci_testing::tar::caller();
+    assert!(tree(root.path()).values().all(|node| node.owner == own));
+    let mut options = PackOptions::new(Compression::none());
+    options.owners = Owners::Caller;
+    let (blob, _) = Pack::all(&root).write(Vec::new(), &options).unwrap();
+    let mut reader = Reader::detect(&blob[..], Limits::default()).unwrap();
+    let mut entries = Vec::new();
+    while let Some(change) = reader.next_change().unwrap() {
+        let Change::Upsert(entry) = change else { panic!("{change}") };
+        assert!(entry.metadata.xattrs.is_empty());
+        entries.push(entry);
+    }
+    (directory, entries)
+}
+
 /// Without privileges all files are the caller's, and a layer of them says whose they were.
 #[test]
 #[ignore = "needs a filesystem with attributes of users"]
@@ -385,22 +405,49 @@ fn owners_that_files_cannot_have_are_recorded() {
         .entry(header(b'0', "d/f").owner(1000, 0))
         .entry(header(b'0', "d/g").owner(3, 4))
         .end();
-    let directory = tempfile::tempdir().unwrap();
-    let root = Root::create(directory.path().join("root")).unwrap();
-    apply_stream(&layer[..], &root, &UnpackOptions::rootless()).unwrap();
-    let tree = tree(root.path());
-    let own = oci_testing::tar::caller();
-    assert!(tree.values().all(|node| node.owner == own));
-    let mut options = PackOptions::new(Compression::none());
-    options.owners = Owners::Caller;
-    let (blob, _) = Pack::all(&root).write(Vec::new(), &options).unwrap();
-    let mut reader = Reader::detect(&blob[..], Limits::default()).unwrap();
-    let mut owners = Vec::new();
-    while let Some(change) = reader.next_change().unwrap() {
-        let Change::Upsert(entry) = change else { panic!("{change}") };
-        assert!(entry.metadata.xattrs.is_empty());
-        owners.push((entry.path.to_string(), entry.metadata.uid, entry.metadata.gid));
-    }
+    let (_directory, entries) = there_and_back(&layer, &UnpackOptions::rootless());
+    let owner = |entry: &Entry| (entry.path.to_string(), entry.metadata.uid, entry.metadata.gid);
+    let owners: Vec<_> = entries.iter().map(owner).collect();
     let expected = [("/d", 0, 0), ("/d/f", 1000, 0), ("/d/g", 3, 4)];
     assert_eq!(owners, expected.map(|(path, uid, gid)| (path.to_owned(), uid, gid)));
+}
+
+#[test]
+#[ignore = "needs a filesystem with attributes of users"]
+fn owners_modes_and_devices_are_recorded_as_containers_storage_does() {
+    let layer = Tar::new()
+        .entry(header(b'5', "d").owner(0, 0).mode(0o1777))
+        .entry(header(b'4', "d/disk").owner(0, 6).mode(0o660).device(8, 1))
+        .with(header(b'0', "d/f").owner(1000, 5).mode(0o4711), "content")
+        .entry(header(b'3', "d/null").owner(0, 0).mode(0o666).device(1, 3))
+        .end();
+    let mut options = UnpackOptions::rootless();
+    options.owner_xattr = OwnerXattr::OverrideStat;
+    options.devices = Devices::Placeholder;
+    let (directory, entries) = there_and_back(&layer, &options);
+    let tree = tree(&directory.path().join("root"));
+    let recorded = |path: &str| tree[path].xattrs["user.containers.override_stat"].clone();
+    assert_eq!(recorded("d"), b"0:0:1777:dir");
+    assert_eq!(recorded("d/f"), b"1000:5:4711:file");
+    assert_eq!(recorded("d/disk"), b"0:6:0660:block-8-1");
+    assert_eq!(recorded("d/null"), b"0:0:0666:char-1-3");
+    let mut reader = Reader::detect(&layer[..], Limits::default()).unwrap();
+    let mut expected = Vec::new();
+    while let Some(change) = reader.next_change().unwrap() {
+        let Change::Upsert(entry) = change else { panic!("{change}") };
+        expected.push(entry);
+    }
+    assert_eq!(entries, expected);
+}
+
+/// An image has no say in whose its files are by an attribute.
+#[test]
+#[ignore = "needs a filesystem with attributes of users"]
+fn attributes_of_an_image_record_no_owner() {
+    let file =
+        header(b'0', "f").owner(1, 1).xattr("user.containers.override_stat", "9:9:4755:file");
+    let (_directory, entries) =
+        there_and_back(&Tar::new().entry(file).end(), &UnpackOptions::rootless());
+    let metadata = &entries[0].metadata;
+    assert_eq!((metadata.uid, metadata.gid, metadata.mode), (1, 1, 0o644));
 }

@@ -9,7 +9,7 @@ use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, Stat, fstat, linkat, makedev, mkdirat, mknodat, openat,
     statat, symlinkat,
 };
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use super::{Applier, Place, split};
 use crate::root::{Attributes, Id, Target};
@@ -18,7 +18,7 @@ use crate::unpack::error::{Reason, UnpackError};
 use crate::unpack::form::is_whiteout;
 use crate::unpack::parents::{Missing, Parent};
 
-/// How often something is tried again that someone else undoes.
+/// How often an operation is retried that another process undoes.
 const ATTEMPTS: usize = 16;
 
 impl Applier<'_> {
@@ -45,6 +45,7 @@ impl Applier<'_> {
         place: &Place<'_>,
         attributes: &Attributes,
     ) -> Result<OwnedFd, UnpackError> {
+        // O_EXCL: what is there already is never opened, neither a device nor the target of a link.
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         // Where the final mode can be there from the start, that saves setting it.
@@ -102,27 +103,10 @@ impl Applier<'_> {
     ) -> Result<(), UnpackError> {
         let action = format!("link `{target}` to");
         let failed = |error| place.failed(&action, error);
-        let (directory, name) = split(target).ok_or_else(|| failed(Errno::ISDIR))?;
-        let parent = self.parents.find(self.root, &mut self.directories, directory, Missing::Fail);
+        let (_, name) = split(target).ok_or_else(|| failed(Errno::ISDIR))?;
+        let source = self.link_source(place, target).map_err(failed)?;
         let flags = AtFlags::SYMLINK_NOFOLLOW;
-        let is_there = |parent: &Rc<Parent>| statat(parent, name, flags).is_ok();
-        let below = match &self.form {
-            Some(form) if !parent.as_ref().is_ok_and(is_there) => {
-                let (holder, physical) = form.holder(self.root, target).map_err(failed)?;
-                let replaced = place.parent.in_it(place.name).map_err(failed)?;
-                // What is replaced must not hold what is linked to.
-                if physical != replaced && physical.starts_with(&replaced) {
-                    return Err(failed(Errno::NOENT));
-                }
-                Some(holder)
-            }
-            _ => None,
-        };
-        let holder = match (&below, parent.as_ref()) {
-            (Some(holder), _) => holder.as_fd(),
-            (None, parent) => parent.map_err(|error| failed(*error))?.as_fd(),
-        };
-        let old = || match statat(holder, name, flags) {
+        let old = || match statat(&source, name, flags) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
                 Err(failed(Errno::ISDIR))
             }
@@ -130,16 +114,38 @@ impl Applier<'_> {
         };
         let new = || statat(&place.parent, place.name, flags).map(|stat| Id::from(&stat));
         for _ in 0..ATTEMPTS {
-            match linkat(holder, name, &place.parent, place.name, AtFlags::empty()) {
+            // Without AT_SYMLINK_FOLLOW a symbolic link is linked itself, not what it leads to.
+            match linkat(&source, name, &place.parent, place.name, AtFlags::empty()) {
                 Ok(()) => return Ok(()),
                 Err(Errno::EXIST) if old()? == new().map_err(failed)? => return Ok(()),
                 Err(Errno::EXIST) => self.clear(place)?,
-                // The kernel says no more of a directory.
+                // linkat(2) says EPERM of a directory, and of more.
                 Err(Errno::PERM) => return old().and(Err(failed(Errno::PERM))),
                 Err(error) => return Err(failed(error)),
             }
         }
         Err(failed(Errno::EXIST))
+    }
+
+    /// The directory that holds what a hard link leads to: of this layer, or in the form of an overlay
+    /// also of one below.
+    fn link_source(&mut self, place: &Place<'_>, target: &EntryPath) -> Result<OwnedFd, Errno> {
+        let (directory, name) = split(target).ok_or(Errno::ISDIR)?;
+        let parent = self.parents.find(self.root, &mut self.directories, directory, Missing::Fail);
+        let is_there =
+            |parent: &Rc<Parent>| statat(parent.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+        match &self.form {
+            Some(form) if !parent.as_ref().is_ok_and(is_there) => {
+                let (holder, physical) = form.holder(self.root, target)?;
+                let replaced = place.parent.in_it(place.name)?;
+                // What is replaced must not hold what is linked to.
+                match physical != replaced && physical.starts_with(&replaced) {
+                    true => Err(Errno::NOENT),
+                    false => Ok(holder),
+                }
+            }
+            _ => fcntl_dupfd_cloexec(parent?.as_fd(), 0),
+        }
     }
 
     pub(super) fn device(
@@ -241,6 +247,9 @@ impl Applier<'_> {
         if !stat.as_ref().is_ok_and(is_file) {
             // Ways may lead through it.
             self.parents.forget();
+        }
+        if let Some(Some(folding)) = &mut self.folding {
+            folding.forget();
         }
         if let Some(form) = &mut self.form {
             // A directory that comes back is not the one below.

@@ -202,7 +202,7 @@ pub(super) fn attacks() -> Vec<Attack> {
         ),
         (
             "the mark of an incomplete tree",
-            |tar, _| tar.file(".wh..oci-layout.incomplete", ""),
+            |tar, _| tar.file(".wh..oci-rootfs.incomplete", ""),
             Harmless,
             Nobody("the mark is our own"),
         ),
