@@ -50,11 +50,12 @@ pub(super) fn open_or_make(
 ) -> Result<OwnedFd, Errno> {
     for _ in 0..ATTEMPTS {
         let mut walk = Walk { root, names: Vec::new(), held: Vec::new(), links: 0 };
-        let last = walk.go(path, links, make)?;
+        let end = walk.go(path, links, make)?;
+        let mut flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        flags.set(OFlags::DIRECTORY, flags.contains(OFlags::DIRECTORY) || end.is_directory);
         // The last name was not a link when the walk saw it. It may be one now, which O_NOFOLLOW
         // refuses, or which O_PATH opens as such: then the way is walked once more.
-        let name = last.as_deref().unwrap_or(b".");
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let name = end.name.as_deref().unwrap_or(b".");
         match openat(walk.here(), name, flags, Mode::empty()) {
             Err(Errno::LOOP) => {}
             Ok(fd) if is_link(&fd)? => {}
@@ -74,6 +75,14 @@ fn is_link(fd: &OwnedFd) -> Result<bool, Errno> {
     Ok(FileType::from_raw_mode(fstat(fd)?.st_mode) == FileType::Symlink)
 }
 
+/// What a path names in the directory that a walk ends in.
+struct End {
+    /// `None`: the directory itself.
+    name: Option<Vec<u8>>,
+    /// The path ends like that of a directory.
+    is_directory: bool,
+}
+
 /// Where a walk is.
 struct Walk<'a> {
     root: BorrowedFd<'a>,
@@ -86,14 +95,9 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Goes to the directory that holds what `path` names, and says by which name; `None` if it is
-    /// the directory itself.
-    fn go(
-        &mut self,
-        path: &[u8],
-        links: Links,
-        make: Option<Make<'_>>,
-    ) -> Result<Option<Vec<u8>>, Errno> {
+    /// Goes to the directory that holds what `path` names. That itself is not entered, which may be
+    /// forbidden where opening it is not.
+    fn go(&mut self, path: &[u8], links: Links, make: Option<Make<'_>>) -> Result<End, Errno> {
         if path.len() >= PATH_LIMIT {
             return Err(Errno::NAMETOOLONG);
         }
@@ -108,6 +112,9 @@ impl Walk<'_> {
             }
             let last = if ahead.is_empty() { Last::Yes } else { Last::No };
             match (system::look(self.here(), &name), make) {
+                (Ok(Found::Directory(_)), _) if last == Last::Yes => {
+                    return Ok(End { name: Some(name), is_directory });
+                }
                 (Ok(Found::Directory(fd)), _) => self.enter(name, fd),
                 (Ok(Found::Link(_)), _) if links == Links::Refuse => return Err(Errno::LOOP),
                 (Ok(Found::Link(text)), _) => {
@@ -115,7 +122,7 @@ impl Walk<'_> {
                     self.turn(&text, &mut ahead)?;
                 }
                 (Ok(Found::Other), _) if last == Last::Yes && !is_directory => {
-                    return Ok(Some(name));
+                    return Ok(End { name: Some(name), is_directory });
                 }
                 (Ok(Found::Other), _) => return Err(Errno::NOTDIR),
                 (Err(Errno::NOENT), Some(make)) if made < ATTEMPTS => {
@@ -127,7 +134,7 @@ impl Walk<'_> {
                 (Err(error), _) => return Err(error),
             }
         }
-        Ok(None)
+        Ok(End { name: None, is_directory })
     }
 
     /// The directory that the walk is in.

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -205,6 +205,20 @@ fn a_deep_way_goes_back_up() {
         let half = format!("{deep}{}", "/..".repeat(100));
         let expected = vec!["d"; 100].join("/");
         assert_eq!(place(root.find(&half).unwrap().unwrap(), top), Path::new(&expected));
+    });
+}
+
+/// As a user without privileges; root may enter everything.
+#[test]
+fn what_may_not_be_entered_is_found_all_the_same() {
+    each(|root, top| {
+        let set_mode = |mode| {
+            fs::set_permissions(top.join("a/b/c"), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set_mode(0);
+        let found = root.find("a/b/c").map(|found| found.is_some());
+        set_mode(0o755);
+        assert!(found.unwrap(), "{root:?}");
     });
 }
 
