@@ -5,6 +5,7 @@
 
 // Where to look. Each line uses those below it, and none above.
 //
+//   blocking  images                images by name and platform, also for code that blocks
 //   copy  delete                    an image from repository to repository; deletion
 //   push                            the order of a push: blobs, manifests, tags
 //   client  pull  upload            the public handle; a pull; one upload session
@@ -25,6 +26,7 @@ pub mod transport;
 
 mod auth;
 mod blob;
+mod blocking;
 mod bridge;
 mod call;
 mod client;
@@ -33,6 +35,7 @@ mod copy;
 mod delete;
 mod error;
 mod graph;
+mod images;
 mod jobs;
 mod limits;
 mod list;
@@ -62,6 +65,7 @@ pub use http;
 
 pub use auth::Credentials;
 pub use blob::BlobReader;
+pub use blocking::BlockingRepository;
 pub use client::Client;
 pub use config::Config;
 pub use copy::Copy;

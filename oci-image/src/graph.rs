@@ -122,7 +122,7 @@ impl Node {
 #[derive(Debug)]
 enum Task {
     Enter(Descriptor, Place),
-    Leave(Node),
+    Leave(Box<Node>),
     ListReferrers(Descriptor, Place),
 }
 
@@ -196,7 +196,7 @@ impl Walk {
             }
             match self.todo.pop() {
                 None => return Ok(None),
-                Some(Task::Leave(node)) => return Ok(Some(Step::Visit(node))),
+                Some(Task::Leave(node)) => return Ok(Some(Step::Visit(*node))),
                 Some(Task::ListReferrers(subject, place)) => {
                     self.question = Some((Question::ListReferrers(subject), place));
                 }
@@ -264,10 +264,10 @@ impl Walk {
         match self.order {
             Order::ParentsFirst => {
                 self.todo.append(&mut children);
-                self.todo.push(Task::Leave(node));
+                self.todo.push(Task::Leave(Box::new(node)));
             }
             Order::ChildrenFirst => {
-                self.todo.push(Task::Leave(node));
+                self.todo.push(Task::Leave(Box::new(node)));
                 self.todo.append(&mut children);
             }
         }
@@ -278,7 +278,7 @@ impl Walk {
         match self.question.take() {
             Some((Question::Read(descriptor), Place { depth, .. })) => {
                 let node = Node { descriptor, depth, content: Content::Missing };
-                self.todo.push(Task::Leave(node));
+                self.todo.push(Task::Leave(Box::new(node)));
             }
             other => self.question = other,
         }

@@ -1,3 +1,4 @@
+use crate::annotations::REF_NAME;
 use crate::json::{Map, Members, model};
 use crate::{Descriptor, MediaType, Model};
 
@@ -32,5 +33,16 @@ impl Model for Index {
 
     fn unknown(&self) -> &Members {
         &self.unknown
+    }
+}
+
+impl Index {
+    /// The entries that have this name by their annotation
+    /// [`REF_NAME`](crate::annotations::REF_NAME), as those of an `index.json` have.
+    pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Descriptor> {
+        let has_name = move |entry: &&Descriptor| {
+            entry.annotations.get(REF_NAME).is_some_and(|its_name| its_name == name)
+        };
+        self.manifests.iter().filter(has_name)
     }
 }

@@ -11,6 +11,7 @@ pub mod compat;
 pub mod distribution;
 pub mod docker;
 pub mod graph;
+pub mod images;
 pub mod json;
 #[cfg(feature = "layers")]
 pub mod layer;

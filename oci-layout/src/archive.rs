@@ -7,17 +7,18 @@ mod tar_writer;
 mod uncompressed;
 mod write;
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::path::Path;
 
 use oci_image::blob::BlobSource;
+use oci_image::images::Images;
 use oci_image::oci_digest::VerifyReader;
-use oci_image::{Descriptor, Digest, Index, LayoutFile, Model, Platform, json};
+use oci_image::{Descriptor, Index, LayoutFile, Model, json};
 
-use crate::index::{self, Entry, INDEX_LIMIT};
+use crate::index::INDEX_LIMIT;
 use crate::layout::{INDEX_FILE, LAYOUT_FILE};
-use crate::resolve::{referrers, resolve};
-use crate::{Error, ErrorKind, Image};
+use crate::{Error, ErrorKind};
 
 use tar_file::TarFile;
 
@@ -51,47 +52,15 @@ impl Archive {
         let index = document(&tar, INDEX_FILE, INDEX_LIMIT)?;
         Ok(Self { tar, index })
     }
+}
 
-    /// What `index.json` says.
-    pub fn index(&self) -> &Index {
-        &self.index
+impl Images for Archive {
+    fn index(&self) -> io::Result<Cow<'_, Index>> {
+        Ok(Cow::Borrowed(&self.index))
     }
 
-    /// What the archive holds, in the order of `index.json`.
-    pub fn list(&self) -> Vec<Entry> {
-        index::entries(self.index.clone())
-    }
-
-    /// What `name` names: an entry of the index by its name, or anything by its digest.
-    ///
-    /// # Errors
-    /// If nothing, or more than one image, has the name.
-    pub fn resolve(&self, name: &str) -> Result<Descriptor, Error> {
-        resolve(self, &self.index, name, &self.tar.place())
-    }
-
-    /// The image of this name or digest for the platform that this program runs on.
-    ///
-    /// # Errors
-    /// As [`resolve`](Self::resolve) and [`Image::select`].
-    pub fn image(&self, name: &str) -> Result<Image<'_>, Error> {
-        self.image_for(name, &Platform::host())
-    }
-
-    /// The image of this name or digest for a platform.
-    ///
-    /// # Errors
-    /// As [`resolve`](Self::resolve) and [`Image::select`].
-    pub fn image_for(&self, name: &str, platform: &Platform) -> Result<Image<'_>, Error> {
-        Image::select(self, &self.resolve(name)?, platform)
-    }
-
-    /// The manifests and indexes that refer to `subject`, of all that the index reaches.
-    ///
-    /// # Errors
-    /// If a document is wrong.
-    pub fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
-        referrers(self, &self.index, subject)
+    fn place(&self) -> String {
+        self.tar.place()
     }
 }
 

@@ -2,51 +2,29 @@
 
 mod name;
 
-use std::io::Write;
+use std::borrow::Cow;
+use std::io::{self, Write};
 
-use oci_image::{Descriptor, Digest, Index, Model, Platform, json};
+use oci_image::annotations::REF_NAME;
+use oci_image::images::Images;
+use oci_image::{Descriptor, Digest, Index, Model, json};
 
 use crate::layout::{INDEX_FILE, Layout, read_limited};
 use crate::lock::Lock;
-use crate::resolve::{referrers, resolve};
-use crate::{Error, ErrorKind, Image};
+use crate::{Error, ErrorKind};
 
-pub(crate) use name::{as_digest, give_name, is_name};
-
-/// The annotation that names an image in `index.json`, and nowhere else.
-pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub(crate) use name::{give_name, is_name};
 
 /// The largest `index.json` that is read, in bytes: 64 MiB, some 200,000 images.
 pub const INDEX_LIMIT: usize = 64 << 20;
 
-/// How often a change of the index is tried again after a writer that takes no lock interfered.
+/// How often a change of the index is retried after a writer that takes no lock interfered.
 const ATTEMPTS: usize = 16;
-
-/// What `index.json` holds in one place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Entry {
-    /// The name, if it has one.
-    pub name: Option<String>,
-    /// What is there.
-    pub descriptor: Descriptor,
-}
 
 impl Layout {
     /// What `index.json` says.
-    ///
-    /// # Errors
-    /// If it is not there, or is not an image index with one reading.
-    pub fn index(&self) -> Result<Index, Error> {
+    pub(crate) fn read_index(&self) -> Result<Index, Error> {
         self.parse_index(&self.index_bytes()?)
-    }
-
-    /// What the layout holds, in the order of `index.json`.
-    ///
-    /// # Errors
-    /// As [`index`](Self::index).
-    pub fn list(&self) -> Result<Vec<Entry>, Error> {
-        Ok(entries(self.index()?))
     }
 
     /// Names an image that the layout holds. What had the name loses its place in the index.
@@ -148,7 +126,8 @@ impl Layout {
                 return Ok(outcome);
             }
         }
-        Err(Error::new(ErrorKind::Changed, self.about("others keep changing the index of")))
+        let reason = format!("other writers changed it {ATTEMPTS} times meanwhile");
+        Err(Error::because(ErrorKind::Changed, self.about("cannot change the index of"), reason))
     }
 
     /// Replaces the index if it still says `expected`.
@@ -159,8 +138,9 @@ impl Layout {
     pub fn replace_index(&self, expected: &Index, next: &Index) -> Result<(), Error> {
         self.edit_index(|index| {
             if index != expected {
-                let message = self.about("another writer has changed the index of");
-                return Err(Error::new(ErrorKind::Changed, message));
+                let message = self.about("cannot replace the index of");
+                let reason = "another writer has changed it";
+                return Err(Error::because(ErrorKind::Changed, message, reason));
             }
             *index = next.clone();
             Ok(())
@@ -179,60 +159,23 @@ impl Layout {
             .map_err(|error| Error::invalid(self.about("cannot read the index of"), error))
     }
 
-    fn place(&self) -> String {
-        format!("layout `{}`", self.path().display())
-    }
-
     /// `what`, and which layout.
     pub(crate) fn about(&self, what: &str) -> String {
         format!("{what} {}", self.place())
     }
 
     pub(crate) fn no_such(&self, name: &str) -> Error {
-        Error::new(ErrorKind::NotFound, self.about(&format!("there is no image `{name}` in")))
+        let message = self.about(&format!("cannot find `{name}` in"));
+        Error::because(ErrorKind::NotFound, message, "it is not there")
     }
 }
 
-/// Reading by names.
-impl Layout {
-    /// What `name` names: an entry of the index by its name, or anything by its digest.
-    ///
-    /// # Errors
-    /// If nothing, or more than one image, has the name.
-    pub fn resolve(&self, name: &str) -> Result<Descriptor, Error> {
-        resolve(self, &self.index()?, name, &self.place())
+impl Images for Layout {
+    fn index(&self) -> io::Result<Cow<'_, Index>> {
+        Ok(Cow::Owned(self.read_index()?))
     }
 
-    /// The image of this name or digest for the platform that this program runs on.
-    ///
-    /// # Errors
-    /// As [`resolve`](Self::resolve) and [`Image::select`].
-    pub fn image(&self, name: &str) -> Result<Image<'_>, Error> {
-        self.image_for(name, &Platform::host())
+    fn place(&self) -> String {
+        format!("layout `{}`", self.path().display())
     }
-
-    /// The image of this name or digest for a platform.
-    ///
-    /// # Errors
-    /// As [`resolve`](Self::resolve) and [`Image::select`].
-    pub fn image_for(&self, name: &str, platform: &Platform) -> Result<Image<'_>, Error> {
-        Image::select(self, &self.resolve(name)?, platform)
-    }
-
-    /// The manifests and indexes that refer to `subject`, of all that the index reaches.
-    ///
-    /// # Errors
-    /// If a document is wrong.
-    pub fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
-        referrers(self, &self.index()?, subject)
-    }
-}
-
-/// What the index holds, in its order.
-pub(crate) fn entries(index: Index) -> Vec<Entry> {
-    let entry = |descriptor: Descriptor| {
-        let name = descriptor.annotations.get(REF_NAME).cloned();
-        Entry { name, descriptor }
-    };
-    index.manifests.into_iter().map(entry).collect()
 }

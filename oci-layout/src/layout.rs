@@ -203,7 +203,7 @@ fn check_unused(layout: &Layout) -> Result<(), Error> {
         return Err(Error::new(ErrorKind::NotEmpty, text));
     }
     if has(INDEX_FILE) {
-        layout.index()?;
+        layout.read_index()?;
     }
     Ok(())
 }

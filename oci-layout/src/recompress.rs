@@ -4,62 +4,65 @@ use std::io::{self, Seek};
 
 use oci_image::blob::{BlobSink, BlobSource};
 use oci_image::build::{self, Layer};
+use oci_image::images::Image;
 use oci_image::layer::{Compression, Decoder, Encoder, Limits};
 use oci_image::oci_digest::HashWriter;
 use oci_image::{Algorithm, Descriptor, MediaType, docker};
 use tempfile::SpooledTempFile;
 
-use crate::{Error, ErrorKind, Image};
+use crate::{Error, ErrorKind};
 
 /// How much of a layer waits in memory, in bytes, before it waits in a temporary file.
 const MEMORY: usize = 1 << 20;
 
-impl Image<'_> {
-    /// The same image with its layers in another compression, all of them stored in `sink`.
-    ///
-    /// Config, diff IDs and history stay as they are; an image in Docker's format becomes one in OCI's.
-    /// Each layer is verified against its digest and its diff ID on the way. Layers that are compressed
-    /// so already are stored as they are. Config and manifest are not stored:
-    /// [`Layout::put_image`](crate::Layout::put_image) does that.
-    ///
-    /// # Errors
-    /// If a layer is missing or wrong, if its content is not what its diff ID says, or if it cannot be
-    /// stored.
-    pub fn recompress(
-        &self,
-        compression: &Compression,
-        sink: &dyn BlobSink,
-    ) -> Result<build::Image, Error> {
-        self.replace_layers(|layer| {
-            if layer.descriptor.media_type == compression.media_type() {
-                copy(self.source(), &layer.descriptor, sink)?;
-                return Ok(layer.descriptor.clone());
-            }
-            let (blob, mut content) = recompressed(self.source(), layer, compression)?;
-            if let Some(mut writer) = sink.create(&blob)? {
-                io::copy(&mut content, &mut writer)?;
-                writer.commit()?;
-            }
-            Ok(blob)
-        })
-    }
-
-    /// The image with what `replace` makes of each layer.
-    pub(crate) fn replace_layers(
-        &self,
-        mut replace: impl FnMut(&Layer) -> io::Result<Descriptor>,
-    ) -> Result<build::Image, Error> {
-        let image = in_oci_format(self.documents()?)?;
-        let mut replacements = Vec::new();
-        for layer in image.layers() {
-            let about = || format!("cannot compress layer `{}` anew", layer.descriptor.digest);
-            replacements.push(replace(&layer).map_err(|error| Error::io(about(), error))?);
+/// The same image with its layers in another compression, all of them stored in `sink`.
+///
+/// Config, diff IDs and history stay as they are; an image in Docker's format becomes one in OCI's.
+/// Each layer is verified against its digest and its diff ID on the way. Layers that are compressed
+/// so already are stored as they are. Config and manifest are not stored:
+/// [`Layout::put_image`](crate::Layout::put_image) does that.
+///
+/// # Errors
+/// If a layer is missing or wrong, if its content is not what its diff ID says, or if it cannot be
+/// stored.
+pub fn recompress(
+    image: &Image<'_>,
+    compression: &Compression,
+    sink: &dyn BlobSink,
+) -> Result<build::Image, Error> {
+    replace_layers(image, |layer| {
+        if layer.descriptor.media_type == compression.media_type() {
+            copy(image.source(), &layer.descriptor, sink)?;
+            return Ok(layer.descriptor.clone());
         }
-        let mut replacements = replacements.into_iter();
-        image
-            .with_blobs(|_| replacements.next())
-            .map_err(|error| Error::invalid("cannot write the manifest of other layers", error))
+        let (blob, mut content) = recompressed(image.source(), layer, compression)?;
+        if let Some(mut writer) = sink.create(&blob)? {
+            io::copy(&mut content, &mut writer)?;
+            writer.commit()?;
+        }
+        Ok(blob)
+    })
+}
+
+/// The image with what `replace` makes of each layer.
+pub(crate) fn replace_layers(
+    image: &Image<'_>,
+    mut replace: impl FnMut(&Layer) -> io::Result<Descriptor>,
+) -> Result<build::Image, Error> {
+    let documents = image.documents().map_err(|error| {
+        let text = format!("cannot replace the layers of `{}`", image.descriptor().digest);
+        Error::io(text, error.into())
+    })?;
+    let image = in_oci_format(documents)?;
+    let mut replacements = Vec::new();
+    for layer in image.layers() {
+        let about = || format!("cannot compress layer `{}` anew", layer.descriptor.digest);
+        replacements.push(replace(&layer).map_err(|error| Error::io(about(), error))?);
     }
+    let mut replacements = replacements.into_iter();
+    image
+        .with_blobs(|_| replacements.next())
+        .map_err(|error| Error::invalid("cannot write the manifest of other layers", error))
 }
 
 fn in_oci_format(image: build::Image) -> Result<build::Image, Error> {

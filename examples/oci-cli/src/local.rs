@@ -1,11 +1,10 @@
 //! Images in layouts and archives, by their names on command lines.
 
-use std::io::{self, Read};
 use std::path::Path;
 
-use oci_image::blob::BlobSource;
-use oci_image::{Descriptor, Platform};
-use oci_layout::{Archive, DockerArchive, Entry, Image, Layout, LayoutOptions};
+use oci_image::Platform;
+use oci_image::images::{Image, Images};
+use oci_layout::{Archive, DockerArchive, Layout, LayoutOptions};
 
 use crate::image_name::ImageName;
 
@@ -43,73 +42,22 @@ pub fn image<'a>(layout: &'a Layout, tag: Option<&str>) -> Result<Image<'a>> {
 }
 
 /// A layout, or an archive, which is read in place.
-#[derive(Debug)]
-pub enum Store {
-    /// A layout.
-    Layout(Layout),
-    /// An archive of a layout.
-    Archive(Archive),
-    /// An archive of `docker save`.
-    DockerArchive(DockerArchive),
-}
+pub type Store = Box<dyn Images + Send + Sync>;
 
-impl Store {
-    /// Opens the store that an image is in, with these options if it is a layout. Also returns the name of the
-    /// image in the store.
-    ///
-    /// # Errors
-    /// If the image is in a registry, or the store cannot be opened.
-    pub fn open<'a>(
-        name: &'a ImageName,
-        options: &LayoutOptions,
-    ) -> Result<(Self, Option<&'a str>)> {
-        let (store, name) = match name {
-            ImageName::Layout { path, tag } => (Self::Layout(options.open(path)?), tag),
-            ImageName::Archive { path, tag } => (Self::Archive(Archive::open(path)?), tag),
-            ImageName::DockerArchive { path, name } => {
-                (Self::DockerArchive(DockerArchive::open(path)?), name)
-            }
-            ImageName::Registry(_) => {
-                return Err(format!(
-                    "cannot open `{name}`: it is in a registry, copy it to a layout first"
-                )
-                .into());
-            }
-        };
-        Ok((store, name.as_deref()))
-    }
-
-    /// What it holds.
-    ///
-    /// # Errors
-    /// If its index is wrong.
-    pub fn list(&self) -> Result<Vec<Entry>> {
-        Ok(match self {
-            Self::Layout(layout) => layout.list()?,
-            Self::Archive(archive) => archive.list(),
-            Self::DockerArchive(archive) => archive.list(),
-        })
-    }
-
-    /// What has a name or a digest.
-    ///
-    /// # Errors
-    /// If nothing, or more than one image, has the name.
-    pub fn resolve(&self, name: &str) -> Result<Descriptor> {
-        Ok(match self {
-            Self::Layout(layout) => layout.resolve(name)?,
-            Self::Archive(archive) => archive.resolve(name)?,
-            Self::DockerArchive(archive) => archive.resolve(name)?,
-        })
-    }
-}
-
-impl BlobSource for Store {
-    fn open(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn Read + Send + '_>>> {
-        match self {
-            Self::Layout(layout) => layout.open(blob),
-            Self::Archive(archive) => archive.open(blob),
-            Self::DockerArchive(archive) => archive.open(blob),
+/// Opens the store that an image is in, with these options if it is a layout. Also returns the name of the
+/// image in the store.
+///
+/// # Errors
+/// If the image is in a registry, or the store cannot be opened.
+pub fn open<'a>(name: &'a ImageName, options: &LayoutOptions) -> Result<(Store, Option<&'a str>)> {
+    let (store, name): (Store, _) = match name {
+        ImageName::Layout { path, tag } => (Box::new(options.open(path)?), tag),
+        ImageName::Archive { path, tag } => (Box::new(Archive::open(path)?), tag),
+        ImageName::DockerArchive { path, name } => (Box::new(DockerArchive::open(path)?), name),
+        ImageName::Registry(_) => {
+            let reason = "it is in a registry, copy it to a layout first";
+            return Err(format!("cannot open `{name}`: {reason}").into());
         }
-    }
+    };
+    Ok((store, name.as_deref()))
 }

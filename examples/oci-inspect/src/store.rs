@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 use oci_cli::image_name::ImageName;
-use oci_cli::local::Store;
+use oci_cli::local::{self, Store};
 use oci_cli::report::plain;
 use oci_image::json;
 use oci_layout::{Layout, LayoutOptions};
@@ -80,7 +80,7 @@ impl Request {
     /// The layout or archive, and the name in it if one is given.
     fn store(&self) -> Result<(Store, Option<&str>)> {
         match &self.image {
-            Some(image) => Store::open(image, &self.options),
+            Some(image) => local::open(image, &self.options),
             None => {
                 Err("the store is missing: oci:DIRECTORY, oci-archive:FILE or docker-archive:FILE"
                     .into())

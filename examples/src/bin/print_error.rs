@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use oci_image::images::Images;
 use oci_layout::Layout;
 
 fn main() -> ExitCode {

@@ -10,6 +10,7 @@ mod events;
 mod fake;
 mod faults;
 mod fixture;
+mod images;
 mod labels;
 mod leaks;
 mod messages;

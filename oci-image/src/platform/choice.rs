@@ -87,6 +87,7 @@ struct Entry {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // there is one at a time
 enum Question {
     Document(Entry),
     Config(Descriptor, Entry),
@@ -209,7 +210,7 @@ impl Choice {
     }
 
     fn chosen(&self) -> Result<Descriptor, Error> {
-        let wanted = || self.wanted.clone();
+        let wanted = || Box::new(self.wanted.clone());
         match &self.best {
             None => Err(Error::NoMatch { wanted: wanted(), offered: self.offered.clone() }),
             Some(_) if self.is_equal && self.refuses_equals => {

@@ -217,7 +217,7 @@ fn equals_under_one_name_are_refused_if_that_is_asked() {
         assert_eq!(chosen.is_err(), is_ambiguous, "{entries:?}");
         if let Err(error) = chosen {
             let error = error.get_ref().and_then(|error| error.downcast_ref::<Error>()).unwrap();
-            assert_eq!(*error, Error::Ambiguous { wanted: machine });
+            assert_eq!(*error, Error::Ambiguous { wanted: Box::new(machine) });
         }
     }
     // One image in two places is one.
@@ -243,12 +243,12 @@ fn the_error_names_what_there_is() {
     };
     assert_eq!(
         text(&entries, "linux/amd64"),
-        "cannot choose an image for `linux/amd64`: there are only `linux/arm64/v8`, \
+        "cannot choose an image for `linux/amd64`: there are only images for `linux/arm64/v8`, \
          `windows(10.0.17763.1)/amd64`, `linux/s390x`"
     );
     assert_eq!(
         text(&[], "linux/amd64"),
-        "cannot choose an image for `linux/amd64`: there are only images for no platform"
+        "cannot choose an image for `linux/amd64`: there is no image for any platform"
     );
     let hostile = Platform::new("a\u{1b}[2J\u{202e}".repeat(1000).as_str().into(), "x".into());
     entries[0].platform = Some(hostile);

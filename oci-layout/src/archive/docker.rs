@@ -4,19 +4,20 @@ mod images;
 mod saved;
 mod write;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use oci_image::annotations::REF_NAME;
 use oci_image::blob::BlobSource;
+use oci_image::images::Images;
 use oci_image::oci_digest::VerifyReader;
-use oci_image::{Descriptor, Digest, Index, MediaType, Platform, Reference, json};
+use oci_image::{Descriptor, Digest, Index, MediaType, Reference, json};
 
 use super::tar_file::TarFile;
-use crate::index::{self, Entry, REF_NAME};
-use crate::resolve::resolve;
-use crate::{Error, Image};
+use crate::Error;
 use images::{Content, Found};
 use saved::Saved;
 
@@ -76,41 +77,9 @@ impl DockerArchive {
         }
     }
 
-    /// The images and the tags by which they were saved, as an index of a layout would list them.
-    pub fn index(&self) -> &Index {
-        &self.index
-    }
-
-    /// The images, once for each of the tags by which they were saved.
-    pub fn list(&self) -> Vec<Entry> {
-        index::entries(self.index.clone())
-    }
-
     /// Why the images that are not listed cannot be read, one error for each.
     pub fn unreadable(&self) -> impl Iterator<Item = Error> {
         self.broken.iter().map(Broken::to_error)
-    }
-
-    /// What `name` names: an image by a tag as it stands in `manifest.json`, or by one that means the
-    /// same to Docker, where `debian` is `docker.io/library/debian:latest`; or anything by its digest.
-    ///
-    /// # Errors
-    /// If nothing, or more than one image, has the name, or if the one that has it cannot be read.
-    pub fn resolve(&self, name: &str) -> Result<Descriptor, Error> {
-        let same = self.same(name).unwrap_or(name);
-        let has_name = |broken: &&Broken| broken.tags.iter().any(|tag| tag == same);
-        match self.broken.iter().find(has_name) {
-            Some(broken) => Err(broken.to_error()),
-            None => resolve(self, &self.index, same, &self.tar.place()),
-        }
-    }
-
-    /// The image of this name or digest.
-    ///
-    /// # Errors
-    /// As [`resolve`](Self::resolve).
-    pub fn image(&self, name: &str) -> Result<Image<'_>, Error> {
-        Image::select(self, &self.resolve(name)?, &Platform::host())
     }
 
     /// The tag that means the same as `name`, the very same if there is one.
@@ -157,6 +126,28 @@ impl Broken {
 /// What Docker means by a name.
 fn whole(name: &str) -> Option<Reference> {
     name.parse().ok().map(Reference::or_latest)
+}
+
+/// The images, once for each of the tags by which they were saved, as an index of a layout would list
+/// them. A name means the image whose tag it is in `manifest.json`, or whose tag means the same to Docker,
+/// where `debian` is `docker.io/library/debian:latest`. It is an error if that image cannot be read.
+impl Images for DockerArchive {
+    fn index(&self) -> io::Result<Cow<'_, Index>> {
+        Ok(Cow::Borrowed(&self.index))
+    }
+
+    fn place(&self) -> String {
+        self.tar.place()
+    }
+
+    fn named(&self, name: &str) -> io::Result<Vec<Descriptor>> {
+        let same = self.same(name).unwrap_or(name);
+        let has_name = |broken: &&Broken| broken.tags.iter().any(|tag| tag == same);
+        match self.broken.iter().find(has_name) {
+            Some(broken) => Err(broken.to_error().into()),
+            None => Ok(self.index.named(same).cloned().collect()),
+        }
+    }
 }
 
 impl BlobSource for DockerArchive {

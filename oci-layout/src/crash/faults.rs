@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use oci_image::Descriptor;
 use oci_image::blob::{BlobSink, BlobSinkExt};
+use oci_image::images::Images;
 use rustix::io::Errno;
 
 use super::poor::Poor;

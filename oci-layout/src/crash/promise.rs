@@ -4,6 +4,7 @@ use std::path::Path;
 
 use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource, BlobSourceExt};
 use oci_image::graph::Walk;
+use oci_image::images::Images;
 use oci_image::{Descriptor, Digest};
 
 use super::scenario::{complete, halves};
@@ -70,7 +71,7 @@ fn names(layout: &Layout) -> Result<BTreeMap<String, Digest>, String> {
 
 /// Everything that the index reaches is there and right.
 pub(super) fn whole(layout: &Layout) -> Result<(), String> {
-    let index = layout.index().map_err(|error| format!("wrong index: {error}"))?;
+    let index = layout.read_index().map_err(|error| format!("wrong index: {error}"))?;
     for node in Walk::new(index.manifests).over(layout) {
         let blob = node.map_err(|error| format!("wrong document: {error}"))?.descriptor;
         let mut reader = layout

@@ -2,6 +2,7 @@
 
 use oci_image::blob::{BlobSink, BlobSinkExt, BlobWriter};
 use oci_image::build::{Builder, Layer};
+use oci_image::images::Images;
 use oci_image::{Algorithm, Descriptor, Digest, MediaType};
 
 use super::promise::Promise;
@@ -90,7 +91,7 @@ fn untag(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
 }
 
 fn index_of_images(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
-    let entries = layout.index()?.manifests;
+    let entries = layout.read_index()?.manifests;
     let index = oci_image::build::assemble(entries).unwrap();
     promise.names.insert("all".into(), index.descriptor().digest.clone());
     layout.put_document(&index.into())?.tag("all").map(drop)
@@ -100,7 +101,8 @@ fn copy(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
     let directory = super::directory();
     let source = Layout::create(directory.path().join("source"))?;
     tag(&source, promise, "copied", "fifth", Algorithm::Sha256)?;
-    layout.copy_from(&source, &source.resolve("copied")?)?.tag("copied").map(drop)
+    let copied = source.resolve("copied").unwrap();
+    layout.copy_from(&source, &copied)?.tag("copied").map(drop)
 }
 
 /// What is written of [`halves`] at first.

@@ -12,7 +12,7 @@ use crate::layout::{INDEX_FILE, Layout};
 impl Layout {
     /// What is wrong with what the index reaches: documents, presence and sizes. Content is not read.
     pub(super) fn faults_of_references(&self) -> Vec<Fault> {
-        let index = match self.index() {
+        let index = match self.read_index() {
             Ok(index) => index,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return vec![Fault::of(

@@ -9,7 +9,7 @@ use crate::layout::Layout;
 
 /// Every digest that the index or a pin needs.
 pub(super) fn needed(layout: &Layout, pinned: Vec<Digest>) -> Result<HashSet<Digest>, Error> {
-    let index = layout.index()?;
+    let index = layout.read_index()?;
     let failed = |error| Error::io(layout.about("cannot look for the garbage of"), error);
     let mut needed = HashSet::new();
     let mut opaque = pinned;

@@ -1,18 +1,13 @@
+use oci_image::annotations::REF_NAME;
 use oci_image::{Descriptor, Digest, Index};
-
-use super::REF_NAME;
 
 /// Whether `text` is a name by the rules for `org.opencontainers.image.ref.name`: letters and digits in
 /// runs, between them one of `-._:@+` or `--`, in components between slashes.
 ///
 /// Digests are none, so that a digest always means the content that it names.
 pub(crate) fn is_name(text: &str) -> bool {
-    text.split('/').all(is_component) && as_digest(text).is_none()
-}
-
-/// The digest that `text` is, if its algorithm is registered: by the grammar alone `app:1` is one too.
-pub(crate) fn as_digest(text: &str) -> Option<Digest> {
-    text.parse().ok().filter(Digest::is_registered)
+    text.split('/').all(is_component)
+        && !text.parse().is_ok_and(|digest: Digest| digest.is_registered())
 }
 
 fn is_component(component: &str) -> bool {

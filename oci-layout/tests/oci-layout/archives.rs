@@ -7,6 +7,7 @@ use std::process::Command;
 
 use oci_image::archive::{self, Defect};
 use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource, BlobSourceExt};
+use oci_image::images::Images;
 use oci_image::{Algorithm, Descriptor, Digest, layer};
 use oci_layout::{Archive, ArchiveWriter, DockerArchive, ErrorKind, Layout};
 use tempfile::TempDir;
@@ -50,7 +51,7 @@ fn edit_header(tar: &mut [u8], name: &str, change: impl FnOnce(&mut tar::Header)
 fn an_archive_holds_what_the_layout_held() {
     let (directory, layout, tar) = archive();
     let archive = Archive::open(write(&directory, &tar)).unwrap();
-    assert_eq!(archive.list(), layout.list().unwrap());
+    assert_eq!(archive.list().unwrap(), layout.list().unwrap());
     let (ours, theirs) = (layout.image("v1").unwrap(), archive.image("v1").unwrap());
     assert_eq!(ours.documents().unwrap(), theirs.documents().unwrap());
     for node in archive.walk(ours.descriptor()) {
@@ -58,7 +59,7 @@ fn an_archive_holds_what_the_layout_held() {
         assert_eq!(archive.read(&blob, 1000).unwrap(), layout.read(&blob, 1000).unwrap());
     }
     assert!(BlobSource::open(&archive, &Descriptor::empty_json()).unwrap().is_none());
-    assert_eq!(archive.resolve("v2").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(archive.resolve("v2").unwrap_err().kind(), std::io::ErrorKind::NotFound);
     assert_eq!(export(&layout), tar);
 }
 
@@ -85,7 +86,7 @@ fn blobs_of_every_algorithm_are_archived() {
         writer.tag(algorithm.name(), &blob).unwrap();
     }
     let archive = Archive::open(write(&directory, &writer.finish().unwrap())).unwrap();
-    for entry in archive.list() {
+    for entry in archive.list().unwrap() {
         assert_eq!(archive.read(&entry.descriptor, 10).unwrap(), b"x");
     }
 }
@@ -263,7 +264,7 @@ fn archives_compressed_by_xz_are_read() {
     assert!(status.unwrap().success());
     let xz = path.with_extension("tar.xz");
     let archive = Archive::open(&xz).unwrap();
-    assert_eq!(archive.list(), layout.list().unwrap());
+    assert_eq!(archive.list().unwrap(), layout.list().unwrap());
     let bytes = fs::read(&xz).unwrap();
     for broken in [bytes[..bytes.len() - 1].to_vec(), [&bytes[..], b"more"].concat()] {
         let error = Archive::open(write(&directory, &broken)).unwrap_err();

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use oci_image::blob::BlobSinkExt;
 use oci_image::build::{Builder, Image, Layer};
+use oci_image::images::Images;
 use oci_image::{Descriptor, Digest, MediaType, Platform};
 use oci_layout::{ErrorKind, Layout, LayoutOptions};
 

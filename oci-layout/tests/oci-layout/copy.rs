@@ -3,6 +3,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
 use oci_image::blob::{BlobSource, BlobSourceExt};
+use oci_image::images::Images;
 use oci_image::{Descriptor, Manifest, MediaType};
 use oci_layout::{ErrorKind, Garbage, Layout};
 

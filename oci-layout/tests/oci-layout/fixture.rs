@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use oci_image::blob::{BlobSinkExt, BlobSource, BlobSourceExt};
+use oci_image::images::Images;
 use oci_image::{
     Config, Descriptor, Digest, Document, Index, Level, Manifest, MediaType, Platform, RootFs,
 };

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use oci_image::blob::BlobSourceExt;
+use oci_image::images::Images;
 use oci_layout::Layout;
 use rustix::io::Errno;
 

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource, BlobSourceExt};
+use oci_image::images::Images;
 use oci_image::{Descriptor, Digest, Manifest, MediaType};
 use oci_layout::{ErrorKind, Garbage, Layout, LayoutOptions};
 

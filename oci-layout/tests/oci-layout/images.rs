@@ -1,4 +1,5 @@
 use oci_image::build::{Builder, Layer};
+use oci_image::images::Images;
 use oci_image::{Descriptor, MediaType};
 use oci_layout::ErrorKind;
 

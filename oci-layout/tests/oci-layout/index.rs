@@ -1,7 +1,9 @@
-use std::fs;
+use std::{fs, io};
 
 use oci_image::blob::BlobSourceExt;
-use oci_image::{Descriptor, Manifest, MediaType};
+use oci_image::images::{Error, Images};
+use oci_image::platform::choice;
+use oci_image::{Descriptor, Manifest, MediaType, annotations};
 use oci_layout::{ErrorKind, Layout};
 
 use crate::fixture::{empty, image, image_for, index_of, manifest, platform, put, put_document};
@@ -20,7 +22,7 @@ fn a_name_means_what_was_tagged_last() {
     assert_eq!(layout.resolve("v1").unwrap().digest, second.digest);
     assert_eq!(layout.resolve("team/app:2").unwrap().digest, second.digest);
     assert_eq!(names(&layout), [Some("v1".into()), Some("team/app:2".into())]);
-    assert_eq!(layout.resolve("v2").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(layout.resolve("v2").unwrap_err().kind(), io::ErrorKind::NotFound);
 }
 
 #[test]
@@ -93,9 +95,49 @@ fn two_images_of_one_name_are_ambiguous() {
             Ok(())
         })
         .unwrap();
-    assert_eq!(layout.resolve("v1").unwrap_err().kind(), ErrorKind::Ambiguous);
+    assert!(matches!(layout.resolve("v1"), Err(Error::Ambiguous { .. })));
     layout.tag("v1", &second).unwrap();
     assert_eq!(layout.resolve("v1").unwrap().digest, second.digest);
+}
+
+/// Names the images `v1`, all of them.
+fn name_alike(layout: &Layout, images: &[Descriptor]) {
+    layout
+        .edit_index(|index| {
+            index.manifests = images.to_vec();
+            for entry in &mut index.manifests {
+                entry.annotations.insert(annotations::REF_NAME.into(), "v1".into());
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn one_name_for_several_platforms_means_the_image_for_the_platform() {
+    let (_directory, layout) = empty();
+    let platforms = ["amd64", "arm64", "s390x"].map(|name| platform(name, "linux", None));
+    let mut images = platforms.each_ref().map(|platform| {
+        let mut image = image_for(&layout, &format!("{platform}"), platform);
+        image.platform = Some(platform.clone());
+        image
+    });
+    // What the entry does not state, the config does.
+    images[1].platform = None;
+    name_alike(&layout, &images);
+    for (platform, image) in platforms.iter().zip(&images) {
+        assert_eq!(layout.image_for("v1", platform).unwrap().descriptor().digest, image.digest);
+    }
+    let none = layout.image_for("v1", &platform("riscv64", "linux", None)).unwrap_err();
+    assert_eq!(none.kind(), io::ErrorKind::NotFound);
+    assert!(matches!(layout.resolve("v1"), Err(Error::Ambiguous { .. })));
+
+    let twin = image_for(&layout, "twin", &platforms[0]);
+    name_alike(&layout, &[&images[..], &[twin]].concat());
+    layout.image_for("v1", &platforms[1]).unwrap();
+    let refused = layout.image_for("v1", &platforms[0]).unwrap_err();
+    let Error::Choice { source, .. } = &refused else { panic!("{refused:?}") };
+    assert_eq!(*source, choice::Error::Ambiguous { wanted: Box::new(platforms[0].clone()) });
 }
 
 // covers: IMG-LAYOUT-10
@@ -106,7 +148,7 @@ fn names_inside_nested_indexes_do_not_count() {
     inner.annotations.insert("org.opencontainers.image.ref.name".into(), "inner".into());
     let index = index_of(&layout, vec![inner.clone()]);
     layout.tag("outer", &index).unwrap();
-    assert_eq!(layout.resolve("inner").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(layout.resolve("inner").unwrap_err().kind(), io::ErrorKind::NotFound);
     assert_eq!(layout.resolve(inner.digest.as_str()).unwrap(), inner);
 }
 
@@ -140,7 +182,7 @@ fn the_platform_is_chosen_through_nested_indexes() {
         assert_eq!(found.config().unwrap().architecture, platform.architecture);
     }
     let missing = layout.image_for("v1", &platform("s390x", "linux", None)).unwrap_err();
-    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    assert_eq!(missing.kind(), io::ErrorKind::NotFound);
 }
 
 // covers: IMG-LAYOUT-09
@@ -153,7 +195,7 @@ fn entries_of_unknown_type_are_no_error() {
     layout.tag("v1", &image).unwrap();
     assert_eq!(layout.resolve("strange").unwrap().media_type, strange.media_type);
     layout.image("v1").unwrap();
-    assert_eq!(layout.image("strange").unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(layout.image("strange").unwrap_err().kind(), io::ErrorKind::InvalidData);
     assert_eq!(layout.list().unwrap().len(), 2);
 }
 
@@ -170,14 +212,14 @@ fn unknown_members_of_the_index_outlive_a_change() {
 #[test]
 fn a_stale_expectation_changes_nothing() {
     let (_directory, layout) = empty();
-    let before = layout.index().unwrap();
+    let before = layout.index().unwrap().into_owned();
     layout.tag("v1", &image(&layout, "a")).unwrap();
-    let now = layout.index().unwrap();
+    let now = layout.index().unwrap().into_owned();
     let error = layout.replace_index(&before, &before).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Changed);
-    assert_eq!(layout.index().unwrap(), now);
+    assert_eq!(*layout.index().unwrap(), now);
     layout.replace_index(&now, &before).unwrap();
-    assert_eq!(layout.index().unwrap(), before);
+    assert_eq!(*layout.index().unwrap(), before);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource, BlobSourceExt};
 use oci_image::build::{Builder, Image, Layer};
+use oci_image::images::Images;
 use oci_image::{Descriptor, Digest, Level, MediaType, Platform};
 use oci_layout::{ErrorKind, Fault, FaultKind, Layout};
 use proptest::prelude::*;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use oci_image::blob::{BlobSource, BlobSourceExt};
+use oci_image::images::Images;
 use oci_image::layer::{EntryPath, Limits};
 use oci_layout::{Archive, ArchiveWriter, Garbage, Layout};
 use tempfile::TempDir;

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use oci_layout::{Entry, ErrorKind, Layout, LayoutOptions};
+use oci_image::images::{Entry, Images};
+use oci_layout::{Layout, LayoutOptions};
 
 use crate::fixture::{directory, empty, image, names, put, read_whole, sound};
 use crate::worker::{Job, Worker, job};
@@ -184,7 +185,7 @@ fn readers_do_not_wait_for_a_writer() {
         let layout = Layout::open(path).unwrap();
         read_whole(&layout, &layout.resolve("v1").unwrap());
         assert_eq!(layout.referrers(&image.digest).unwrap(), []);
-        assert_eq!(layout.resolve("v2").unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(layout.resolve("v2").unwrap_err().kind(), std::io::ErrorKind::NotFound);
         done.send(()).unwrap();
     });
     is_done.recv_timeout(Duration::from_secs(20)).expect("the reader waits for the lock");

@@ -1,9 +1,10 @@
 //! Layers, compressed anew.
 
 use oci_image::blob::{BlobSource, Memory};
+use oci_image::images::{Image, Images};
 use oci_image::layer::{Codec, Compression};
 use oci_image::{Document, MediaType, docker};
-use oci_layout::{ErrorKind, Image};
+use oci_layout::{ErrorKind, recompress};
 
 use crate::damage::store;
 use crate::fixture::read_whole;
@@ -12,7 +13,7 @@ use crate::fixture::read_whole;
 fn layers_are_compressed_anew_and_all_else_stays() {
     let (_directory, layout) = store();
     let gzip = layout.image("v1").unwrap();
-    let zstd = gzip.recompress(&Compression::zstd(), &layout).unwrap();
+    let zstd = recompress(&gzip, &Compression::zstd(), &layout).unwrap();
     layout.put_image(&zstd).unwrap().tag("v1-zstd").unwrap();
     assert_eq!(zstd.config(), &gzip.config().unwrap());
     let types = zstd.manifest().layers.iter().map(|layer| Codec::of(&layer.media_type));
@@ -29,7 +30,7 @@ fn layers_are_compressed_anew_and_all_else_stays() {
 
     // The way there and back is the same for the same compression.
     let back = layout.image("v1-zstd").unwrap();
-    let back = back.recompress(&Compression::gzip(), &layout).unwrap();
+    let back = recompress(&back, &Compression::gzip(), &layout).unwrap();
     layout.put_image(&back).unwrap().tag("back").unwrap();
     assert_eq!(export("back"), export("v1"));
     assert_eq!(layout.fsck().unwrap(), []);
@@ -40,7 +41,7 @@ fn layers_that_are_so_already_are_stored_as_they_are() {
     let (_directory, layout) = store();
     let image = layout.image("v1").unwrap();
     let sink = Memory::new();
-    let same = image.recompress(&Compression::gzip(), &sink).unwrap();
+    let same = recompress(&image, &Compression::gzip(), &sink).unwrap();
     assert_eq!(same.manifest().bytes(), image.manifest().bytes());
     for layer in &same.manifest().layers {
         assert!(sink.open(layer).unwrap().is_some());
@@ -55,7 +56,7 @@ fn an_image_in_dockers_format_becomes_one_in_ocis() {
     let stored = layout.put_document(&oci_image::AnyDocument::Manifest(docker)).unwrap();
     let docker = stored.tag("docker").unwrap();
     let docker = Image::select(&layout, &docker, &oci_image::Platform::host()).unwrap();
-    let zstd = docker.recompress(&Compression::zstd(), &layout).unwrap();
+    let zstd = recompress(&docker, &Compression::zstd(), &layout).unwrap();
     assert_eq!(zstd.manifest().descriptor().media_type, MediaType::IMAGE_MANIFEST);
     assert_eq!(zstd.manifest().layers[0].media_type, MediaType::LAYER_TAR_ZSTD);
 }
@@ -72,7 +73,8 @@ fn what_is_not_what_its_diff_id_says_is_refused_and_nothing_is_stored() {
     let lying = oci_image::build::Image::new(Document::clone(&manifest.unwrap()), swapped).unwrap();
     layout.put_image(&lying).unwrap().tag("lying").unwrap();
     let sink = Memory::new();
-    let error = layout.image("lying").unwrap().recompress(&Compression::zstd(), &sink).unwrap_err();
+    let error =
+        recompress(&layout.image("lying").unwrap(), &Compression::zstd(), &sink).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(sink.digests(), []);
 }

@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use oci_image::build::Builder;
+use oci_image::images::Images;
 use oci_image::{Digest, Platform};
 use oci_layout::Layout;
 use oci_rootfs::{PackOptions, pack};

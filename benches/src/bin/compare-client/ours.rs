@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use oci_distribution_client::{Client, Config, Repository};
+use oci_image::images::Images;
 use oci_layout::{Durability, Layout, LayoutOptions};
 
 pub(crate) fn push(layout: &Path, host: &str) {

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use oci_digest::Hasher;
 use oci_image::Algorithm;
+use oci_image::images::Images;
 use oci_image::layer::{Compression, Decoder, Limits};
 use oci_layout::Layout;
 use oci_rootfs::pack::Pack;

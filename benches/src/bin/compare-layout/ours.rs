@@ -4,6 +4,7 @@ use std::fs::File;
 use std::hint::black_box;
 
 use oci_image::blob::{BlobSinkExt, BlobSource, BlobSourceExt};
+use oci_image::images::Images;
 use oci_image::{Descriptor, Index, json};
 use oci_layout::{Archive, Durability, INDEX_LIMIT, Layout, LayoutOptions};
 

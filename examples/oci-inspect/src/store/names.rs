@@ -1,7 +1,7 @@
 use oci_cli::local::Store;
 use oci_cli::report::Bytes;
+use oci_image::images::{Entry, Images};
 use oci_image::{Descriptor, annotations};
-use oci_layout::Entry;
 use serde::Serialize;
 
 use super::Request;

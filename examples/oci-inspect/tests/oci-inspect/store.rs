@@ -5,6 +5,7 @@ use std::process::Command;
 
 use oci_image::blob::BlobSinkExt;
 use oci_image::build::Builder;
+use oci_image::images::Images;
 use oci_image::{Descriptor, MediaType, Platform};
 use oci_layout::{ArchiveWriter, DockerArchiveWriter, DockerForm, Layout, LayoutOptions};
 use serde_json::Value;

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
+use oci_image::images::Images;
 use oci_layout::Layout;
 use oci_rootfs::{Root, UnpackOptions, unpack};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};

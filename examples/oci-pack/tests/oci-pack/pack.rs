@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use oci_image::MediaType;
+use oci_image::images::Images;
 use oci_layout::Layout;
 use oci_rootfs::{UnpackOptions, unpack, unpack_bundle};
 use tempfile::TempDir;

@@ -1,12 +1,13 @@
 //! An image from a registry, a layout or an archive.
 
 use oci_cli::image_name::ImageName;
-use oci_cli::local::Store;
+use oci_cli::local;
 use oci_cli::report::{Bytes, Content, Steps};
 use oci_distribution_client::{Client, Config, ErrorKind, Repository, Resolved};
 use oci_image::blob::BlobSource;
+use oci_image::images::{Entry, Image, Images};
 use oci_image::{Config as ImageConfig, Descriptor, Document, Platform, Reference};
-use oci_layout::{Image, LayoutOptions};
+use oci_layout::LayoutOptions;
 
 use crate::stop::{Stop, Stoppable};
 use crate::workspace::Workspace;
@@ -73,7 +74,7 @@ async fn find(name: &ImageName, plain_http: bool) -> Result<Found> {
             Ok(Found::InRegistry(resolve(reference, plain_http).await?))
         }
         _ => {
-            let (store, tag) = Store::open(name, &LayoutOptions::new())?;
+            let (store, tag) = local::open(name, &LayoutOptions::new())?;
             let image = match tag {
                 Some(tag) => store.resolve(tag)?,
                 None => only(store.list()?, name)?,
@@ -83,7 +84,7 @@ async fn find(name: &ImageName, plain_http: bool) -> Result<Found> {
     }
 }
 
-fn only(entries: Vec<oci_layout::Entry>, name: &ImageName) -> Result<Descriptor> {
+fn only(entries: Vec<Entry>, name: &ImageName) -> Result<Descriptor> {
     match <[_; 1]>::try_from(entries) {
         Ok([only]) => Ok(only.descriptor),
         Err(all) => {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
+use oci_image::images::Images;
 use oci_layout::{Archive, ArchiveWriter, DockerArchiveWriter, DockerForm, Layout};
 
 use super::containerd::Containerd;
@@ -65,7 +66,7 @@ fn containerd_imports_an_archive_of_ours_and_exports_one_that_we_read() {
 
     let image = layout.resolve("v1").unwrap();
     let theirs = Archive::open(place("theirs.tar")).unwrap();
-    let exported = theirs.list();
+    let exported = theirs.list().unwrap();
     assert_eq!(exported.len(), 1, "{exported:?}");
     assert_eq!(exported[0].descriptor.digest, image.digest);
     let in_theirs = ours::digests(&theirs, &exported[0].descriptor);

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use oci_image::images::Images;
 use oci_registry::Store;
 use oci_rootfs::unpack_bundle;
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use oci_image::images::Images;
 use oci_image::{Config, json};
 use oci_rootfs::{UnpackOptions, unpack_bundle};
 use oci_runtime::{Bundle, Launcher, Runtime, Stdio};

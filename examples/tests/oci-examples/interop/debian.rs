@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use oci_image::images::Images;
 use oci_rootfs::unpack_bundle;
 use oci_testing::docker_registry::DockerRegistry;
 

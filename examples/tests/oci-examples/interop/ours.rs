@@ -9,6 +9,7 @@ use oci_distribution_client::{Client, Config, Repository};
 use oci_examples::rootfs;
 use oci_image::blob::{BlobSource, BlobSourceExt};
 use oci_image::build::Builder;
+use oci_image::images::Images;
 use oci_image::{Descriptor, Digest, Platform};
 use oci_layout::Layout;
 use oci_rootfs::PackOptions;

@@ -5,6 +5,7 @@ use std::process::{Output, Stdio};
 
 use oci_distribution_client::{Client, Config};
 use oci_image::Digest;
+use oci_image::images::Images;
 use oci_registry::{Fault, Store};
 use rustix::process::{Pid, Signal, kill_process};
 

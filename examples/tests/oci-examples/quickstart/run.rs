@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use oci_distribution_client::{Client, Config};
+use oci_image::images::Images;
 use oci_layout::{ArchiveWriter, DockerArchiveWriter};
 use oci_registry::Store;
 use rustix::process::{Pid, Signal, kill_process};

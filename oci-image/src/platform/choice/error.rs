@@ -7,10 +7,10 @@ use crate::{Platform, graph};
 #[non_exhaustive]
 pub enum Error {
     /// There is no image for the platform.
-    #[error("cannot choose an image for `{wanted}`: there are only {offered}")]
+    #[error("cannot choose an image for `{wanted}`: {offered}")]
     NoMatch {
         /// The platform that was asked for.
-        wanted: Platform,
+        wanted: Box<Platform>,
         /// The platforms that there are images for.
         offered: Offered,
     },
@@ -18,7 +18,7 @@ pub enum Error {
     #[error("cannot choose an image for `{wanted}`: more than one is as good as the best")]
     Ambiguous {
         /// The platform that was asked for.
-        wanted: Platform,
+        wanted: Box<Platform>,
     },
     /// More would have to be read than the limits allow, or something was read that was not asked for.
     #[error(transparent)]
@@ -68,8 +68,9 @@ impl Offered {
 impl fmt::Display for Offered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.platforms.is_empty() {
-            return f.write_str("images for no platform");
+            return f.write_str("there is no image for any platform");
         }
+        f.write_str("there are only images for ")?;
         for (number, platform) in self.platforms.iter().enumerate() {
             let comma = if number == 0 { "" } else { ", " };
             let name: String = platform.to_string().chars().take(NAME_LIMIT).collect();

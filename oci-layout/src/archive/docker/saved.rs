@@ -1,8 +1,6 @@
 use oci_image::Digest;
 use oci_image::json::model;
 
-use crate::index::as_digest;
-
 model! {
     /// An image in `manifest.json`: the names of files of the archive.
     pub(super) struct Saved {
@@ -30,4 +28,8 @@ pub(super) fn claimed_by_path(name: &str) -> Option<Digest> {
 pub(super) fn claimed_by_stem(name: &str) -> Option<Digest> {
     let stem = name.strip_suffix(".json").unwrap_or(name);
     as_digest(stem).or_else(|| as_digest(&format!("sha256:{stem}")))
+}
+
+fn as_digest(text: &str) -> Option<Digest> {
+    text.parse().ok().filter(Digest::is_registered)
 }

@@ -4,12 +4,13 @@ mod oci;
 use std::fmt;
 use std::io::{self, Read, Write};
 
+use oci_image::images::Image;
 use oci_image::layer::Compression;
 use oci_image::{Descriptor, Digest, MediaType, Reference, build, json};
 
 use super::saved::Saved;
-use crate::recompress::recompressed;
-use crate::{ArchiveWriter, Error, ErrorKind, Image};
+use crate::recompress::{recompressed, replace_layers};
+use crate::{ArchiveWriter, Error, ErrorKind};
 use legacy::Legacy;
 
 /// Writes images as a tar archive that `docker load` reads, in one pass. Podman, skopeo, buildah and
@@ -80,7 +81,7 @@ impl<W: Write> DockerArchiveWriter<W> {
                 return Err(Error::new(ErrorKind::Name, text));
             }
         }
-        let plain = image.replace_layers(|layer| {
+        let plain = replace_layers(image, |layer| {
             let size = match self.target.size(&layer.diff_id) {
                 Some(size) => size,
                 None => {

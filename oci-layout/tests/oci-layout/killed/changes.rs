@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use oci_image::images::Images;
 use oci_image::{Descriptor, Digest, MediaType};
 use oci_layout::{FaultKind, Layout};
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use oci_image::images::Images;
 use oci_layout::{ErrorKind, Layout};
 
 use super::{Injection, Scenario, layout, sweep, tidy};

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
+use oci_image::annotations::REF_NAME;
 use oci_image::{Descriptor, build};
 
 use super::Saved;
-use crate::index::REF_NAME;
 use crate::{ArchiveWriter, Error};
 
 /// What containerd and Docker read an image's full name from.
