@@ -45,7 +45,7 @@ pub(crate) fn within(fixture: &Fixture, test: impl FnOnce(&Container)) {
     assert_eq!(fixture.residue(), Vec::<String>::new());
 }
 
-/// Namespaces and control groups of a process; what differs from process to process is not in it.
+/// Namespaces and cgroups of a process; what differs from process to process is not in it.
 const PLACE: &str = "for s in cgroup ipc mnt net pid user uts; do busybox readlink /proc/$p/ns/$s; done; \
                      cat /proc/$p/cgroup /proc/$p/mountinfo; hostname";
 
@@ -231,7 +231,7 @@ fn a_process_that_fails_says_why_and_leaves_nothing() {
 }
 
 #[test]
-#[ignore = "needs root, control groups and busybox"]
+#[ignore = "needs root, cgroups and busybox"]
 fn a_container_that_does_not_run_gets_no_process_and_takes_all_with_it() {
     let fixture = Fixture::new().shell("sleep 100");
     let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();

@@ -70,7 +70,7 @@ impl Fixture {
         self
     }
 
-    /// Mounts and control groups of the container that are there still.
+    /// Mounts and cgroups of the container that are there still.
     pub(crate) fn residue(&self) -> Vec<String> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let own = self.dir.path().to_str().unwrap();

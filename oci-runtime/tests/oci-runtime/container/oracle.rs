@@ -28,7 +28,7 @@ fn a_program_sees_what_runc_shows_it() {
         .unwrap();
     let masked = &fixture.spec.linux.as_ref().unwrap().masked_paths;
     let sorted = |text: &str| {
-        // What covers a masked path is read-only with us, and so is the directory of the control group hierarchies,
+        // What covers a masked path is read-only with us, and so is the directory of the cgroup hierarchies,
         // to which we add the unified one.
         let differs = |line: &&str| {
             let target = line.split(' ').next().unwrap_or_default();

@@ -240,7 +240,7 @@ fn kernel_parameters_of_the_container_are_set() {
 
 // covers: RT-LINUX-23, RT-LINUX-18
 #[test]
-#[ignore = "needs root, control groups and busybox"]
+#[ignore = "needs root, cgroups and busybox"]
 fn limits_are_written_and_hold() {
     use oci_runtime::spec::linux::{Memory, Pids};
     let mut fixture = Fixture::new().shell("for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait");
@@ -257,7 +257,7 @@ fn limits_are_written_and_hold() {
 }
 
 #[test]
-#[ignore = "needs root, control groups and busybox"]
+#[ignore = "needs root, cgroups and busybox"]
 fn a_container_is_paused_and_goes_on() {
     use oci_runtime::Stdio;
     use oci_runtime::spec::Status;

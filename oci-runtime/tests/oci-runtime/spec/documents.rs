@@ -137,7 +137,7 @@ pub(crate) fn members<'a>(
 ) -> &'a mut std::collections::BTreeMap<String, Value> {
     match at(value, place) {
         Value::Object(members) => members,
-        other => panic!("{other} is no object"),
+        other => panic!("{other} is not an object"),
     }
 }
 
