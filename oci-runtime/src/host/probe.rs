@@ -93,7 +93,7 @@ fn no_user_namespaces(namespaces: &[String]) -> Option<String> {
 
 /// System calls that the runtime needs, tried with arguments that change nothing.
 fn missing_system_calls() -> Vec<String> {
-    use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+    use rustix::fs::{Mode, OFlags};
     use rustix::mount::{OpenTreeFlags, open_tree};
     let nothing = "";
     let mut missing = Vec::new();
@@ -103,10 +103,6 @@ fn missing_system_calls() -> Vec<String> {
         }
     };
     let errno = |result: Result<std::os::fd::OwnedFd, Errno>| result.err().map(Errno::raw_os_error);
-    ask(
-        "openat2",
-        errno(openat2(CWD, nothing, OFlags::PATH, Mode::empty(), ResolveFlags::empty())),
-    );
     ask("open_tree", errno(open_tree(CWD, nothing, OpenTreeFlags::empty())));
     if let Ok(null) = rustix::fs::open("/dev/null", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
         // Not a mount point: EINVAL, and ENOSYS if the kernel lacks the call.
