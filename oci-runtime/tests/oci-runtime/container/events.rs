@@ -53,6 +53,9 @@ fn events_tell_each_step_up_to_the_start_and_no_secrets() {
     hooks.create_runtime = vec![hook];
     fixture.spec.hooks = Some(hooks);
     let lines = Lines::default();
+    // While there is just one subscriber, a thread without any that is the first at an event turns it off for all threads:
+    // other tests run in this process.
+    let _second = tracing::Dispatch::new(Lines::default());
     tracing::subscriber::with_default(lines.clone(), || {
         let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
         container.start().unwrap();
