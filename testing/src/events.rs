@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 
 /// The events of one crate on this thread, from [`collect`](Self::collect) until this is dropped.
 pub struct Events {
     lines: Arc<Mutex<String>>,
     _guard: DefaultGuard,
+    /// While there is just one subscriber, a thread without any that is the first at an event turns it off for all threads:
+    /// other tests run in this process.
+    _second: Dispatch,
 }
 
 impl Events {
@@ -19,7 +22,8 @@ impl Events {
     pub fn collect(target: &'static str) -> Self {
         let lines = Arc::default();
         let collector = Collector { target, lines: Arc::clone(&lines) };
-        Self { lines, _guard: tracing::subscriber::set_default(collector) }
+        let second = Dispatch::new(Collector { target, lines: Arc::default() });
+        Self { lines, _guard: tracing::subscriber::set_default(collector), _second: second }
     }
 
     /// The events so far, a line each: `LEVEL message=… field=…`.
