@@ -2,7 +2,7 @@
 //!
 //! Whoever writes one holds the lock of its file, so the kernel lets go of it when the process dies. Its
 //! names change only under this lock. The lock is of the file and not of its name: whoever has just taken
-//! it looks whether the name still leads to this file.
+//! it checks that the name still leads to this file.
 //!
 //! A file that was appended to needs no record: its length says what is held. Before anything is
 //! written behind a gap there is a map beside it, and from then on only the map counts. What it says is
