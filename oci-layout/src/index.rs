@@ -13,7 +13,7 @@ use crate::layout::{INDEX_FILE, Layout, read_limited};
 use crate::lock::Lock;
 use crate::{Error, ErrorKind};
 
-pub(crate) use name::{give_name, is_name};
+pub(crate) use name::{check_name, give_name};
 
 /// The largest `index.json` that is read, in bytes: 64 MiB, some 200,000 images.
 pub const INDEX_LIMIT: usize = 64 << 20;
@@ -33,14 +33,11 @@ impl Layout {
     /// the one with the name.
     ///
     /// # Errors
-    /// If the name is none by the [annotation rules], or if the index cannot be changed.
+    /// If the name breaks the [annotation rules], or if the index cannot be changed.
     ///
     /// [annotation rules]: https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md#pre-defined-annotation-keys
     pub fn tag(&self, name: &str, image: &Descriptor) -> Result<(), Error> {
-        if !is_name(name) {
-            let message = format!("`{name}` is not a name for an image in a layout");
-            return Err(Error::new(ErrorKind::Name, message));
-        }
+        check_name(name, "a layout")?;
         self.edit_index(|index| {
             give_name(index, name, image);
             Ok(())

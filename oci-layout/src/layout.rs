@@ -219,14 +219,15 @@ fn is_missing(files: &dyn Files, path: &str) -> io::Result<bool> {
 fn check_version(path: &Path, files: &dyn Files) -> Result<(), Error> {
     let found = layout_file(files).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
-            let text = format!("`{}` is no layout: it has no file `{LAYOUT_FILE}`", path.display());
+            let path = path.display();
+            let text = format!("cannot open layout `{path}`: it has no file `{LAYOUT_FILE}`");
             Error::new(ErrorKind::NotFound, text)
         }
         _ => cannot_open(path, error),
     });
     let layout = found?.map_err(|error| {
         Error::invalid(
-            format!("file `{LAYOUT_FILE}` of layout `{}` is wrong", path.display()),
+            format!("cannot open layout `{}`: file `{LAYOUT_FILE}` is wrong", path.display()),
             error,
         )
     })?;
@@ -234,7 +235,7 @@ fn check_version(path: &Path, files: &dyn Files) -> Result<(), Error> {
         return Err(Error::new(
             ErrorKind::Version,
             format!(
-                "layout `{}` is of version `{}`, not `{}`",
+                "cannot open layout `{}`: it is of version `{}`, not `{}`",
                 path.display(),
                 layout.image_layout_version,
                 LayoutFile::VERSION

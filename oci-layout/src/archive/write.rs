@@ -10,7 +10,7 @@ use oci_image::{Descriptor, Digest, Index, LayoutFile, MediaType, json};
 use tempfile::SpooledTempFile;
 
 use super::tar_writer::TarWriter;
-use crate::index::{give_name, is_name};
+use crate::index::{check_name, give_name};
 use crate::{Error, ErrorKind};
 
 /// How much of a blob waits in memory, in bytes, before it waits in a temporary file.
@@ -100,10 +100,7 @@ impl<W: Write> ArchiveWriter<W> {
     /// # Errors
     /// If the name is not one that an index may hold.
     pub fn tag(&self, name: &str, image: &Descriptor) -> Result<(), Error> {
-        if !is_name(name) {
-            let text = format!("`{name}` is not a name for an image in an archive");
-            return Err(Error::new(ErrorKind::Name, text));
-        }
+        check_name(name, "an archive")?;
         give_name(&mut self.state().index, name, image);
         Ok(())
     }

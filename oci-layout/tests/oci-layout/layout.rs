@@ -73,7 +73,7 @@ fn what_is_no_layout_is_not_opened() {
     let directory = tempfile::tempdir().unwrap();
     let error = Layout::open(directory.path()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.to_string().ends_with("is no layout: it has no file `oci-layout`"), "{error}");
+    assert!(error.to_string().ends_with("`: it has no file `oci-layout`"), "{error}");
     let missing = directory.path().join("missing");
     assert_eq!(Layout::open(&missing).unwrap_err().kind(), ErrorKind::NotFound);
     let missing_parent = missing.join("layout");
