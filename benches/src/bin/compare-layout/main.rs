@@ -10,7 +10,6 @@ mod ours;
 use inputs::Inputs;
 use oci_benches::arguments::Arguments;
 use oci_benches::contest::Contest;
-use oci_benches::measure;
 
 const USAGE: &str = "\
 usage: compare-layout [DIRECTORY [ROUNDS [MEBIBYTES]]]
@@ -21,14 +20,10 @@ usage: compare-layout [DIRECTORY [ROUNDS [MEBIBYTES]]]
 
 fn main() {
     let Some(arguments) = Arguments::read(USAGE, ours::run) else { return };
-    let temporary = tempfile::tempdir().unwrap();
-    let place = arguments.directory(temporary.path()).join("compare-layout");
-    let inputs = Inputs::make(&place, arguments.size(0, 400));
-    println!("{} on {}", inputs.describe(), measure::filesystem(&inputs.directory));
-    for contest in contests(&inputs) {
-        contest.run(arguments.rounds(), &inputs.directory.join("out"));
-    }
-    std::fs::remove_dir_all(&inputs.directory).unwrap();
+    arguments.compare("compare-layout", |directory| {
+        let inputs = Inputs::make(directory, arguments.size(0, 400));
+        (inputs.describe(), contests(&inputs))
+    });
 }
 
 /// Shell commands, with `$OUT` as the directory that is removed before and after.
