@@ -1,0 +1,36 @@
+//! An image, unpacked to a bundle.
+
+use std::path::PathBuf;
+
+use oci_cli::image_name::ImageName;
+use oci_cli::local;
+use oci_cli::report::{Steps, tell};
+use oci_layout::Layout;
+use oci_rootfs::unpack::Owners;
+use oci_rootfs::{UnpackOptions, unpack_bundle};
+use oci_runtime::Bundle;
+
+use crate::Result;
+use crate::progress::{Done, progress};
+
+pub(crate) fn unpack(name: &ImageName, bundle: PathBuf, mut options: UnpackOptions) -> Result<()> {
+    let (path, tag) = local::place(name)?;
+    let layout = Layout::open(path)?;
+    let image = local::image(&layout, tag)?;
+    let mut step = Steps::new().begin("unpack the image");
+    let size = image.manifest().layers.iter().map(|layer| layer.size).sum();
+    options.progress = Some(progress(&mut step, size));
+    let unpacked = unpack_bundle(&layout, image.manifest(), bundle, &options)?;
+    let mut bundle = Bundle::from_image(unpacked.config(), unpacked.path())?;
+    if options.owners == Owners::Caller {
+        let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+        let rootless = bundle.spec().clone().rootless(user.as_raw(), group.as_raw());
+        for dropped in &rootless.dropped {
+            tell(format_args!("    without {dropped}"));
+        }
+        *bundle.spec_mut() = rootless.spec;
+    }
+    bundle.write()?;
+    step.end(Done(unpacked.unpacked()));
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! The command line.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use lexopt::prelude::*;
+use oci_cli::image_name::ImageName;
+use oci_image::layer::{EntryPath, Limits};
+use oci_rootfs::UnpackOptions;
+use oci_rootfs::unpack::Devices;
+
+use crate::Result;
+
+/// What the command line asks for.
+pub(crate) enum Command {
+    Help,
+    Image { image: ImageName, bundle: PathBuf, options: UnpackOptions },
+    Overlay { image: ImageName, store: PathBuf, bundle: PathBuf, options: UnpackOptions },
+    Export { image: ImageName, file: PathBuf, limits: Limits },
+    Cat { image: ImageName, path: EntryPath, limits: Limits },
+    Layer { file: PathBuf, root: PathBuf, options: UnpackOptions },
+}
+
+impl Command {
+    pub(crate) fn parse() -> Result<Self> {
+        let (mut image, mut layer, mut store, mut target) = (None, None, None, None);
+        let (mut rootless, mut devices, mut export, mut cat) = (false, None, None, None);
+        let mut limits = Limits::default();
+        let mut arguments = lexopt::Parser::from_env();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("image") => image = Some(arguments.value()?.parse()?),
+                Long("layer") => layer = Some(PathBuf::from(arguments.value()?)),
+                Long("overlay") => store = Some(PathBuf::from(arguments.value()?)),
+                Long("export") => export = Some(PathBuf::from(arguments.value()?)),
+                Long("cat") => cat = Some(EntryPath::parse(arguments.value()?.as_bytes())?),
+                Long("rootless") => rootless = true,
+                Long("devices") => devices = Some(arguments.value()?.parse_with(devices_of)?),
+                Long("ratio") => limits.ratio = arguments.value()?.parse()?,
+                Short('h') | Long("help") => return Ok(Self::Help),
+                Value(path) if target.is_none() => target = Some(PathBuf::from(path)),
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        let mut options = match rootless {
+            true => UnpackOptions::rootless(),
+            false => UnpackOptions::default(),
+        };
+        options.devices = devices.unwrap_or(options.devices);
+        options.limits = limits.clone();
+        match (export, cat) {
+            (None, None) => {}
+            (Some(file), None) => {
+                let image = image.ok_or("--export needs an --image")?;
+                return Ok(Self::Export { image, file, limits });
+            }
+            (None, Some(path)) => {
+                let image = image.ok_or("--cat needs an --image")?;
+                return Ok(Self::Cat { image, path, limits });
+            }
+            _ => return Err("--export and --cat exclude each other".into()),
+        }
+        match (image, layer, store, target) {
+            (Some(image), None, None, Some(bundle)) => Ok(Self::Image { image, bundle, options }),
+            (Some(image), None, Some(store), Some(bundle)) if !rootless => {
+                Ok(Self::Overlay { image, store, bundle, options })
+            }
+            (None, Some(file), None, Some(root)) => Ok(Self::Layer { file, root, options }),
+            (None, None, ..) => Err("--image or --layer is missing".into()),
+            (_, _, _, None) => Err("the directory to unpack to is missing".into()),
+            (_, _, Some(_), _) if rootless => {
+                Err("--overlay mounts, which --rootless cannot".into())
+            }
+            _ => Err("--layer excludes --image and --overlay".into()),
+        }
+    }
+}
+
+fn devices_of(word: &str) -> Result<Devices, &'static str> {
+    match word {
+        "make" => Ok(Devices::Make),
+        "skip" => Ok(Devices::Skip),
+        "placeholder" => Ok(Devices::Placeholder),
+        _ => Err("it is not make, skip or placeholder"),
+    }
+}

@@ -1,0 +1,31 @@
+//! What was unpacked, while it is and at the end.
+
+use std::fmt;
+
+use oci_cli::report::{Bytes, Step};
+use oci_rootfs::unpack::{self, Progress, Unpacked};
+
+/// What was unpacked, in words.
+pub(crate) struct Done<'a>(pub(crate) &'a Unpacked);
+
+impl fmt::Display for Done<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unpacked { changes, bytes, devices_left_out, .. } = self.0;
+        write!(f, "{changes} files, {}", Bytes(*bytes))?;
+        match devices_left_out {
+            0 => Ok(()),
+            1 => f.write_str(", 1 device left out"),
+            some => write!(f, ", {some} devices left out"),
+        }
+    }
+}
+
+/// Moves a bar as blobs are read.
+pub(crate) fn progress(step: &mut Step, bytes: u64) -> Progress {
+    let bar = step.bar(bytes);
+    Progress::new(move |step| {
+        if let unpack::Step::Read(bytes) = step {
+            bar.inc(bytes);
+        }
+    })
+}
