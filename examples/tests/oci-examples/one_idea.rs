@@ -57,6 +57,13 @@ fn own_sink_holds_what_it_was_given() {
 }
 
 #[test]
+fn image_to_sink_puts_all_that_belongs_to_an_image_and_an_artifact() {
+    // A layer, a config and a manifest; then `{}`, a note and a manifest.
+    let printed = run(env!("CARGO_BIN_EXE_image_to_sink"), &[""; 0]).good();
+    assert_eq!(printed, "an image of 3 blobs\nand an artifact: 6 blobs\n");
+}
+
+#[test]
 fn own_manifest_is_named_by_its_bytes() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("manifest.json");
