@@ -8,7 +8,7 @@ use oci_image::{Descriptor, Digest};
 use url::Url;
 
 use crate::auth::Access;
-use crate::call::Answer;
+use crate::call::{Answer, FailedAttempt};
 use crate::error::{Error, ErrorKind};
 use crate::repository::Repository;
 use crate::retry::Failure;
@@ -307,47 +307,20 @@ impl Download {
 
     /// Asks for what is missing. `None`: that failed, and may be retried.
     async fn connect(&mut self) -> Result<Option<Body>, Error> {
-        let url = match &self.elsewhere {
-            Some(url) => url.clone(),
-            None => self.repository.blob_url(&self.blob.digest),
-        };
-        let call = self.repository.call(Method::GET, url, Access::Pull, &self.action);
-        let call = if self.elsewhere.is_some() { call.anonymous() } else { call };
         let asks_for_part = self.offset > 0 && !self.is_whole_only;
-        let call = match asks_for_part {
-            true => call.header(header::RANGE, &RangeRequest::From(self.offset).to_string()),
-            false => call,
-        };
-        let answer = match call.send_once().await {
+        let answer = match self.request(asks_for_part).await {
             Ok(answer) => answer,
+            Err(failed) if asks_for_part && failed.error.status() == Some(416) => {
+                self.is_whole_only = true;
+                return Ok(None);
+            }
             Err(failed) => {
-                let refuses_range = failed.error.status() == Some(416) && asks_for_part;
-                if refuses_range {
-                    self.is_whole_only = true;
-                    return Ok(None);
-                }
                 self.pause(failed.failure, failed.error).await?;
                 return Ok(None);
             }
         };
-        let error = |reason: &str| Error::new(ErrorKind::Protocol, &*self.action).because(reason);
         refuse_encoding(&answer, &self.action)?;
-        let start = match answer.status() {
-            StatusCode::PARTIAL_CONTENT if asks_for_part => {
-                let range = answer.header(&header::CONTENT_RANGE).and_then(ContentRange::parse);
-                match range {
-                    Some(ContentRange::Part { range, total })
-                        if range.first() <= self.offset
-                            && total.is_none_or(|total| total == self.blob.size) =>
-                    {
-                        range.first()
-                    }
-                    _ => return Err(error("the registry sent another part of it")),
-                }
-            }
-            StatusCode::OK => 0,
-            _ => return Err(error("the registry answered with neither the whole nor the part")),
-        };
+        let start = self.start_of(&answer, asks_for_part)?;
         let body = answer.response.into_body();
         if let Some(length) = body.length()
             && start.checked_add(length) != Some(self.blob.size)
@@ -360,6 +333,41 @@ impl Download {
         }
         self.skip = self.offset - start;
         Ok(Some(body))
+    }
+
+    async fn request(&self, asks_for_part: bool) -> Result<Answer, FailedAttempt> {
+        let (url, is_foreign) = match &self.elsewhere {
+            Some(url) => (url.clone(), true),
+            None => (self.repository.blob_url(&self.blob.digest), false),
+        };
+        let mut call = self.repository.call(Method::GET, url, Access::Pull, &self.action);
+        if is_foreign {
+            call = call.anonymous();
+        }
+        if asks_for_part {
+            call = call.header(header::RANGE, &RangeRequest::From(self.offset).to_string());
+        }
+        call.send_once().await
+    }
+
+    /// Where the body of `answer` begins in the blob: not behind what was read already.
+    fn start_of(&self, answer: &Answer, asks_for_part: bool) -> Result<u64, Error> {
+        let refuse =
+            |reason: &str| Err(Error::new(ErrorKind::Protocol, &*self.action).because(reason));
+        match answer.status() {
+            StatusCode::OK => return Ok(0),
+            StatusCode::PARTIAL_CONTENT if asks_for_part => {}
+            _ => return refuse("the registry answered with neither the whole nor the part"),
+        }
+        match answer.header(&header::CONTENT_RANGE).and_then(ContentRange::parse) {
+            Some(ContentRange::Part { range, total })
+                if range.first() <= self.offset
+                    && total.is_none_or(|total| total == self.blob.size) =>
+            {
+                Ok(range.first())
+            }
+            _ => refuse("the registry sent another part of it"),
+        }
     }
 
     /// Waits before another attempt, if there is to be one.
