@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::files::{Files, Kind};
 
@@ -90,10 +90,5 @@ pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
 
 /// Waits for the lock of a file. A signal that a handler has taken ends the call and not the wait.
 pub(crate) fn wait(file: &File, operation: FlockOperation) -> io::Result<()> {
-    loop {
-        match flock(file, operation) {
-            Err(Errno::INTR) => {}
-            done => return Ok(done?),
-        }
-    }
+    Ok(retry_on_intr(|| flock(file, operation))?)
 }

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use oci_image::blob::BlobSource;
 use oci_image::layer::Overlay;
 use oci_image::{Descriptor, Digest, Document, Manifest};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::retry_on_intr;
 
 use super::apply::Applier;
 use super::error::{Reason, UnpackError};
@@ -204,7 +206,7 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         result => result?,
     };
-    directory.lock()?;
+    retry_on_intr(|| flock(&directory, FlockOperation::LockExclusive))?;
     let held = directory.metadata()?;
     let is_there =
         fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (held.dev(), held.ino()));
