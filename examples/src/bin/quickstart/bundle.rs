@@ -4,7 +4,7 @@ use oci_cli::report::{Bytes, Steps, tell};
 use oci_image::Config;
 use oci_rootfs::{UnpackOptions, unpack_bundle};
 use oci_runtime::spec::linux::{Namespace, NamespaceType};
-use oci_runtime::{Bundle, Spec};
+use oci_runtime::{Bundle, Refusal, Spec};
 use rustix::process::{getegid, geteuid};
 use tokio::task::spawn_blocking;
 
@@ -59,8 +59,9 @@ pub(crate) fn with_command(config: &Config, args: &[String]) -> Config {
 pub(crate) fn isolated(mut spec: Spec) -> Spec {
     if !geteuid().is_root() {
         let rootless = spec.rootless(geteuid().as_raw(), getegid().as_raw());
-        for dropped in &rootless.dropped {
-            tell(format_args!("    without {dropped}"));
+        if !rootless.dropped.is_empty() {
+            let dropped: Vec<_> = rootless.dropped.iter().map(Refusal::pointer).collect();
+            tell(format_args!("    without privileges it leaves out {}", dropped.join(", ")));
         }
         spec = rootless.spec;
         let linux = spec.linux.get_or_insert_default();

@@ -150,7 +150,11 @@ pub(crate) fn complaint(output: &Output, code: i32) -> String {
     complaint.to_owned()
 }
 
-/// Whether a line tells of a step that was done: ` 1. registry  …`.
+/// Whether a line tells of a step that was done: ` 1. registry  …`, or, indented, more of the step.
 fn is_step(line: &str) -> bool {
-    line.trim_start().split_once(". ").is_some_and(|(number, _)| number.parse::<u8>().is_ok())
+    line.starts_with("    ")
+        || line
+            .trim_start()
+            .split_once(". ")
+            .is_some_and(|(number, _)| number.parse::<u8>().is_ok())
 }
