@@ -8,8 +8,10 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::io::Errno;
 
 use crate::init::ARGUMENT;
 use crate::spawn::spawn;
@@ -86,15 +88,30 @@ fn seal(program: &mut File) -> io::Result<OwnedFd> {
     let mut memory = File::from(memory);
     io::copy(program, &mut memory)?;
     memory.rewind()?;
-    // SEAL forbids taking the other seals off.
-    fcntl_add_seals(
-        &memory,
-        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
-    )?;
+    add_seals(&memory)?;
     // execve answers ETXTBSY as long as the file is open for writing: keep a read-only descriptor alone.
     let read = File::open(format!("/proc/self/fd/{}", memory.as_raw_fd()))?;
     // Above 2: the child's standard input, output and error would replace it.
     Ok(rustix::io::fcntl_dupfd_cloexec(read, 3)?)
+}
+
+/// How often sealing is retried, and for how long it waits before, in all about half a second.
+const SEAL_RETRIES: u32 = 10;
+const SEAL_WAIT: Duration = Duration::from_millis(10);
+
+/// Forbids all changes of the file.
+fn add_seals(memory: &File) -> io::Result<()> {
+    // SEAL forbids taking the other seals off.
+    let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    for attempt in 1..=SEAL_RETRIES {
+        match fcntl_add_seals(memory, seals) {
+            // Something in the kernel holds a page of the file for a moment, as the compaction of memory does: it might
+            // be a write that is still to come (memfd_wait_for_pins).
+            Err(Errno::BUSY) => std::thread::sleep(SEAL_WAIT * attempt),
+            result => return Ok(result?),
+        }
+    }
+    Ok(fcntl_add_seals(memory, seals)?)
 }
 
 #[cfg(test)]

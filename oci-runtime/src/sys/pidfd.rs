@@ -36,4 +36,4 @@ pub(crate) fn exit_status(pidfd: BorrowedFd<'_>) -> io::Result<Option<i32>> {
 
 const PIDFD_INFO_EXIT: u64 = 1 << 3;
 /// `_IOWR(0xff, 11, struct pidfd_info)` with the 64 bytes of its first version.
-const PIDFD_GET_INFO: libc::Ioctl = 0xc040_ff0b;
+const PIDFD_GET_INFO: libc::Ioctl = 0xc040_ff0b_u32 as libc::Ioctl; // signed with musl
