@@ -2,7 +2,7 @@
 //!
 //! A [`Choice`] reads nothing by itself: it asks for nested indexes, and for the manifests and configs of
 //! images whose platform is stated nowhere else. Whoever drives it reads them, blocking or not;
-//! [`Choice::over`] drives it over a [`BlobSource`](crate::blob::BlobSource).
+//! [`Choice::over`] drives it over a [`BlobSource`].
 //!
 //! ```
 //! use oci_image::platform::choice::{Choice, Step};

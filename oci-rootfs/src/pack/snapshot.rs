@@ -31,6 +31,7 @@ struct Seen {
 }
 
 impl Seen {
+    #[allow(clippy::unnecessary_cast)] // the types of the members differ between processors
     fn new(stat: &Stat) -> Self {
         let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         Self {
@@ -39,7 +40,7 @@ impl Seen {
             owner: (stat.st_uid, stat.st_gid),
             changed: (stat.st_ctime, stat.st_ctime_nsec as i64),
             modified: (stat.st_mtime, stat.st_mtime_nsec as i64),
-            size: (!is_directory).then_some((stat.st_size, stat.st_nlink)),
+            size: (!is_directory).then_some((stat.st_size, stat.st_nlink as u64)),
         }
     }
 }

@@ -155,7 +155,7 @@ fn says_in_one_line_what_is_wrong() {
     let failures: &[(&[&str], &str)] = &[
         (&["--image", &no_tag], "has no tag"),
         (&["--image", "docker://localhost/app"], "not in a layout"),
-        (&["--image", &name, "--base", &missing], "no image `missing`"),
+        (&["--image", &name, "--base", &missing], "cannot find `missing`"),
         (&["--image", &name, "--level", "99"], "level"),
     ];
     for (arguments, reason) in failures {

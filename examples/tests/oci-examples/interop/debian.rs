@@ -17,7 +17,7 @@ pub(crate) fn archive() -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let archive = directory.join("debian.tar");
     let lock = File::create(directory.join("debian.lock")).unwrap();
-    lock.lock().unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
     if !archive.exists() {
         let new = directory.join("debian-new.tar");
         let path = new.to_str().unwrap();
