@@ -150,9 +150,9 @@ pub(crate) fn complaint(output: &Output, code: i32) -> String {
     complaint.to_owned()
 }
 
-/// Whether a line tells of a step that was done: ` 1. registry  …`, or, indented, more of the step.
+/// Whether a line tells of a step that was done: ` 1. registry  …`, or what it leaves out.
 fn is_step(line: &str) -> bool {
-    line.starts_with("    ")
+    line.starts_with("    without privileges ")
         || line
             .trim_start()
             .split_once(". ")
