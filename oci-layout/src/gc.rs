@@ -45,9 +45,16 @@ impl Layout {
     /// unknown type and whatever its JSON mentions; and what live handles have written or found, until
     /// they are dropped. Writers wait meanwhile, readers do not.
     ///
+    /// Of what cannot be read it is unknown what it needs, so then nothing is removed. That is so if
+    /// `index.json` lists something that is missing, whatever its type, and if anything reachable is
+    /// there and is not what names it: of another size or digest, no document of its type, or
+    /// [too large](oci_image::json::DOCUMENT_LIMIT) for one. What an image index lists may be missing, as
+    /// where an image was copied for some platforms only, and so may subjects.
+    ///
     /// # Errors
-    /// If a reachable document is wrong (then nothing is removed: what it needs is unknown), if the
-    /// blobs are shared with other layouts, or if a file cannot be removed.
+    /// Of kind [`Invalid`](crate::ErrorKind::Invalid) where something that may need others is missing or
+    /// wrong; the error names it. Otherwise if the blobs are shared with other layouts, or if a file cannot
+    /// be read or removed.
     pub fn collect_garbage(&self) -> Result<Garbage, Error> {
         Collector::alone(self, to_collect)?.collect()
     }

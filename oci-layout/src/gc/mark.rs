@@ -1,7 +1,8 @@
 use std::collections::HashSet;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use oci_image::graph::{Limits, Walk};
+use oci_image::oci_digest::VerifyReader;
 use oci_image::{AnyDocument, Descriptor, Digest, json};
 
 use crate::Error;
@@ -11,25 +12,52 @@ use crate::layout::Layout;
 pub(super) fn needed(layout: &Layout, pinned: Vec<Digest>) -> Result<HashSet<Digest>, Error> {
     let index = layout.read_index()?;
     let failed = |error| Error::io(layout.about("cannot look for the garbage of"), error);
+    let listed: HashSet<_> = index.manifests.iter().map(digest).collect();
     let mut needed = HashSet::new();
-    let mut opaque = pinned;
-    opaque.extend(
-        index.manifests.iter().filter(|it| !it.media_type.is_manifest_or_index()).map(digest),
-    );
-    opaque.extend(index.subject.iter().map(digest));
+    let listed_blobs = index.manifests.iter().filter(|it| !it.media_type.is_manifest_or_index());
+    let mut opaque: Vec<_> = listed_blobs.chain(&index.subject).map(digest).collect();
     for node in Walk::new(index.manifests).limits(Limits::store()).over(layout) {
         let node = node.map_err(failed)?;
+        let digest = node.descriptor.digest.clone();
+        // What is both listed and a child of an index is visited once, wherever that is.
+        if node.is_missing() && listed.contains(&digest) {
+            return Err(missing(layout, &digest));
+        }
         opaque.extend(node.document().into_iter().flat_map(not_walked));
-        needed.insert(node.descriptor.digest);
+        needed.insert(digest);
     }
     let mut scanned = HashSet::new();
     while let Some(digest) = opaque.pop() {
         if scanned.insert(digest.clone()) {
-            opaque.extend(mentioned(layout, &digest).map_err(failed)?);
+            match mentioned(layout, &digest).map_err(failed)? {
+                Some(mentioned) => opaque.extend(mentioned),
+                None if listed.contains(&digest) => return Err(missing(layout, &digest)),
+                None => {}
+            }
+            needed.insert(digest);
+        }
+    }
+    let mut pinned = pinned;
+    while let Some(digest) = pinned.pop() {
+        if scanned.insert(digest.clone()) {
+            match mentioned(layout, &digest) {
+                Ok(mentioned) => pinned.extend(mentioned.unwrap_or_default()),
+                // Whoever pinned it is at work, and has pinned what it needs.
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
+                Err(error) => return Err(failed(error)),
+            }
             needed.insert(digest);
         }
     }
     Ok(needed)
+}
+
+fn missing(layout: &Layout, digest: &Digest) -> Error {
+    let reason = format!(
+        "the index lists `{digest}`, which is missing, so what it needs is unknown: \
+         bring it back, or remove it from the index"
+    );
+    Error::invalid(layout.about("cannot look for the garbage of"), reason)
 }
 
 /// What a document names that a walk takes for a blob although more may be below it: entries of an
@@ -44,21 +72,61 @@ fn digest(descriptor: &Descriptor) -> Digest {
     descriptor.digest.clone()
 }
 
-/// The digests that stand as strings in a blob, if it looks like a JSON object.
-fn mentioned(layout: &Layout, digest: &Digest) -> io::Result<Vec<Digest>> {
+/// The longest digest that names a file: an algorithm and a name of 255 bytes each.
+const DIGEST_LIMIT: usize = 2 * 255 + 1;
+
+/// The digests that stand as strings in a blob, if it looks like a JSON object; `None` if it is missing.
+///
+/// A blob that is larger than any document and does not begin like one is not read to its end. All else
+/// must be what its digest says: what a damaged document would have mentioned is unknown.
+fn mentioned(layout: &Layout, digest: &Digest) -> io::Result<Option<Vec<Digest>>> {
     let blobs = layout.blobs();
     let file = match blobs.files().open(&blobs.path(digest)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
-    if file.metadata()?.len() > json::DOCUMENT_LIMIT as u64 {
-        return Ok(Vec::new());
+    let size = file.metadata()?.len();
+    let reader: Box<dyn Read> = match digest.algorithm() {
+        Some(_) => Box::new(VerifyReader::new(file, digest, size)?),
+        None => Box::new(file),
+    };
+    let mut reader = BufReader::new(reader);
+    let first = reader.fill_buf().map_err(|error| unreadable(digest, error))?;
+    let may_be_object = first.trim_ascii_start().first().is_none_or(|byte| *byte == b'{');
+    if !may_be_object && size > json::DOCUMENT_LIMIT as u64 {
+        return Ok(Some(Vec::new()));
     }
-    let mut bytes = Vec::new();
-    file.take(json::DOCUMENT_LIMIT as u64).read_to_end(&mut bytes)?;
-    if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Ok(Vec::new());
+    let digests = digests_in(reader).map_err(|error| unreadable(digest, error))?;
+    Ok(Some(if may_be_object { digests } else { Vec::new() }))
+}
+
+/// The digests that stand between quotes.
+fn digests_in(mut json: impl BufRead) -> io::Result<Vec<Digest>> {
+    let mut digests = Vec::new();
+    let mut string = Vec::new();
+    loop {
+        let bytes = json.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(digests);
+        }
+        for byte in bytes {
+            match byte {
+                b'"' => {
+                    let text = std::str::from_utf8(&string).ok();
+                    digests.extend(text.and_then(|text| text.parse::<Digest>().ok()));
+                    string.clear();
+                }
+                // One more than fits makes it too long to be one.
+                byte if string.len() <= DIGEST_LIMIT => string.push(*byte),
+                _ => {}
+            }
+        }
+        let length = bytes.len();
+        json.consume(length);
     }
-    let strings = bytes.split(|byte| *byte == b'"').filter_map(|it| std::str::from_utf8(it).ok());
-    Ok(strings.filter_map(|string| string.parse().ok()).collect())
+}
+
+fn unreadable(digest: &Digest, error: io::Error) -> io::Error {
+    let text = format!("cannot read `{digest}`, which may need others");
+    Error::io(text, error).into()
 }

@@ -2,12 +2,14 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource, BlobSourceExt};
 use oci_image::images::Images;
 use oci_image::{Descriptor, Digest, Manifest, MediaType};
 use oci_layout::{ErrorKind, Garbage, Layout, LayoutOptions};
+use tempfile::TempDir;
 
 use crate::fixture::{directory, empty, image, index_of, put, put_document, read_whole};
 
@@ -86,25 +88,211 @@ fn nested_indexes_subjects_and_unknown_types_are_kept() {
     }
 }
 
-#[test]
-fn what_is_missing_stops_no_collector_and_what_is_wrong_does() {
-    let (_directory, layout) = empty();
-    let image = image(&layout, "a");
-    let stray = put(&layout, "stray");
-    layout.tag("v1", &image).unwrap();
-    let absent = Descriptor::of(MediaType::IMAGE_MANIFEST, "absent");
-    layout.tag("absent", &absent).unwrap();
-    let path = layout.path().join("blobs/sha256").join(image.digest.encoded());
-    let manifest = fs::read(&path).unwrap();
-    fs::write(&path, vec![b' '; manifest.len()]).unwrap();
-    let root = layout.path().to_owned();
+/// A layout that lists an image and something else, and holds a blob that nothing needs.
+fn listing(entry: impl FnOnce(&Layout) -> Descriptor) -> (TempDir, Layout, Descriptor) {
+    let (directory, layout) = empty();
+    layout.tag("whole", &image(&layout, "whole")).unwrap();
+    put(&layout, "stray");
+    let entry = entry(&layout);
+    layout.tag("broken", &entry).unwrap();
+    let path = layout.path().to_owned();
     drop(layout);
-    let layout = Layout::open(root).unwrap();
-    assert!(layout.collect_garbage().is_err());
-    assert!(has(&layout, &stray));
-    fs::write(&path, manifest).unwrap();
-    let garbage = layout.collect_garbage().unwrap();
-    assert_eq!(garbage.blobs, [stray.digest]);
+    (directory, Layout::open(path).unwrap(), entry)
+}
+
+fn path(layout: &Layout, blob: &Descriptor) -> PathBuf {
+    layout.path().join(blob.digest.blob_path())
+}
+
+fn blobs(layout: &Layout) -> usize {
+    fs::read_dir(layout.path().join("blobs/sha256")).unwrap().count()
+}
+
+/// Nothing is removed, and the error names `digest`.
+fn refuses(layout: &Layout, digest: &Digest) {
+    let before = blobs(layout);
+    for error in [layout.garbage().unwrap_err(), layout.collect_garbage().unwrap_err()] {
+        let text = whole_text(&error);
+        assert!(text.contains(digest.as_str()), "{text}");
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{text}");
+    }
+    assert_eq!(blobs(layout), before);
+}
+
+fn whole_text(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[test]
+fn nothing_is_removed_where_the_index_lists_what_is_missing() {
+    let types = [
+        MediaType::IMAGE_MANIFEST,
+        MediaType::IMAGE_INDEX,
+        MediaType::DOCKER_MANIFEST,
+        MediaType::DOCKER_MANIFEST_LIST,
+        "application/vnd.docker.distribution.manifest.v1+prettyjws".into(),
+        "application/x-future".into(),
+    ];
+    for media_type in types {
+        let absent = Descriptor::of(media_type, "absent");
+        let (_directory, layout, absent) = listing(|_| absent);
+        refuses(&layout, &absent.digest);
+        layout.untag("broken").unwrap();
+        assert_eq!(layout.collect_garbage().unwrap().blobs, [Digest::sha256("stray")]);
+    }
+}
+
+#[test]
+fn what_the_index_lists_and_an_index_names_too_may_not_be_missing() {
+    let absent = Descriptor::of(MediaType::IMAGE_MANIFEST, "absent");
+    let (_directory, layout, absent) = listing(|layout| {
+        layout.tag("sparse", &index_of(layout, vec![absent.clone()])).unwrap();
+        absent
+    });
+    refuses(&layout, &absent.digest);
+    layout.untag("broken").unwrap();
+    assert_eq!(layout.collect_garbage().unwrap().blobs, [Digest::sha256("stray")]);
+}
+
+#[test]
+fn children_of_an_index_and_subjects_may_be_missing() {
+    let absent = Descriptor::of(MediaType::IMAGE_MANIFEST, "absent");
+    let unknown = Descriptor::of("application/x-future".into(), "absent too");
+    let (_directory, layout, _) = listing(|layout| {
+        let mut referrer = Manifest::new(put(layout, "{}"));
+        referrer.media_type = Some(MediaType::IMAGE_MANIFEST);
+        referrer.subject = Some(absent.clone());
+        let there = image(layout, "there");
+        index_of(layout, vec![absent, unknown, there, put_document(layout, referrer)])
+    });
+    assert_eq!(layout.collect_garbage().unwrap().blobs, [Digest::sha256("stray")]);
+}
+
+/// Other bytes of the same size, too few, none, one too many.
+const DAMAGES: [fn(&Path); 4] = [
+    |path| {
+        let size = fs::metadata(path).unwrap().len();
+        fs::write(path, vec![0; size as usize]).unwrap();
+    },
+    |path| fs::write(path, "{").unwrap(),
+    |path| fs::write(path, "").unwrap(),
+    |path| {
+        let mut bytes = fs::read(path).unwrap();
+        bytes.push(b' ');
+        fs::write(path, bytes).unwrap();
+    },
+];
+
+#[test]
+fn nothing_is_removed_where_something_that_may_need_more_is_damaged() {
+    let future = |layout: &Layout| {
+        let mentioned = put(layout, "mentioned");
+        put(layout, &format!(r#"{{"part":"{}"}}"#, mentioned.digest))
+    };
+    let makers: [fn(&Layout) -> Descriptor; 3] =
+        [|layout| image(layout, "a"), |layout| index_of(layout, vec![image(layout, "a")]), future];
+    for make in makers {
+        for damage in DAMAGES {
+            let (_directory, layout, broken) = listing(make);
+            damage(&path(&layout, &broken));
+            refuses(&layout, &broken.digest);
+
+            let mut nested = None;
+            let (_directory, layout, _) = listing(|layout| {
+                let broken = nested.insert(make(layout)).clone();
+                index_of(layout, vec![index_of(layout, vec![broken])])
+            });
+            let nested = nested.unwrap();
+            damage(&path(&layout, &nested));
+            refuses(&layout, &nested.digest);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_removed_where_a_document_has_no_reading() {
+    let large = format!(r#"{{"schemaVersion":2,"manifests":[]{}}}"#, " ".repeat(4 << 20));
+    let texts = ["", "not JSON", "[]", r#"{"schemaVersion":2}"#, r#"{"layers":[],"layers":[]}"#];
+    for text in texts.into_iter().chain([large.as_str()]) {
+        for media_type in [MediaType::IMAGE_MANIFEST, MediaType::IMAGE_INDEX] {
+            let blob = Descriptor::of(media_type, text);
+            let (_directory, layout, blob) = listing(|layout| {
+                layout.put(&blob, text.as_bytes()).unwrap();
+                blob
+            });
+            refuses(&layout, &blob.digest);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_removed_where_an_entry_says_another_size_or_type() {
+    let changes: [fn(&mut Descriptor); 3] = [
+        |entry| entry.size += 1,
+        |entry| entry.size = 8 << 20,
+        |entry| entry.media_type = MediaType::IMAGE_INDEX,
+    ];
+    for change in changes {
+        let (_directory, layout, entry) = listing(|layout| {
+            let mut entry = image(layout, "a");
+            change(&mut entry);
+            entry
+        });
+        refuses(&layout, &entry.digest);
+    }
+}
+
+#[test]
+fn a_directory_in_the_place_of_a_manifest_stops_the_collector() {
+    let (_directory, layout, entry) = listing(|layout| image(layout, "a"));
+    let path = path(&layout, &entry);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let before = blobs(&layout);
+    assert!(whole_text(&layout.collect_garbage().unwrap_err()).contains(entry.digest.as_str()));
+    assert_eq!(blobs(&layout), before);
+}
+
+#[test]
+fn what_a_large_document_of_unknown_type_mentions_is_kept() {
+    let (_directory, layout, _) = listing(|layout| {
+        let mentioned = put(layout, "mentioned");
+        let space = " ".repeat(5 << 20);
+        let long = "a".repeat(2000);
+        put(layout, &format!(r#"{{"{long}":{space}"{}"}}"#, mentioned.digest))
+    });
+    assert_eq!(layout.collect_garbage().unwrap().blobs, [Digest::sha256("stray")]);
+}
+
+#[test]
+fn one_of_several_layouts_that_lists_what_is_missing_stops_their_collector() {
+    let directory = directory();
+    let (one, two) = sharing(directory.path());
+    let absent = Descriptor::of(MediaType::IMAGE_MANIFEST, "absent");
+    two.tag("absent", &absent).unwrap();
+    let error = Layout::collect_shared_garbage(&[&one, &two]).unwrap_err();
+    assert!(whole_text(&error).contains(absent.digest.as_str()), "{error:?}");
+    two.untag("absent").unwrap();
+    assert_eq!(Layout::collect_shared_garbage(&[&one, &two]).unwrap().blobs.len(), 3);
+}
+
+#[test]
+#[ignore = "needs umoci"]
+fn umoci_too_removes_nothing_where_the_index_lists_what_is_missing() {
+    let absent = Descriptor::of(MediaType::IMAGE_MANIFEST, "absent");
+    let (_directory, layout, absent) = listing(|_| absent);
+    let before = blobs(&layout);
+    let path = layout.path().to_str().unwrap();
+    let umoci = Command::new("umoci").args(["gc", "--layout", path]).output().unwrap();
+    assert!(!umoci.status.success(), "{umoci:?}");
+    assert_eq!(blobs(&layout), before);
+    refuses(&layout, &absent.digest);
 }
 
 #[test]
