@@ -58,6 +58,29 @@ keys! {
     EXPOSED_PORTS = "org.opencontainers.image.exposedPorts";
 }
 
+/// Beginnings of keys that speak of the bytes that represent some content, not of the content.
+const OF_REPRESENTATION: &[&str] = &[
+    // eStargz: where its table of contents is.
+    "containerd.io/snapshot/",
+    "io.containers.estargz.",
+    // zstd:chunked, by its name and by the first one.
+    "io.github.containers.zstd-chunked.",
+    "io.containers.zstd-chunked.",
+    // SOCI: the index into a layer that is compressed by gzip.
+    "com.amazon.soci.",
+    // Keys of an encrypted layer.
+    "org.opencontainers.image.enc.",
+    // What the blob is uncompressed, and where it was pulled from.
+    "containerd.io/uncompressed",
+    "containerd.io/distribution.source.",
+];
+
+/// Whether `key` speaks of the bytes that represent some content, such as where the table of contents of
+/// a compressed layer is, and so says nothing right once the same content has other bytes.
+pub fn is_of_representation(key: &str) -> bool {
+    OF_REPRESENTATION.iter().any(|beginning| key.starts_with(beginning))
+}
+
 /// Whether `key` is in the namespace that only specs of OCI may use.
 pub fn is_reserved(key: &str) -> bool {
     key == "org.opencontainers" || key.starts_with("org.opencontainers.")

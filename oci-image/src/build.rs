@@ -21,6 +21,7 @@
 //! ```
 
 mod config;
+mod history;
 mod image;
 mod index;
 mod layer;
@@ -31,12 +32,14 @@ pub use index::{assemble, split};
 pub use layer::Layer;
 pub use rebase::rebase;
 
+use crate::docker::{ConversionError, settle_format};
 use crate::{
     Config, Descriptor, Digest, Document, DocumentError, History, Manifest, MediaType, Platform,
-    RootFs, annotations, docker,
+    RootFs, annotations,
 };
 
-/// An image that is being built.
+/// An image that is being built, in OCI's format: what its base and its layers have in Docker's is named
+/// by OCI's types.
 ///
 /// ```
 /// # use oci_image::build::Builder;
@@ -67,11 +70,12 @@ impl Builder {
 
     /// Puts a layer on top.
     ///
-    /// Where the base says less of its history than it has layers, steps that say nothing stand in.
+    /// Where the base says less of its history than it has layers, steps that say nothing stand in. Where
+    /// it says more, the newest steps that are too many count as steps that changed no file.
     pub fn layer(mut self, layer: impl Into<Layer>) -> Self {
         let Layer { descriptor, diff_id, history } = layer.into();
-        pad(&mut self.config.history, self.config.rootfs.diff_ids.len());
-        self.config.history.push(history);
+        history::settle(&mut self.config.history, self.config.rootfs.diff_ids.len());
+        self.config.history.push(history::with_layer(history));
         self.config.rootfs.diff_ids.push(diff_id);
         self.manifest.layers.push(descriptor);
         self
@@ -79,7 +83,7 @@ impl Builder {
 
     /// Adds a step of the history that changed no file.
     pub fn step(mut self, mut history: History) -> Self {
-        pad(&mut self.config.history, self.config.rootfs.diff_ids.len());
+        history::settle(&mut self.config.history, self.config.rootfs.diff_ids.len());
         history.empty_layer = Some(true);
         self.config.history.push(history);
         self
@@ -119,7 +123,8 @@ impl Builder {
         self
     }
 
-    /// Changes the manifest in a way that has no method here. [`build`](Self::build) sets its config.
+    /// Changes the manifest in a way that has no method here. [`build`](Self::build) sets its config, and
+    /// the types of its config and layers by that of the manifest.
     pub fn edit_manifest(mut self, change: impl FnOnce(&mut Manifest)) -> Self {
         change(&mut self.manifest);
         self
@@ -134,18 +139,14 @@ impl Builder {
     /// The image.
     ///
     /// # Errors
-    /// If layers, diff IDs and history do not belong together, or if a document is over a limit.
+    /// If there are not as many layers as diff IDs, if a layer has a type that the format of the manifest
+    /// has no name for, or if a document is over a limit.
     pub fn build(self) -> Result<Image, BuildError> {
-        let Self { mut manifest, config, .. } = self;
-        let layers = manifest.layers.len();
-        let diff_ids = config.rootfs.diff_ids.len();
-        let steps = steps_with_layer(&config.history);
-        if layers != diff_ids || (!config.history.is_empty() && steps != layers) {
-            return Err(BuildError::Mismatch { layers, diff_ids, steps });
-        }
+        let Self { mut manifest, mut config, .. } = self;
+        history::settle_if_any(&mut config.history, config.rootfs.diff_ids.len());
         let config = Document::new(config)?;
-        manifest.config =
-            Descriptor { media_type: manifest.config.media_type, ..config.descriptor().clone() };
+        manifest.config = manifest.config.with_bytes_of(config.descriptor());
+        settle_format(&mut manifest, &MediaType::IMAGE_MANIFEST)?;
         Image::new(Document::new(manifest)?, config)
     }
 }
@@ -154,11 +155,7 @@ impl Builder {
 /// A base in Docker's format gives an image in OCI's.
 impl From<&Image> for Builder {
     fn from(base: &Image) -> Self {
-        let mut manifest = match docker::manifest_to_oci(base.manifest()) {
-            Ok(converted) => converted.document.into_value(),
-            // An artifact, or layers of a type that has no other name: nothing to convert.
-            Err(_) => base.manifest().value().clone(),
-        };
+        let mut manifest = base.manifest().value().clone();
         manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
         manifest.subject = None;
         manifest.annotations.clear();
@@ -168,32 +165,17 @@ impl From<&Image> for Builder {
     }
 }
 
-/// The number of steps that have a layer.
-fn steps_with_layer(history: &[History]) -> usize {
-    history.iter().filter(|step| step.empty_layer != Some(true)).count()
-}
-
-/// Adds empty steps until there is one for each of the layers.
-fn pad(history: &mut Vec<History>, layers: usize) {
-    let steps = steps_with_layer(history);
-    history.extend(std::iter::repeat_n(History::new(), layers.saturating_sub(steps)));
-}
-
 /// Why values make no image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// Layers, diff IDs and history do not belong together.
-    #[error(
-        "{layers} layers, {diff_ids} diff IDs and {steps} steps with a layer do not make an image"
-    )]
+    /// There are not as many layers as diff IDs.
+    #[error("{layers} layers and {diff_ids} diff IDs do not make an image")]
     Mismatch {
         /// The number of layers in the manifest.
         layers: usize,
         /// The number of diff IDs in the config.
         diff_ids: usize,
-        /// The number of steps of the history that have a layer.
-        steps: usize,
     },
     /// The manifest names another config.
     #[error("the manifest names config `{expected}`, not `{actual}`")]
@@ -213,6 +195,9 @@ pub enum BuildError {
         /// The digest of the image's layer, or nothing if it has fewer.
         actual: String,
     },
+    /// The config or a layer has a type that the format of the image has no name for.
+    #[error("the image cannot be in one format, OCI's or Docker's")]
+    Format(#[from] ConversionError),
     /// A document cannot be written.
     #[error("the image cannot be written")]
     Document(#[from] DocumentError),

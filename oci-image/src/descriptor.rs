@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oci_digest::{Unverifiable, Verified, Verifier, VerifyError};
 
+use crate::annotations::is_of_representation;
 use crate::json::{Int63, Map, model};
 use crate::{Digest, MediaType, Platform};
 
@@ -41,6 +42,21 @@ impl Descriptor {
     pub fn of(media_type: MediaType, content: impl AsRef<[u8]>) -> Self {
         let content = content.as_ref();
         Self::new(media_type, Digest::sha256(content), content.len() as u64)
+    }
+
+    /// What names the same content, or its successor, that now has the bytes which `other` names, as a
+    /// layer that was compressed anew or a config that was edited.
+    ///
+    /// What is said of the content stays: the platform, the type of the artifact, annotations, and members
+    /// that are not known here. What is said of the bytes (type, digest, size, `data`, `urls`, and
+    /// annotations [of a representation](crate::annotations::is_of_representation)) is as in `other`.
+    #[must_use]
+    pub fn with_bytes_of(&self, other: &Self) -> Self {
+        let Self { media_type, digest, size, urls, data, .. } = other.clone();
+        let mut annotations = self.annotations.clone();
+        annotations.retain(|key, _| !is_of_representation(key));
+        annotations.extend(other.annotations.clone());
+        Self { media_type, digest, size, urls, annotations, data, ..self.clone() }
     }
 
     /// Whether a place that has all else may be without this content: it has `urls` to be fetched

@@ -1,5 +1,6 @@
 //! Between OCI's formats and Docker's schema 2, both ways.
 //!
+//! A manifest names its config and its layers by the types of one [`Format`]: programs refuse others.
 //! Only media types change: members that Docker's format does not have are kept, as Docker reads past
 //! them, so that the way back restores them. A config stays as it is, byte for byte. What is converted
 //! has another digest, and whoever names it must learn so: a [`Converted`] holds both names, and an index
@@ -16,9 +17,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod names;
+mod format;
+
+pub use format::Format;
 
 use crate::{Descriptor, Digest, Document, DocumentError, Index, Manifest, MediaType, Model};
+
+/// The annotation of an entry of an index that names another entry, which it is about.
+pub(crate) const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
 
 /// A document in the other format, and the name of the one that it was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +43,7 @@ pub struct Converted<T> {
 pub fn manifest_to_docker(
     manifest: &Document<Manifest>,
 ) -> Result<Converted<Manifest>, ConversionError> {
-    convert_manifest(manifest, MediaType::DOCKER_MANIFEST, names::to_docker)
+    convert_manifest(manifest, Format::Docker)
 }
 
 /// Makes a manifest of Docker's schema 2 an OCI manifest.
@@ -47,7 +53,7 @@ pub fn manifest_to_docker(
 pub fn manifest_to_oci(
     manifest: &Document<Manifest>,
 ) -> Result<Converted<Manifest>, ConversionError> {
-    convert_manifest(manifest, MediaType::IMAGE_MANIFEST, names::to_oci)
+    convert_manifest(manifest, Format::Oci)
 }
 
 /// Makes an OCI index one of Docker's manifest lists. `entries` are the conversions of its manifests.
@@ -74,18 +80,40 @@ pub fn index_to_oci(
 
 fn convert_manifest(
     manifest: &Document<Manifest>,
-    media_type: MediaType,
-    rename: fn(&MediaType) -> Option<MediaType>,
+    format: Format,
 ) -> Result<Converted<Manifest>, ConversionError> {
     let mut value = manifest.value().clone();
     for blob in std::iter::once(&mut value.config).chain(&mut value.layers) {
-        blob.media_type = rename(&blob.media_type).ok_or_else(|| ConversionError::NoName {
-            digest: blob.digest.clone(),
-            media_type: blob.media_type.clone(),
-        })?;
+        rename(blob, format)?;
     }
-    value.media_type = Some(media_type);
+    value.media_type = Some(match format {
+        Format::Oci => MediaType::IMAGE_MANIFEST,
+        Format::Docker => MediaType::DOCKER_MANIFEST,
+    });
     converted(value, manifest.descriptor())
+}
+
+/// Gives what a manifest names the type that a format has for it.
+fn rename(blob: &mut Descriptor, format: Format) -> Result<(), ConversionError> {
+    blob.media_type = format.name(&blob.media_type).ok_or_else(|| ConversionError::NoName {
+        digest: blob.digest.clone(),
+        media_type: blob.media_type.clone(),
+    })?;
+    Ok(())
+}
+
+/// Gives the config and the layers of a manifest the types of its own format; `own` is the type by its
+/// descriptor. What has one name for both formats stays.
+pub(crate) fn settle_format(
+    manifest: &mut Manifest,
+    own: &MediaType,
+) -> Result<(), ConversionError> {
+    let own = manifest.media_type.as_ref().unwrap_or(own);
+    let format = Format::of(own).unwrap_or(Format::Oci);
+    std::iter::once(&mut manifest.config)
+        .chain(&mut manifest.layers)
+        .filter(|blob| Format::of(&blob.media_type).is_some())
+        .try_for_each(|blob| rename(blob, format))
 }
 
 fn convert_index(
@@ -95,18 +123,25 @@ fn convert_index(
 ) -> Result<Converted<Index>, ConversionError> {
     let mut value = index.value().clone();
     for entry in &mut value.manifests {
-        let converted = entries
-            .iter()
-            .find(|converted| converted.replaces.digest == entry.digest)
+        let converted = converted_from(entries, entry.digest.as_str())
             .ok_or_else(|| ConversionError::NotConverted { digest: entry.digest.clone() })?;
-        let Descriptor { media_type, digest, size, .. } = converted.document.descriptor();
-        entry.media_type = media_type.clone();
-        entry.digest = digest.clone();
-        entry.size = *size;
-        entry.data = None;
+        *entry = entry.with_bytes_of(converted.document.descriptor());
+        // BuildKit's attestations say so which entry they are about.
+        if let Some(subject) = entry.annotations.get_mut(REFERENCE_DIGEST)
+            && let Some(converted) = converted_from(entries, subject)
+        {
+            *subject = converted.document.descriptor().digest.to_string();
+        }
     }
     value.media_type = Some(media_type);
     converted(value, index.descriptor())
+}
+
+fn converted_from<'a>(
+    entries: &'a [Converted<Manifest>],
+    digest: &str,
+) -> Option<&'a Converted<Manifest>> {
+    entries.iter().find(|converted| converted.replaces.digest.as_str() == digest)
 }
 
 fn converted<T: Model>(value: T, replaces: &Descriptor) -> Result<Converted<T>, ConversionError> {
@@ -117,7 +152,8 @@ fn converted<T: Model>(value: T, replaces: &Descriptor) -> Result<Converted<T>, 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConversionError {
-    /// The other format has no name for the type of a blob.
+    /// The other format has no name for the type of a blob. Docker's has none for zstd: convert the image
+    /// to OCI's format ([`Image::to_oci`](crate::build::Image::to_oci)), or compress the layer by gzip.
     #[error("the type `{media_type}` of `{digest}` has no counterpart in the other format")]
     NoName {
         /// The digest of the blob.

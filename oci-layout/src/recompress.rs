@@ -7,7 +7,7 @@ use oci_image::build::{self, Layer};
 use oci_image::images::Image;
 use oci_image::layer::{Compression, Decoder, Encoder, Limits};
 use oci_image::oci_digest::HashWriter;
-use oci_image::{Algorithm, Descriptor, MediaType, docker};
+use oci_image::{Algorithm, Descriptor};
 use tempfile::SpooledTempFile;
 
 use crate::{Error, ErrorKind};
@@ -18,9 +18,13 @@ const MEMORY: usize = 1 << 20;
 /// The same image with its layers in another compression, all of them stored in `sink`.
 ///
 /// Config, diff IDs and history stay as they are; an image in Docker's format becomes one in OCI's.
-/// Each layer is verified against its digest and its diff ID on the way. Layers that are compressed
-/// so already are stored as they are. Config and manifest are not stored:
-/// [`Layout::put_image`](crate::Layout::put_image) does that.
+/// Each layer is verified against its digest and its diff ID on the way. What its descriptor says of the
+/// content stays, and what it says of the bytes goes: see
+/// [`Descriptor::with_bytes_of`](oci_image::Descriptor::with_bytes_of).
+///
+/// Layers that are compressed so already are stored as they are, and so are those that must not be
+/// distributed: their `urls` have those bytes. What may be elsewhere may be missing, and keeps its descriptor
+/// then. Config and manifest are not stored: [`Layout::put_image`](crate::Layout::put_image) does that.
 ///
 /// # Errors
 /// If a layer is missing or wrong, if its content is not what its diff ID says, or if it cannot be
@@ -31,9 +35,12 @@ pub fn recompress(
     sink: &dyn BlobSink,
 ) -> Result<build::Image, Error> {
     replace_layers(image, |layer| {
-        if layer.descriptor.media_type == compression.media_type() {
-            copy(image.source(), &layer.descriptor, sink)?;
-            return Ok(layer.descriptor.clone());
+        let descriptor = &layer.descriptor;
+        let is_so = descriptor.media_type == compression.media_type();
+        if is_so || descriptor.media_type.is_nondistributable() || is_elsewhere(image, descriptor)?
+        {
+            copy(image.source(), descriptor, sink)?;
+            return Ok(descriptor.clone());
         }
         let (blob, mut content) = recompressed(image.source(), layer, compression)?;
         if let Some(mut writer) = sink.create(&blob)? {
@@ -53,7 +60,10 @@ pub(crate) fn replace_layers(
         let text = format!("cannot replace the layers of `{}`", image.descriptor().digest);
         Error::io(text, error.into())
     })?;
-    let image = in_oci_format(documents)?;
+    let image = documents.to_oci().map_err(|error| {
+        let name = &image.descriptor().digest;
+        Error::invalid(format!("cannot convert image `{name}` to OCI's format"), error)
+    })?;
     let mut replacements = Vec::new();
     for layer in image.layers() {
         let about = || format!("cannot compress layer `{}` anew", layer.descriptor.digest);
@@ -63,18 +73,6 @@ pub(crate) fn replace_layers(
     image
         .with_blobs(|_| replacements.next())
         .map_err(|error| Error::invalid("cannot write the manifest of other layers", error))
-}
-
-fn in_oci_format(image: build::Image) -> Result<build::Image, Error> {
-    if image.manifest().descriptor().media_type != MediaType::DOCKER_MANIFEST {
-        return Ok(image);
-    }
-    let name = image.manifest().descriptor().digest.clone();
-    let failed = |error| Error::invalid(format!("cannot convert image `{name}` to OCI's"), error);
-    let converted = docker::manifest_to_oci(image.manifest())
-        .map_err(|error| failed(Box::<dyn std::error::Error + Send + Sync>::from(error)))?;
-    build::Image::new(converted.document, image.config().clone())
-        .map_err(|error| failed(error.into()))
 }
 
 /// The content of a layer in another compression, at its beginning, and what names it.
@@ -102,14 +100,22 @@ pub(crate) fn recompressed(
     }
     let (mut spool, digest, size) = encoder.finish()?.finish();
     spool.rewind()?;
-    let mut blob = Descriptor::new(compression.media_type(), digest, size);
-    blob.annotations.clone_from(&descriptor.annotations);
-    Ok((blob, spool))
+    let blob = Descriptor::new(compression.media_type(), digest, size);
+    Ok((descriptor.with_bytes_of(&blob), spool))
+}
+
+/// Whether the source need not have the blob, and has it not.
+fn is_elsewhere(image: &Image<'_>, blob: &Descriptor) -> io::Result<bool> {
+    Ok(blob.may_be_elsewhere() && image.source().open(blob)?.is_none())
 }
 
 fn copy(source: &dyn BlobSource, blob: &Descriptor, sink: &dyn BlobSink) -> io::Result<()> {
     let Some(mut writer) = sink.create(blob)? else { return Ok(()) };
-    let mut reader = source.open(blob)?.ok_or(io::ErrorKind::NotFound)?;
+    let mut reader = match source.open(blob)? {
+        Some(reader) => reader,
+        None if blob.may_be_elsewhere() => return Ok(()),
+        None => return Err(io::ErrorKind::NotFound.into()),
+    };
     io::copy(&mut reader, &mut writer)?;
     writer.commit()
 }

@@ -1,5 +1,8 @@
-use crate::build::{BuildError, Layer, steps_with_layer};
-use crate::{Config, Descriptor, Document, History, Manifest, Platform};
+use crate::annotations::is_of_representation;
+use crate::build::history::{has_layer, with_layer};
+use crate::build::{BuildError, Layer};
+use crate::docker::{self, Converted, settle_format};
+use crate::{Config, Descriptor, Document, History, Manifest, MediaType, Platform};
 
 /// The documents of an image for one platform. Its layers are elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +24,7 @@ impl Image {
         }
         let (layers, diff_ids) = (manifest.layers.len(), config.rootfs.diff_ids.len());
         if layers != diff_ids {
-            let steps = steps_with_layer(&config.history);
-            return Err(BuildError::Mismatch { layers, diff_ids, steps });
+            return Err(BuildError::Mismatch { layers, diff_ids });
         }
         Ok(Self { manifest, config })
     }
@@ -52,7 +54,7 @@ impl Image {
 
     /// The layers, the base first, each with how it was made as far as the config says it.
     pub fn layers(&self) -> Vec<Layer> {
-        let mut steps = self.config.history.iter().filter(|step| step.empty_layer != Some(true));
+        let mut steps = self.config.history.iter().filter(|step| has_layer(step));
         let mut layer = |(descriptor, diff_id): (&Descriptor, &crate::Digest)| Layer {
             descriptor: descriptor.clone(),
             diff_id: diff_id.clone(),
@@ -63,43 +65,89 @@ impl Image {
 
     /// The same image with other blobs for the same content, such as the layers compressed anew.
     ///
-    /// `replace` is asked for each layer and gives the new descriptor, or `None` to keep it.
+    /// `replace` is asked for each layer and gives the new descriptor, or `None` to keep it;
+    /// [`Descriptor::with_bytes_of`] keeps what the old one says of the content. The image stays in its
+    /// format: the descriptors get the types of it.
     ///
     /// # Errors
-    /// If the manifest is over a limit.
+    /// If the format has no name for the type of a layer, or if the manifest is over a limit.
     pub fn with_blobs(
         &self,
         mut replace: impl FnMut(&Layer) -> Option<Descriptor>,
     ) -> Result<Self, BuildError> {
         let replacements: Vec<_> = self.layers().iter().map(&mut replace).collect();
-        let manifest = self.manifest.edit(|manifest| {
+        self.edited(self.config.clone(), |manifest| {
             for (layer, replacement) in manifest.layers.iter_mut().zip(replacements) {
                 if let Some(replacement) = replacement {
                     *layer = replacement;
                 }
             }
-        })?;
-        Self::new(manifest, self.config.clone())
+        })
     }
 
     /// The same image with one layer that holds the content of all.
     ///
-    /// The history is that of the one layer; all else is kept.
+    /// The history is that of the one layer; all else is kept, the format of the image too.
     ///
     /// # Errors
-    /// If a document is over a limit.
+    /// If the format has no name for the type of the layer, or if a document is over a limit.
     pub fn flatten(&self, layer: impl Into<Layer>) -> Result<Self, BuildError> {
         let Layer { descriptor, diff_id, history } = layer.into();
         let config = self.config.edit(|config| {
             config.rootfs.diff_ids = vec![diff_id];
-            config.history = vec![history];
+            config.history = vec![with_layer(history)];
         })?;
-        let manifest = self.manifest.edit(|manifest| {
-            manifest.config.digest = config.descriptor().digest.clone();
-            manifest.config.size = config.descriptor().size;
-            manifest.config.data = None;
-            manifest.layers = vec![descriptor];
-        })?;
-        Self::new(manifest, config)
+        self.edited(config, |manifest| manifest.layers = vec![descriptor])
+    }
+
+    /// The same image in OCI's format: byte for byte, if that is the one that it has.
+    ///
+    /// # Errors
+    /// If a layer has a type that OCI has no name for.
+    pub fn to_oci(&self) -> Result<Self, BuildError> {
+        match self.manifest.descriptor().media_type == MediaType::DOCKER_MANIFEST {
+            true => self.converted(docker::manifest_to_oci),
+            false => self.edited(self.config.clone(), |_| ()),
+        }
+    }
+
+    /// The same image in Docker's format: byte for byte, if that is the one that it has.
+    ///
+    /// # Errors
+    /// If a layer has a type that Docker has no name for, such as one that is compressed by zstd.
+    pub fn to_docker(&self) -> Result<Self, BuildError> {
+        match self.manifest.descriptor().media_type == MediaType::DOCKER_MANIFEST {
+            true => self.edited(self.config.clone(), |_| ()),
+            false => self.converted(docker::manifest_to_docker),
+        }
+    }
+
+    fn converted(&self, convert: ManifestConversion) -> Result<Self, BuildError> {
+        Self::new(convert(&self.manifest)?.document, self.config.clone())
+    }
+
+    /// The image with another config, which may be its own, and a manifest that `change` has changed, in
+    /// the format of the image. Where nothing changes, the bytes stay.
+    pub(super) fn edited(
+        &self,
+        config: Document<Config>,
+        change: impl FnOnce(&mut Manifest),
+    ) -> Result<Self, BuildError> {
+        let mut manifest = self.manifest.value().clone();
+        change(&mut manifest);
+        if manifest.config.digest != config.descriptor().digest {
+            manifest.config = manifest.config.with_bytes_of(config.descriptor());
+        }
+        if manifest.layers != self.manifest.layers {
+            manifest.annotations.retain(|key, _| !is_of_representation(key));
+        }
+        settle_format(&mut manifest, &self.manifest.descriptor().media_type)?;
+        if manifest == *self.manifest.value() {
+            return Ok(self.clone());
+        }
+        Self::new(self.manifest.edit(|edited| *edited = manifest)?, config)
     }
 }
+
+type ManifestConversion =
+    fn(&Document<Manifest>) -> Result<Converted<Manifest>, docker::ConversionError>;

@@ -1,6 +1,9 @@
+use std::iter::once;
+
 use super::annotations;
 use super::descriptor::media_type;
 use super::{Findings, Lint};
+use crate::docker::Format;
 use crate::{Config, Descriptor, Finding, Manifest, MediaType};
 
 impl Lint for Manifest {
@@ -15,6 +18,7 @@ impl Lint for Manifest {
         }
         findings.member("config", &self.config);
         layers(findings, &self.layers);
+        format(findings, self);
         if let Some(subject) = &self.subject {
             findings.member("subject", subject);
         }
@@ -60,6 +64,25 @@ pub(super) fn own_media_type(
         }
         Some(_) => {}
     });
+}
+
+/// Config and layers are named by the types of the manifest's own format: skopeo, podman and others refuse
+/// a manifest that has types of both.
+fn format(findings: &mut Findings, manifest: &Manifest) {
+    let Manifest { media_type, config, layers, .. } = manifest;
+    let mut types = media_type
+        .iter()
+        .chain(once(&config.media_type))
+        .chain(layers.iter().map(|it| &it.media_type));
+    let Some(expected) = types.find_map(Format::of) else { return };
+    let check = |findings: &mut Findings, media_type: &MediaType| {
+        if Format::of(media_type).is_some_and(|format| format != expected) {
+            let message = format!("`{media_type}` is not of the manifest's own format, {expected}");
+            findings.at("mediaType", |findings| findings.error("IMG-MT-06", message));
+        }
+    };
+    findings.at("config", |findings| check(findings, &config.media_type));
+    findings.each("layers", layers, |findings, layer| check(findings, &layer.media_type));
 }
 
 fn layers(findings: &mut Findings, layers: &[Descriptor]) {

@@ -1,3 +1,7 @@
+mod formats;
+mod history;
+mod representation;
+
 use oci_image::build::{BuildError, Builder, Image, Layer, assemble, rebase, split};
 use oci_image::{
     Config, Descriptor, Digest, Document, History, Manifest, MediaType, Platform, RootFs, docker,
@@ -140,13 +144,7 @@ fn what_does_not_belong_together_is_no_image() {
         .edit_config(|config| config.rootfs.diff_ids.clear())
         .build()
         .unwrap_err();
-    assert_eq!(error, BuildError::Mismatch { layers: 1, diff_ids: 0, steps: 1 });
-    let error = Builder::new(&amd64())
-        .layer(layer("a"))
-        .edit_config(|config| config.history.push(History::new()))
-        .build()
-        .unwrap_err();
-    assert_eq!(error, BuildError::Mismatch { layers: 1, diff_ids: 1, steps: 2 });
+    assert_eq!(error, BuildError::Mismatch { layers: 1, diff_ids: 0 });
     let (one, two) = (image(&["a"]), image(&["b"]));
     let error = Image::new(one.manifest().clone(), two.config().clone()).unwrap_err();
     assert!(matches!(error, BuildError::OtherConfig { .. }));

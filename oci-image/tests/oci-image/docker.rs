@@ -19,7 +19,6 @@ fn there_and_back_gives_the_same_document() {
         &[
             MediaType::LAYER_TAR,
             MediaType::LAYER_TAR_GZIP,
-            MediaType::LAYER_TAR_ZSTD,
             MediaType::LAYER_NONDISTRIBUTABLE_TAR,
             MediaType::LAYER_NONDISTRIBUTABLE_TAR_GZIP,
         ],
@@ -34,7 +33,6 @@ fn there_and_back_gives_the_same_document() {
         [
             "application/vnd.docker.image.rootfs.diff.tar",
             "application/vnd.docker.image.rootfs.diff.tar.gzip",
-            "application/vnd.docker.image.rootfs.diff.tar.zstd",
             "application/vnd.docker.image.rootfs.foreign.diff.tar",
             "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
         ]
@@ -50,11 +48,21 @@ fn what_is_no_image_does_not_convert() {
         (MediaType::EMPTY_JSON, MediaType::LAYER_TAR),
         (MediaType::IMAGE_CONFIG, "application/spdx+json".into()),
         (MediaType::IMAGE_CONFIG, MediaType::LAYER_TAR_GZIP_ENCRYPTED),
+        (MediaType::IMAGE_CONFIG, MediaType::LAYER_TAR_ZSTD),
         (MediaType::IMAGE_CONFIG, MediaType::LAYER_NONDISTRIBUTABLE_TAR_ZSTD),
     ] {
         let error = docker::manifest_to_docker(&image(config, &[layer])).unwrap_err();
         assert!(matches!(error, ConversionError::NoName { .. }), "{error}");
     }
+}
+
+#[test]
+fn the_type_that_some_write_for_zstd_in_dockers_format_is_read_and_not_made() {
+    let docker = image(MediaType::DOCKER_CONFIG, &[MediaType::DOCKER_LAYER_TAR_ZSTD]);
+    let oci = docker::manifest_to_oci(&docker).unwrap().document;
+    assert_eq!(oci.layers[0].media_type, MediaType::LAYER_TAR_ZSTD);
+    let same = docker::manifest_to_docker(&docker).unwrap().document;
+    assert_eq!(same.layers[0].media_type, MediaType::DOCKER_LAYER_TAR_ZSTD);
 }
 
 #[test]

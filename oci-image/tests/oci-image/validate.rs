@@ -54,7 +54,7 @@ fn descriptors_are_held_to_their_rules() {
     assert_eq!(found::<Descriptor>(&wrong), ["error IMG-DESC-03 /mediaType"]);
 }
 
-// covers: IMG-MAN-01, IMG-MAN-02, IMG-MAN-03, IMG-MAN-04, IMG-MAN-05, IMG-MAN-11, IMG-MAN-12, IMG-MAN-16, IMG-MAN-17, IMG-MAN-18, IMG-MAN-20, IMG-LAYER-16
+// covers: IMG-MT-06, IMG-MAN-01, IMG-MAN-02, IMG-MAN-03, IMG-MAN-04, IMG-MAN-05, IMG-MAN-11, IMG-MAN-12, IMG-MAN-16, IMG-MAN-17, IMG-MAN-18, IMG-MAN-20, IMG-LAYER-16
 #[test]
 fn manifests_are_held_to_their_rules() {
     const GOOD: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"a/config","digest":"SHA","size":2},"layers":[{"mediaType":"a/layer","digest":"SHA","size":2}],"subject":{"mediaType":"a/subject","digest":"SHA","size":2},"annotations":{"org.example.a":"b"}}"#;
@@ -68,6 +68,17 @@ fn manifests_are_held_to_their_rules() {
         ),
         ("vnd.oci.image.manifest.v1", "vnd.oci.image.index.v1", &["error IMG-MAN-02 /mediaType"]),
         ("vnd.oci.image.manifest.v1", "vnd.docker.distribution.manifest.v2", &[]),
+        (
+            "a/config",
+            "application/vnd.docker.container.image.v1+json",
+            &["error IMG-MT-06 /config/mediaType"],
+        ),
+        (
+            "a/layer",
+            "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+            &["warning IMG-LAYER-16 /layers/0/mediaType", "error IMG-MT-06 /layers/0/mediaType"],
+        ),
+        ("a/layer", "application/vnd.oci.image.layer.v1.tar+zstd", &[]),
         ("a/config", "application/vnd.oci.empty.v1+json", &["error IMG-MAN-04 /artifactType"]),
         (r#""config""#, r#""artifactType":"x","config""#, &["error IMG-MAN-05 /artifactType"]),
         ("a/config", "invalid", &["error IMG-DESC-03 /config/mediaType"]),

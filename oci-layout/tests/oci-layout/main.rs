@@ -11,6 +11,7 @@ mod damage;
 #[cfg(target_os = "linux")]
 mod docker_archives;
 mod fixture;
+mod formats;
 mod fsck;
 #[cfg(target_os = "linux")]
 mod full;

@@ -3,8 +3,8 @@
 use oci_image::blob::{BlobSource, Memory};
 use oci_image::images::{Image, Images};
 use oci_image::layer::{Codec, Compression};
-use oci_image::{Document, MediaType, docker};
-use oci_layout::{ErrorKind, recompress};
+use oci_image::{AnyDocument, Descriptor, Document, MediaType, Platform, docker};
+use oci_layout::{DockerArchiveWriter, ErrorKind, Layout, recompress};
 
 use crate::damage::store;
 use crate::fixture::read_whole;
@@ -77,4 +77,75 @@ fn what_is_not_what_its_diff_id_says_is_refused_and_nothing_is_stored() {
         recompress(&layout.image("lying").unwrap(), &Compression::zstd(), &sink).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(sink.digests(), []);
+}
+
+/// The image `v1` with its first layer named otherwise, as `other`.
+fn renamed(layout: &Layout, change: impl FnOnce(&mut Descriptor)) -> Descriptor {
+    let image = layout.image("v1").unwrap();
+    let manifest = image.manifest().edit(|manifest| change(&mut manifest.layers[0])).unwrap();
+    layout.put_document(&AnyDocument::Manifest(manifest)).unwrap().tag("other").unwrap()
+}
+
+#[test]
+fn what_is_said_of_the_old_bytes_goes_and_what_is_said_of_the_content_stays() {
+    let (_directory, layout) = store();
+    renamed(&layout, |layer| {
+        for key in [
+            "containerd.io/snapshot/stargz/toc.digest",
+            "io.containers.estargz.uncompressed-size",
+            "io.github.containers.zstd-chunked.manifest-checksum",
+            "io.github.containers.zstd-chunked.manifest-position",
+            "containerd.io/uncompressed",
+            "org.example.kept",
+        ] {
+            layer.annotations.insert(key.into(), "1".into());
+        }
+        layer.urls = vec!["https://example.org/layer".into()];
+        layer.data = Some("b2xk".into());
+        layer.artifact_type = Some("application/x-kept".into());
+        layer.platform = Some(Platform::host());
+    });
+    let image = layout.image("other").unwrap();
+    for compression in [Compression::zstd(), Compression::none()] {
+        let sink = Memory::new();
+        let anew = recompress(&image, &compression, &sink).unwrap();
+        let layer = &anew.manifest().layers[0];
+        let mut expected =
+            Descriptor::new(compression.media_type(), layer.digest.clone(), layer.size);
+        expected.annotations.insert("org.example.kept".into(), "1".into());
+        expected.artifact_type = Some("application/x-kept".into());
+        expected.platform = Some(Platform::host());
+        assert_eq!(*layer, expected);
+        assert!(sink.open(layer).unwrap().is_some());
+
+        let mut archive = DockerArchiveWriter::new(Vec::new()).unwrap();
+        archive.append(&image, &[]).unwrap();
+    }
+    let same = recompress(&image, &Compression::gzip(), &Memory::new()).unwrap();
+    assert_eq!(same.manifest().bytes(), image.manifest().bytes());
+}
+
+#[test]
+fn what_must_not_be_distributed_or_is_elsewhere_stays_as_it_is() {
+    let (_directory, layout) = store();
+    let foreign = MediaType::LAYER_NONDISTRIBUTABLE_TAR_GZIP;
+    let urls = vec!["https://example.org/layer".to_owned()];
+    renamed(&layout, |layer| {
+        layer.media_type = foreign.clone();
+        layer.urls = urls.clone();
+    });
+    let image = layout.image("other").unwrap();
+    let anew = recompress(&image, &Compression::zstd(), &Memory::new()).unwrap();
+    assert_eq!(anew.manifest().layers[0], image.manifest().layers[0]);
+    assert_eq!(anew.manifest().layers[1].media_type, MediaType::LAYER_TAR_ZSTD);
+
+    renamed(&layout, |layer| layer.urls = urls);
+    let image = layout.image("other").unwrap();
+    let layer = image.manifest().layers[0].clone();
+    std::fs::remove_file(layout.path().join(layer.digest.blob_path())).unwrap();
+    let anew = recompress(&image, &Compression::zstd(), &Memory::new()).unwrap();
+    assert_eq!(anew.manifest().layers[0], layer);
+    let missing = layout.image("v1").unwrap();
+    let error = recompress(&missing, &Compression::zstd(), &Memory::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
 }

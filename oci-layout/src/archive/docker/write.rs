@@ -91,9 +91,7 @@ impl<W: Write> DockerArchiveWriter<W> {
                     blob.size
                 }
             };
-            let mut plain = plain_layer(&layer.diff_id, size);
-            plain.annotations.clone_from(&layer.descriptor.annotations);
-            Ok(plain)
+            Ok(layer.descriptor.with_bytes_of(&plain_layer(&layer.diff_id, size)))
         })?;
         let (descriptor, mut saved) = self.target.image(&plain, names)?;
         saved.tags = names.iter().map(|name| (*name).to_owned()).collect();
