@@ -2,9 +2,11 @@
 
 mod below;
 mod changes;
+mod directory;
 mod error;
 mod node;
 mod options;
+mod overlay;
 mod snapshot;
 mod walk;
 mod xattr;
@@ -26,6 +28,7 @@ use crate::Root;
 use below::{Below, groups};
 use changes::Changes;
 use error::Reason;
+use overlay::Layers;
 
 /// How much of a layer is kept in memory, in bytes, before it goes to a temporary file.
 const MEMORY: usize = 4 << 20;
@@ -72,7 +75,7 @@ enum From<'a> {
     Nothing,
     Tree(&'a Root),
     Snapshot(&'a Snapshot),
-    Overlay,
+    Overlay(&'a [Root]),
 }
 
 impl<'a> Pack<'a> {
@@ -93,8 +96,17 @@ impl<'a> Pack<'a> {
 
     /// The upper directory of an overlay: what was changed in what it lies above. The overlay must
     /// not be mounted.
-    pub fn overlay(upper: &'a Root) -> Self {
-        Self { root: upper, below: From::Overlay }
+    ///
+    /// `lower` are the lower directories of the mount, the top one first as the option `lowerdir` has
+    /// them. With the options `redirect_dir`, `metacopy` and `index` an upper directory holds only a
+    /// part of what was changed: where a directory was moved from, the attributes of a file, one of its
+    /// names. The rest is read from the lower directories. Without them (`&[]`), an upper directory that
+    /// needs them is refused.
+    ///
+    /// Attributes `trusted.overlay.*` or, in an overlay that was mounted with `userxattr`,
+    /// `user.overlay.*` are those of the overlay: the first if anything in `upper` has such a one.
+    pub fn overlay(upper: &'a Root, lower: &'a [Root]) -> Self {
+        Self { root: upper, below: From::Overlay(lower) }
     }
 
     /// Writes the layer's blob as it is made.
@@ -107,7 +119,7 @@ impl<'a> Pack<'a> {
         }
         let below = match self.below {
             From::Nothing => Below::Nothing,
-            From::Overlay => Below::Overlay,
+            From::Overlay(lower) => Below::Overlay(Layers::new(self.root, lower)?),
             From::Snapshot(snapshot) => Below::Snapshot(snapshot),
             From::Tree(lower) => {
                 Below::Tree { lower, groups: [groups(lower)?, groups(self.root)?] }

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::error::{PackError, Reason};
 use super::node::Node;
+use super::overlay::Layers;
 use super::snapshot::Snapshot;
 use super::walk::{Held, names, visit};
 use super::xattr::kept_xattrs;
@@ -38,8 +39,8 @@ pub(super) enum Below<'a> {
     Tree { lower: &'a Root, groups: [Groups; 2] },
     /// The same tree at another time.
     Snapshot(&'a Snapshot),
-    /// What an overlay puts the tree above: the tree itself says what it hides.
-    Overlay,
+    /// The other directories of the overlay that is packed.
+    Overlay(Layers<'a>),
 }
 
 /// One directory of what lies below.
@@ -62,7 +63,7 @@ impl Below<'_> {
     /// The directory of this path.
     pub(super) fn enter(&self, path: &EntryPath) -> Result<LowerDirectory, PackError> {
         match self {
-            Self::Nothing | Self::Overlay => Ok(LowerDirectory::None),
+            Self::Nothing | Self::Overlay(_) => Ok(LowerDirectory::None),
             Self::Tree { lower, .. } => match Node::directory(lower, path) {
                 Ok(node) => {
                     let fd = node.read(lower)?;
@@ -115,6 +116,8 @@ impl Below<'_> {
                     && is_same(lower, &old, upper, node, options)?)
             }
             (Self::Snapshot(snapshot), _) => Ok(snapshot.has(node)),
+            (Self::Overlay(_), _) => Ok(node.path.is_root()
+                || node.overlaid.as_ref().is_some_and(|overlaid| overlaid.is_below())),
             // A layer above something unknown says nothing of the root.
             _ => Ok(node.path.is_root()),
         }

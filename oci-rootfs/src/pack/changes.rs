@@ -3,17 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::AsFd;
 
 use oci_image::layer::{Change, Entry, EntryPath, Kind, Metadata, Writer};
-use rustix::fs::FileType;
 
 use super::PackOptions;
 use super::below::{Below, LowerDirectory};
+use super::directory::Directory;
 use super::error::{PackError, Reason};
 use super::node::Node;
-use super::walk::{Held, OPEN, names};
-use super::xattr::{Xattrs, all_xattrs, is_opaque, is_whiteout, without_overlay};
+use super::overlay::{check_plain, without_overlay};
+use super::walk::{Names, OPEN};
+use super::xattr::{Xattrs, all_xattrs};
 use crate::owner_xattr::{OWNER_XATTRS, Recorded};
 use crate::progress::CountedRead;
 use crate::root::{Id, Root};
@@ -29,15 +29,12 @@ pub(super) struct Changes<'a, W: Write> {
     changed_groups: HashSet<Id>,
     /// The first name that was written of each file of several.
     written: HashMap<Id, EntryPath>,
-    stack: Vec<Frame>,
+    stack: Vec<Frame<'a>>,
 }
 
-/// Names in a directory, in order.
-type Names = Vec<Vec<u8>>;
-
 /// A directory on the way down.
-struct Frame {
-    held: Held,
+struct Frame<'a> {
+    directory: Directory<'a>,
     lower: LowerDirectory,
     rest: std::vec::IntoIter<Vec<u8>>,
     /// Its entry, as long as nothing in it was written.
@@ -59,20 +56,22 @@ impl<'a, W: Write> Changes<'a, W> {
         if let Below::Tree { .. } = self.below {
             self.find_changed_groups()?;
         }
-        let top = Node::top(self.root)?;
+        let top = match self.below {
+            Below::Overlay(layers) => layers.top()?,
+            _ => Node::top(self.root)?,
+        };
         let mut lower = self.below.enter(&top.path)?;
         let has_root = self.below.has(&mut lower, self.root, &top, self.options)?;
         if !has_root {
             self.upsert(&top, Kind::Directory)?;
         }
-        let xattrs = all_xattrs(&top, self.root, &self.options.xattr_filter)?;
-        self.enter(top, &xattrs, None, lower)?;
+        self.enter(top, None, lower)?;
         while let Some(frame) = self.stack.last_mut() {
             let Some(name) = frame.rest.next() else {
                 self.stack.pop();
                 continue;
             };
-            if let Some(node) = frame.held.child(self.root, &name)? {
+            if let Some(node) = frame.directory.child(&name)? {
                 self.see(node)?;
             }
         }
@@ -94,32 +93,31 @@ impl<'a, W: Write> Changes<'a, W> {
             return Ok(());
         }
         let lower = self.below.enter(&node.path)?;
-        let xattrs = all_xattrs(&node, self.root, &self.options.xattr_filter)?;
         let unwritten = match is_changed {
             true => None,
-            false => Some(self.entry(&node, Kind::Directory, xattrs.clone())?),
+            false => {
+                let xattrs = all_xattrs(&node, self.root, &self.options.xattr_filter)?;
+                Some(self.entry(&node, Kind::Directory, xattrs)?)
+            }
         };
-        self.enter(node, &xattrs, unwritten, lower)
+        self.enter(node, unwritten, lower)
     }
 
     /// Begins with what is in a directory: first what is hidden.
     fn enter(
         &mut self,
-        node: Node,
-        xattrs: &Xattrs,
+        mut node: Node,
         unwritten: Option<Entry>,
         mut lower: LowerDirectory,
     ) -> Result<(), PackError> {
-        let fd = node.read(self.root)?;
-        let listed = names(fd.as_fd(), &node.path)?;
-        let mut held = Held::new(node.path.clone(), fd)?;
-        let (rest, mut hidden) = self.sort_out(&mut held, &listed)?;
+        let hides_all = node.overlaid.as_ref().is_some_and(|overlaid| overlaid.hides());
+        let mut directory = Directory::enter(self.root, self.below, &mut node)?;
+        let (names, mut hidden) = directory.names()?;
         let below = self.below.names(&mut lower, &node.path)?;
-        hidden.splice(..0, missing(&listed, below));
-        let is_opaque = matches!(self.below, Below::Overlay) && is_opaque(&node, xattrs)?;
-        self.stack.push(Frame { held, lower, rest: rest.into_iter(), unwritten });
+        hidden.extend(missing(&names, below));
+        self.stack.push(Frame { directory, lower, rest: names.into_iter(), unwritten });
         self.close_far();
-        if is_opaque {
+        if hides_all {
             self.write_parents()?;
             self.writer.append(&Change::Opaque(node.path.clone()))?;
         }
@@ -132,31 +130,11 @@ impl<'a, W: Write> Changes<'a, W> {
         Ok(())
     }
 
-    /// The names to write, and those of whiteouts, which the upper directory of an overlay has.
-    fn sort_out(
-        &self,
-        held: &mut Held,
-        listed: &[(Vec<u8>, FileType)],
-    ) -> Result<(Names, Names), PackError> {
-        let (mut rest, mut hidden) = (Vec::with_capacity(listed.len()), Vec::new());
-        for (name, kind) in listed {
-            let may_hide = matches!(
-                kind,
-                FileType::CharacterDevice | FileType::RegularFile | FileType::Unknown
-            );
-            let hides = matches!(self.below, Below::Overlay)
-                && may_hide
-                && held.child(self.root, name)?.is_some_and(|node| hides(&node));
-            if hides { hidden.push(name.clone()) } else { rest.push(name.clone()) }
-        }
-        Ok((rest, hidden))
-    }
-
     /// Closes the directory that is far above: a deep tree would take all descriptors.
     fn close_far(&mut self) {
         if let Some(far) = self.stack.len().checked_sub(OPEN).and_then(|at| self.stack.get_mut(at))
         {
-            far.held.close();
+            far.directory.close();
             far.lower.close();
         }
     }
@@ -206,8 +184,9 @@ impl<'a, W: Write> Changes<'a, W> {
             kind = recorded.device.unwrap_or(kind);
         }
         metadata.xattrs = match self.below {
-            Below::Overlay => without_overlay(xattrs),
+            Below::Overlay(layers) => without_overlay(xattrs, layers.form()),
             _ => {
+                check_plain(node, &xattrs)?;
                 xattrs.retain(|name, _| !self.options.xattr_filter.leaves_out(name));
                 xattrs
             }
@@ -259,8 +238,8 @@ impl<'a, W: Write> Changes<'a, W> {
 }
 
 /// The names below that are not listed any more. Both are in order.
-fn missing(listed: &[(Vec<u8>, FileType)], below: Names) -> Names {
-    let mut here = listed.iter().map(|(name, _)| name).peekable();
+fn missing(listed: &[Vec<u8>], below: Names) -> Names {
+    let mut here = listed.iter().peekable();
     let mut missing = Vec::new();
     for name in below {
         while here.next_if(|here| **here < name).is_some() {}
@@ -269,9 +248,4 @@ fn missing(listed: &[(Vec<u8>, FileType)], below: Names) -> Names {
         }
     }
     missing
-}
-
-/// Whether it is a whiteout; not if it cannot be read.
-fn hides(node: &Node) -> bool {
-    is_whiteout(node).unwrap_or(false)
 }

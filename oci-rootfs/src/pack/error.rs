@@ -33,8 +33,29 @@ pub(crate) enum Reason {
     Depth { path: EntryPath },
     #[error("cannot pack `{path}`: no range of `Owners::Mapped` has its {what} {id}")]
     Unmapped { path: EntryPath, what: &'static str, id: u32 },
-    #[error("cannot pack `{path}`: its attribute `{xattr}` leads to other layers of an overlay")]
-    Overlay { path: EntryPath, xattr: String },
+    #[error(
+        "cannot pack `{path}`: its attribute `{xattr}` leads to a lower directory of an overlay; pack \
+         the upper directory by `Pack::overlay`"
+    )]
+    NeedsOverlay { path: EntryPath, xattr: String },
+    #[error(
+        "cannot pack `{path}`: its attribute `{xattr}` leads to a lower directory of the overlay; \
+         give the lower directories to `Pack::overlay`"
+    )]
+    NeedsLower { path: EntryPath, xattr: String },
+    #[error(
+        "cannot pack `{path}`: what its attribute `{xattr}` leads to is not in the lower directories; \
+         give those to `Pack::overlay` that the overlay was mounted with"
+    )]
+    NotBelow { path: EntryPath, xattr: String },
+    #[error(
+        "cannot pack `{path}`: another name of it was removed, and what it was changed to by that one \
+         is in the index of the overlay; mount it with `index=off`, or pack what it shows by \
+         `Pack::difference`"
+    )]
+    Index { path: EntryPath },
+    #[error("cannot pack `{path}`: the attribute `{xattr}` of overlays is not known")]
+    UnknownOverlay { path: EntryPath, xattr: String },
     #[error(transparent)]
     Write(#[from] WriteError),
     #[error("cannot write the layer to a temporary file")]
@@ -50,7 +71,13 @@ impl PackError {
         match &*self.0 {
             Reason::Root { .. } | Reason::Incomplete { .. } | Reason::File { .. } => Kind::Tree,
             Reason::Write(WriteError::Content { .. }) => Kind::Tree,
-            Reason::Depth { .. } | Reason::Unmapped { .. } | Reason::Overlay { .. } => Kind::Entry,
+            Reason::Depth { .. }
+            | Reason::Unmapped { .. }
+            | Reason::NeedsOverlay { .. }
+            | Reason::NeedsLower { .. }
+            | Reason::NotBelow { .. }
+            | Reason::Index { .. }
+            | Reason::UnknownOverlay { .. } => Kind::Entry,
             Reason::Write(
                 WriteError::TooShort { .. }
                 | WriteError::TooLong { .. }

@@ -1,12 +1,13 @@
 //! Something in a tree.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use oci_image::layer::{Device, EntryPath, Kind, Timestamp};
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use super::error::{PackError, Reason};
+use super::overlay::Overlaid;
 use crate::root::{DIRECTORY, Id, Root, Target, times};
 
 /// Something in a tree, held by a descriptor that only says where it is.
@@ -14,12 +15,14 @@ pub(super) struct Node {
     pub(super) path: EntryPath,
     pub(super) fd: OwnedFd,
     pub(super) stat: Stat,
+    /// What an overlay makes of it, in one.
+    pub(super) overlaid: Option<Box<Overlaid>>,
 }
 
 impl Node {
     /// What has this name in a directory; `None` if nothing has.
     pub(super) fn open(
-        directory: BorrowedFd<'_>,
+        directory: impl AsFd,
         parent: &EntryPath,
         name: &[u8],
     ) -> Result<Option<Self>, PackError> {
@@ -42,12 +45,12 @@ impl Node {
     pub(super) fn directory(root: &Root, path: &EntryPath) -> Result<Self, Errno> {
         let fd = root.physical(path.as_bytes(), DIRECTORY.union(OFlags::PATH))?;
         let stat = fstat(&fd)?;
-        Ok(Self { path: path.clone(), fd, stat })
+        Ok(Self { path: path.clone(), fd, stat, overlaid: None })
     }
 
     fn new(path: EntryPath, fd: OwnedFd) -> Result<Self, PackError> {
         let stat = fstat(&fd).map_err(|error| PackError::file("look at", &path, error))?;
-        Ok(Self { path, fd, stat })
+        Ok(Self { path, fd, stat, overlaid: None })
     }
 
     pub(super) fn id(&self) -> Id {
@@ -97,6 +100,11 @@ impl Node {
 
     /// Opens exactly this regular file or directory for reading.
     pub(super) fn read(&self, root: &Root) -> Result<OwnedFd, PackError> {
+        if let Some(content) = self.overlaid.as_ref().and_then(|overlaid| overlaid.content.as_ref())
+        {
+            return fcntl_dupfd_cloexec(content, 0)
+                .map_err(|error| PackError::file("read", &self.path, error));
+        }
         let flags = match self.is_directory() {
             true => OFlags::RDONLY | OFlags::DIRECTORY,
             false => OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK,

@@ -19,6 +19,9 @@ const DEPTH: usize = 4096;
 /// How much of a directory is listed at once, in bytes.
 const BATCH: usize = 32 << 10;
 
+/// Names in a directory, in order.
+pub(super) type Names = Vec<Vec<u8>>;
+
 /// A directory on the way down, which can be closed and opened again.
 pub(super) struct Held {
     path: EntryPath,
@@ -27,10 +30,19 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn new(path: EntryPath, fd: OwnedFd) -> Result<Self, PackError> {
+        Ok(Self { fd: Some(fd), ..Self::closed(path)? })
+    }
+
+    /// One that is opened when it is asked for.
+    pub(super) fn closed(path: EntryPath) -> Result<Self, PackError> {
         match path.depth() > DEPTH {
             true => Err(Reason::Depth { path }.into()),
-            false => Ok(Self { path, fd: Some(fd) }),
+            false => Ok(Self { path, fd: None }),
         }
+    }
+
+    pub(super) fn path(&self) -> &EntryPath {
+        &self.path
     }
 
     pub(super) fn close(&mut self) {

@@ -2,6 +2,7 @@
 
 mod links;
 mod many;
+mod upper;
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
@@ -360,7 +361,7 @@ fn what_is_changed_in_an_overlay_becomes_a_layer() {
         let (upper, root) = (Root::open(field.path("upper")).unwrap(), field.path("flat"));
         let blobs = Memory::new();
         let options = PackOptions::new(Compression::none());
-        let layer = Pack::overlay(&upper).store(&blobs, &options).unwrap();
+        let layer = Pack::overlay(&upper, &[]).store(&blobs, &options).unwrap();
         let (below, manifest) = image(&layers);
         unpack(&below, &manifest, &root, &UnpackOptions::default()).unwrap();
         let flat = Root::open(&root).unwrap();
