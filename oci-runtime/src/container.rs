@@ -1,15 +1,15 @@
 //! One container.
 
+mod delete;
+mod wait;
+
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
-use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, waitid};
+use rustix::event::{EventfdFlags, eventfd};
 
 use crate::cgroup::Stats;
 use crate::launch::step_error;
@@ -18,6 +18,10 @@ use crate::record::{Entry, Phase, Record, start_socket};
 use crate::spec::{Spec, State, Status};
 use crate::wire::{self, Event, Report};
 use crate::{ContainerId, Error, ErrorKind, Launcher, Runtime, Signal, hooks, sys};
+
+pub(crate) use delete::poststop;
+use wait::until_ended;
+pub(crate) use wait::wait;
 
 /// A container: a handle that threads share, and that can be found again by its id.
 ///
@@ -185,35 +189,6 @@ impl Container {
         Ok(())
     }
 
-    /// Waits until the program has ended, and returns how; as often as it is asked, and in any thread.
-    ///
-    /// # Errors
-    /// [`ErrorKind::State`] if the container was made by another process and the kernel (before 6.15) tells nobody but the parent
-    /// how a process ended.
-    pub fn wait(&self) -> Result<ExitStatus, Error> {
-        let doing = || format!("wait for container `{}`", self.id);
-        let record = self.record().ok();
-        if let Some(exit) = record.as_ref().and_then(|record| record.exit) {
-            return Ok(ExitStatus::from_raw(exit));
-        }
-        let unknown = || {
-            Error::new(
-                ErrorKind::State,
-                doing(),
-                "how it ended is known only to the process that created it",
-            )
-        };
-        let status = wait(self.as_fd()).map_err(Error::system(doing()))?.ok_or_else(unknown)?;
-        // By now another container may have the id.
-        if let Ok(mut entry) = self.entry()
-            && record.is_some_and(|record| record.has_process_of(&entry.record))
-        {
-            entry.record.exit = Some(status.into_raw());
-            let _ = entry.save();
-        }
-        Ok(status)
-    }
-
     /// Sends a signal to the program.
     ///
     /// # Errors
@@ -275,73 +250,6 @@ impl Container {
         Ok(self.record()?.cgroup.stats())
     }
 
-    /// Removes all that creating made. The bundle stays.
-    ///
-    /// # Errors
-    /// [`ErrorKind::State`] if the container is not stopped.
-    pub fn delete(&self) -> Result<(), Error> {
-        let entry = self.entry()?;
-        self.require_status(
-            &entry.record,
-            &format!("delete container `{}`", self.id),
-            &[Status::Stopped],
-        )?;
-        self.remove(&entry)
-    }
-
-    /// Kills what still runs and removes all that creating made, in any state.
-    ///
-    /// A second call, and one for a container that another deleted, finds nothing to do.
-    ///
-    /// # Errors
-    /// If another is still making it, or if the kernel holds on to something.
-    pub fn force_delete(&self) -> Result<(), Error> {
-        match self.entry() {
-            Ok(entry) => self.remove(&entry),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn remove(&self, entry: &Entry) -> Result<(), Error> {
-        let doing = || format!("delete container `{}`", self.id);
-        self.end_all(&entry.record)?;
-        // A child that is not waited for stays a zombie.
-        let _ = wait(self.as_fd());
-        entry
-            .record
-            .cgroup
-            .remove()
-            .map_err(|error| Error::because(ErrorKind::System, doing(), error))?;
-        entry.remove()?;
-        crate::record::sweep(&self.runtime.dir);
-        poststop(&entry.record, &entry.record.bundle)
-            .into_iter()
-            .for_each(|warning| self.warn(warning));
-        Ok(())
-    }
-
-    /// Kills the process and all others of the cgroup.
-    fn end_all(&self, record: &Record) -> Result<(), Error> {
-        let doing = || format!("kill the processes of container `{}`", self.id);
-        let pidfd = record.pidfd();
-        if let Some(pidfd) = &pidfd {
-            match sys::pidfd::send_signal(pidfd.as_fd(), Signal::KILL.number()) {
-                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
-                result => result.map_err(Error::system(doing()))?,
-            }
-        }
-        record
-            .cgroup
-            .kill_all()
-            .map_err(|error| Error::because(ErrorKind::System, doing(), error))?;
-        // Until it is dead its mounts and its cgroup are busy.
-        for process in pidfd.iter().chain([&self.handle]) {
-            let _ = until_ended(process.as_fd());
-        }
-        Ok(())
-    }
-
     /// Fails unless the container has one of these statuses.
     pub(crate) fn require_status(
         &self,
@@ -361,53 +269,5 @@ impl Container {
 impl AsFd for Container {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.handle.as_fd()
-    }
-}
-
-/// Runs the hooks that follow a deletion. All run; each that fails gives a warning.
-pub(crate) fn poststop(record: &Record, bundle: &Path) -> Vec<String> {
-    let state = serde_json::to_value(record.state_as(Status::Stopped)).unwrap_or_default();
-    let lists = record.later.iter().filter(|list| list.kind == HookKind::Poststop);
-    lists
-        .flat_map(|list| &list.hooks)
-        .filter_map(|hook| hooks::run_one(hook, &state, Some(bundle)).err())
-        .map(|error| format!("poststop: {error}"))
-        .collect()
-}
-
-/// Waits for a process. None: it ended, and how is not known here.
-pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
-    loop {
-        match waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED) {
-            Ok(Some(status)) => return Ok(Some(ExitStatus::from_raw(raw(&status)))),
-            Ok(None) | Err(rustix::io::Errno::INTR) => {}
-            // It is not a child of this process, was waited for before, or is an eventfd in place of a pidfd.
-            Err(rustix::io::Errno::CHILD | rustix::io::Errno::BADF | rustix::io::Errno::INVAL) => {
-                break;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    until_ended(pidfd)?;
-    Ok(sys::pidfd::exit_status(pidfd)?.map(ExitStatus::from_raw))
-}
-
-/// Waits until a process has ended, and leaves its status to be collected.
-fn until_ended(pidfd: BorrowedFd<'_>) -> io::Result<()> {
-    loop {
-        match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], None) {
-            Err(rustix::io::Errno::INTR) => {}
-            result => return Ok(result.map(drop)?),
-        }
-    }
-}
-
-/// The status as `wait` gives it.
-fn raw(status: &WaitIdStatus) -> i32 {
-    const DUMPED: i32 = 0x80;
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => (code & 0xff) << 8,
-        (None, Some(signal)) => signal | if status.dumped() { DUMPED } else { 0 },
-        (None, None) => 0,
     }
 }

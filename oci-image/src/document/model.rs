@@ -1,0 +1,56 @@
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::MediaType;
+use crate::json::{self, Members};
+
+/// A kind of document that descriptors name.
+pub trait Model: Serialize + DeserializeOwned {
+    /// The media types of such documents, the usual one first.
+    const MEDIA_TYPES: &'static [MediaType];
+
+    /// Members that another kind of document has: one that has both has two readings. Their names
+    /// are compared without letter case, as Go's decoder does.
+    const FOREIGN: &'static [&'static str] = &[];
+
+    /// The type that the document says of itself.
+    fn media_type(&self) -> Option<&MediaType> {
+        None
+    }
+
+    /// The members that the model does not know.
+    fn unknown(&self) -> &Members;
+
+    /// Reads a document that no descriptor names, such as `index.json`, if it has at most `limit` bytes.
+    ///
+    /// It has the one reading that it would have as a [`Document`]; nothing vouches for its bytes.
+    ///
+    /// # Errors
+    /// If the document has no reading or more than one, or says that it is of another kind.
+    fn read(bytes: &[u8], limit: usize) -> Result<Self, ModelError> {
+        let value: Self = json::from_slice_with_limit(bytes, limit)?;
+        if let Some(media_type) = value.media_type().filter(|it| !Self::MEDIA_TYPES.contains(it)) {
+            return Err(ModelError::MediaType(media_type.clone()));
+        }
+        let mut unknown = value.unknown().iter();
+        match unknown.find_map(|(name, _)| json::fold(name, Self::FOREIGN)) {
+            Some(member) => Err(ModelError::BothKinds(member)),
+            None => Ok(value),
+        }
+    }
+}
+
+/// Why bytes are not a document of a kind.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// It is not JSON of this kind, or has more than one reading.
+    #[error(transparent)]
+    Json(#[from] json::Error),
+    /// It says that it is of a type of another kind.
+    #[error("the document says that it is of type `{0}`")]
+    MediaType(MediaType),
+    /// It has a member of another kind of document, and so two readings.
+    #[error("the document has the member `{0}` of another kind of document")]
+    BothKinds(&'static str),
+}
