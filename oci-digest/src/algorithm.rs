@@ -19,7 +19,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The name that stands before the colon.
+    /// The name before the colon.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sha256 => "sha256",

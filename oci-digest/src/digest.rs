@@ -13,14 +13,14 @@ use crate::algorithm::registered_length;
 /// The name of some content: `algorithm:encoded`.
 ///
 /// Only text that follows the grammar of [descriptor.md] becomes one, so a digest is safe to use as
-/// a file name or in a URL: it has no slash, no dot-dot, no space, and a registered algorithm has
-/// exactly its number of lower-case hexadecimal characters.
+/// a file name or in a URL: it has no slash, no `..` and no space, and with a registered algorithm
+/// exactly the right number of lower-case hexadecimal characters.
 ///
 /// [descriptor.md]: https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests
 #[derive(Clone)]
 pub struct Digest {
     text: Text,
-    /// Where the first colon of the text stands.
+    /// The position of the first colon in the text.
     colon: u32,
 }
 
@@ -107,7 +107,7 @@ impl Digest {
         Self { text: Text::Shared(text.into()), colon: name.len() as u32 }
     }
 
-    /// Where the colon stands, if `text` is a digest.
+    /// The position of the colon, if `text` is a digest.
     fn check(text: &str) -> Result<usize, ParseError> {
         if text.len() > Self::MAX_LENGTH {
             return Err(ParseError::TooLong { length: text.len() });
@@ -223,33 +223,38 @@ impl Borrow<str> for Digest {
 #[non_exhaustive]
 pub enum ParseError {
     /// It has no colon.
-    #[error("digest `{text}` has no colon")]
+    #[error("cannot use `{}` as a digest: it has no colon", .text.escape_debug())]
     NoColon {
         /// The text.
         text: String,
     },
     /// The part before the colon breaks the grammar.
-    #[error("digest `{text}` has no valid algorithm before the colon")]
+    #[error("cannot use `{}` as a digest: it has no valid algorithm before the colon", .text.escape_debug())]
     Algorithm {
         /// The text.
         text: String,
     },
     /// The part after the colon breaks the grammar.
-    #[error("digest `{text}` has no valid encoded part after the colon")]
+    #[error("cannot use `{}` as a digest: it has no valid encoded part after the colon", .text.escape_debug())]
     Encoded {
         /// The text.
         text: String,
     },
     /// The algorithm is registered and its encoded part is not what the register says.
-    #[error("digest `{text}` does not have {length} lower-case hexadecimal characters")]
+    #[error(
+        "cannot use `{text}` as a digest: it does not have {length} lower-case hexadecimal characters"
+    )]
     Registered {
         /// The text.
         text: String,
-        /// The number of characters asked for.
+        /// The required number of characters.
         length: usize,
     },
     /// It is longer than [`Digest::MAX_LENGTH`].
-    #[error("digest of {length} bytes is longer than {} bytes", Digest::MAX_LENGTH)]
+    #[error(
+        "cannot use a text of {length} bytes as a digest: the longest has {}",
+        Digest::MAX_LENGTH
+    )]
     TooLong {
         /// The length of the text in bytes.
         length: usize,

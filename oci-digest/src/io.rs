@@ -20,7 +20,7 @@ impl From<VerifyError> for io::Error {
     }
 }
 
-/// Of kind [`Unsupported`](io::ErrorKind::Unsupported): nothing is said about the content.
+/// Of kind [`Unsupported`](io::ErrorKind::Unsupported): the content was not checked.
 impl From<Unverifiable> for io::Error {
     fn from(error: Unverifiable) -> Self {
         Self::new(io::ErrorKind::Unsupported, error)

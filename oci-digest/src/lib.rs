@@ -1,6 +1,14 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Where to look
+//!
+//! - **Text to a digest and back**: [`Digest`]; in the source, `digest.rs` has the grammar and `algorithm.rs` what is registered.
+//! - **Bytes to a digest**: [`Hasher`], and [`Digest::of`] for bytes in memory.
+//! - **Are these the bytes?** [`Digest::verify`] and its witness [`Verified`]; [`Verifier`] piece by piece; in the source,
+//!   `io/` has the same over readers and writers.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;

@@ -88,7 +88,7 @@ pub struct Unverifiable {
 #[non_exhaustive]
 pub enum VerifyError {
     /// There is at least one byte too many.
-    #[error("content of `{digest}` is longer than {size} bytes")]
+    #[error("cannot verify `{digest}`: the content is longer than {size} bytes")]
     TooLong {
         /// The expected digest.
         digest: Digest,
@@ -96,7 +96,7 @@ pub enum VerifyError {
         size: u64,
     },
     /// The content ended early.
-    #[error("content of `{digest}` ended after {seen} of {size} bytes")]
+    #[error("cannot verify `{digest}`: the content ended after {seen} of {size} bytes")]
     TooShort {
         /// The expected digest.
         digest: Digest,
@@ -106,7 +106,7 @@ pub enum VerifyError {
         seen: u64,
     },
     /// The size is right and the digest is not.
-    #[error("content has digest `{actual}`, not `{expected}`")]
+    #[error("cannot verify `{expected}`: the content has digest `{actual}`")]
     Mismatch {
         /// The expected digest.
         expected: Digest,

@@ -187,5 +187,5 @@ fn piece(reader: &mut dyn Read) -> io::Result<Bytes> {
 }
 
 pub(crate) fn missing(blob: &Descriptor) -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, format!("there is no blob `{}`", blob.digest))
+    io::Error::new(io::ErrorKind::NotFound, format!("cannot find blob `{}`", blob.digest))
 }

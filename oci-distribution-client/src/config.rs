@@ -20,6 +20,8 @@ use crate::transport::{Identity, Proxies, Tls, Transport};
 /// The default asks every registry over https, without credentials, and reads nothing of the machine but its
 /// trusted certificates.
 ///
+/// The config of an image is [`oci_image::Config`].
+///
 /// ```
 /// use oci_distribution_client::{Client, Config, Credentials};
 ///

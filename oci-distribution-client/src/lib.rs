@@ -5,11 +5,10 @@
 
 // Where to look. Each line uses those below it, and none above.
 //
-//   blocking  images                images by name and platform, also for code that blocks
+//   blocking  images                what a repository has, as images; the same for callers that block
 //   copy  delete                    an image from repository to repository; deletion
 //   push                            the order of a push: blobs, manifests, tags
 //   client  pull  upload            the public handle; a pull; one upload session
-//   images  blocking                what a repository has, as images; the same for blocking callers
 //   referrers                       the list of referrers, by the API or by a tag
 //   blob  list  manifest            one download, resumed; pages; manifests and what tags mean
 //   repository                      the public handle: URLs, scopes, mirrors

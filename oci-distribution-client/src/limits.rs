@@ -2,6 +2,8 @@ use std::time::Duration;
 
 /// What a server may make the client hold, follow or wait for.
 ///
+/// How far documents are followed is bounded by [`oci_image::graph::Limits`].
+///
 /// Each field has its default in its description; change it on [`Config::limits`](crate::Config::limits).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -15,6 +15,8 @@ pub struct Event<'a> {
 /// What happened to a blob or manifest: it is [`Planned`](Self::Planned) first and
 /// [`Present`](Self::Present), [`Mounted`](Self::Mounted), [`Foreign`](Self::Foreign) or
 /// [`Done`](Self::Done) at last.
+///
+/// The `Step` of a walk is [`oci_image::graph::Step`]; unpacking and packing report one of `oci-rootfs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {

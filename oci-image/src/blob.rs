@@ -27,8 +27,8 @@ use crate::Descriptor;
 pub trait BlobSource {
     /// Opens the blob, or `None` if there is none of this digest.
     ///
-    /// The reader ends well only if size and digest were right: a source that cannot vouch for its
-    /// bytes wraps them in a [`VerifyReader`](oci_digest::VerifyReader).
+    /// The reader ends without an error only if size and digest were right: a source whose bytes were not verified wraps
+    /// them in a [`VerifyReader`](oci_digest::VerifyReader).
     ///
     /// # Errors
     /// If it cannot be said whether there is one, or if it cannot be read.
@@ -129,7 +129,7 @@ pub trait BlobWriter: Write + Send {
     /// Makes the blob visible, if what was written has the size and digest of its descriptor.
     ///
     /// # Errors
-    /// If it has not, or if it cannot be stored; then there is no trace of it.
+    /// If it does not have them, or if it cannot be stored; then nothing is left of it.
     fn commit(self: Box<Self>) -> io::Result<()>;
 
     /// The offset of the first byte that was to be written when this writer was made: how many bytes
@@ -142,13 +142,13 @@ pub trait BlobWriter: Write + Send {
     /// and its limits allow it. Otherwise it is dropped.
     ///
     /// # Errors
-    /// If it cannot be kept; then there is no trace of it.
+    /// If it cannot be kept; then nothing is left of it.
     fn keep(self: Box<Self>) -> io::Result<()> {
         Ok(())
     }
 
     /// The blob in parts, to be written in any order and by several threads at once, if the sink can.
-    /// Bytes that are written in order, by [`Write`], go on after [`start`](Self::start) all the same.
+    /// Bytes that are written in order, by [`Write`], still continue after [`start`](Self::start).
     fn parts(&self) -> Option<&dyn BlobParts> {
         None
     }

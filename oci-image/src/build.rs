@@ -1,7 +1,7 @@
 //! Building images: values in, values out.
 //!
-//! Nothing here reads or writes blobs. What comes out is the same for the same input, byte for byte:
-//! there is no time in it that was not put in.
+//! Nothing here reads or writes blobs. The same input gives the same output, byte for byte: no time is added that the
+//! caller did not give.
 //!
 //! ```
 //! use oci_image::build::{Builder, Layer};
@@ -70,8 +70,8 @@ impl Builder {
 
     /// Puts a layer on top.
     ///
-    /// Where the base says less of its history than it has layers, steps that say nothing stand in. Where
-    /// it says more, the newest steps that are too many count as steps that changed no file.
+    /// Where the history of the base has fewer steps than it has layers, empty steps are added first. Where
+    /// it has more, the newest of them count as steps that changed no file.
     pub fn layer(mut self, layer: impl Into<Layer>) -> Self {
         let Layer { descriptor, diff_id, history } = layer.into();
         history::settle(&mut self.config.history, self.config.rootfs.diff_ids.len());
@@ -151,7 +151,7 @@ impl Builder {
     }
 }
 
-/// What the base says of itself is not said of the new image: annotations, subject, when it was made.
+/// The new image does not inherit what describes the base itself: annotations, subject, time of creation.
 /// A base in Docker's format gives an image in OCI's.
 impl From<&Image> for Builder {
     fn from(base: &Image) -> Self {
@@ -165,12 +165,12 @@ impl From<&Image> for Builder {
     }
 }
 
-/// Why values make no image.
+/// Why values do not make an image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// There are not as many layers as diff IDs.
-    #[error("{layers} layers and {diff_ids} diff IDs do not make an image")]
+    #[error("cannot make an image of {layers} layers and {diff_ids} diff IDs: the numbers differ")]
     Mismatch {
         /// The number of layers in the manifest.
         layers: usize,
@@ -178,15 +178,17 @@ pub enum BuildError {
         diff_ids: usize,
     },
     /// The manifest names another config.
-    #[error("the manifest names config `{expected}`, not `{actual}`")]
+    #[error("cannot make an image with config `{actual}`: its manifest names `{expected}`")]
     OtherConfig {
         /// What the manifest names.
         expected: Digest,
         /// What was given.
         actual: Digest,
     },
-    /// The image does not stand on the base that it is to be moved from.
-    #[error("layer {number} of the image is `{actual}`, that of the old base is `{expected}`")]
+    /// The image is not built on the base that it is to be moved from.
+    #[error(
+        "cannot move the image to another base: its layer {number} is `{actual}`, that of the old base is `{expected}`"
+    )]
     OtherBase {
         /// Counted from 0, the base first.
         number: usize,
@@ -196,9 +198,9 @@ pub enum BuildError {
         actual: String,
     },
     /// The config or a layer has a type that the format of the image has no name for.
-    #[error("the image cannot be in one format, OCI's or Docker's")]
+    #[error("cannot write the image in one format, OCI's or Docker's")]
     Format(#[from] ConversionError),
     /// A document cannot be written.
-    #[error("the image cannot be written")]
+    #[error("cannot write a document of the image")]
     Document(#[from] DocumentError),
 }

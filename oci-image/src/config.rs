@@ -4,6 +4,9 @@ use crate::{Architecture, Digest, MediaType, Model, Os, Platform};
 model! {
     /// The config of an image: how it was made and how to run it ([config.md]).
     ///
+    /// The settings of the client are `oci_distribution_client::Config`; the `config.json` of a bundle is
+    /// `oci_runtime::Spec`.
+    ///
     /// [config.md]: https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
     pub struct Config {
         /// When the image was made, by RFC 3339.

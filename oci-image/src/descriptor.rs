@@ -75,10 +75,10 @@ impl Descriptor {
         Verifier::new(&self.digest, self.size)
     }
 
-    /// Checks that `content` has the size and the digest, and witnesses it.
+    /// Checks that `content` has the size and the digest.
     ///
     /// # Errors
-    /// Says which of them is another.
+    /// If one of them differs.
     pub fn verify<T: AsRef<[u8]>>(&self, content: T) -> Result<Verified<T>, VerifyError> {
         self.check_size(content.as_ref().len() as u64)?;
         self.digest.verify(content)
@@ -87,7 +87,7 @@ impl Descriptor {
     /// Checks that content that was verified is what is named. It is not hashed again.
     ///
     /// # Errors
-    /// Says which of size and digest is another.
+    /// If size or digest differ.
     pub fn check_names<T: AsRef<[u8]>>(&self, content: &Verified<T>) -> Result<(), VerifyError> {
         self.check_size(content.size())?;
         if *content.digest() != self.digest {
@@ -124,12 +124,12 @@ impl Descriptor {
 #[non_exhaustive]
 pub enum EmbeddedError {
     /// It is not base64 by RFC 4648 section 4.
-    #[error("data embedded in the descriptor of `{digest}` is not base64")]
+    #[error("cannot read the data embedded in the descriptor of `{digest}`: it is not base64")]
     Encoding {
         /// The digest.
         digest: Digest,
     },
     /// It is other content.
-    #[error("data embedded in a descriptor is not its content")]
+    #[error("cannot use the data embedded in a descriptor: it is not the content that is named")]
     Content(#[from] VerifyError),
 }

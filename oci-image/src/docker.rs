@@ -154,7 +154,9 @@ fn converted<T: Model>(value: T, replaces: &Descriptor) -> Result<Converted<T>, 
 pub enum ConversionError {
     /// The other format has no name for the type of a blob. Docker's has none for zstd: convert the image
     /// to OCI's format ([`Image::to_oci`](crate::build::Image::to_oci)), or compress the layer by gzip.
-    #[error("the type `{media_type}` of `{digest}` has no counterpart in the other format")]
+    #[error(
+        "cannot convert `{digest}`: its type `{media_type}` has no counterpart in the other format"
+    )]
     NoName {
         /// The digest of the blob.
         digest: Digest,
@@ -163,13 +165,13 @@ pub enum ConversionError {
     },
     /// An entry of an index has not been converted.
     #[error(
-        "the entry `{digest}` of the index has not been converted, its new digest is not known"
+        "cannot convert the index: its entry `{digest}` has not been converted, so its new digest is not known"
     )]
     NotConverted {
         /// The entry's digest.
         digest: Digest,
     },
     /// The converted document is over a limit.
-    #[error("the converted document cannot be written")]
+    #[error("cannot write the converted document")]
     Document(#[from] DocumentError),
 }

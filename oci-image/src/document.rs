@@ -17,7 +17,7 @@ pub use model::{Model, ModelError};
 
 /// A document: its bytes as they were received, their descriptor, and what they say.
 ///
-/// The bytes are the truth. They are what is stored, pushed and hashed, never what a serialiser would
+/// The bytes are authoritative: they are what is stored, pushed and hashed, never what a serialiser would
 /// make of the value.
 ///
 /// ```
@@ -185,7 +185,7 @@ impl<T> Document<T> {
         &self.content
     }
 
-    /// The bytes with the witness that they have the digest of the descriptor.
+    /// The bytes, with the type that says that they have the digest of the descriptor.
     pub fn verified(&self) -> Verified<&[u8]> {
         self.content.as_bytes()
     }

@@ -56,9 +56,9 @@ pub struct Walk {
     question: Option<(Question, Place)>,
 }
 
-/// When a document is visited. Closed by nature.
+/// When a document is visited. Closed by nature: before or after.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // there is no third
+#[expect(clippy::exhaustive_enums, reason = "there is no third")]
 pub enum Order {
     /// Before what it points to.
     #[default]
@@ -67,9 +67,12 @@ pub enum Order {
     ChildrenFirst,
 }
 
-/// What a walk wants next. Closed by nature: a question that nobody answers would be put for ever.
+/// What a walk wants next. Closed by nature: a driver must answer every question.
+///
+/// The `Step` of a choice is [`platform::choice::Step`](crate::platform::choice::Step).
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums, clippy::large_enum_variant)] // it is taken apart at once
+#[expect(clippy::exhaustive_enums, reason = "closed by nature")]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub enum Step {
     /// To read this manifest or index: the answer is [`Walk::found`] or [`Walk::missing`].
     Read(Descriptor),
@@ -91,9 +94,10 @@ pub struct Node {
     pub content: Content,
 }
 
-/// What a node of a graph is. Closed by nature.
+/// What a node of a graph is. Closed by nature: what is not a document is a blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums, clippy::large_enum_variant)] // most are documents or soon dropped
+#[expect(clippy::exhaustive_enums, reason = "closed by nature")]
+#[expect(clippy::large_enum_variant, reason = "most are documents or soon dropped")]
 pub enum Content {
     /// A manifest or index.
     Document(AnyDocument),

@@ -63,6 +63,8 @@ pub use error::Error;
 pub use image::Image;
 
 /// One image, or whatever else has a name, in a place that has images.
+///
+/// An `Entry` of an archive or layer is a file: [`archive::Entry`](crate::archive::Entry).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {

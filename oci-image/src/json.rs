@@ -74,7 +74,7 @@ pub fn from_slice_with_limit<T: DeserializeOwned>(bytes: &[u8], limit: usize) ->
 /// Writes a document as compact JSON: declared order, then unknown members by name.
 ///
 /// # Errors
-/// If `value` is no JSON document (the models of this crate always are).
+/// If `value` is not a JSON document (the models of this crate always are).
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(value).map_err(|error| Error::Unwritable { message: error.to_string() })
 }

@@ -12,6 +12,8 @@ pub(crate) use apply::Faults;
 
 /// Something that goes wrong on demand, so that a client's error paths can be tested.
 ///
+/// A `Fault` of `oci-layout` is something wrong that was found in a layout.
+///
 /// The first argument of every constructor says which requests are meant: those whose path and query contain this text
 /// (`""`: all). [`method`](Self::method), [`after`](Self::after) and [`times`](Self::times) narrow it.
 /// Several faults may meet the same request; the first that gives an answer of its own wins, and the

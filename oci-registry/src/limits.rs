@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-/// Bounds on what clients can make long.
+/// Bounds on what clients can make long. What a client takes from a registry is bounded by
+/// `oci_distribution_client::Limits`.
 ///
 /// ```
 /// let mut limits = oci_registry::Limits::default();

@@ -13,7 +13,7 @@ use crate::unpack::{self, UnpackError, UnpackOptions, Unpacked};
 /// The directory that runtimes look for the root filesystem in, if their config says nothing else.
 const ROOTFS: &str = "rootfs";
 
-/// Unpacks an image to `rootfs` in the directory `path`, which is made if there is none, of mode 0700:
+/// Unpacks an image to `rootfs` in the directory `path`, which is made with mode 0700 if it does not exist:
 /// images hold set-user-ID programs, which other users could run otherwise.
 ///
 /// # Errors

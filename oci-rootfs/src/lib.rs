@@ -2,12 +2,15 @@
 //!
 //! # Where to look
 //!
-//! - `unpack` (module and function): layers to a tree; `unpack::OverlayStore`: layers to the
-//!   directories of an overlay; `unpack_bundle`: an image to a directory that a runtime takes.
-//! - `pack` (module and function): a tree, or what differs between two, to a layer.
-//! - [`Root`]: paths that stay inside a directory.
+//! - **Layers to a tree**: `unpack` (module and function), and `unpack_bundle` for the directory that a runtime takes. In the
+//!   source, `unpack/apply.rs` applies one change and `unpack/parents.rs` finds the directory for it.
+//! - **Layers to the directories of an overlay**: `unpack::OverlayStore`; `unpack/form.rs` has the whiteouts.
+//! - **A tree, or what differs between two, to a layer**: `pack` (module and function); `pack/changes.rs` compares.
+//! - **Paths that stay inside a directory**: [`Root`]; `root/resolve.rs` chooses between `root/openat2.rs` and
+//!   `root/by_component.rs`, and `root/remove.rs` removes trees.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod root;
 

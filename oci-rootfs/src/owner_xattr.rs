@@ -48,7 +48,7 @@ fn type_of(kind: &Kind) -> Option<String> {
         Kind::Directory => Some("dir".into()),
         Kind::CharDevice(device) => Some(numbers("char", device)),
         Kind::BlockDevice(device) => Some(numbers("block", device)),
-        // They can have no such attribute.
+        // They cannot have such an attribute.
         _ => None,
     }
 }

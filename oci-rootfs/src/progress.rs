@@ -10,7 +10,7 @@ use oci_image::Descriptor;
 #[derive(Clone)]
 pub struct Progress(Arc<dyn Fn(Step<'_>) + Send + Sync>);
 
-/// What happened.
+/// What happened. The client reports pulls and pushes with a `Step` of its own.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Step<'a> {

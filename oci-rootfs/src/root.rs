@@ -1,4 +1,4 @@
-//! A directory that nothing done through it ever leaves.
+//! A directory that no path leads out of.
 
 mod by_component;
 mod find;
@@ -68,7 +68,7 @@ pub struct Root {
 
 /// What resolves paths in a [`Root`].
 ///
-/// Which one it is is found out when the root is opened; both give the same results.
+/// It is detected when the root is opened; both give the same results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Resolver {
@@ -105,7 +105,7 @@ impl Root {
     /// A directory that is open already, perhaps as a path only (`O_PATH`), and what messages call it.
     ///
     /// # Errors
-    /// If nothing can be found in it, as it is not a directory or may not be searched.
+    /// If it is not a directory or may not be searched.
     pub fn from_fd(fd: OwnedFd, path: impl Into<PathBuf>) -> io::Result<Self> {
         let resolver = match openat2::probe(fd.as_fd()) {
             Ok(()) => Resolver::Openat2,
@@ -119,8 +119,7 @@ impl Root {
         Ok(Self { fd, path: path.into(), resolver, descriptors: system::Descriptors::default() })
     }
 
-    /// What resolves paths, in place of what was found out. With [`Resolver::Openat2`] everything fails
-    /// where the kernel does not offer it.
+    /// Sets what resolves paths. With [`Resolver::Openat2`] everything fails on kernels without it.
     #[must_use]
     pub fn with_resolver(self, resolver: Resolver) -> Self {
         Self { resolver, ..self }

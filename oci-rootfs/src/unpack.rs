@@ -61,7 +61,7 @@ impl std::ops::AddAssign for Unpacked {
 /// config's diff ID. Nothing is made, changed or read outside `root`, whatever the layers hold and
 /// even while others change the tree.
 ///
-/// `root` is made if there is none. While this works, and if it fails, the tree is marked
+/// `root` is made if it does not exist. While this works, and if it fails, the tree is marked
 /// ([`Root::incomplete`]); a tree so marked is emptied first, so that unpacking can be repeated.
 ///
 /// If no layer has an entry for the root, it keeps its mode and owner, and its time is the epoch.
@@ -79,7 +79,7 @@ pub fn unpack(
     unpack_layers(source, manifest, &config, root.as_ref(), options)
 }
 
-/// Applies one layer to a tree; that it is the tree of the layers below is up to the caller.
+/// Applies one layer to a tree; the caller ensures that it is the tree of the layers below.
 ///
 /// The blob is checked against its descriptor and the content against `diff_id` as it streams.
 ///

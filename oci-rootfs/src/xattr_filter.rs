@@ -2,7 +2,7 @@ use crate::root::OVERLAY;
 
 /// Extended attributes that are the host's and not an image's: they are neither set nor packed.
 ///
-/// By default these are `security.selinux` and `system.nfs4_acl`, which the host keeps in its own way,
+/// By default these are `security.selinux` and `system.nfs4_acl`, which the host manages itself,
 /// and `trusted.overlay.*` and `user.overlay.*`, which would mean something to the kernel's overlay
 /// filesystem. In trees in the form of an overlay, attributes of an image that look like the form's
 /// own are escaped, whatever this says.

@@ -2,7 +2,7 @@ use std::io::{self, Read};
 
 use crate::{Digest, Unverifiable, Verifier, VerifyError};
 
-/// A reader that yields the bytes of another one and ends well only if they are the expected ones.
+/// A reader that yields the bytes of another one and ends without an error only if they are the expected ones.
 ///
 /// `Ok(0)` means that size and digest were right. A wrong byte is an error of kind
 /// [`InvalidData`](io::ErrorKind::InvalidData) around a [`VerifyError`], at the latest where the

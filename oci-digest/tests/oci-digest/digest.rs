@@ -69,7 +69,7 @@ fn what_breaks_the_grammar_is_refused() {
 
 // covers: IMG-DIG-02, IMG-DIG-08, IMG-DIG-10, IMG-DIG-11
 #[test]
-fn registered_algorithms_want_exactly_their_hexadecimal() {
+fn registered_algorithms_require_exactly_their_hexadecimal() {
     for (algorithm, length) in [("sha256", 64), ("sha384", 96), ("sha512", 128), ("blake3", 64)] {
         let good = format!("{algorithm}:{}", hex(length));
         assert_eq!(good.parse::<Digest>().unwrap().as_str(), good);
@@ -128,12 +128,19 @@ fn a_blob_path_and_its_digest_are_one_to_one() {
 #[test]
 fn errors_name_the_text_and_what_it_lacks() {
     let error = |text: &str| text.parse::<Digest>().unwrap_err().to_string();
-    assert_eq!(error("latest"), "digest `latest` has no colon");
-    assert_eq!(error("SHA256:a"), "digest `SHA256:a` has no valid algorithm before the colon");
-    assert_eq!(error("a:"), "digest `a:` has no valid encoded part after the colon");
+    assert_eq!(error("\u{1b}[2J"), r"cannot use `\u{1b}[2J` as a digest: it has no colon");
+    assert_eq!(error("latest"), "cannot use `latest` as a digest: it has no colon");
+    assert_eq!(
+        error("SHA256:a"),
+        "cannot use `SHA256:a` as a digest: it has no valid algorithm before the colon"
+    );
+    assert_eq!(
+        error("a:"),
+        "cannot use `a:` as a digest: it has no valid encoded part after the colon"
+    );
     assert_eq!(
         error("sha256:a"),
-        "digest `sha256:a` does not have 64 lower-case hexadecimal characters"
+        "cannot use `sha256:a` as a digest: it does not have 64 lower-case hexadecimal characters"
     );
 }
 
@@ -166,7 +173,7 @@ fn digests_are_found_by_their_text_in_sets() {
 }
 
 #[test]
-fn printing_keeps_to_the_width_that_is_asked_for() {
+fn printing_respects_the_requested_width() {
     let digest: Digest = "a:b".parse().unwrap();
     assert_eq!(format!("{digest:>5}|{digest:.1}|{digest:?}"), "  a:b|a|Digest(a:b)");
 }

@@ -20,7 +20,7 @@ const VECTORS: &[(Algorithm, &str, &str)] = &[
 
 // covers: IMG-DIG-07, IMG-DIG-09, IMG-DIG-11
 #[test]
-fn published_vectors_come_out() {
+fn published_vectors_match() {
     for (algorithm, content, encoded) in VECTORS {
         let digest = Digest::of(*algorithm, content);
         assert_eq!(digest.encoded(), *encoded);

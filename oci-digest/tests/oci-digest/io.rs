@@ -11,7 +11,7 @@ fn read(content: &[u8], expected: &Digest, size: u64) -> (io::Result<Vec<u8>>, u
 
 // covers: IMG-DESC-05
 #[test]
-fn a_reader_ends_well_after_the_right_content() {
+fn a_reader_ends_without_an_error_after_the_right_content() {
     let digest = Digest::sha256("hello");
     let mut reader = VerifyReader::new(&b"hello"[..], &digest, 5).unwrap();
     assert!(!reader.is_verified());

@@ -183,7 +183,7 @@ async fn every_message_says_what_cannot_be_done_to_what() {
     note(ErrorKind::Configuration, error, expected);
     let error = repository.push(&Arc::new(Memory::new()), image).await.unwrap_err();
     let expected = format!(
-        "cannot push `{0}` to `{name}`: manifest `{0}` cannot be read: there is no blob `{0}`",
+        "cannot push `{0}` to `{name}`: manifest `{0}` cannot be read: cannot find blob `{0}`",
         image.digest
     );
     note(ErrorKind::Source, error, expected);

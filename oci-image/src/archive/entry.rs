@@ -4,7 +4,11 @@ use std::fmt;
 use super::path::show;
 use super::{EntryPath, Timestamp};
 
-/// A file of any type, with all that an archive says of it but a regular file's bytes.
+/// A file of any type, with all that an archive says of it except a regular file's bytes. Closed by nature:
+/// further attributes are those of its [`Metadata`].
+///
+/// An `Entry` of the index of images is another: [`images::Entry`](crate::images::Entry).
+#[expect(clippy::exhaustive_structs, reason = "closed by nature")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Where it is.
@@ -17,6 +21,8 @@ pub struct Entry {
 }
 
 /// The types of file that an archive can hold. Sockets are not among them: they cannot be archived.
+/// Closed by nature: whoever applies an archive must handle each type.
+#[expect(clippy::exhaustive_enums, reason = "closed by nature")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file; its bytes come or go beside the change.
@@ -45,7 +51,8 @@ pub enum Kind {
     Fifo,
 }
 
-/// The number of a device.
+/// The number of a device. Closed by nature.
+#[expect(clippy::exhaustive_structs, reason = "closed by nature")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Device {
     /// Its driver.

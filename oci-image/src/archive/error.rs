@@ -2,7 +2,7 @@ use std::io;
 
 use super::{LimitExceeded, PathError};
 
-/// Why an archive cannot be read.
+/// Why an archive cannot be read. A layer is read with `layer::ReadError`, which has the same defects and more.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,17 +17,17 @@ pub enum Error {
     /// The archive goes beyond a limit.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
-    /// The archive is broken, or the tools of the field would read it differently.
+    /// The archive is broken, or other tools would read it differently.
     #[error("cannot read the archive at byte {offset}")]
     Refused {
-        /// Where the header stands that is to blame, or the first one that speaks of its member.
+        /// Where the header is that is wrong, or the first one of its member.
         offset: u64,
         /// What is wrong.
         #[source]
         defect: Defect,
     },
     /// The reader was used after it failed.
-    #[error("cannot read on after an error")]
+    #[error("cannot continue after an error")]
     FailedBefore,
 }
 
@@ -42,7 +42,7 @@ impl From<Error> for io::Error {
     }
 }
 
-/// A fault of a header, before it is known where the header stands.
+/// What is wrong with a header, before its position is known.
 pub(super) enum Fault {
     Defect(Defect),
     Limit(LimitExceeded),
@@ -102,7 +102,7 @@ pub enum Defect {
     #[error("sparse files are not supported")]
     Sparse,
     /// The mode says another type of file than the header.
-    #[error("the mode `{0:o}` speaks of another type of file than the header")]
+    #[error("the mode `{0:o}` is that of another type of file than the header says")]
     ModeType(u32),
     /// A header of a type without content has a size: some parsers skip it, and others read headers from it.
     #[error("an entry of type `{}`, which has no content, has a size", .0.escape_ascii())]
@@ -149,7 +149,7 @@ pub enum Defect {
     #[error("the extended attribute `{0}` has two values")]
     XattrConflict(String),
     /// Two headers say the same of one entry: two PAX headers, two long names, or both.
-    #[error("two extension headers speak of one entry")]
+    #[error("an entry has two extension headers of one kind")]
     ExtensionTwice,
     /// An extension header is not followed by an entry.
     #[error("an extension header is not followed by an entry")]

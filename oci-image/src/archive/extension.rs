@@ -1,4 +1,4 @@
-//! The headers that only speak of the entry after them.
+//! The headers that only describe the entry after them.
 
 use super::error::Fault;
 use super::pax::{self, Records};
@@ -60,7 +60,7 @@ impl Extensions {
     }
 }
 
-/// Refuses what goes on in the padding: Python reads records to the end of the last block, and GNU
+/// Refuses text that continues in the padding: Python reads records to the end of the last block, and GNU
 /// tar and Python a long name up to its NUL byte.
 pub(super) fn check_end(kind: u8, body: &[u8], padding: &[u8]) -> Result<(), Defect> {
     match (kind, body.last(), padding.first()) {

@@ -1,6 +1,8 @@
 use super::EntryPath;
 
-/// How much an archive may ask of its reader. Each limit is the largest value that is still good.
+/// How much an archive may ask of its reader. Each limit is the largest value that is still accepted.
+///
+/// Layers and compressed archives have more: `layer::Limits` contains these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -39,10 +41,12 @@ impl Default for Limits {
 #[non_exhaustive]
 pub enum LimitExceeded {
     /// [`Limits::entries`].
-    #[error("the archive has more than {0} entries")]
+    #[error("the archive has more than {0} entries, see `Limits::entries`")]
     Entries(u64),
     /// [`Limits::file_bytes`].
-    #[error("the file `{path}` of {size} bytes is larger than {limit} bytes")]
+    #[error(
+        "the file `{path}` of {size} bytes is larger than {limit} bytes, see `Limits::file_bytes`"
+    )]
     FileBytes {
         /// The file.
         path: EntryPath,
@@ -52,18 +56,20 @@ pub enum LimitExceeded {
         limit: u64,
     },
     /// [`Limits::path_bytes`].
-    #[error("a path or link is longer than {0} bytes")]
+    #[error("a path or link is longer than {0} bytes, see `Limits::path_bytes`")]
     PathBytes(usize),
     /// [`Limits::path_depth`].
-    #[error("a path has more than {0} components")]
+    #[error("a path has more than {0} components, see `Limits::path_depth`")]
     PathDepth(usize),
     /// [`Limits::xattrs`].
-    #[error("an entry has more than {0} extended attributes")]
+    #[error("an entry has more than {0} extended attributes, see `Limits::xattrs`")]
     Xattrs(usize),
     /// [`Limits::xattr_bytes`].
-    #[error("the extended attributes of an entry are larger than {0} bytes")]
+    #[error(
+        "the extended attributes of an entry are larger than {0} bytes, see `Limits::xattr_bytes`"
+    )]
     XattrBytes(usize),
     /// [`Limits::pax_bytes`].
-    #[error("a PAX header is larger than {0} bytes")]
+    #[error("a PAX header is larger than {0} bytes, see `Limits::pax_bytes`")]
     PaxBytes(usize),
 }

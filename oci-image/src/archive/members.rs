@@ -77,7 +77,7 @@ impl<I: Input> Members<I> {
         self.input
     }
 
-    /// Refuses to go on: what is made of the members is wrong.
+    /// Refuses to continue: the members are read, but what they say is refused.
     pub(crate) fn fail(&mut self) {
         self.state = State::Failed;
     }

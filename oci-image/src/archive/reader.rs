@@ -7,6 +7,8 @@ use super::{Error, Limits, Member};
 
 /// Lists the members of a tar archive, and trusts it in nothing.
 ///
+/// What the members of a layer change is read by `layer::Reader`.
+///
 /// [`next_member`](Self::next_member) gives one member after the other and skips the content between
 /// them without reading it. The reader itself is the content of the member returned last; where the
 /// archive stays at hand, [`Member::content`] says where the content is.

@@ -86,7 +86,7 @@ fn is_there<S: BlobSource + ?Sized>(
         Some(bytes) => ensure(claim, bytes == content, || {
             format!("{} bytes were read that are not those written", bytes.len())
         }),
-        None => Err(violation(claim, "there is no such blob")),
+        None => Err(violation(claim, "the blob is missing")),
     }
 }
 

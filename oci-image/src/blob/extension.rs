@@ -108,7 +108,7 @@ pub trait BlobSinkExt: BlobSink {
     }
 
     /// Writes an artifact whole, children first: its config and its blobs, which `blobs` has, and its
-    /// manifest. Returns what names it. Nobody need have the config `{}`.
+    /// manifest. Returns what names it. `blobs` need not have the config `{}`.
     ///
     /// # Errors
     /// Of kind `NotFound` if a blob is missing, and as [`put_from`](Self::put_from).
@@ -152,7 +152,7 @@ fn copy_all<'a>(
 }
 
 fn not_found(blob: &Descriptor) -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, format!("there is no blob `{}`", blob.digest))
+    io::Error::new(io::ErrorKind::NotFound, format!("cannot find blob `{}`", blob.digest))
 }
 
 fn invalid(error: DocumentError) -> io::Error {

@@ -61,7 +61,7 @@ impl BlobSink for Memory {
         if lock(&self.blobs).contains_key(&blob.digest) {
             return Ok(None);
         }
-        // Taken out, so that no other writer continues it too.
+        // Taken out, so that another writer does not continue it too.
         let kept = lock(&self.kept).remove(&blob.digest);
         let kept = kept.filter(|partial| partial.end() <= blob.size);
         Ok(self.writer(blob, kept.unwrap_or_default()))

@@ -4,7 +4,8 @@ use crate::build::{BuildError, Layer};
 use crate::docker::{self, Converted, settle_format};
 use crate::{Config, Descriptor, Document, History, Manifest, MediaType, Platform};
 
-/// The documents of an image for one platform. Its layers are elsewhere.
+/// The documents of an image for one platform. Its layers are elsewhere: with a place to read them from it is an
+/// [`images::Image`](crate::images::Image).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     manifest: Document<Manifest>,

@@ -62,7 +62,7 @@ pub trait Counterpart: Serialize + DeserializeOwned {
     /// Makes a value of its counterpart.
     ///
     /// # Errors
-    /// If the counterpart is no valid document: `oci-spec` takes some that have two readings or none.
+    /// If the counterpart is not a valid document: `oci-spec` accepts some that have two readings or none.
     fn from_oci_spec(counterpart: &Self::OciSpec) -> Result<Converted<Self>, ConversionError> {
         carry::from_oci_spec(counterpart)
     }
@@ -97,7 +97,7 @@ impl<T> Converted<T> {
 
 /// A conversion was not exact.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("conversion loses {lost:?} and adds {added:?}")]
+#[error("cannot convert the value exactly: it loses {lost:?} and gains {added:?}")]
 #[non_exhaustive]
 pub struct Inexact {
     /// What is lost, as [`Converted::lost`].
@@ -111,19 +111,19 @@ pub struct Inexact {
 #[non_exhaustive]
 pub enum ConversionError {
     /// `oci-spec` refuses the document as a whole.
-    #[error("oci-spec cannot hold the document: {message}")]
+    #[error("cannot convert the document to oci-spec: {message}")]
     Refused {
         /// What `oci-spec` says.
         message: String,
     },
-    /// A value of `oci-spec` is no document that these models read.
-    #[error("value of oci-spec is not a valid document")]
+    /// A value of `oci-spec` is not a document that these models read.
+    #[error("cannot convert the value of oci-spec: it is not a valid document")]
     Invalid {
         /// What is wrong where.
         source: json::Error,
     },
     /// A value cannot be written as JSON.
-    #[error("value cannot be written as JSON: {message}")]
+    #[error("cannot write the value as JSON: {message}")]
     Unwritable {
         /// What is wrong.
         message: String,

@@ -49,7 +49,8 @@ model! {
         required_list errors: Vec<RegistryError> = "errors";
     }
 
-    /// One thing that went wrong.
+    /// One thing that went wrong, by the word of a registry. What failed in the client or in the server itself are
+    /// the errors of those crates.
     pub struct RegistryError {
         /// What kind of thing.
         required code: ErrorCode = "code";

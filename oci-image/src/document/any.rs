@@ -6,9 +6,11 @@ use super::{Document, DocumentError};
 use crate::validate::{Findings, Lint};
 use crate::{Descriptor, Index, Manifest, MediaType, json};
 
-/// A manifest or an index, whichever its descriptor says.
+/// A manifest or an index, whichever its descriptor says. Closed by nature: a document that names
+/// others is one of the two.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::large_enum_variant)] // both are large, and both are moved rarely
+#[expect(clippy::exhaustive_enums, reason = "closed by nature")]
+#[expect(clippy::large_enum_variant, reason = "both are large, and both are moved rarely")]
 pub enum AnyDocument {
     /// A manifest.
     Manifest(Document<Manifest>),
@@ -67,7 +69,7 @@ impl AnyDocument {
         }
     }
 
-    /// The bytes with the witness that they have the digest of the descriptor.
+    /// The bytes, with the type that says that they have the digest of the descriptor.
     pub fn verified(&self) -> Verified<&[u8]> {
         match self {
             Self::Manifest(document) => document.verified(),

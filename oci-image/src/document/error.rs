@@ -2,15 +2,17 @@ use oci_digest::VerifyError;
 
 use crate::{Digest, MediaType, json};
 
-/// Why bytes are not the document that their descriptor names.
+/// Why a document cannot be read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DocumentError {
-    /// Size or digest are others.
-    #[error("bytes are not the document that was asked for")]
+    /// The bytes do not have the size or the digest of the descriptor.
+    #[error("cannot read the document: its bytes are not those that its descriptor names")]
     Content(#[from] VerifyError),
-    /// The descriptor names no document of this kind.
-    #[error("`{digest}` of type `{media_type}` is not a document of the kind asked for")]
+    /// The descriptor names a document of another kind than the caller asked for.
+    #[error(
+        "cannot read document `{digest}`: its type `{media_type}` is not of the requested kind"
+    )]
     WrongKind {
         /// The digest.
         digest: Digest,
@@ -19,7 +21,7 @@ pub enum DocumentError {
     },
     /// The document says that it is of another type.
     #[error(
-        "document `{digest}` says that it is `{actual}` where its descriptor says `{expected}`"
+        "cannot read document `{digest}`: it says that it is `{actual}`, its descriptor says `{expected}`"
     )]
     MediaType {
         /// The digest.
@@ -30,7 +32,9 @@ pub enum DocumentError {
         actual: MediaType,
     },
     /// The document has members of two kinds, and so two readings.
-    #[error("document `{digest}` has the member `{member}` of another kind of document")]
+    #[error(
+        "cannot read document `{digest}`: it has the member `{member}` of another kind of document"
+    )]
     BothKinds {
         /// The digest.
         digest: Digest,
@@ -38,7 +42,7 @@ pub enum DocumentError {
         member: &'static str,
     },
     /// The document has no reading, or more than one.
-    #[error("document `{digest}` cannot be read")]
+    #[error("cannot read document `{digest}`")]
     Unreadable {
         /// The digest.
         digest: Digest,
@@ -46,7 +50,7 @@ pub enum DocumentError {
         source: json::Error,
     },
     /// The value cannot be written.
-    #[error("document of type `{media_type}` cannot be written")]
+    #[error("cannot write a document of type `{media_type}`")]
     Unwritable {
         /// The media type.
         media_type: MediaType,

@@ -23,7 +23,7 @@ pub trait Model: Serialize + DeserializeOwned {
 
     /// Reads a document that no descriptor names, such as `index.json`, if it has at most `limit` bytes.
     ///
-    /// It has the one reading that it would have as a [`Document`]; nothing vouches for its bytes.
+    /// It is read by the rules of a [`Document`](crate::Document); its bytes are not verified.
     ///
     /// # Errors
     /// If the document has no reading or more than one, or says that it is of another kind.
@@ -40,7 +40,7 @@ pub trait Model: Serialize + DeserializeOwned {
     }
 }
 
-/// Why bytes are not a document of a kind.
+/// Why bytes are not a document of the requested kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -48,9 +48,9 @@ pub enum ModelError {
     #[error(transparent)]
     Json(#[from] json::Error),
     /// It says that it is of a type of another kind.
-    #[error("the document says that it is of type `{0}`")]
+    #[error("it says that it is of type `{0}`")]
     MediaType(MediaType),
     /// It has a member of another kind of document, and so two readings.
-    #[error("the document has the member `{0}` of another kind of document")]
+    #[error("it has the member `{0}` of another kind of document")]
     BothKinds(&'static str),
 }

@@ -5,6 +5,8 @@ use crate::Descriptor;
 ///
 /// The defaults are for one image with all that it points to. [`Limits::store`] are for all images of a
 /// store of one's own.
+///
+/// Archives, layers, the client and the registry have `Limits` of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

@@ -3,7 +3,7 @@ use std::io;
 
 use crate::platform::choice;
 
-/// Why there is no such image, or why it cannot be had.
+/// Why an image is not found, or cannot be read. The crates that have images wrap it in errors of their own.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

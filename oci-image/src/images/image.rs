@@ -8,7 +8,7 @@ use crate::{AnyDocument, Config, Descriptor, Document, Manifest, Platform};
 
 /// An image for one platform, in any source of blobs.
 ///
-/// [`build::Image`] are the documents of an image alone, without a place where its layers are.
+/// A [`build::Image`] is the documents of an image alone, without a place to read its layers from.
 #[derive(Clone)]
 pub struct Image<'a> {
     source: &'a (dyn BlobSource + Sync),

@@ -1,4 +1,4 @@
-/// Why bytes are not the document they should be.
+/// Why JSON cannot be read or written. [`DocumentError`](crate::DocumentError) also says which document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -33,7 +33,7 @@ pub enum Error {
         message: String,
     },
     /// A value cannot be written as JSON.
-    #[error("value cannot be written as JSON: {message}")]
+    #[error("cannot write the value as JSON: {message}")]
     Unwritable {
         /// What is wrong.
         message: String,

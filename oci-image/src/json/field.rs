@@ -8,7 +8,7 @@ use super::{Map, Value};
 /// A list or map that may be absent, `null` or empty in a document.
 #[doc(hidden)]
 pub trait Collection: Default {
-    /// What stands in a document for no element.
+    /// How a document writes that there are no elements.
     const EMPTY: Value;
 
     fn is_empty(&self) -> bool;

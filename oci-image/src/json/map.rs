@@ -8,8 +8,8 @@ use serde::ser::{Serialize, Serializer};
 
 /// A JSON object that maps names to values of one type: annotations, labels.
 ///
-/// It is sorted by name, and each name stands once. Most of them are short, so they are held as one
-/// list; a document that says a name twice is refused.
+/// It is sorted by name, and has each name once. Most are short, so they are held as one list. A document that has a
+/// name twice is refused.
 ///
 /// ```
 /// use oci_image::json::Map;
@@ -33,7 +33,7 @@ impl<V> Map<V> {
         self.0.len()
     }
 
-    /// Whether there is no name.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -22,7 +22,7 @@ impl fmt::Debug for Unlisted {
     }
 }
 
-/// Declares the values that a text on the wire may have, and keeps those that nobody listed.
+/// Declares the values that a text on the wire may have, and keeps those that are not listed.
 ///
 /// ```
 /// oci_image::json::open_enum! {

@@ -2,7 +2,9 @@ use std::fmt;
 
 use super::{Entry, EntryPath};
 
-/// One step from the filesystem below a layer to the one above.
+/// One step from the filesystem below a layer to the one above. Closed by nature: a layer adds, removes,
+/// and hides what is below a directory.
+#[expect(clippy::exhaustive_enums, reason = "closed by nature")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// What is at the path afterwards, whatever was there before. Only a directory that comes where

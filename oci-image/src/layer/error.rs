@@ -37,10 +37,10 @@ pub enum ReadError {
     /// The layer goes beyond a limit.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
-    /// The archive is broken, or the tools of the field would read it differently.
+    /// The archive is broken, or other tools would read it differently.
     #[error("cannot read it at byte {offset} of the uncompressed archive")]
     Archive {
-        /// Where the header stands that is to blame, or the first one that speaks of its entry.
+        /// Where the header is that is wrong, or the first one of its entry.
         offset: u64,
         /// What is wrong.
         #[source]
@@ -49,14 +49,14 @@ pub enum ReadError {
     /// A name is reserved for markers and is not one of them.
     #[error("cannot read the entry at byte {offset} of the uncompressed archive")]
     Marker {
-        /// Where the first header stands that speaks of the entry.
+        /// Where the first header of the entry is.
         offset: u64,
         /// What is wrong.
         #[source]
         defect: MarkerDefect,
     },
     /// The reader was used after it failed.
-    #[error("cannot read on after an error")]
+    #[error("cannot continue after an error")]
     FailedBefore,
 }
 

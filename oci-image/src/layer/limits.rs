@@ -1,6 +1,10 @@
 use crate::archive;
 
-/// How much a layer, or a compressed archive, may ask of its reader. Each limit is the largest value that is still good.
+/// How much a layer, or a compressed archive, may ask of its reader. Each limit is the largest value that is still
+/// accepted.
+///
+/// They contain those of plain archives, [`archive::Limits`](crate::archive::Limits). Those of a walk over documents are
+/// [`graph::Limits`](crate::graph::Limits).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -48,15 +52,15 @@ pub enum LimitExceeded {
     #[error(transparent)]
     Archive(#[from] archive::LimitExceeded),
     /// [`Limits::total_bytes`].
-    #[error("uncompressed it is larger than {0} bytes")]
+    #[error("uncompressed it is larger than {0} bytes, see `Limits::total_bytes`")]
     TotalBytes(u64),
     /// [`Limits::ratio`].
-    #[error("uncompressed it is more than {0} times as large")]
+    #[error("uncompressed it is more than {0} times as large, see `Limits::ratio`")]
     Ratio(u64),
     /// [`Limits::zstd_window`].
-    #[error("a zstd frame asks for a window of more than {0} bytes")]
+    #[error("a zstd frame asks for a window of more than {0} bytes, see `Limits::zstd_window`")]
     ZstdWindow(u64),
     /// [`Limits::xz_memory`].
-    #[error("xz asks for more than {0} bytes of memory")]
+    #[error("xz asks for more than {0} bytes of memory, see `Limits::xz_memory`")]
     XzMemory(u64),
 }

@@ -1,10 +1,11 @@
-//! The other dialect: layers as the kernel's overlay filesystem keeps them.
+//! Layers in the form in which the kernel's overlay filesystem keeps them.
 
 use std::collections::BTreeMap;
 
 use super::{Change, Device, Entry, EntryPath, Kind, Metadata};
 
-/// The form in which an overlay filesystem keeps changes, by where its attributes live.
+/// The form in which an overlay filesystem keeps changes, by the namespace of its extended attributes.
+/// Closed by nature: an overlay is mounted with the option `userxattr` or without it.
 ///
 /// In this form, a character device 0/0 is a whiteout, an attribute makes a directory opaque, and
 /// both stand in a tree like any other file. A file that only looks like one of them has its
@@ -19,6 +20,7 @@ use super::{Change, Device, Entry, EntryPath, Kind, Metadata};
 /// assert_eq!(Overlay::Trusted.decode(device[0].clone())?, [gone]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[expect(clippy::exhaustive_enums, reason = "closed by nature")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Overlay {
     /// `trusted.overlay.*`: the form of an overlay mounted by root.
@@ -27,19 +29,23 @@ pub enum Overlay {
     User,
 }
 
-/// Why a change has no place in the other dialect.
+/// Why a change cannot be written in the form of an overlay, or read from it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OverlayError {
     /// The opaque marker does not follow its directory, so there is nothing to put the attribute on.
-    #[error("the opaque marker of `{0}` does not stand directly behind the directory")]
+    #[error(
+        "cannot convert the opaque marker of `{0}`: it does not follow directly after the directory"
+    )]
     OpaqueAlone(EntryPath),
     /// A device 0/0 would hide what it is to be.
-    #[error("`{0}` is a character device 0/0, which an overlay takes for a whiteout")]
+    #[error(
+        "cannot convert `{0}`: it is a character device 0/0, which an overlay takes for a whiteout"
+    )]
     Device(EntryPath),
     /// The entry is a part of a file in a lower layer (`redirect`, `metacopy`), which has to be
     /// at hand to make it whole.
-    #[error("`{path}` has the attribute `overlay.{attribute}`, which leads to another layer")]
+    #[error("cannot convert `{path}`: its attribute `overlay.{attribute}` leads to another layer")]
     Incomplete {
         /// The entry.
         path: EntryPath,
@@ -137,11 +143,11 @@ pub struct OverlayEncoder {
 }
 
 impl OverlayEncoder {
-    /// Takes a change; gives those that are ready, the one taken as the last of them if it is no
+    /// Takes a change; gives those that are ready, the one taken as the last of them unless it is a
     /// directory. The content of a file belongs to that last one.
     ///
     /// # Errors
-    /// If the change has no place in the form.
+    /// If the change cannot be written in the form.
     pub fn push(&mut self, change: Change) -> Result<Vec<Change>, OverlayError> {
         let mut ready = Vec::with_capacity(2);
         match change {

@@ -15,6 +15,8 @@ use crate::archive::members::Members;
 
 /// Reads a layer's blob as the changes it makes, and trusts it in nothing.
 ///
+/// The members of any archive are listed by [`archive::Reader`](crate::archive::Reader).
+///
 /// [`next_change`](Self::next_change) gives one change after the other, in the order of the archive.
 /// After a regular file, the reader itself is that file's content, by [`chunk`](Self::chunk),
 /// [`Read`] or [`BufRead`]; what is not read of it is skipped. [`finish`](Self::finish) gives the

@@ -81,7 +81,7 @@ impl<W: Write> Writer<W> {
     /// Adds a change. If it is a file with content, that has to be written to the writer next.
     ///
     /// # Errors
-    /// If the content of the file before is not whole, the change cannot stand in an archive or not
+    /// If the content of the file before is not whole, the change cannot be written in an archive or not
     /// at this place, or writing fails. The writer is of no use after the last.
     pub fn append(&mut self, change: &Change) -> Result<(), WriteError> {
         self.end_file()?;

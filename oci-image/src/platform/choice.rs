@@ -21,8 +21,7 @@
 //! # The order
 //!
 //! The image of the best [rank](Platform::rank) is chosen. Of equals it is the first, where entries that
-//! state a platform come before those that state none, and what a nested index holds stands in its
-//! place. Where containerd and skopeo take the same image, it is this one. They differ:
+//! state a platform come before those that state none, and the entries of a nested index take its place. Where containerd and skopeo take the same image, it is this one. They differ:
 //!
 //! | in the index, and asked for | containerd | skopeo | here |
 //! |---|---|---|---|
@@ -63,9 +62,11 @@ pub struct Choice {
     offered: Offered,
 }
 
-/// What a choice wants next. Closed by nature: a question that nobody answers would be put for ever.
+/// What a choice wants next. Closed by nature: a driver must answer every question.
+///
+/// The `Step` of a walk is [`graph::Step`](crate::graph::Step).
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)]
+#[expect(clippy::exhaustive_enums, reason = "closed by nature")]
 pub enum Step {
     /// To read this manifest or index: the answer is [`Choice::found`].
     Read(Descriptor),
@@ -179,7 +180,7 @@ impl Choice {
             self.offer(rank, entry);
             return Ok(());
         }
-        // What comes later is no better than this, and loses if it is as good.
+        // What comes later is not better than this, and loses if it is as good.
         let is_decided = self.best.as_ref().is_some_and(|best| best.rank.is_best());
         if is_decided && !self.refuses_equals {
             self.todo.clear();

@@ -25,7 +25,7 @@ impl Platform {
     }
 
     /// The same platform by its usual names: `arm64` for `aarch64`, `darwin` for `macOS`, no variant
-    /// where it is the one that goes without saying (`amd64/v1`, `arm64/v8`), `arm/v7` for `arm`, and
+    /// where it is the usual one (`amd64/v1`, `arm64/v8`), `arm/v7` for `arm`, and
     /// features in order.
     pub fn normalized(&self) -> Self {
         let variant = self.variant.as_deref().unwrap_or_default();

@@ -129,7 +129,7 @@ fn hex_byte(digits: &[u8]) -> Option<u8> {
 
 /// The text is not a platform.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a platform: it should be like `linux/amd64` or `linux/arm64/v8`")]
+#[error("cannot use `{}` as a platform: write it like `linux/amd64` or `linux/arm64/v8`", .text.escape_debug())]
 #[non_exhaustive]
 pub struct PlatformError {
     /// The text.

@@ -29,7 +29,7 @@ pub enum BrokenRule {
         /// The longest that it may be, in bytes.
         limit: usize,
     },
-    /// Nothing stands between two separators.
+    /// There is nothing between two separators.
     EmptyComponent {
         /// Where the component should begin.
         position: usize,
@@ -64,7 +64,7 @@ pub enum BrokenRule {
     },
     /// The port is not a number up to 65535.
     Port,
-    /// What stands in brackets is not an IPv6 address.
+    /// The host in brackets is not an IPv6 address.
     Address,
     /// A registry that is not `localhost` and has neither a dot, a port nor an upper-case letter would
     /// be read as a part of the repository's name.
@@ -122,7 +122,7 @@ impl fmt::Display for BrokenRule {
                 write!(f, "`{text}` at character {position} is not `.`, `_`, `__` or dashes")
             }
             Self::Port => f.write_str("its port is not a number up to 65535"),
-            Self::Address => f.write_str("what stands in brackets is not an IPv6 address"),
+            Self::Address => f.write_str("the host in brackets is not an IPv6 address"),
             Self::Ambiguous => f.write_str(
                 "it has neither a dot nor a port, so it would be read as part of a repository name",
             ),

@@ -7,7 +7,7 @@ use crate::Digest;
 /// What a repository is asked for a manifest by (`<reference>` in the distribution spec): a digest,
 /// which has a colon, or a tag, which has none. Closed by nature.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(clippy::exhaustive_enums)]
+#[expect(clippy::exhaustive_enums, reason = "closed by nature")]
 pub enum TagOrDigest {
     /// A tag.
     Tag(Tag),

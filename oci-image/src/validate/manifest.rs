@@ -87,7 +87,7 @@ fn format(findings: &mut Findings, manifest: &Manifest) {
 
 fn layers(findings: &mut Findings, layers: &[Descriptor]) {
     if layers.is_empty() {
-        let message = "there is no layer; the schema asks for one, and an artifact that has none for the empty one";
+        let message = "the manifest has no layers; the schema requires one, for an artifact without content the empty one";
         findings.at("layers", |findings| findings.error("IMG-MAN-12", message));
     } else if layers.iter().all(|layer| layer.size == 0) {
         let message = "all layers are empty; registries expect one that is not";

@@ -54,7 +54,7 @@ impl Seek for Counted<'_> {
 }
 
 #[test]
-fn content_that_nobody_asks_for_is_not_read() {
+fn content_that_is_not_requested_is_not_read() {
     let tar = Archive::new().file("a", vec![0; 1 << 20]).file("b", vec![0; 1 << 20]).end();
     let read = Cell::new(0);
     let source = Counted(Cursor::new(&tar), &read);
@@ -63,7 +63,7 @@ fn content_that_nobody_asks_for_is_not_read() {
 }
 
 #[test]
-fn the_reader_is_the_content_of_the_member_that_came_last() {
+fn the_reader_is_the_content_of_the_member_returned_last() {
     let content: Vec<u8> = (0..20_000_u32).map(|byte| byte as u8).collect();
     let tar = Archive::new().file("a", &content).file("b", "b").end();
     let mut reader = open(&tar);
@@ -104,7 +104,7 @@ fn an_archive_that_is_too_short_is_refused_though_its_content_is_skipped() {
 }
 
 #[test]
-fn limits_hold_and_a_reader_that_failed_does_not_go_on() {
+fn limits_hold_and_a_reader_that_failed_does_not_continue() {
     let tar = Archive::new().file("a", "").file("b", "").end();
     let mut limits = Limits::default();
     limits.entries = 1;

@@ -138,7 +138,7 @@ fn a_base_without_history_gets_steps_that_say_nothing() {
 }
 
 #[test]
-fn what_does_not_belong_together_is_no_image() {
+fn what_does_not_belong_together_is_not_an_image() {
     let error = Builder::new(&amd64())
         .layer(layer("a"))
         .edit_config(|config| config.rootfs.diff_ids.clear())

@@ -131,7 +131,7 @@ fn the_best_image_is_chosen_and_the_first_of_equals() {
         (vec![Artifact, Unstated("linux/amd64")], "amd64", Some(1)),
         (vec![Text(None), Stated("linux/amd64")], "amd64", Some(0)),
         (vec![Text(Some("linux/amd64")), Unstated("linux/amd64")], "amd64", Some(0)),
-        // Nested indexes stand in their place.
+        // The entries of a nested index take its place.
         (vec![nested(vec![Stated("linux/amd64")]), Stated("linux/386")], "amd64", Some(0)),
         (vec![nested(vec![Stated("linux/amd64")]), Stated("linux/amd64")], "amd64", Some(1)),
         (vec![nested(vec![Stated("linux/amd64")]), Unstated("linux/amd64")], "amd64", Some(0)),

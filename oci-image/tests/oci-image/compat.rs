@@ -93,7 +93,7 @@ fn versions_and_features_of_systems_arrive_under_their_other_names() {
 }
 
 #[test]
-fn a_member_that_only_looks_like_a_version_is_none() {
+fn a_member_that_only_looks_like_a_version_is_not_one() {
     let text = r#"{"architecture":"amd64","os":"linux","os_version":"1","os_features":["a"]}"#;
     let theirs = read::<Platform>(text).to_oci_spec().unwrap();
     assert_eq!(theirs.value.os_version(), &None);
@@ -132,7 +132,7 @@ fn what_oci_spec_refuses_is_left_out_by_name() {
 
 /// A value of `oci-spec` that no document may say.
 #[test]
-fn what_is_no_document_is_refused() {
+fn what_is_not_a_document_is_refused() {
     let theirs = oci_spec::image::Descriptor::new(
         oci_spec::image::MediaType::ImageConfig,
         u64::MAX,
@@ -140,7 +140,10 @@ fn what_is_no_document_is_refused() {
     );
     let error = Descriptor::from_oci_spec(&theirs).unwrap_err();
     assert!(matches!(error, ConversionError::Invalid { .. }));
-    assert_eq!(error.to_string(), "value of oci-spec is not a valid document");
+    assert_eq!(
+        error.to_string(),
+        "cannot convert the value of oci-spec: it is not a valid document"
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ const DOCKER: &str = r#"{"architecture":"amd64","os":"linux","config":{"Hostname
 
 // covers: IMG-CFG-02, IMG-CFG-15, IMG-CFG-16, IMG-CFG-21, IMG-GEN-02
 #[test]
-fn what_docker_writes_comes_out_as_it_came_in() {
+fn what_docker_writes_is_written_unchanged() {
     let config: Config = json::from_slice(DOCKER.as_bytes()).unwrap();
     assert_eq!(String::from_utf8(json::to_vec(&config).unwrap()).unwrap(), DOCKER);
     let run = config.config.unwrap();

@@ -51,7 +51,7 @@ fn every_code_parses_and_prints_listed_or_not() {
 }
 
 #[test]
-fn what_is_no_error_body_is_refused() {
+fn what_is_not_an_error_body_is_refused() {
     for text in ["{}", r#"{"errors":{}}"#, r#"{"errors":[{}]}"#, r#"{"errors":[{"code":1}]}"#, "[]"]
     {
         assert!(json::from_slice::<ErrorResponse>(text.as_bytes()).is_err(), "{text}");

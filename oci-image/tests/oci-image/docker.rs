@@ -43,7 +43,7 @@ fn there_and_back_gives_the_same_document() {
 }
 
 #[test]
-fn what_is_no_image_does_not_convert() {
+fn what_is_not_an_image_does_not_convert() {
     for (config, layer) in [
         (MediaType::EMPTY_JSON, MediaType::LAYER_TAR),
         (MediaType::IMAGE_CONFIG, "application/spdx+json".into()),

@@ -213,7 +213,7 @@ fn referrers_are_asked_for_and_visited_after_their_subject() {
 }
 
 #[test]
-fn a_question_is_put_until_it_is_answered_by_what_was_asked_for() {
+fn a_question_is_repeated_until_it_is_answered_by_what_was_requested() {
     let graph = Graph::new(&[(false, vec![], None), (true, vec![0], None)]);
     let document = |number: usize| graph.store.any_document(&graph.documents[number]).unwrap();
     let mut walk = Walk::new([graph.root()]);

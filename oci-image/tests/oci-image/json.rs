@@ -45,7 +45,7 @@ fn a_value_that_replaces_null_is_written_in_its_place() {
 
 // covers: IMG-GEN-05, IMG-ANN-02
 #[test]
-fn members_that_stand_twice_are_refused() {
+fn members_that_occur_twice_are_refused() {
     for twice in [
         r#","layers":[]"#,
         r#","x":1,"x":1"#,
@@ -114,7 +114,7 @@ fn a_document_over_the_limit_is_refused_before_it_is_read() {
 }
 
 #[test]
-fn nesting_is_bounded_in_members_that_nobody_knows() {
+fn nesting_is_bounded_in_unknown_members() {
     let deep = |levels| manifest(&format!(r#","x":{}{}"#, "[".repeat(levels), "]".repeat(levels)));
     assert!(json::from_slice::<Manifest>(deep(json::DEPTH_LIMIT).as_bytes()).is_ok());
     assert!(json::from_slice::<Manifest>(deep(json::DEPTH_LIMIT + 1).as_bytes()).is_err());

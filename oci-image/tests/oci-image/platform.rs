@@ -157,7 +157,7 @@ fn specifiers_parse_and_print() {
 }
 
 #[test]
-fn what_is_no_specifier_is_refused() {
+fn what_is_not_a_specifier_is_refused() {
     for text in [
         "",
         "/",

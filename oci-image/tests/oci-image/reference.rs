@@ -50,7 +50,7 @@ fn references_are_converted_from_text_and_to_it() {
 
 // covers: DIST-GEN-04, DIST-GEN-05, DIST-GEN-06
 #[test]
-fn what_is_no_reference_is_refused() {
+fn what_is_not_a_reference_is_refused() {
     for text in [
         "",
         "/",
@@ -151,11 +151,11 @@ fn an_error_says_which_rule_is_broken() {
         (repository("a/b.-c"), "cannot use `a/b.-c` as a repository name: `.-` at character 4 is not `.`, `_`, `__` or dashes".into()),
         (repository("App"), "cannot use `App` as a repository name: character 1 is `A`, which is not allowed there".into()),
         (registry("a.io:x"), "cannot use `a.io:x` as a registry: its port is not a number up to 65535".into()),
-        (registry("[::1"), "cannot use `[::1` as a registry: what stands in brackets is not an IPv6 address".into()),
+        (registry("[::1"), "cannot use `[::1` as a registry: the host in brackets is not an IPv6 address".into()),
         (registry("a..io"), "cannot use `a..io` as a registry: it has an empty component at character 3".into()),
         (registry("a_b.io"), "cannot use `a_b.io` as a registry: character 2 is `_`, which is not allowed there".into()),
         ("a:".parse::<Reference>().unwrap_err().to_string(), "cannot use `` as a tag: it is empty".into()),
-        ("sha256:x".parse::<TagOrDigest>().unwrap_err().to_string(), "digest `sha256:x` does not have 64 lower-case hexadecimal characters".into()),
+        ("sha256:x".parse::<TagOrDigest>().unwrap_err().to_string(), "cannot use `sha256:x` as a digest: it does not have 64 lower-case hexadecimal characters".into()),
     ] {
         assert_eq!(message, expected);
     }

@@ -114,7 +114,7 @@ fn an_archive_with_half_a_blob_is_not_finished() {
 }
 
 #[test]
-fn an_archive_lacks_no_blob_that_cannot_be_fetched() {
+fn an_archive_must_have_every_blob_that_cannot_be_fetched() {
     let (_directory, layout) = empty();
     let mut absent = Descriptor::of("text/plain".into(), "absent");
     let writer = ArchiveWriter::new(Vec::new()).unwrap();
@@ -221,7 +221,7 @@ fn archives_are_refused_for_what_layers_are_refused_for() {
 }
 
 #[test]
-fn what_is_not_a_tar_archive_is_called_so() {
+fn what_is_not_a_tar_archive_is_reported_as_such() {
     let directory = tempfile::tempdir().unwrap();
     for bytes in [&b"x"[..], b"{\"manifests\":[]}", &[b'x'; 2048], &[1; 511]] {
         let path = write(&directory, bytes);
@@ -306,7 +306,7 @@ fn pax_headers_count_and_malformed_ones_do_not_pass() {
 }
 
 #[test]
-fn what_is_no_archive_is_not_opened() {
+fn what_is_not_an_archive_is_not_opened() {
     let directory = tempfile::tempdir().unwrap();
     let missing = Archive::open(directory.path().join("missing")).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);

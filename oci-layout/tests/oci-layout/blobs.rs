@@ -56,7 +56,7 @@ impl Read for Broken {
 
 // covers: IMG-LAYOUT-05, IMG-LAYOUT-06
 #[test]
-fn blobs_of_every_algorithm_stand_where_the_spec_says() {
+fn blobs_of_every_algorithm_are_where_the_spec_says() {
     for algorithm in [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512] {
         for durability in [Durability::Synced, Durability::Relaxed] {
             let directory = tempfile::tempdir().unwrap();

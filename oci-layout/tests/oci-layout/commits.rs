@@ -30,7 +30,7 @@ pub(crate) fn commit(layout: &Layout, number: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Commits one image after the other and tells of each on the standard output. Ends at an error.
+/// Commits one image after the other and reports each on the standard output. Ends at an error.
 pub(crate) fn commit_and_tell(
     options: &LayoutOptions,
     path: &Path,
@@ -43,7 +43,7 @@ pub(crate) fn commit_and_tell(
     Ok(())
 }
 
-/// Copies what was committed to `source`, one image after the other, and tells of each.
+/// Copies what was committed to `source`, one image after the other, and reports each.
 pub(crate) fn copy_and_tell(source: &Path, path: &Path, count: usize) -> io::Result<()> {
     let source = Layout::open(source)?;
     for number in 0..count {
@@ -59,7 +59,7 @@ fn tell(number: usize) {
     io::stdout().write_all(format!("\nacknowledged {number}\n").as_bytes()).unwrap();
 }
 
-/// How many commits a worker told of.
+/// How many commits a worker reported.
 pub(crate) fn told(output: &[u8]) -> usize {
     String::from_utf8_lossy(output).matches("\nacknowledged ").count()
 }
@@ -80,7 +80,7 @@ pub(crate) fn committed(path: &Path) -> usize {
     names.len()
 }
 
-/// Goes on in a layout that was cut off: whatever was left half done is in nobody's way.
+/// Continues in a layout whose writer was interrupted: what was left half done does not hinder.
 pub(crate) fn go_on(path: &Path) {
     let next = committed(path);
     let layout = Layout::create(path).unwrap();

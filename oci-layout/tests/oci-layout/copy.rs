@@ -94,7 +94,7 @@ fn on_xfs_a_copy_takes_no_space_and_outlives_damage_to_the_other() {
 }
 
 #[test]
-fn the_garbage_of_the_source_is_no_loss_to_the_target() {
+fn collecting_the_garbage_of_the_source_leaves_the_target_whole() {
     let (_directory, source) = empty();
     let (root, target) = (image(&source, "a"), beside(&source));
     target.copy_from(&source, &root).unwrap().tag("v1").unwrap();

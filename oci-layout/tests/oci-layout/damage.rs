@@ -127,7 +127,7 @@ fn one_wrong_byte_is_found_and_never_passed_on() {
 }
 
 #[test]
-fn a_collector_never_goes_by_a_damaged_document() {
+fn a_collector_never_trusts_a_damaged_document() {
     let (_directory, layout) = store();
     let path = layout.path().to_owned();
     let blobs = path.join("blobs/sha256");
@@ -140,7 +140,7 @@ fn a_collector_never_goes_by_a_damaged_document() {
 }
 
 #[test]
-fn a_writer_puts_right_what_is_damaged() {
+fn a_writer_replaces_what_is_damaged() {
     let (_directory, layout) = store();
     let memory = Memory::new();
     copy(&layout, &blobs(&layout), &memory).unwrap();
@@ -183,8 +183,8 @@ fn no_wrong_byte_of_an_archive_changes_what_it_holds() {
     assert!(refused as u64 > bytes / 3, "{refused} refusals, {bytes} bytes of blobs");
 }
 
-/// As above, of both forms. What `manifest.json` says that is no digest, as the names of images, is for
-/// nobody to verify.
+/// As above, of both forms. What `manifest.json` says that is not a digest, such as the names of images, cannot be
+/// verified.
 #[test]
 fn no_wrong_byte_of_a_docker_archive_changes_what_its_images_hold() {
     let (directory, layout) = store();

@@ -378,7 +378,7 @@ fn skopeo_reads_what_we_save_and_we_read_what_it_saves() {
     let ours = name("oci", layout.path(), "v1");
     skopeo(&ours, &name("docker-archive", &saved, "example.org/app:v2"));
     let archive = DockerArchive::open(&saved).unwrap();
-    // It writes the config anew, in Docker's format.
+    // It writes a new config, in Docker's format.
     let image = archive.image("example.org/app:v2").unwrap();
     assert_eq!(image.config().unwrap().rootfs, config(&layout, "v1").rootfs);
     for layer in &image.manifest().layers {

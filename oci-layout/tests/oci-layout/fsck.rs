@@ -81,7 +81,7 @@ fn what_is_missing_or_of_another_size_is_found() {
 }
 
 #[test]
-fn documents_that_are_none_are_found() {
+fn broken_documents_are_found() {
     let (_directory, layout) = empty();
     let text = r#"{"schemaVersion":2,"layers":[],"layers":[]}"#;
     let blob = Descriptor::of(oci_image::MediaType::IMAGE_MANIFEST, text);
@@ -152,7 +152,7 @@ fn what_nothing_needs_is_found_unless_a_writer_has_it_under_way() {
 }
 
 #[test]
-fn what_is_no_blob_is_found_and_left() {
+fn what_is_not_a_blob_is_found_and_left() {
     let (_directory, layout, digests) = sound();
     let blobs = layout.path().join("blobs");
     fs::write(blobs.join("note"), "").unwrap();

@@ -119,7 +119,7 @@ fn snapshot(path: &Path) -> Vec<(String, Vec<u8>, i64)> {
     found
 }
 
-/// Every change of the layout is refused, and nothing is changed; reading goes on.
+/// Every change of the layout is refused, and nothing is changed; reading works.
 fn may_read_alone(path: &Path) {
     let before = snapshot(path);
     let layout = Layout::open(path).unwrap();
@@ -175,7 +175,7 @@ fn a_layout_that_may_not_be_written_is_read_and_not_changed() {
     if !rustix::process::geteuid().is_root() {
         return owner_locked_out(&directory.path().join("layout"));
     }
-    // Root may write everywhere, so somebody else tries, who can run only what is public.
+    // Root may write everywhere, so another user tries, who can run only what is public.
     let this = a_layout_that_may_not_be_written_is_read_and_not_changed;
     let program = directory.path().join("test");
     // Another process writes it: what is open for writing here, a fork of another thread's inherits.

@@ -336,7 +336,7 @@ fn what_a_dead_writer_left_is_removed() {
 }
 
 #[test]
-fn files_that_are_no_blobs_are_left_alone() {
+fn files_that_are_not_blobs_are_left_alone() {
     let (_directory, layout) = empty();
     put(&layout, "stray");
     let names = ["blobs/README", "blobs/sha256/README", "blobs/sha256/abc", "blobs/UPPER"];
@@ -348,7 +348,7 @@ fn files_that_are_no_blobs_are_left_alone() {
     assert!(names.iter().all(|name| layout.path().join(name).exists()));
 }
 
-/// Two layouts that share their blobs, each with an image of its own, and one of nobody.
+/// Two layouts that share their blobs, each with an image of its own, and one that neither needs.
 fn sharing(directory: &Path) -> (Layout, Layout) {
     let options = LayoutOptions::new().shared_blobs(directory.join("shared"));
     let open = |name| options.create(directory.join(name)).unwrap();
@@ -391,7 +391,7 @@ fn the_garbage_of_layouts_that_share_blobs_is_what_none_of_them_needs() {
 }
 
 #[test]
-fn who_looks_for_the_garbage_of_layouts_that_share_blobs_leaves_nothing_in_them() {
+fn listing_the_garbage_of_layouts_that_share_blobs_leaves_nothing_in_them() {
     let directory = directory();
     let (one, two) = sharing(directory.path());
     let work = ["shared", "one", "two"].map(|name| directory.path().join(name).join(".in-flight"));

@@ -187,7 +187,7 @@ fn the_platform_is_chosen_through_nested_indexes() {
 
 // covers: IMG-LAYOUT-09
 #[test]
-fn entries_of_unknown_type_are_no_error() {
+fn entries_of_unknown_type_are_not_an_error() {
     let (_directory, layout) = empty();
     let strange = put(&layout, "strange");
     let image = image(&layout, "a");

@@ -29,9 +29,9 @@ const SAMPLE: (&str, usize) = ("OCI_LAYOUT_KILLS", 32);
 struct Scenario {
     /// Makes what the worker finds.
     prepare: fn(&Path),
-    /// What it does; it tells of each step that is done.
+    /// What it does; it reports each step that is done.
     steps: &'static [fn(&Path) -> io::Result<()>],
-    /// Checks what must be true if so many steps were told of, and perhaps the next is done.
+    /// Checks what must be true if so many steps were reported, and perhaps the next is done.
     check: fn(&Path, usize),
     /// Does all that is not done, and checks that nothing is left half done.
     go_on: fn(&Path),

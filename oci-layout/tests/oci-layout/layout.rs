@@ -69,7 +69,7 @@ fn an_interrupted_creation_is_completed() {
 }
 
 #[test]
-fn what_is_no_layout_is_not_opened() {
+fn what_is_not_a_layout_is_not_opened() {
     let directory = tempfile::tempdir().unwrap();
     let error = Layout::open(directory.path()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -103,7 +103,7 @@ fn wrong_layout_files_are_refused() {
 
 // covers: IMG-LAYOUT-03
 #[test]
-fn other_members_of_the_layout_file_are_no_error() {
+fn other_members_of_the_layout_file_are_not_an_error() {
     let (_directory, layout) = empty();
     let text = r#"{"imageLayoutVersion":"1.0.0","com.example.more":[1]}"#;
     fs::write(layout.path().join("oci-layout"), text).unwrap();

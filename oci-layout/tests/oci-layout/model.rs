@@ -162,7 +162,7 @@ impl System {
         system
     }
 
-    /// What is in the files now, which nobody holds open.
+    /// What is in the files now, which no handle has open.
     fn copy(&self) -> Self {
         let mut system = Self { directory: directory(), handles: Vec::new() };
         copy(&self.path(), &system.path());

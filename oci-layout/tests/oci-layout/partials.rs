@@ -111,7 +111,7 @@ fn what_a_killed_process_wrote_is_resumed_in_another_one() {
     while !written() {
         std::thread::yield_now();
     }
-    // While it lives nobody else continues its blob, and no collector takes it.
+    // While it lives no other writer continues its blob, and no collector removes it.
     let other = Layout::open(layout.path()).unwrap();
     assert_eq!(other.resume(&blob).unwrap().unwrap().start(), 0);
     assert_eq!(other.collect_garbage().unwrap().partials, []);
@@ -123,7 +123,7 @@ fn what_a_killed_process_wrote_is_resumed_in_another_one() {
 }
 
 #[test]
-fn the_collector_lists_and_clears_what_nobody_writes() {
+fn the_collector_lists_and_clears_partials_that_are_not_being_written() {
     let (_directory, layout) = empty();
     let kept = keep(&layout, 1);
     let (used, head, _) = half(2);

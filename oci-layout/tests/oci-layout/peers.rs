@@ -152,7 +152,7 @@ fn a_file_that_umoci_inserts_is_read() {
 
 #[test]
 #[ignore = "needs umoci"]
-fn a_layout_that_umoci_makes_is_one_to_us() {
+fn a_layout_that_umoci_makes_is_read() {
     let directory = directory();
     let path = directory.path().join("layout");
     umoci(&["init", "--layout", path.to_str().unwrap()]);
@@ -177,7 +177,7 @@ fn buildah_pulls_our_layouts_and_we_read_what_it_pushes() {
     let policy = directory.path().join("policy.json");
     fs::write(&policy, r#"{"default":[{"type":"insecureAcceptAnything"}]}"#).unwrap();
     let policy = format!("--signature-policy={}", policy.display());
-    // An absolute path would have to be one that may stand in a reference.
+    // An absolute path would have to be valid in a reference.
     let id = buildah(&["pull", "-q", &policy, "oci:layout:v1"]);
     let path = directory.path().join("theirs");
     buildah(&["push", "-q", &policy, &id, &name("oci", &path, "copy")]);

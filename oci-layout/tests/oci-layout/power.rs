@@ -71,8 +71,8 @@ impl Disk {
     }
 }
 
-/// Commits in another process, cuts the power when it has told of so many commits, and says how many
-/// it told of in the end.
+/// Commits in another process, cuts the power when it has reported so many commits, and returns how many
+/// it reported in the end.
 fn commit_until_cut<F: Fn()>(test: F, disk: &Disk, layout: &Path, role: &str, cut: usize) -> usize {
     let program = std::env::current_exe().unwrap();
     let mut worker = command(program, test, role, layout).stderr(Stdio::null()).spawn().unwrap();

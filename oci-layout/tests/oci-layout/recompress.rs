@@ -1,4 +1,4 @@
-//! Layers, compressed anew.
+//! Layers in another compression.
 
 use oci_image::blob::{BlobSource, Memory};
 use oci_image::images::{Image, Images};
@@ -10,7 +10,7 @@ use crate::damage::store;
 use crate::fixture::read_whole;
 
 #[test]
-fn layers_are_compressed_anew_and_all_else_stays() {
+fn layers_are_recompressed_and_everything_else_stays() {
     let (_directory, layout) = store();
     let gzip = layout.image("v1").unwrap();
     let zstd = recompress(&gzip, &Compression::zstd(), &layout).unwrap();

@@ -56,6 +56,8 @@ pub trait Stage: Write + Send {
 }
 
 /// The content of a blob, as it was when it was opened, also if it is removed meanwhile.
+///
+/// The content of a node of a graph is [`oci_image::graph::Content`].
 pub trait Content: Send + Sync {
     /// The `length` bytes from `first` on; they all lie within the blob.
     fn read_at(&self, first: u64, length: usize) -> io::Result<Bytes>;

@@ -33,7 +33,7 @@ pub(super) fn groups(root: &Root) -> Result<Groups, PackError> {
 
 /// What lies below the layer that is made.
 pub(super) enum Below<'a> {
-    /// Nothing that is known.
+    /// Unknown.
     Nothing,
     /// Another tree. Of files with several names, which these are in it and in the one on top.
     Tree { lower: &'a Root, groups: [Groups; 2] },
@@ -45,7 +45,7 @@ pub(super) enum Below<'a> {
 
 /// One directory of what lies below.
 pub(super) enum LowerDirectory {
-    /// There is none, or none that is known.
+    /// It does not exist, or is unknown.
     None,
     Tree(Held),
     Snapshot,
@@ -118,7 +118,7 @@ impl Below<'_> {
             (Self::Snapshot(snapshot), _) => Ok(snapshot.has(node)),
             (Self::Overlay(_), _) => Ok(node.path.is_root()
                 || node.overlaid.as_ref().is_some_and(|overlaid| overlaid.is_below())),
-            // A layer above something unknown says nothing of the root.
+            // A layer above something unknown does not describe the root.
             _ => Ok(node.path.is_root()),
         }
     }

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub struct PackError(Box<Reason>);
 
-/// What kind of thing stands in the way.
+/// The kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PackErrorKind {
@@ -29,7 +29,7 @@ pub(crate) enum Reason {
     Incomplete { path: String, what: String },
     #[error("cannot {action} `{path}`")]
     File { action: &'static str, path: EntryPath, source: io::Error },
-    #[error("cannot pack `{path}`: it lies too deep")]
+    #[error("cannot pack `{path}`: it is nested too deep")]
     Depth { path: EntryPath },
     #[error("cannot pack `{path}`: no range of `Owners::Mapped` has its {what} {id}")]
     Unmapped { path: EntryPath, what: &'static str, id: u32 },
@@ -65,7 +65,7 @@ pub(crate) enum Reason {
 }
 
 impl PackError {
-    /// What kind of thing stands in the way.
+    /// The kind of failure.
     pub fn kind(&self) -> PackErrorKind {
         use PackErrorKind as Kind;
         match &*self.0 {
@@ -87,7 +87,7 @@ impl PackError {
         }
     }
 
-    /// What the operating system said, if it was that which refused.
+    /// The error of the operating system, if there is one.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match &*self.0 {
             Reason::Root { source, .. }

@@ -10,7 +10,7 @@ use super::error::{PackError, Reason};
 use super::overlay::Overlaid;
 use crate::root::{DIRECTORY, Id, Root, Target, times};
 
-/// Something in a tree, held by a descriptor that only says where it is.
+/// Something in a tree, held by a descriptor that only names it.
 pub(super) struct Node {
     pub(super) path: EntryPath,
     pub(super) fd: OwnedFd,
@@ -20,7 +20,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// What has this name in a directory; `None` if nothing has.
+    /// What has this name in a directory, if anything.
     pub(super) fn open(
         directory: impl AsFd,
         parent: &EntryPath,
@@ -113,8 +113,8 @@ impl Node {
             .map_err(|error| PackError::file("read", &self.path, error))
     }
 
-    /// Reads something of a file. If it is ours and nothing but its mode forbids that, as in trees
-    /// that were unpacked without privileges, the mode is another for this moment.
+    /// Reads something of a file. If this process is its owner and only its mode forbids that, as in trees
+    /// that were unpacked without privileges, the mode is changed for the time of the read.
     pub(super) fn reading<T>(
         &self,
         root: &Root,

@@ -11,9 +11,9 @@ use crate::unpack::{Owners, Progress};
 pub struct PackOptions {
     /// How the layer is compressed.
     pub compression: Compression,
-    /// Whose the files are: the inverse of what they were unpacked with.
+    /// Who the files belong to in the layer: the inverse of what they were unpacked with.
     pub owners: Owners,
-    /// Which extended attributes are left out, as they are the host's.
+    /// Which extended attributes are left out, as they belong to the host.
     pub xattr_filter: XattrFilter,
     /// Times after this one are written as this one, as `SOURCE_DATE_EPOCH` asks for.
     pub latest: Option<Timestamp>,
@@ -22,7 +22,7 @@ pub struct PackOptions {
     /// Where a layer waits whose digest is not known yet, if it is too large for memory; the
     /// system's directory for temporary files unless one is given.
     pub temporary: Option<PathBuf>,
-    /// What is called as the work proceeds.
+    /// A function that is called as the work proceeds.
     pub progress: Option<Progress>,
 }
 
@@ -41,7 +41,7 @@ impl PackOptions {
     }
 }
 
-/// gzip, which all tools of the field read.
+/// gzip, which all tools read.
 impl Default for PackOptions {
     fn default() -> Self {
         Self::new(Compression::gzip())

@@ -10,8 +10,8 @@ use crate::root::{Id, Root};
 
 /// What the files of a tree looked like at one time: enough to tell later which were changed since.
 ///
-/// It is taken quickly, as no file is read. A file is known again by its inode and by the time of its
-/// last change of any kind, which programs cannot set.
+/// It is quick, as no file is read. A file counts as unchanged if inode, size and the time of its
+/// last change of any kind (ctime), which programs cannot set, are the same.
 #[derive(Debug)]
 pub struct Snapshot {
     seen: BTreeMap<EntryPath, Seen>,
@@ -26,7 +26,7 @@ struct Seen {
     owner: (u32, u32),
     changed: (i64, i64),
     modified: (i64, i64),
-    /// Size and number of links; of directories those say nothing.
+    /// Size and number of links; they mean nothing for directories.
     size: Option<(i64, u64)>,
 }
 

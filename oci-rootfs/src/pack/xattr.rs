@@ -28,7 +28,7 @@ pub(super) fn all_xattrs(
     for name in names.into_iter().filter(|name| is_read(name)) {
         match node.reading(root, || target.xattr(&name)) {
             Ok(value) => _ = xattrs.insert(name, value),
-            // It was taken away meanwhile.
+            // It was removed meanwhile.
             Err(Errno::NODATA) => {}
             Err(error) => return Err(failed(error)),
         }

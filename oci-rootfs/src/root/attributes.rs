@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::{Root, number};
 
-/// What the host keeps in its own way, and no image has a say in.
+/// What belongs to the host and is never taken from an image.
 const HOSTS_OWN: [&[u8]; 2] = [b"security.selinux", b"system.nfs4_acl"];
 
 /// What a file is to have besides its content.
@@ -77,7 +77,7 @@ impl Attributes {
             target
                 .set_owner(self.uid, self.gid)
                 .map_err(|error| (Step::Owner(self.uid, self.gid), error))?;
-            // The kernel has taken away set-user-ID and set-group-ID.
+            // chown(2) has cleared set-user-ID and set-group-ID: the mode is set after the owner.
             mode = u32::MAX;
         }
         if replace && self.replace_xattrs(target)? || !self.xattrs.is_empty() {
@@ -103,7 +103,7 @@ impl Attributes {
         Ok(())
     }
 
-    /// Takes away what is there and is not wanted, and says whether there was any.
+    /// Removes attributes that are not wanted, and says whether there were any.
     fn replace_xattrs(&self, target: Target<'_>) -> Result<bool, (Step, Errno)> {
         let present = match target.xattrs() {
             Err(Errno::NOTSUP) => return Ok(false),
@@ -131,7 +131,7 @@ pub(crate) fn times(stat: &Stat) -> (Timestamp, Timestamp) {
     (atime, timestamp(stat.st_mtime, stat.st_mtime_nsec))
 }
 
-/// The time of a `stat`; the kernel gives no nanoseconds out of range.
+/// The time of a `stat`; the kernel's nanoseconds are always in range.
 fn timestamp(seconds: i64, nanoseconds: impl TryInto<u32>) -> Timestamp {
     let nanoseconds = nanoseconds.try_into().unwrap_or_default();
     Timestamp::new(seconds, nanoseconds).unwrap_or_default()
@@ -146,7 +146,7 @@ pub(crate) fn split_overlay(xattr: &[u8]) -> Option<(&'static [u8], &[u8])> {
     prefixes.into_iter().find_map(|prefix| Some((prefix, xattr.strip_prefix(prefix)?)))
 }
 
-/// Whether the host keeps the attribute in its own way.
+/// Whether the attribute belongs to the host.
 pub(crate) fn is_hosts_own(xattr: &[u8]) -> bool {
     HOSTS_OWN.contains(&xattr)
 }
@@ -231,7 +231,7 @@ impl Target<'_> {
     }
 }
 
-/// Asks with ever more room until the answer fits.
+/// Asks with a larger buffer until the answer fits.
 fn grow(mut ask: impl FnMut(&mut [u8]) -> Result<usize, Errno>) -> Result<Vec<u8>, Errno> {
     let mut buffer = vec![0; 256];
     loop {

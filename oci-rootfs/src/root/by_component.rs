@@ -1,7 +1,7 @@
 //! Paths that are resolved name by name, each in a directory that is held by its descriptor.
 //!
-//! No name is ever `..` or a link to the kernel, so nothing that is renamed meanwhile leads out: `..`
-//! goes back to the directory that the walk came from, and a link's text is walked like the path.
+//! The kernel never resolves `..` or a link here, so a rename meanwhile cannot lead out: `..`
+//! returns to the directory that the walk came from, and the text of a link is walked like the path.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -127,7 +127,7 @@ impl Walk<'_> {
                 (Ok(Found::Other), _) => return Err(Errno::NOTDIR),
                 (Err(Errno::NOENT), Some(make)) if made < ATTEMPTS => {
                     make(self.here(), &name, last)?;
-                    // Looked at like any other: someone may have put something else there.
+                    // Checked like any other: another process may have put something else there.
                     made += 1;
                     ahead.push(name);
                 }
@@ -169,7 +169,7 @@ impl Walk<'_> {
         self.names.pop();
         self.held.pop();
         if self.held.is_empty() {
-            // So deep that what lies above was closed: each name of the way is a directory, or was.
+            // So deep that the directories above were closed: they are found again by their names, which were directories.
             for name in std::mem::take(&mut self.names) {
                 match system::look(self.here(), &name)? {
                     Found::Directory(fd) => self.enter(name, fd),

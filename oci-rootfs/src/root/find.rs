@@ -13,8 +13,7 @@ use super::resolve::Links;
 use super::{Root, system};
 
 impl Root {
-    /// What is at a path, as a handle that does nothing but name it (`O_PATH`), so that neither a device
-    /// nor a pipe notices. `None`: nothing is there. Symbolic links are followed within the root.
+    /// What is at a path, as a handle that only names it (`O_PATH`): neither a device nor a pipe is opened by that. `None`: nothing is there. Symbolic links are followed within the root.
     ///
     /// Where there is no `O_PATH`, as on macOS, a handle is open for reading, and only directories
     /// and regular files have one.
@@ -35,7 +34,7 @@ impl Root {
 
     /// Opens a regular file for reading. Symbolic links are followed within the root.
     ///
-    /// It looks before it opens: a pipe or a device in its place neither blocks nor acts.
+    /// Its type is checked before it is opened: opening a pipe would block, and opening a device may have effects.
     ///
     /// # Errors
     /// If there is none (kind `NotFound`), or it is not a regular file (kind `InvalidInput`). On Linux

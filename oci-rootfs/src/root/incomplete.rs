@@ -39,7 +39,7 @@ impl Root {
         std::fs::File::from(fd).write_all(what.as_bytes())
     }
 
-    /// Takes the mark away.
+    /// Removes the mark.
     pub(crate) fn end(&self) -> io::Result<()> {
         match unlinkat(self.as_fd(), MARKER, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),

@@ -1,4 +1,4 @@
-//! Handles that do nothing but name a file (`O_PATH`), and `/proc/self/fd`, by which they are opened.
+//! Handles that only name a file (`O_PATH`), and `/proc/self/fd`, by which they are opened.
 
 use std::fs::File;
 use std::io;
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use rustix::fs::{FileType, Mode, OFlags, PROC_SUPER_MAGIC, fstat, fstatfs, openat, readlinkat};
 use rustix::io::Errno;
 
-/// What a handle is opened with: neither a device nor a pipe notices.
+/// The flags of a handle: neither a device nor a pipe is opened by it.
 pub(super) const HANDLE: OFlags = OFlags::PATH;
 
 /// What has a name in a directory.
@@ -28,7 +28,7 @@ pub(super) fn look(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Found, Errn
     match FileType::from_raw_mode(fstat(&fd)?.st_mode) {
         FileType::Directory => Ok(Found::Directory(fd)),
         FileType::Symlink => {
-            // Of the handle: the name may be another file's by now.
+            // By the handle: the name may belong to another file by now.
             let text = readlinkat(&fd, "", Vec::new())?.into_bytes();
             match is_magic(&fd, &text)? {
                 true => Err(Errno::LOOP),
@@ -58,7 +58,7 @@ impl Descriptors {
         }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open("/proc/self/fd", flags, Mode::empty())?;
-        // Whoever could mount something else there would be asked to open files for us.
+        // A filesystem that somebody else mounted there could open other files for us.
         if fstatfs(&fd)?.f_type != PROC_SUPER_MAGIC {
             let message = "`/proc` is not the proc filesystem";
             return Err(io::Error::new(io::ErrorKind::Unsupported, message));

@@ -73,12 +73,12 @@ fn make_directory(directory: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
 }
 
 fn make_file(directory: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
-    // O_EXCL: without it a link that someone puts there just now would be followed, out of the root.
+    // O_EXCL: without it a link that another process makes there now would be followed, out of the root.
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     is_made(openat(directory, name, flags, Mode::from_raw_mode(0o644)).map(drop))
 }
 
-/// Someone else may have been faster.
+/// Another process may have made it first.
 fn is_made(result: Result<(), Errno>) -> Result<(), Errno> {
     match result {
         Err(Errno::EXIST) => Ok(()),

@@ -1,4 +1,4 @@
-//! Removal by descriptors: no path is looked up, so none can be bent.
+//! Removal by descriptors: no path is resolved, so a rename meanwhile leads nowhere else.
 
 use std::ffi::CString;
 use std::io;
@@ -16,7 +16,7 @@ use super::{DIRECTORY, Id, MARKER, Root, Target, number, times};
 /// How many directories are held open at once, however deep the tree.
 const OPEN: usize = 32;
 
-/// How often a directory is read again that someone else keeps filling.
+/// How often a directory is read again that another process keeps filling.
 const PASSES: usize = 8;
 
 /// How much of a directory is listed at once, in bytes.
@@ -78,7 +78,7 @@ impl Root {
                     }
                 }
                 Err(Errno::NOENT) => return Ok(()),
-                // Someone else put something else there.
+                // Another process put something else there.
                 Err(Errno::NOTDIR | Errno::LOOP) => continue,
                 Err(error) => return Err(error),
             }
@@ -168,8 +168,8 @@ impl Root {
         Err(Errno::BUSY)
     }
 
-    /// Opens a directory for reading and changing. If its mode forbids that to its owner, who we
-    /// are, the mode is changed, and the old one returned.
+    /// Opens a directory for reading and changing. If its mode forbids that to its owner, and this process is the owner,
+    /// the mode is changed, and the old one returned.
     pub(crate) fn unlocked(
         &self,
         parent: BorrowedFd<'_>,
@@ -185,7 +185,7 @@ impl Root {
         }
     }
 
-    /// Makes a directory one that its owner can change, if that is who we are.
+    /// Lets the owner change a directory, if this process is the owner.
     pub(crate) fn unlock(&self, fd: OwnedFd) -> Result<(OwnedFd, Option<Mode>), Errno> {
         if self.is_privileged() {
             return Ok((fd, None));
@@ -263,7 +263,8 @@ impl Level {
         if self.fd.is_some() {
             return Ok(());
         }
-        // `..` leads to where the directory below is by now, which may be out of the root: hence the comparison.
+        // `..` leads to the parent that the directory has now, which a rename may have moved out of the root: its inode is
+        // compared with that of the directory that was closed.
         let fd = openat(below.fd()?, "..", DIRECTORY, Mode::empty())?;
         if Id::from(&fstat(&fd)?) != self.id {
             // Another process moved the directory below.

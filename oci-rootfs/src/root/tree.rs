@@ -39,12 +39,12 @@ impl Root {
         Ok(true)
     }
 
-    /// Whether modes do not bind this process.
+    /// Whether this process may ignore modes.
     pub(crate) fn is_privileged(&self) -> bool {
         rustix::process::geteuid().is_root()
     }
 
-    /// Says why, if `/proc/self/fd` is not to be had, by which [`descriptors`](Self::descriptors) are found.
+    /// Fails if `/proc/self/fd` is missing, by which [`descriptors`](Self::descriptors) are found.
     pub(crate) fn check_proc(&self) -> io::Result<()> {
         self.descriptors.open().map(drop)
     }

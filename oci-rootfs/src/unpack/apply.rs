@@ -189,7 +189,7 @@ impl<'a> Applier<'a> {
         }
     }
 
-    /// The directory that something is made in, which is made as well if there is none.
+    /// The directory that something is made in; it is made too if it is missing.
     fn parent(&mut self, path: &[u8]) -> Result<Rc<Parent>, Errno> {
         let Self { root, parents, directories, unnamed, form, .. } = self;
         let Some(form) = form else {
@@ -258,7 +258,7 @@ impl<'a> Applier<'a> {
         if self.options.owners == Owners::Caller {
             xattrs.retain(|name, _| !OWNER_XATTRS.contains(&name.as_slice()));
             let is_device = matches!(entry.kind, Kind::CharDevice(_) | Kind::BlockDevice(_));
-            // A device itself can have no such attribute.
+            // A device itself cannot have such an attribute.
             if !is_device || self.options.devices == Devices::Placeholder {
                 let owner = self.options.owner_xattr.of(&entry.kind, metadata);
                 xattrs.extend(owner.map(|(name, value)| (name.to_vec(), value)));

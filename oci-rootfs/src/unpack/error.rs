@@ -10,7 +10,7 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub struct UnpackError(Box<Reason>);
 
-/// What kind of thing stands in the way.
+/// The kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnpackErrorKind {
@@ -24,7 +24,7 @@ pub enum UnpackErrorKind {
     Digest,
     /// A layer is refused: its archive or compression is broken, ambiguous or too large.
     Layer,
-    /// A layer asks for something that this process or this form of tree cannot hold.
+    /// A layer has something that this process may not make or this form of tree cannot hold.
     Entry,
     /// The operating system refused.
     Filesystem,
@@ -77,7 +77,7 @@ pub(crate) enum Reason {
 }
 
 impl UnpackError {
-    /// What kind of thing stands in the way.
+    /// The kind of failure.
     pub fn kind(&self) -> UnpackErrorKind {
         use UnpackErrorKind as Kind;
         match &*self.0 {
@@ -101,7 +101,7 @@ impl UnpackError {
         }
     }
 
-    /// What the operating system said, if it was that which refused.
+    /// The error of the operating system, if there is one.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match &*self.0 {
             Reason::Root { source, .. }

@@ -111,7 +111,7 @@ mod tests {
     use super::super::{UnpackErrorKind, UnpackOptions};
     use super::*;
 
-    /// As a filesystem does that folds ASCII.
+    /// As on a filesystem that folds ASCII.
     fn find_folded(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Id, Errno> {
         for entry in Dir::read_from(directory)? {
             let entry = entry?;

@@ -1,4 +1,4 @@
-//! One layer in the form of an overlay: what it hides stands in it as devices and attributes.
+//! One layer in the form of an overlay: what it hides is recorded as devices and attributes.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};

@@ -28,7 +28,7 @@ pub(super) enum Found {
 pub(super) enum Says {
     Found(Found),
     Gone,
-    /// Layers below have a say.
+    /// Layers below are merged with it.
     Nothing,
 }
 
@@ -84,7 +84,7 @@ impl Lower {
         let mut beneath = Vec::new();
         for (index, layer) in std::iter::once(layer).chain(&self.layers).enumerate() {
             let (found, hides) = self.descend(layer, path)?;
-            // What is in the layer on top lies beneath nothing.
+            // Nothing is above what is in the layer on top.
             beneath.extend(found.filter(|_| index > 0));
             if hides {
                 break;

@@ -3,7 +3,7 @@ use oci_image::layer::Limits;
 use super::{OwnerXattr, Owners, Progress};
 use crate::XattrFilter;
 
-/// How to unpack. The defaults suit root: everything as it is recorded, or an error.
+/// How to unpack. The defaults are for root: everything as it is recorded, or an error.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct UnpackOptions {
@@ -13,18 +13,18 @@ pub struct UnpackOptions {
     pub owners: Owners,
     /// Where owners are recorded that files cannot have ([`Owners::Caller`]).
     pub owner_xattr: OwnerXattr,
-    /// What becomes of devices.
+    /// How devices are treated.
     pub devices: Devices,
-    /// What becomes of extended attributes.
+    /// How extended attributes are treated.
     pub xattrs: Xattrs,
-    /// Which extended attributes are left out silently, as they belong to the host.
+    /// Which extended attributes are left out without an error, as they belong to the host.
     pub xattr_filter: XattrFilter,
-    /// What is called as the work proceeds.
+    /// A function that is called as the work proceeds.
     pub progress: Option<Progress>,
 }
 
 impl UnpackOptions {
-    /// What suits a user without privileges: all files are the caller's, devices are left out, and
+    /// For a user without privileges: all files are the caller's, devices are left out, and
     /// extended attributes that need privileges too.
     pub fn rootless() -> Self {
         Self {
@@ -36,7 +36,7 @@ impl UnpackOptions {
     }
 }
 
-/// What becomes of character and block devices.
+/// How character and block devices are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Devices {
@@ -49,7 +49,7 @@ pub enum Devices {
     Placeholder,
 }
 
-/// What becomes of extended attributes that [`XattrFilter`] lets through.
+/// How extended attributes are treated that [`XattrFilter`] lets through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Xattrs {

@@ -1,4 +1,4 @@
-//! Images as stacks of directories that the kernel's overlay filesystem puts together.
+//! Images as stacks of directories that the kernel's overlay filesystem merges.
 
 mod stack;
 
@@ -22,14 +22,14 @@ use crate::trace;
 
 pub use stack::{HeldLayers, OverlayStack};
 
-/// What is true of a layer that is there.
+/// What is guaranteed of a layer in the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Durability {
-    /// It outlives a power cut.
+    /// It survives a power cut.
     #[default]
     Synced,
-    /// It outlives the process alone. A power cut may leave files without content.
+    /// It survives the process alone. A power cut may leave files without content.
     Relaxed,
 }
 
@@ -68,7 +68,7 @@ impl OverlayStore {
         Ok(Self { path, overlay, durability: Durability::Synced })
     }
 
-    /// What is true of a layer that is there.
+    /// What is guaranteed of a layer in the store.
     #[must_use]
     pub fn durability(self, durability: Durability) -> Self {
         Self { durability, ..self }
@@ -110,7 +110,7 @@ impl OverlayStore {
         Ok(OverlayStack { layers: self.visible(stack)?, overlay: self.overlay, unpacked })
     }
 
-    /// A layer's directory, which is made if there is none.
+    /// A layer's directory, which is made if it does not exist.
     fn layer(
         &self,
         source: &(impl BlobSource + ?Sized),
@@ -191,12 +191,12 @@ impl OverlayStore {
 /// Makes the names in a directory durable.
 fn sync_names(directory: File) -> io::Result<()> {
     rustix::fs::fsync(&directory)?;
-    // An XFS that shuts down meanwhile may let the sync succeed; this fails then.
+    // An XFS that shuts down meanwhile may let fsync succeed; fstat fails then.
     rustix::fs::fstat(&directory)?;
     Ok(())
 }
 
-/// Makes a directory, and holds it until what is returned is dropped; `None` if it has gone meanwhile.
+/// Makes a directory, and holds it until what is returned is dropped; `None` if it was removed meanwhile.
 fn lock(path: &Path) -> io::Result<Option<File>> {
     match fs::create_dir(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),

@@ -19,7 +19,9 @@ pub enum Owners {
     Caller,
 }
 
-/// A range of users or groups of an image, and the host's that stand for them.
+/// A range of users or groups of an image, and those of the host that they become. Closed by nature: a line of
+/// `/proc/PID/uid_map` has these three numbers.
+#[expect(clippy::exhaustive_structs, reason = "closed by nature")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IdRange {
     /// The first one in the image.

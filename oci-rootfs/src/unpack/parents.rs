@@ -223,7 +223,7 @@ fn step(
             Errno::NOTDIR | Errno::LOOP => root.remove(here.as_fd(), name, &())?,
             error => return Err(error),
         }
-        // Its mode is set in the end: until then we alone may enter, and must be able to fill it.
+        // Mode 0700 until the end: the final mode may forbid this process to fill it, or let others in too early.
         match mkdirat(here, name, Mode::RWXU) {
             Ok(()) => {
                 let fd = openat(here, name, crate::root::DIRECTORY, Mode::empty())?;

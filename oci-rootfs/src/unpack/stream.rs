@@ -30,7 +30,7 @@ pub(super) fn apply_all(
     let count = layers.len();
     scope(|scope| {
         let mut coming = layers.iter().map(|layer| start(scope, source, *layer, options));
-        // Of a layer that cannot be opened it is said when its turn comes.
+        // An error of a layer that cannot be opened is returned when it is that layer's turn.
         let mut next = coming.next();
         for (index, layer) in layers.iter().enumerate() {
             let Some(changes) = std::mem::replace(&mut next, coming.next()) else { break };
@@ -62,7 +62,7 @@ pub(super) fn apply_one(
     scope(|scope| apply(start(scope, source, layer, options)?, layer.1, applier))
 }
 
-/// Applies a layer of which nothing is known, and gives its diff ID.
+/// Applies a layer whose digests are unknown, and returns its diff ID.
 pub(super) fn drain<R: Read + Send>(
     decoder: Decoder<R>,
     applier: &mut Applier<'_>,

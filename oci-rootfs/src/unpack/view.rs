@@ -1,4 +1,4 @@
-//! What an overlay of a layer, as far as it is unpacked, and those below it shows.
+//! What an overlay shows: a layer, as far as it is unpacked, above the layers below it.
 
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
@@ -28,7 +28,7 @@ impl Covered {
         self.0.insert(cover);
     }
 
-    /// All, and what hides most first: what it hides needs nothing then.
+    /// All, what hides most first: what it hides needs no marker then.
     pub(super) fn all(&self) -> Vec<&Cover> {
         let mut all: Vec<_> = self.0.iter().collect();
         all.sort_by_key(|cover| match cover {
@@ -98,8 +98,8 @@ impl View<'_> {
         }
     }
 
-    /// Goes on, links included, to the end of a way, or to a place where there is no directory: it says
-    /// whether something else is there, and can go on when there is one.
+    /// Continues, through links too, to the end of a path, or to a name that is not a directory: it says
+    /// whether something else is there, and can continue when there is one.
     pub(super) fn follow(&self, way: &mut Way) -> Result<Option<Errno>, Errno> {
         while let Some(name) = way.ahead.pop() {
             if name == b".." {

@@ -31,7 +31,7 @@ fn without_root(mut tree: Tree) -> Tree {
     tree
 }
 
-/// Directories that no layer speaks of belong to root, which only root can give them to.
+/// Directories that no layer describes belong to root, and only root can give them to root.
 fn options() -> UnpackOptions {
     match oci_testing::tar::caller().0 {
         0 => UnpackOptions::default(),

@@ -185,7 +185,7 @@ fn a_layer_is_unpacked_once_and_shared() {
 }
 
 #[test]
-fn what_was_broken_off_is_taken_up() {
+fn what_was_interrupted_is_resumed() {
     let field = Field::new(Overlay::User);
     let (_, manifest) = image(&[Tar::new().file("a", "1").end(), Tar::new().file("b", "1").end()]);
     let (good, _) = image(&[Tar::new().file("a", "1").end()]);

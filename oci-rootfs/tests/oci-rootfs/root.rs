@@ -69,7 +69,7 @@ fn place(handle: OwnedFd, top: &Path) -> PathBuf {
 }
 
 #[test]
-fn every_way_ends_within_the_root() {
+fn every_path_ends_within_the_root() {
     let found = [
         ("", ""),
         ("/", ""),
@@ -98,7 +98,7 @@ fn every_way_ends_within_the_root() {
 }
 
 #[test]
-fn what_is_not_there_is_none_and_what_cannot_be_resolved_an_error() {
+fn what_is_missing_is_none_and_what_cannot_be_resolved_an_error() {
     each(|root, _| {
         for path in ["x", "a/x", "a/b/file/x", "outside/", "file-slash", "dangling", "a/b/file/."] {
             assert!(root.find(path).unwrap().is_none(), "{path} by {root:?}");
@@ -196,7 +196,7 @@ fn regular_files_alone_are_opened() {
 
 /// A walk holds few directories open, and finds its way back from where it had closed them.
 #[test]
-fn a_deep_way_goes_back_up() {
+fn a_deep_path_goes_back_up() {
     each(|root, top| {
         let deep = vec!["d"; 200].join("/");
         fs::create_dir_all(top.join(&deep)).unwrap();
@@ -235,10 +235,10 @@ fn a_directory_that_is_open_as_a_path_serves_as_a_root() {
     assert_eq!(Root::from_fd(file.into(), "").unwrap_err().kind(), ErrorKind::NotADirectory);
 }
 
-/// Renames make the kernel unsure of every `..`: a lookup must come to its end all the same, and never
+/// Renames make the kernel unsure of every `..`: a lookup must nevertheless end, and never
 /// out of the root.
 #[test]
-fn a_neighbour_who_renames_without_pause_neither_stops_nor_misleads_a_lookup() {
+fn a_process_that_renames_without_pause_neither_stops_nor_misleads_a_lookup() {
     each(|root, top| {
         symlink("../../../outside", top.join("a/trap")).unwrap();
         fs::create_dir(top.join("stays")).unwrap();

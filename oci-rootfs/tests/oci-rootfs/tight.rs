@@ -1,4 +1,4 @@
-//! Unpacking and packing where there is no room.
+//! Unpacking and packing on full filesystems.
 
 use std::error::Error;
 use std::fs;

@@ -71,7 +71,7 @@ fn apply(root: &Path, layer: &[u8]) -> Result<(), UnpackError> {
 }
 
 #[test]
-fn a_root_that_no_layer_speaks_of_has_the_time_of_the_epoch() {
+fn a_root_that_no_layer_describes_has_the_time_of_the_epoch() {
     let base = Tar::new().file("f", "1");
     let tops = [
         (Tar::new().file("g", "2"), 0),
@@ -134,7 +134,7 @@ fn applies_layers_in_their_order() {
 
 // covers: IMG-LAYER-08, IMG-LAYER-11, IMG-LAYER-12, IMG-LAYER-15
 #[test]
-fn whiteouts_act_on_lower_layers_alone_wherever_they_stand() {
+fn whiteouts_act_on_lower_layers_alone_wherever_they_are_in_the_archive() {
     let base = || {
         Tar::new()
             .directory("d")

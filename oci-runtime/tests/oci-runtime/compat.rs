@@ -109,7 +109,7 @@ fn words_that_oci_spec_does_not_have_are_refused() {
         oci_runtime::spec::Status::from("paused").to_oci_spec().map(|_| ()),
     ] {
         let message = converted.unwrap_err().to_string();
-        assert!(message.starts_with("oci-spec cannot hold the document"), "{message}");
+        assert!(message.starts_with("cannot convert the document to oci-spec"), "{message}");
     }
 }
 

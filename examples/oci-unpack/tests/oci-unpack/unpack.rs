@@ -212,7 +212,7 @@ fn exports_an_image_and_prints_a_file_of_it() {
 
     let cat = |path: &str| run(UNPACK, &["--image", &image, "--cat", path]);
     assert_eq!(cat("/moved").good(), "tool");
-    assert!(cat("/link").bad(1).contains("cannot reach `/link`: there is no such file"));
+    assert!(cat("/link").bad(1).contains("cannot reach `/link`: it does not exist"));
     assert!(cat("../etc").bad(1).contains(".."));
     run(UNPACK, &["--image", &image, "--export", "/nowhere/file"]).bad(1);
     run(UNPACK, &["--image", &image, "--export", &archive, "--cat", "x"]).bad(1);

@@ -78,7 +78,7 @@ fn drops_what_is_wrong<S: BlobSink + BlobSource>(
 fn begins_anew_when_asked<S: BlobSink + BlobSource>(
     open: &mut impl FnMut() -> S,
 ) -> Result<(), Violation> {
-    let claim = "what was kept is not in the way of who begins with the first byte";
+    let claim = "what was kept does not hinder a writer that begins with the first byte";
     let (blob, bytes) = content(14, 10_000);
     let store = open();
     let mut writer = begun(claim, store.resume(&blob))?;

@@ -41,7 +41,7 @@ fn compared<T: Counterpart>(
     let dropped = difference.lost.iter().map(|place| original(document, &refused, place));
     let mut lost: Vec<_> = dropped.chain(refused.iter().cloned()).collect();
     lost.sort();
-    // What stands in something that is lost goes without saying; it comes right after.
+    // A value inside of one that is lost is not reported too; it follows directly after it.
     lost.dedup_by(|next, kept| next.0.starts_with(&kept.0));
     Ok(converted(value, lost, difference.added))
 }

@@ -25,7 +25,7 @@ fn rename(value: &mut Value, is_platform: bool, names: &[(&str, &str)]) {
         Value::Object(members) => {
             if is_platform {
                 for (from, to) in names {
-                    // What stands under the other name already is no member of a platform.
+                    // A member that has the other name already is not one of platforms.
                     match members.remove(*from) {
                         Some(value) => members.insert((*to).to_owned(), value),
                         None => members.remove(*to),

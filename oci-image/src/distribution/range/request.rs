@@ -7,7 +7,7 @@ use super::{ByteRange, number};
 ///
 /// [RFC 9110]: https://www.rfc-editor.org/rfc/rfc9110#name-range
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_enums)]
+#[expect(clippy::exhaustive_enums, reason = "closed by nature")]
 pub enum RangeRequest {
     /// `bytes=FIRST-LAST`: these bytes, as far as there are any.
     Part(ByteRange),
@@ -19,7 +19,7 @@ pub enum RangeRequest {
 
 /// What a [`RangeRequest`] selects of content of a known size. Closed by nature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_enums)]
+#[expect(clippy::exhaustive_enums, reason = "closed by nature")]
 pub enum Selection {
     /// All of it: there is no range, or none that a server must honour.
     Whole,

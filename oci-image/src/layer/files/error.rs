@@ -10,7 +10,7 @@ use crate::layer::{EntryPath, ReadError, WriteError};
 #[non_exhaustive]
 pub enum FilesError {
     /// The config has not as many diff IDs as the manifest has layers.
-    #[error("the image has {layers} layers and {diff_ids} diff IDs")]
+    #[error("cannot read the layers of the image: it has {layers} layers and {diff_ids} diff IDs")]
     DiffIdCount {
         /// The number of layers in the manifest.
         layers: usize,
@@ -41,8 +41,8 @@ pub enum FilesError {
         /// What the source of blobs said.
         source: io::Error,
     },
-    /// There is no such blob.
-    #[error("there is no such blob")]
+    /// The blob is missing.
+    #[error("the blob is missing")]
     NoBlob,
     /// The diff ID is of an algorithm that is not known here, so nothing could be verified.
     #[error("the diff ID `{diff_id}` cannot be verified")]
@@ -61,7 +61,7 @@ pub enum FilesError {
     /// The layer is refused.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// Something stands in the way at a path.
+    /// A path cannot be followed or used.
     #[error("cannot reach `{path}`")]
     Path {
         /// The path.
@@ -75,12 +75,12 @@ pub enum FilesError {
     Write(#[from] WriteError),
 }
 
-/// What stands in the way at a path of an image.
+/// Why a path of an image cannot be followed or used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Obstacle {
     /// There is nothing.
-    #[error("there is no such file")]
+    #[error("it does not exist")]
     NotFound,
     /// What the path leads through is not a directory.
     #[error("it leads through something that is not a directory")]
@@ -95,7 +95,7 @@ pub enum Obstacle {
     #[error("it leads through more than 40 symbolic links")]
     Loop,
     /// [`Limits::files_bytes`](crate::layer::Limits::files_bytes).
-    #[error("the files up to there take more than {0} bytes of memory")]
+    #[error("the files up to there take more than {0} bytes of memory, see `Limits::files_bytes`")]
     TooMuch(u64),
     /// The file is too large.
     #[error("it has {size} bytes, more than {limit}")]

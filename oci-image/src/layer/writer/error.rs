@@ -18,25 +18,25 @@ pub enum WriteError {
         source: io::Error,
     },
     /// The content of a file is shorter than its entry says.
-    #[error("`{path}` has {written} of the {size} bytes that were announced")]
+    #[error("cannot write `{path}`: only {written} of its {size} bytes were received")]
     TooShort {
         /// The file.
         path: EntryPath,
-        /// The announced number of bytes.
+        /// The size that the entry states, in bytes.
         size: u64,
         /// The number of bytes received.
         written: u64,
     },
     /// The content of a file is longer than its entry says.
-    #[error("`{path}` has more than the {size} bytes that were announced")]
+    #[error("cannot write `{path}`: more than its {size} bytes were received")]
     TooLong {
         /// The file.
         path: EntryPath,
-        /// The announced number of bytes.
+        /// The size that the entry states, in bytes.
         size: u64,
     },
     /// The change belongs before one that was written.
-    #[error("the change of `{path}` comes after that of `{before}`, against the order")]
+    #[error("cannot write `{path}` after `{before}`: that is not the order, see `Writer::order`")]
     Order {
         /// What the change is of.
         path: EntryPath,
@@ -44,10 +44,10 @@ pub enum WriteError {
         before: EntryPath,
     },
     /// There is a change of this kind for the path already.
-    #[error("there are two changes of `{0}`")]
+    #[error("cannot write `{0}` twice")]
     Duplicate(EntryPath),
-    /// A part of the change cannot stand in an archive.
-    #[error("the {part} of `{path}` cannot stand in a layer")]
+    /// A part of the change cannot be written in an archive.
+    #[error("cannot write `{path}`: its {part} cannot be written in a layer")]
     Unrepresentable {
         /// What the change is of.
         path: EntryPath,
@@ -55,6 +55,6 @@ pub enum WriteError {
         part: &'static str,
     },
     /// The writer was used after it failed.
-    #[error("cannot write on in a layer after an error")]
+    #[error("cannot continue a layer after an error")]
     FailedBefore,
 }

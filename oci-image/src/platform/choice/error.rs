@@ -2,7 +2,7 @@ use std::{fmt, io};
 
 use crate::{Platform, graph};
 
-/// Why no image is chosen.
+/// Why no image is chosen. It is the source of [`images::Error::Choice`](crate::images::Error::Choice).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -64,7 +64,7 @@ impl Offered {
     }
 }
 
-/// What strangers wrote goes to terminals, so it is escaped.
+/// The text comes from the network and may go to a terminal, so it is escaped.
 impl fmt::Display for Offered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.platforms.is_empty() {

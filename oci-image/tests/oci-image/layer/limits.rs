@@ -96,7 +96,7 @@ fn each_limit_is_the_last_good_value() {
 }
 
 #[test]
-fn a_size_nobody_can_hold_is_refused_before_memory_is_asked_for() {
+fn a_size_beyond_any_memory_is_refused_before_memory_is_allocated() {
     for kind in [b'x', b'g', b'L', b'K'] {
         let mut raw = Raw::of(kind, "x");
         raw.put(124, b"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff");
@@ -201,7 +201,7 @@ fn bombs_stop_by_default_at_one_gibibyte() {
 }
 
 #[test]
-fn bombs_stop_where_nobody_looks_at_the_content() {
+fn bombs_stop_where_the_content_is_skipped_too() {
     for bomb in bombs() {
         let mut limits = Limits::default();
         limits.ratio_from = 64 << 20;

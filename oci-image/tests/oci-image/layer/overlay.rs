@@ -77,7 +77,7 @@ fn whiteouts_may_be_files_with_an_attribute() {
 }
 
 #[test]
-fn the_overlays_own_notes_are_left_out() {
+fn the_overlays_own_attributes_are_left_out() {
     let notes = [("trusted.overlay.origin", "x"), ("trusted.overlay.impure", "y"), ("user.a", "b")];
     let found = decode(Overlay::Trusted, &[entry("a", Kind::Directory, &notes)]).unwrap();
     assert_eq!(found, [entry("a", Kind::Directory, &[("user.a", "b")])]);
@@ -102,7 +102,7 @@ fn what_has_no_place_is_refused() {
 
 proptest! {
     #[test]
-    fn what_is_translated_comes_back(changes in generate::changes()) {
+    fn what_is_converted_converts_back(changes in generate::changes()) {
         let changes: Vec<_> = changes.into_iter().map(|(change, _)| change).collect();
         for overlay in BOTH {
             match encode(overlay, &changes) {

@@ -38,7 +38,7 @@ impl Peers {
         Ok(Self { python, questions, answers: receiver })
     }
 
-    /// Says who reads an archive otherwise than as these changes with their contents, and how.
+    /// Which programs do not read an archive as these changes with their contents, and how they read it.
     ///
     /// # Errors
     /// If Python does not answer. It is of no use then.
@@ -97,7 +97,7 @@ fn path(name: &[u8]) -> Option<EntryPath> {
     }
 }
 
-/// The name by which a change stands in the archive.
+/// The name of a change in the archive.
 fn name(change: &Change) -> EntryPath {
     match change {
         Change::Upsert(entry) => entry.path.clone(),

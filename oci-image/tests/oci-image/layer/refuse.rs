@@ -92,7 +92,7 @@ fn sizes_that_differ() {
 }
 
 #[test]
-fn pax_records_that_are_none() {
+fn pax_records_that_are_malformed() {
     let with = |body: &str| new().with(&Raw::of(b'x', "x"), body).file("a", "");
     for body in [
         "7 a=b\n",
@@ -118,7 +118,7 @@ fn pax_records_that_are_none() {
 }
 
 #[test]
-fn pax_keys_that_stand_twice() {
+fn pax_keys_that_occur_twice() {
     let many: Vec<_> = (0..20).map(|n| (format!("key{}", n % 19), "")).collect();
     check(vec![
         (
@@ -189,7 +189,7 @@ fn pax_values_that_cannot_be_used() {
 }
 
 #[test]
-fn global_headers_that_speak_of_entries() {
+fn global_headers_that_describe_entries() {
     for key in [
         "path",
         "linkpath",
@@ -264,7 +264,7 @@ fn long_names_with_a_second_reading() {
 }
 
 #[test]
-fn extensions_that_go_on_in_the_padding() {
+fn extensions_that_continue_in_the_padding() {
     let extension = |kind, body: &str, padding: &str| {
         let mut raw = Raw::gnu(kind, "././@LongLink");
         raw.size(body.len() as u64);
@@ -318,7 +318,7 @@ fn names_that_leave_the_root() {
 }
 
 #[test]
-fn a_root_that_is_no_directory() {
+fn a_root_that_is_not_a_directory() {
     let mut cases = Vec::new();
     for name in [".", "/.", "//./."] {
         for kind in [b'0', b'1', b'2', b'3', b'4', b'6'] {
@@ -357,7 +357,7 @@ fn hard_links_to_what_marks_something() {
 }
 
 #[test]
-fn markers_that_are_no_good_entries() {
+fn markers_that_are_not_valid_entries() {
     let marker = |kind| Raw::of(kind, "a/.wh.b");
     check(vec![
         ("owner", new().add(marker(b'0').put(116, b"\x80\0\0\x01\0\0\0\0")), Defect::Number("gid")),
@@ -393,7 +393,7 @@ fn slashes_that_make_a_directory_for_some() {
 }
 
 #[test]
-fn types_that_few_know() {
+fn entry_types_that_few_programs_know() {
     for kind in [b'7', b'8', b'A', b'D', b'I', b'M', b'N', b'V', b'X', 0xff] {
         check(vec![("type", new().add(&Raw::of(kind, "a")), Defect::Type(kind))]);
     }
@@ -469,7 +469,7 @@ fn numbers_with_a_second_reading() {
 }
 
 #[test]
-fn numbers_that_nobody_needs() {
+fn numbers_that_are_not_used() {
     let bad = |kind, at, name: &'static str| {
         let mut raw = Raw::of(kind, "x");
         raw.put(at, b"00=0");
@@ -633,7 +633,7 @@ fn a_compression_other_than_the_media_type_says() {
 }
 
 #[test]
-fn a_reader_that_failed_does_not_go_on() {
+fn a_reader_that_failed_does_not_continue() {
     let tar = new().file("../a", "").file("b", "").end();
     let mut reader = Reader::detect(&tar[..], Limits::default()).unwrap();
     assert!(matches!(reader.next_change(), Err(ReadError::Archive { .. })));

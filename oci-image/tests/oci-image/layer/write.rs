@@ -194,7 +194,7 @@ fn later_times_are_clamped() {
 }
 
 #[test]
-fn content_must_be_as_long_as_announced() {
+fn content_must_be_as_long_as_its_entry_says() {
     let entry = Entry::new("a".parse().unwrap(), Kind::File { size: 5 }, Metadata::new(0o644));
     let writer = || Writer::new(Vec::new(), &Compression::none()).unwrap();
 

@@ -72,7 +72,7 @@ fn meant(content: &str) -> Digest {
     image(&layout, content).digest
 }
 
-/// Images of nobody, and what a writer left when it died.
+/// Images that the index does not name, and what a writer left when it died.
 const GARBAGE: Scenario = Scenario {
     prepare: |place| {
         let layout = kept(place);

@@ -23,8 +23,8 @@ fn step(place: &Path, number: usize) -> std::io::Result<()> {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_process_killed_at_any_call_loses_nothing_it_told_of() {
-    let this = a_process_killed_at_any_call_loses_nothing_it_told_of;
+fn a_process_killed_at_any_call_loses_nothing_that_it_reported() {
+    let this = a_process_killed_at_any_call_loses_nothing_that_it_reported;
     sweep(this, &COMMITS, Injection::Kill);
 }
 

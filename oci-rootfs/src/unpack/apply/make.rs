@@ -216,7 +216,7 @@ impl Applier<'_> {
     ) -> Result<(), UnpackError> {
         let stat = target.stat().map_err(|error| place.failed("look at", error))?;
         if !is_ours(&stat) {
-            // Someone put something else in its place.
+            // Another process put something else in its place.
             return Err(place.failed("find", Errno::STALE));
         }
         attributes
@@ -252,7 +252,7 @@ impl Applier<'_> {
             folding.forget();
         }
         if let Some(form) = &mut self.form {
-            // A directory that comes back is not the one below.
+            // A directory that is made again is not the one below.
             let physical = place.parent.in_it(place.name);
             let physical = physical.map_err(|error| place.failed("remove", error))?;
             form.replaces(physical);

@@ -141,13 +141,13 @@ fn an_overlay_shows_links_as_a_flat_tree_does() {
 
 #[test]
 #[ignore = "needs root, to mount"]
-fn an_overlay_shows_what_came_back_as_a_flat_tree_does() {
+fn an_overlay_shows_what_was_made_again_as_a_flat_tree_does() {
     let tops = [
         // By a link of another layer to the directory above it.
         Tar::new().file("bin/.wh..wh..opq", ""),
         Tar::new().directory("usr/bin/sub").file("bin/sub/.wh..wh..opq", "").file("bin/f", "3"),
         Tar::new().file("d", "3").directory("d"),
-        // What hides less stands first.
+        // What hides less comes first.
         Tar::new().file("d/.wh.f", "").file(".wh.d", ""),
         Tar::new().file("d/.wh..wh..opq", "").file(".wh.d", ""),
         Tar::new().file("d/.wh.f", "").file("d/.wh..wh..opq", "").file("d/g", "3"),
@@ -155,7 +155,7 @@ fn an_overlay_shows_what_came_back_as_a_flat_tree_does() {
         Tar::new().directory("n").file("n/.wh.f", "").file("n/g", "3"),
         Tar::new().file(".wh.gone", "").file("usr/.wh.sub", ""),
         Tar::new().file("d", "3").file("d", "4").directory("d").file("d/f", "3"),
-        // A directory that no entry speaks of, in the place of a file of the same layer.
+        // A directory without an entry, in the place of a file of the same layer.
         Tar::new().file("d", "3").file("d/f", "3"),
         Tar::new().file("usr", "3").file("usr/bin/f", "3"),
         Tar::new().file("usr/bin/f", "3").file("usr/bin/.wh..wh..opq", "").file(".wh.usr", ""),

@@ -9,7 +9,7 @@ use crate::tree::tree;
 use oci_testing::tar::{Tar, header};
 
 #[test]
-fn no_one_else_can_enter_a_store() {
+fn other_users_cannot_enter_a_store() {
     let field = Field::new(Overlay::User);
     field.unpack(&[Tar::new().entry(header(b'0', "f").mode(0o4755)).end()]).unwrap();
     for path in ["store", "store/user"] {

@@ -66,7 +66,7 @@ fn unknown_members_survive_in_every_object() {
 
 // covers: RT-GEN-03
 #[test]
-fn members_that_stand_twice_are_refused() {
+fn members_that_occur_twice_are_refused() {
     let text = document("linux").value.to_string();
     for name in ["ociVersion", "cwd", "destination", "net.ipv4.ip_forward", "eth0", "hcaHandles"] {
         let member = format!("\"{name}\":");
