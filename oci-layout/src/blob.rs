@@ -50,7 +50,7 @@ impl Blobs {
         &*self.files
     }
 
-    /// The path of a blob. Only a parsed digest makes one: it has no slash and is no dot-dot.
+    /// The path of a blob. Only a parsed digest makes one: it has no slash and is not `..`.
     pub(crate) fn path(&self, digest: &Digest) -> String {
         let path = digest.blob_path();
         match path.strip_prefix("blobs/") {
@@ -89,7 +89,7 @@ impl Blobs {
         read_through(VerifyReader::new(file, digest, size)?)
     }
 
-    /// Takes a blob away.
+    /// Removes a blob.
     pub(crate) fn remove(&self, digest: &Digest) -> io::Result<()> {
         self.files.remove(&self.path(digest))
     }
@@ -110,13 +110,13 @@ impl Blobs {
         // What cannot be removed now is removed the next time, or by the collector.
         let _ = partial::prune(self.files(), &self.partials);
         let partial = {
-            // Else the collector might take what was not locked when it looked.
+            // Without the lock of the layout the collector could remove a partial that was not locked when it looked.
             let _lock = Lock::shared(&*self.files)?;
             partial::open(&self.files, blob)?
         };
         match partial {
             Some(partial) => Writing::resume(self, session, blob, partial).map(Some),
-            // Another writer continues it: this one begins anew.
+            // Another writer continues it: this one begins from the first byte.
             None => {
                 let content = VerifyWriter::new(session.temporary()?, &blob.digest, blob.size)?;
                 Ok(Some(Writing::new(self, session, blob, content)))
@@ -151,6 +151,8 @@ impl Blobs {
         let path = self.path(digest);
         let (directory, _) = split(&path);
         ensure_dir(&*self.files, directory)?;
+        // The algorithm's directory is made durable before the name in it: a power cut would take both. Also if it was
+        // there, as the writer that made it may not have synced it yet.
         sync_parent(&*self.files, directory, self.durability)?;
         temporary.keep(&path, self.durability)
     }
@@ -160,7 +162,7 @@ impl Blobs {
         let mut file = match self.file(blob) {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(false),
-            // Something else is in its place: it is to be written anew, over that.
+            // Something else is in its place, and is replaced.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(false),
             Err(error) => return Err(error),
         };
@@ -168,8 +170,8 @@ impl Blobs {
             return Ok(false);
         }
         let path = self.path(&blob.digest);
-        // Another writer may have promised less, or may not be done. What the disk does not take is
-        // written anew: to sync it again would succeed, and prove nothing.
+        // Another writer may have written it without syncing, or may be about to sync it. If the sync fails the blob is
+        // written to a new file: a second sync of this one would succeed and prove nothing (fsync(2)).
         if self.durability == Durability::Synced && self.files.sync(&path, &file).is_err() {
             return Ok(false);
         }
@@ -177,7 +179,7 @@ impl Blobs {
         Ok(true)
     }
 
-    /// Makes the blob's name durable, down from the root, if that is asked for.
+    /// Makes the blob's name durable, the directory above before the one below, if the durability asks for it.
     fn settle(&self, digest: &Digest) -> io::Result<()> {
         let path = self.path(digest);
         sync_parent(&*self.files, split(&path).0, self.durability)?;

@@ -10,15 +10,15 @@ impl Layout {
     /// Copies a blob, or an image with all that it reaches, from another layout.
     ///
     /// Every blob is read and verified. Where the filesystem can, it is not written again: the new file
-    /// is a reflink, or else a hard link of a file that is owned and may be used as one made here. With
-    /// a hard link what damages a file in place damages both layouts; removing it from one, as the
-    /// collection of garbage does, leaves the other as it is. Across filesystems it is copied.
+    /// is a reflink, or else a hard link, if owner and permissions are those of a file made here. With
+    /// a hard link, damage to the file in place affects both layouts; removing it from one, as the
+    /// collection of garbage does, does not affect the other. Across filesystems it is copied.
     ///
-    /// What is there already is not copied. What [may be elsewhere](Descriptor::may_be_elsewhere) need not
+    /// Blobs that exist already are not copied. What [may be elsewhere](Descriptor::may_be_elsewhere) need not
     /// be in the source, nor subjects of referrers.
     ///
     /// # Errors
-    /// If a blob is missing or wrong, or cannot be stored. What came before it is there, without a
+    /// If a blob is missing or wrong, or cannot be stored. What was copied before stays, without a
     /// name.
     pub fn copy_from(&self, source: &Self, root: &Descriptor) -> Result<Stored<'_>, Error> {
         let mut subjects = HashSet::new();

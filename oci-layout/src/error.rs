@@ -3,7 +3,8 @@ use std::{fmt, io};
 
 /// Why an operation on a store failed.
 ///
-/// What it was doing to what is its text; what went wrong below is its [`source`](StdError::source).
+/// Its text says what was being done to what; the reason is its [`source`](StdError::source). The kinds have
+/// counterparts of [`io::ErrorKind`], as which it passes through the traits of `oci-image`.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -15,30 +16,29 @@ pub struct Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// There is no such layout, name, digest or platform.
+    /// The layout, name, digest or platform does not exist.
     NotFound,
     /// The directory of a new layout holds other files.
     NotEmpty,
     /// More than one image has the name.
     Ambiguous,
-    /// The name is none that an index may hold.
+    /// The name breaks the rules for names in an index.
     Name,
     /// The layout is of another version.
     Version,
-    /// Something in the store is not what the spec or a digest says.
+    /// Something in the store breaks the specification, or does not have its digest.
     Invalid,
     /// The index was changed by another writer meanwhile.
     Changed,
-    /// Whether layouts share their blobs is not as it has to be: those that do are for
-    /// [`collect_shared_garbage`](crate::Layout::collect_shared_garbage), all of them at once, others for
+    /// The garbage of layouts that share their blobs is collected by
+    /// [`collect_shared_garbage`](crate::Layout::collect_shared_garbage), all at once, that of others by
     /// [`collect_garbage`](crate::Layout::collect_garbage).
     Shared,
     /// This store cannot do it.
     Unsupported,
-    /// It is done and every reader sees it, but the disk did not confirm that it outlives a power cut.
+    /// It is done and every reader sees it, but the disk did not confirm that it survives a power cut.
     ///
-    /// To do it again asks the disk again, which proves little: a disk that failed may forget that it
-    /// did. Writing to a [`BlobSink`](oci_image::blob::BlobSink) gives an [`io::Error`] around it.
+    /// A retry proves little: the system may report an error of the disk once and then forget it. Writing to a [`BlobSink`](oci_image::blob::BlobSink) gives an [`io::Error`] around it.
     NotDurable,
     /// The operating system refused a file operation.
     Io,
@@ -81,7 +81,9 @@ impl Error {
 
     /// `path` has its new content, and the sync of its name failed.
     pub(crate) fn not_durable(path: &str, source: io::Error) -> Self {
-        let message = format!("`{path}` is in its place, but may not outlive a power cut");
+        let message = format!(
+            "cannot make `{path}` durable: it is in its place, but may not survive a power cut"
+        );
         Self { kind: ErrorKind::NotDurable, message, source: Some(source.into()) }
     }
 

@@ -1,8 +1,8 @@
-//! The file operations of a store, all of them.
+//! All file operations of a store.
 //!
-//! Nothing else in the store touches a file, so a test that records what passes here knows
+//! Nothing else in the store touches a file, so a test that records the calls of this trait knows
 //! everything that a crash can leave half done. Paths are relative to the store's directory and
-//! made of names that the store chose or took from a parsed digest.
+//! consist of names that the store chose or took from a parsed digest.
 
 mod disk;
 #[cfg(target_os = "linux")]
@@ -22,7 +22,7 @@ use unix as share;
 
 /// What the store asks of a directory. One implementation is the disk; the others are in tests.
 pub(crate) trait Files: fmt::Debug + Send + Sync {
-    /// What tells the directory from another one, by whatever path they are reached: device and inode.
+    /// What identifies the directory, by whatever path it is reached: device and inode.
     fn identity(&self) -> io::Result<(u64, u64)>;
 
     /// Opens a regular file for reading. Symbolic links and anything else are refused.
@@ -56,8 +56,8 @@ pub(crate) trait Files: fmt::Debug + Send + Sync {
     /// Makes what was written to the file durable.
     fn sync(&self, path: &str, file: &File) -> io::Result<()>;
 
-    /// Closes the file, and says what the system kept to itself when it was written: network filesystems
-    /// may learn only now that it does not fit.
+    /// Closes the file, and returns errors that were not reported when it was written: network filesystems
+    /// may report only now that there is no space.
     fn close(&self, path: &str, file: File) -> io::Result<()>;
 
     /// Gives the file another name, over whatever has that name.

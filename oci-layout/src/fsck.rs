@@ -20,11 +20,11 @@ impl Layout {
     /// Looks for all that is wrong: reads and hashes every blob on all processors, follows every
     /// reference of the index, and looks at each name in the directory of blobs.
     ///
-    /// Nothing is changed. Writers wait while the names are looked through, not while blobs are
-    /// hashed; what they have under way is no fault.
+    /// Nothing is changed. Writers wait while the names are read, not while blobs are
+    /// hashed; their unfinished work is not a fault.
     ///
     /// # Errors
-    /// If the layout cannot be looked through. What is wrong in it is no error.
+    /// If the layout cannot be read. What is wrong in it is a fault and not an error.
     pub fn fsck(&self) -> Result<Vec<Fault>, Error> {
         let failed = |error| Error::io(self.about("cannot check"), error);
         let version = self.fault_of_version();
@@ -54,7 +54,7 @@ impl Layout {
         Ok(faults)
     }
 
-    /// What the index does not reach. All that it reaches is known to be there and readable.
+    /// What the index does not reach. The caller has checked that all that it reaches is there and readable.
     fn unneeded_blobs(&self) -> Result<Vec<Fault>, Error> {
         if self.shared_blobs().is_some() {
             return Ok(Vec::new());
@@ -66,13 +66,13 @@ impl Layout {
                 .into_iter()
                 .map(|digest| Fault::unreachable(self.blobs().path(&digest), digest))
                 .collect()),
-            // What is wrong with a document is said where its content is looked at.
+            // A wrong document is reported when content is checked.
             Err(error) if error.kind() == ErrorKind::Invalid => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
 
-    /// What writers left unfinished when they died.
+    /// The unfinished files of writers that died.
     pub(crate) fn leftovers(&self) -> io::Result<Vec<Fault>> {
         Ok(sessions::survey(self.files())?.dead.into_iter().map(Fault::leftover).collect())
     }

@@ -19,7 +19,7 @@ use collector::{Collector, to_collect};
 pub struct Garbage {
     /// Blobs that the index does not reach and no writer has under way.
     pub blobs: Vec<Digest>,
-    /// Blobs that were not written whole and that nobody is writing, kept to be resumed.
+    /// Blobs that were not written whole and that no writer holds, kept to be resumed.
     pub partials: Vec<Digest>,
     /// Files that a writer left unfinished when it died, below the layout; of layouts that share their
     /// blobs with the path of the layout, or of the directory of blobs.
@@ -29,8 +29,8 @@ pub struct Garbage {
 }
 
 impl Layout {
-    /// Lists what [`collect_garbage`](Self::collect_garbage) would remove now. Changes nothing, and needs no
-    /// right to.
+    /// Lists what [`collect_garbage`](Self::collect_garbage) would remove now. Changes nothing, and works without write
+    /// permission.
     ///
     /// # Errors
     /// As there.
@@ -38,16 +38,16 @@ impl Layout {
         Ok(Collector::alone(self, Lock::read_only)?.find()?.garbage)
     }
 
-    /// Removes the blobs that the index does not reach, what dead writers left, and what is kept of blobs
+    /// Removes the blobs that the index does not reach, the files of writers that died, and what is kept of blobs
     /// that were not written whole.
     ///
     /// Kept are: all that the index reaches through indexes, manifests and subjects; content of
     /// unknown type and whatever its JSON mentions; and what live handles have written or found, until
     /// they are dropped. Writers wait meanwhile, readers do not.
     ///
-    /// Of what cannot be read it is unknown what it needs, so then nothing is removed. That is so if
-    /// `index.json` lists something that is missing, whatever its type, and if anything reachable is
-    /// there and is not what names it: of another size or digest, no document of its type, or
+    /// If something cannot be read, it is unknown what it needs, and nothing is removed. That is so if
+    /// `index.json` lists something that is missing, whatever its type, and if anything reachable
+    /// exists and does not match its descriptor: it has another size or digest, is not a document of its type, or is
     /// [too large](oci_image::json::DOCUMENT_LIMIT) for one. What an image index lists may be missing, as
     /// where an image was copied for some platforms only, and so may subjects.
     ///
@@ -68,7 +68,7 @@ impl Layout {
     }
 
     /// Removes the blobs of a [shared directory](crate::LayoutOptions::shared_blobs) that the index of none
-    /// of these layouts reaches, and what dead writers left there and in the layouts.
+    /// of these layouts reaches, and the files of writers that died there and in the layouts.
     ///
     /// All layouts that share the directory must be among them: what another one needs is garbage here.
     /// Kept is what [`collect_garbage`](Self::collect_garbage) keeps, of each of them.
@@ -79,7 +79,8 @@ impl Layout {
         Collector::together(layouts, to_collect)?.collect()
     }
 
-    /// An index that a power cut could undo must not have lost what its predecessor names.
+    /// Makes the index durable that was read. Before blobs are removed: a writer without syncs may have replaced it, and
+    /// a power cut would bring back the index before, which names blobs that are gone then.
     fn settle_index(&self) -> io::Result<()> {
         if self.durability() == Durability::Synced {
             self.files().sync(INDEX_FILE, &self.files().open(INDEX_FILE)?)?;
@@ -89,7 +90,7 @@ impl Layout {
     }
 }
 
-/// What vanished meanwhile is not garbage: a session that ends removes its own files.
+/// What was removed meanwhile is not garbage: a session that ends removes its own files.
 fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
     match outcome {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -22,7 +22,7 @@ pub const INDEX_LIMIT: usize = 64 << 20;
 const ATTEMPTS: usize = 16;
 
 impl Layout {
-    /// What `index.json` says.
+    /// Reads `index.json`.
     pub(crate) fn read_index(&self) -> Result<Index, Error> {
         self.parse_index(&self.index_bytes()?)
     }
@@ -59,7 +59,7 @@ impl Layout {
         })
     }
 
-    /// Takes a name away, and with it the entry in the index. Says what had the name.
+    /// Removes a name, and with it the entry in the index. Returns what had the name.
     ///
     /// The blobs stay until garbage is collected.
     ///
@@ -76,7 +76,7 @@ impl Layout {
         })
     }
 
-    /// Takes every entry of this digest out of the index, whatever its name. Says how many there were.
+    /// Removes every entry of this digest from the index, whatever its name. Returns how many there were.
     ///
     /// The blobs stay until garbage is collected.
     ///
@@ -95,7 +95,7 @@ impl Layout {
 
     /// Changes the index as a whole, under the layout's lock.
     ///
-    /// `change` is called again if a program that knows no lock has changed the file meanwhile. If it
+    /// `change` is called again if a program that takes no lock has changed the file meanwhile. If it
     /// fails, nothing changes.
     ///
     /// # Errors
@@ -118,6 +118,8 @@ impl Layout {
             let mut temporary = session.temporary().map_err(failed)?;
             temporary.write_all(&after).map_err(failed)?;
             temporary.sync(self.durability()).map_err(failed)?;
+            // A second look, as late as possible: programs that take no lock may have replaced the index since. A change
+            // between this look and the rename is lost; only the lock rules that out.
             if self.index_bytes()? == before {
                 temporary.keep(INDEX_FILE, self.durability()).map_err(failed)?;
                 return Ok(outcome);
@@ -163,7 +165,7 @@ impl Layout {
 
     pub(crate) fn no_such(&self, name: &str) -> Error {
         let message = self.about(&format!("cannot find `{name}` in"));
-        Error::because(ErrorKind::NotFound, message, "it is not there")
+        Error::because(ErrorKind::NotFound, message, "it does not exist")
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) const BLOBS: &str = "blobs";
 /// A directory in the [image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).
 ///
 /// Any number of handles, threads and processes may read and write one directory at a time. A handle
-/// holds the directory open: it goes on when the directory is renamed. A clone is a handle like it.
+/// holds the directory open, so it remains valid when the directory is renamed. A clone shares the handle.
 #[derive(Clone, Debug)]
 pub struct Layout {
     path: PathBuf,
@@ -31,7 +31,7 @@ pub struct Layout {
 impl Layout {
     /// Opens the layout at `path`, or makes an empty one there if there is none.
     ///
-    /// The parent of `path` must be there. What an interrupted creation has left is completed.
+    /// The parent of `path` must exist. An interrupted creation is completed.
     ///
     /// # Errors
     /// If the directory cannot be made, holds a layout that [`open`](Self::open) refuses, or holds other
@@ -43,7 +43,7 @@ impl Layout {
     /// Opens the layout at `path`.
     ///
     /// # Errors
-    /// If there is none, or if it is of another version.
+    /// If it does not exist, or if it is of another version.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         LayoutOptions::new().open(path)
     }
@@ -111,7 +111,7 @@ impl LayoutOptions {
     /// [`open`](Self::open) refuses it: a broken file `oci-layout` or one of another version is a fault then.
     ///
     /// # Errors
-    /// If there is no such directory, or if it cannot be looked through.
+    /// If the directory does not exist or cannot be read.
     pub fn fsck(&self, path: impl AsRef<Path>) -> Result<Vec<Fault>, Error> {
         let path = path.as_ref();
         let files = Disk::open(path).map_err(|error| cannot_open(path, error))?;
@@ -129,8 +129,8 @@ impl LayoutOptions {
         Ok(layout)
     }
 
-    /// Makes what is missing. The file that says that this is a layout is the last, so that whoever
-    /// sees it sees the rest too.
+    /// Makes what is missing. The file `oci-layout`, by which programs recognise a layout, comes last: a program that
+    /// sees it sees the rest too, also after a crash in between.
     fn fill(&self, layout: &Layout) -> io::Result<()> {
         let files = layout.files();
         let session = layout.session()?;
@@ -185,15 +185,15 @@ fn cannot_open(path: &Path, error: io::Error) -> Error {
     Error::io(format!("cannot open layout `{}`", path.display()), error)
 }
 
-/// An interrupted creation leaves some of what a layout has, without the file that says what it is.
-/// Anything else is somebody's directory.
+/// An interrupted creation leaves some of what a layout has, without the file `oci-layout`.
+/// A directory with anything else belongs to somebody else.
 fn check_unused(layout: &Layout) -> Result<(), Error> {
     let cannot = format!("cannot create layout `{}`", layout.path.display());
     let files = layout.files();
     let entries = files.list(".").map_err(|error| Error::io(&*cannot, error))?;
     let has = |name: &str| entries.iter().any(|entry| entry.name == name);
     if has(LAYOUT_FILE) {
-        return Ok(()); // Another process has finished it meanwhile.
+        return Ok(()); // Another process has completed it meanwhile.
     }
     let ours = [WORK, BLOBS, INDEX_FILE];
     if let Some(foreign) = entries.iter().find(|it| !ours.iter().any(|name| it.name == *name)) {
@@ -227,7 +227,10 @@ fn check_version(path: &Path, files: &dyn Files) -> Result<(), Error> {
     });
     let layout = found?.map_err(|error| {
         Error::invalid(
-            format!("cannot open layout `{}`: file `{LAYOUT_FILE}` is wrong", path.display()),
+            format!(
+                "cannot open layout `{}`: its file `{LAYOUT_FILE}` is not valid",
+                path.display()
+            ),
             error,
         )
     })?;
@@ -245,14 +248,13 @@ fn check_version(path: &Path, files: &dyn Files) -> Result<(), Error> {
     Ok(())
 }
 
-/// What the file says that says that this is a layout.
+/// Reads the file `oci-layout`.
 pub(crate) fn layout_file(files: &dyn Files) -> io::Result<Result<LayoutFile, json::Error>> {
     let bytes = read_limited(files.open(LAYOUT_FILE)?, json::DOCUMENT_LIMIT)?;
     Ok(json::from_slice(&bytes))
 }
 
-/// All of a file of at most `limit` bytes, and one byte more of a larger one: what reads it as JSON
-/// refuses it then.
+/// All of a file of at most `limit` bytes, and one byte more of a larger one, which the reader of JSON then refuses.
 pub(crate) fn read_limited(file: std::fs::File, limit: usize) -> io::Result<Vec<u8>> {
     use std::io::Read;
 

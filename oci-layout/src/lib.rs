@@ -1,6 +1,17 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Where to look
+//!
+//! - **A layout**: [`Layout`], opened with [`LayoutOptions`]; in the source, `layout.rs` opens it, `index.rs` changes names, and
+//!   `blob.rs` reads and writes blobs, with `partial.rs` for those that are resumed.
+//! - **Crashes and other processes**: in the source, `session.rs` has the order of write, sync and rename, `lock.rs` who waits for
+//!   whom, and `files/disk.rs` the system calls. `crash.rs` is the test that stops after each of them.
+//! - **Upkeep**: [`Layout::collect_garbage`] (`gc.rs`), [`Layout::fsck`] and [`Layout::repair`] (`fsck.rs`).
+//! - **Images into it**: [`Layout::put_image`], [`Layout::copy_from`], [`recompress`].
+//! - **Archives**: [`Archive`] and [`ArchiveWriter`], [`DockerArchive`] and [`DockerArchiveWriter`] (`archive.rs`).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod archive;
 mod blob;

@@ -1,7 +1,9 @@
-//! What keeps writers of one layout apart.
+//! The lock of a layout.
 //!
-//! One file, locked by `flock`, so the kernel lets go of it when a process dies: shared while a
-//! blob is pinned, exclusive while the index changes or garbage is collected. Readers take no lock.
+//! One file, locked by `flock`: shared while a blob is pinned, exclusive while the index changes or garbage is
+//! collected. Readers take no lock. The kernel releases it when the process dies, so no lock is ever stale. (A lock by
+//! `fcntl` is also released when the process closes any other descriptor of the file.) The file is never removed: a
+//! process that waits would get the lock of a file without a name, and the next one that of a new file.
 
 use std::fs::File;
 use std::io;
@@ -23,22 +25,22 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Waits until nobody holds the lock exclusively.
+    /// Waits until no other handle holds the lock exclusively.
     pub(crate) fn shared(files: &dyn Files) -> io::Result<Self> {
         let file = lock_file(files)?;
         wait(&file, FlockOperation::LockShared)?;
         Ok(Self { _file: file })
     }
 
-    /// Waits until nobody holds the lock.
+    /// Waits until no other handle holds the lock.
     pub(crate) fn exclusive(files: &dyn Files) -> io::Result<Self> {
         let file = lock_file(files)?;
         wait(&file, FlockOperation::LockExclusive)?;
         Ok(Self { _file: file })
     }
 
-    /// The exclusive lock for a read-only caller: `None`, and none is made, where no writer of this library
-    /// has ever been, or if the caller may not lock.
+    /// The exclusive lock for a read-only caller. `None`, and nothing is made, in a layout that no writer of this
+    /// library has used, or if the caller may not lock.
     pub(crate) fn read_only(files: &dyn Files) -> io::Result<Option<Self>> {
         if !has_writers(files)? {
             return Ok(None);
@@ -60,7 +62,7 @@ fn lock_file(files: &dyn Files) -> io::Result<File> {
     }
 }
 
-/// Whether there is anything of a writer of this library.
+/// Whether a writer of this library has used the layout.
 pub(crate) fn has_writers(files: &dyn Files) -> io::Result<bool> {
     let names = files.list(".")?;
     Ok(names.iter().any(|entry| entry.name == WORK && entry.kind == Kind::Directory))
@@ -79,7 +81,7 @@ pub(crate) fn ensure_dir(files: &dyn Files, path: &str) -> io::Result<bool> {
     }
 }
 
-/// Takes the lock of a file, exclusively, if nobody holds it; says whether that was so.
+/// Takes the lock of a file, exclusively, unless another handle holds it; says whether it was free.
 pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(true),
@@ -88,7 +90,7 @@ pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Waits for the lock of a file. A signal that a handler has taken ends the call and not the wait.
+/// Waits for the lock of a file. A signal with a handler interrupts the call; the wait continues.
 pub(crate) fn wait(file: &File, operation: FlockOperation) -> io::Result<()> {
     Ok(retry_on_intr(|| flock(file, operation))?)
 }

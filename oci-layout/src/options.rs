@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How a layout is opened. The defaults are the careful ones.
+/// How a layout is opened. The defaults are the safest.
 ///
 /// ```
 /// use oci_layout::{Durability, LayoutOptions};
@@ -21,14 +21,14 @@ pub struct LayoutOptions {
     pub(crate) shared_blobs: Option<PathBuf>,
 }
 
-/// What is true when a write has returned.
+/// What is guaranteed when a write has returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Durability {
-    /// It outlives a power cut.
+    /// What was written survives a power cut.
     #[default]
     Synced,
-    /// It outlives the process alone. A power cut may leave names without content.
+    /// What was written survives the process alone. A power cut may leave names without content.
     Relaxed,
 }
 
@@ -39,14 +39,14 @@ pub enum Reuse {
     /// If its content was read and is right; otherwise it is replaced.
     #[default]
     Verified,
-    /// If its size is right: faster, and blind to other damage. Every read verifies all the same.
+    /// If its size is right: faster, and other damage is not noticed. Every read still verifies.
     SizeOnly,
 }
 
 /// What is kept of blobs that were not written whole, to be [resumed](oci_image::blob::BlobSink::resume).
 ///
-/// Over a limit the oldest are removed, by the next writer that resumes or keeps one. What a writer is at
-/// work on, or left at its death until then, is not counted and not removed.
+/// Over a limit the oldest are removed, by the next writer that resumes or keeps one. Those that a writer holds
+/// are neither counted nor removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartialLimits {
@@ -70,7 +70,7 @@ impl LayoutOptions {
         Self::default()
     }
 
-    /// What is true when a write has returned.
+    /// What is guaranteed when a write has returned.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
@@ -88,9 +88,9 @@ impl LayoutOptions {
         self
     }
 
-    /// Keeps the blobs in another directory, which must be there, as `<algorithm>/<encoded>`.
+    /// Keeps the blobs in another directory, which must exist, as `<algorithm>/<encoded>`.
     ///
-    /// Several layouts may share it; each of them must be opened so. No layout can know what the
+    /// Several layouts may share it; each of them must be opened with this option. A layout does not know what the
     /// others use: [`Layout::collect_shared_garbage`](crate::Layout::collect_shared_garbage) takes all of
     /// them.
     pub fn shared_blobs(mut self, directory: impl Into<PathBuf>) -> Self {

@@ -1,12 +1,12 @@
 //! Blobs that were not written whole, kept under the name of their digest until they are resumed.
 //!
-//! Whoever writes one holds the lock of its file, so the kernel lets go of it when the process dies. Its
-//! names change only under this lock. The lock is of the file and not of its name: whoever has just taken
-//! it checks that the name still leads to this file.
+//! The writer of one holds the lock of its file, which the kernel releases when the process dies. Its
+//! names change only under this lock. The lock is of the file and not of its name: after taking
+//! it, a writer checks that the name still leads to this file.
 //!
 //! A file that was appended to needs no record: its length says what is held. Before anything is
-//! written behind a gap there is a map beside it, and from then on only the map counts. What it says is
-//! on the disk before it says so, and wrong content is found out by the commit in any case.
+//! written behind a gap there is a map beside it, and from then on only the map counts. What it lists is
+//! durable before the map is, and wrong content is found by the commit in any case.
 
 mod map;
 mod survey;
@@ -66,7 +66,7 @@ pub(crate) fn open(files: &Arc<dyn Files>, blob: &Descriptor) -> io::Result<Opti
         let length = file.metadata()?.len();
         let map = map::path(&path);
         if length == 0 {
-            // A map that is left of a file that went before: it speaks of that one.
+            // A map that is left of an earlier file does not describe this one.
             if_there(files.remove(&map))?;
         }
         let temporary = Temporary::locked(files, path.clone(), map, file);
@@ -83,7 +83,7 @@ pub(crate) fn open(files: &Arc<dyn Files>, blob: &Descriptor) -> io::Result<Opti
         if let Some(held) = held.filter(fits) {
             return Ok(Some(Partial { temporary, held, has_map }));
         }
-        // It is of another size, or nobody knows what is in it: dropped, it is removed.
+        // It is larger than the blob, or its map cannot be read: dropping it removes it.
     }
     Ok(None)
 }

@@ -4,7 +4,7 @@ use oci_image::{AnyDocument, Descriptor, build};
 
 use crate::{Error, Layout};
 
-/// A manifest or index whose bytes are in a layout and that no name leads to yet.
+/// A manifest or index whose bytes are in a layout and that does not have a name yet.
 ///
 /// Give it a name, or list it without one; otherwise it becomes garbage when the layout's handle is
 /// dropped.
@@ -16,7 +16,7 @@ pub struct Stored<'a> {
 }
 
 impl Layout {
-    /// Stores the config and the manifest of an image. Its layers are stored before, as blobs.
+    /// Stores the config and the manifest of an image. Its layers must be stored before, as blobs.
     ///
     /// # Errors
     /// If a layer is not in the layout, unless it [may be elsewhere](Descriptor::may_be_elsewhere), or if a document cannot be
@@ -30,7 +30,7 @@ impl Layout {
         Ok(Stored::new(self, image.descriptor()))
     }
 
-    /// Stores a manifest or index as it is. What it points to need not be there.
+    /// Stores a manifest or index as it is. What it points to need not exist.
     ///
     /// # Errors
     /// If it cannot be stored.

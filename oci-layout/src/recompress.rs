@@ -1,4 +1,4 @@
-//! Layers, compressed anew.
+//! Layers in another compression.
 
 use std::io::{self, Seek};
 
@@ -18,13 +18,13 @@ const MEMORY: usize = 1 << 20;
 /// The same image with its layers in another compression, all of them stored in `sink`.
 ///
 /// Config, diff IDs and history stay as they are; an image in Docker's format becomes one in OCI's.
-/// Each layer is verified against its digest and its diff ID on the way. What its descriptor says of the
-/// content stays, and what it says of the bytes goes: see
+/// Each layer is verified against its digest and its diff ID on the way. What its descriptor states about the
+/// content is kept, what it states about the compressed bytes is not: see
 /// [`Descriptor::with_bytes_of`](oci_image::Descriptor::with_bytes_of).
 ///
-/// Layers that are compressed so already are stored as they are, and so are those that must not be
-/// distributed: their `urls` have those bytes. What may be elsewhere may be missing, and keeps its descriptor
-/// then. Config and manifest are not stored: [`Layout::put_image`](crate::Layout::put_image) does that.
+/// Layers that have this compression already are stored as they are, and so are those that must not be
+/// distributed: their `urls` have those bytes. What may be elsewhere may be missing, and then keeps its
+/// descriptor. Config and manifest are not stored: [`Layout::put_image`](crate::Layout::put_image) does that.
 ///
 /// # Errors
 /// If a layer is missing or wrong, if its content is not what its diff ID says, or if it cannot be
@@ -66,13 +66,13 @@ pub(crate) fn replace_layers(
     })?;
     let mut replacements = Vec::new();
     for layer in image.layers() {
-        let about = || format!("cannot compress layer `{}` anew", layer.descriptor.digest);
+        let about = || format!("cannot recompress layer `{}`", layer.descriptor.digest);
         replacements.push(replace(&layer).map_err(|error| Error::io(about(), error))?);
     }
     let mut replacements = replacements.into_iter();
     image
         .with_blobs(|_| replacements.next())
-        .map_err(|error| Error::invalid("cannot write the manifest of other layers", error))
+        .map_err(|error| Error::invalid("cannot write the manifest with the new layers", error))
 }
 
 /// The content of a layer in another compression, at its beginning, and what names it.
@@ -94,7 +94,7 @@ pub(crate) fn recompressed(
     if actual != *diff_id {
         let error = Error::new(
             ErrorKind::Invalid,
-            format!("the content is `{actual}`, the diff ID says `{diff_id}`"),
+            format!("its content has digest `{actual}`, its diff ID is `{diff_id}`"),
         );
         return Err(error.into());
     }

@@ -1,8 +1,13 @@
-//! What a writer has under way: unfinished files, and blobs that nothing names yet.
+//! The work of a writer: unfinished files, and blobs that nothing names yet.
 //!
 //! A session is a locked file that lists the digests it pins. While its process lives, the
-//! collector keeps what it lists and the files that carry its name; afterwards nobody holds the lock,
-//! and all of it is garbage.
+//! collector keeps what it lists and the files whose names begin with its own. When the process has died nobody holds the
+//! lock, and all of it is garbage. A session is never synced: no writer survives a power cut.
+//!
+//! The order of a write is: write, fsync, close, rename, fsync of the directory. Each step keeps a promise:
+//! without fsync before the rename, a power cut may leave the name with an empty file (ext4 and XFS delay allocation); without
+//! close before it, an error that only close reports would come after readers have seen the file; without fsync of the
+//! directory, the rename may be undone after the caller was told that the write is done.
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -54,12 +59,13 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Begins a session. The shared lock keeps the collector from taking it for a dead one.
+    /// Begins a session. Under the shared lock: between the creation of its file and the lock of that, the collector
+    /// would take it for the session of a dead process.
     pub(crate) fn begin(files: &Arc<dyn Files>) -> io::Result<Self> {
         let _lock = Lock::shared(&**files)?;
         let (path, file) = create_unique(&**files)?;
         if let Err(error) = lock::wait(&file, FlockOperation::LockExclusive) {
-            // The error that counts is that of the lock.
+            // The caller needs the error of the lock, not that of the removal.
             let _ = files.remove(&path);
             return Err(error);
         }
@@ -67,15 +73,17 @@ impl Session {
         Ok(Self { files: Arc::clone(files), path, pins, next: AtomicU64::new(0) })
     }
 
-    /// Keeps the collector from the blob of this digest for as long as the session is open. The
-    /// caller holds the shared lock until it has seen whether the blob is there.
+    /// Keeps the collector from removing the blob of this digest while the session is open.
+    ///
+    /// Under the shared lock, and before the caller looks for the blob: a collector that has read the pins before has
+    /// removed what it removes by the time that the lock is free. In the other order the blob could be found and then removed.
     pub(crate) fn pin(&self, digest: &Digest, _lock: &Lock) -> io::Result<()> {
         let mut file = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
         let line = format!("{digest}\n");
         write_all(&*self.files, &self.path, &mut file, line.as_bytes())
     }
 
-    /// Makes a file that is to be given its real name when it is whole.
+    /// Makes a file that gets its final name when it is whole.
     pub(crate) fn temporary(&self) -> io::Result<Temporary> {
         let path = self.temporary_path();
         let file = self.files.create(&path)?;
@@ -102,7 +110,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // What cannot be removed is removed by the collector.
+        // Before the lock is released, which happens as the file is closed. What cannot be removed is removed by the collector.
         let _ = self.files.remove(&self.path);
     }
 }
@@ -132,7 +140,8 @@ fn write_all(files: &dyn Files, path: &str, file: &mut File, mut bytes: &[u8]) -
 /// An unfinished file. Dropped before [`keep`](Self::keep) it is removed.
 #[derive(Debug)]
 pub(crate) struct Temporary {
-    // Removed before the file is closed, so that nobody locks what is about to go.
+    // Dropped first: the name is removed while the lock of a partial is held, so no writer locks a file that is about
+    // to lose its name.
     name: Name,
     file: File,
     /// How much was written in order. Behind it a partial may hold other parts.
@@ -215,8 +224,8 @@ impl Temporary {
         Ok(())
     }
 
-    /// Makes the content durable, if that is asked for. It comes before [`keep`](Self::keep): a name
-    /// must never be durable before what it names.
+    /// Makes the content durable, if the durability asks for it. Before [`keep`](Self::keep): a name must never be
+    /// durable before its content.
     pub(crate) fn sync(&self, durability: Durability) -> io::Result<()> {
         match durability {
             Durability::Synced => self.name.files.sync(&self.name.path, &self.file),
@@ -230,12 +239,13 @@ impl Temporary {
         let _lock = self.lock()?;
         let Self { file, mut name, .. } = self;
         if let Some(map) = name.map.take() {
-            // The map first: without it what is left of a crash here is the whole blob.
+            // The map before the rename: after a crash between the two, a file without a map is taken for whole up
+            // to its length, which it is. A map that outlived its file would describe the next one.
             if_there(name.files.remove(&map))?;
         }
         name.files.close(&name.path, file)?;
         name.files.rename(&name.path, path)?;
-        // Over another name of the same file a rename does nothing: the first one is removed then.
+        // If both names are links of one file, rename(2) does nothing and succeeds: the first name is removed on drop.
         name.kept = !name.linked;
         sync_parent(&*name.files, path, durability)
             .map_err(|error| Error::not_durable(path, error).into())
@@ -251,8 +261,8 @@ impl Temporary {
         Ok(())
     }
 
-    /// What holds the lock of a partial when its file is closed, until its names are settled: an open
-    /// file is locked until its last descriptor is closed.
+    /// Holds the lock of a partial while its file is closed and renamed: flock is released with the last descriptor of an
+    /// open file, and another writer must not open the file by its old name in between.
     fn lock(&self) -> io::Result<Option<File>> {
         self.is_partial().then(|| self.file.try_clone()).transpose()
     }
@@ -265,7 +275,7 @@ fn if_there(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Makes the name `path` durable, if that is asked for.
+/// Makes the name `path` durable, if the durability asks for it.
 pub(crate) fn sync_parent(files: &dyn Files, path: &str, durability: Durability) -> io::Result<()> {
     match durability {
         Durability::Synced => files.sync_dir(split(path).0),

@@ -16,7 +16,7 @@ const PAIRS: &[(MediaType, MediaType)] = &[
 /// The formats that images have. A manifest names all its parts by the types of its own. Closed by
 /// nature: Docker's older formats are not of this shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_enums)] // there is no third
+#[expect(clippy::exhaustive_enums, reason = "there is no third")]
 pub enum Format {
     /// OCI's.
     Oci,

@@ -31,13 +31,13 @@ enum Place {
     Other,
 }
 
-/// Why it is not known what is where.
+/// Why the contents cannot be listed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ContentsError {
     #[error(transparent)]
     Archive(#[from] archive::Error),
     /// Some programs take the first of two, others the last.
-    #[error("`{0}` stands in it twice")]
+    #[error("it contains `{0}` twice")]
     Twice(EntryPath),
 }
 
@@ -52,7 +52,7 @@ impl Contents {
             let place = place(&member.entry, member.content);
             match places.entry(member.entry.path) {
                 Slot::Vacant(slot) => drop(slot.insert(place)),
-                // A directory may stand twice.
+                // A directory may occur twice.
                 Slot::Occupied(slot) if (slot.get(), &place) == (&Place::Other, &Place::Other) => {}
                 Slot::Occupied(slot) => return Err(ContentsError::Twice(slot.key().clone())),
             }

@@ -26,15 +26,14 @@ pub use write::{DockerArchiveWriter, DockerForm};
 /// Images in a tar archive as `docker save` writes it, read in place: nothing is extracted.
 ///
 /// What counts is `manifest.json`, in each [`DockerForm`]. The manifests are made from what it names, in
-/// OCI's format ([`oci_image::docker`] converts them); where there is an image layout besides,
+/// OCI's format ([`oci_image::docker`] converts them); where there is an image layout too,
 /// [`Archive`](crate::Archive) reads the manifests that the images had.
 ///
-/// Opening reads the headers, the configs and a few bytes of each layer; layers whose digest nothing says,
-/// because they are compressed and have any name, are read through. A compressed archive is uncompressed
+/// Opening reads the headers, the configs and a few bytes of each layer; layers whose digest is not stated,
+/// as they are compressed and their name does not have it, are read to their end. A compressed archive is uncompressed
 /// once into an unnamed temporary file.
 ///
-/// An image of which something is missing or wrong hides no other: it is not listed, and an error where
-/// it is asked for.
+/// An image with something missing or wrong does not hide the others: it is not listed, and asking for it is an error.
 #[derive(Debug)]
 pub struct DockerArchive {
     tar: TarFile,

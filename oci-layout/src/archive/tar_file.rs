@@ -62,7 +62,7 @@ impl TarFile {
 }
 
 pub(super) fn missing() -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, "there is no such file")
+    io::Error::new(io::ErrorKind::NotFound, "the archive does not contain it")
 }
 
 /// What does not begin as an archive is said not to be one.

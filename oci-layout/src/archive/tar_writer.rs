@@ -2,7 +2,7 @@ use std::io::{self, Read, Write};
 
 use tar::{Builder, EntryType, Header};
 
-/// Writes the files of an archive, with nothing of when and by whom.
+/// Writes the files of an archive, without times and owners.
 pub(super) struct TarWriter<W: Write> {
     tar: Builder<W>,
     /// Whether a file was begun and not ended: nothing can follow it.
@@ -49,7 +49,7 @@ impl<W: Write> TarWriter<W> {
 }
 
 fn cut_short() -> io::Error {
-    io::Error::other("a file of the archive was cut short")
+    io::Error::other("cannot continue the archive: one of its files was cut short")
 }
 
 fn header(kind: EntryType, mode: u32) -> Header {

@@ -83,7 +83,7 @@ impl<W: Write> ArchiveWriter<W> {
                 None if blob.may_be_elsewhere() => {}
                 None => {
                     let text = format!(
-                        "cannot write blob `{}` to the archive: there is no such blob",
+                        "cannot write blob `{}` to the archive: the source does not have it",
                         blob.digest
                     );
                     return Err(Error::new(ErrorKind::NotFound, text));
@@ -108,7 +108,7 @@ impl<W: Write> ArchiveWriter<W> {
     /// Writes the index and the end, and returns what was written to.
     ///
     /// # Errors
-    /// If it cannot be written, or if a blob was begun and not ended.
+    /// If it cannot be written, or if a blob was not written whole.
     pub fn finish(self) -> Result<W, Error> {
         let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let index = json::to_vec(&state.index)
@@ -141,7 +141,7 @@ impl<W: Write> ArchiveWriter<W> {
         self.state().index.manifests.extend(images);
     }
 
-    /// A panic elsewhere may have cut a file short; the tar writer knows.
+    /// A panic may have cut a file short; the tar writer refuses to continue then.
     fn state(&self) -> MutexGuard<'_, State<W>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

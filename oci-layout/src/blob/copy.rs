@@ -1,4 +1,4 @@
-//! Blobs that come from another directory of blobs, without a copy where the filesystem can.
+//! Copies from another directory of blobs, without writing the bytes again where the filesystem can share them.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,14 +12,14 @@ use super::{Blobs, each_chunk};
 use crate::session::{Session, Temporary};
 
 impl Blobs {
-    /// Takes over a blob of `source`. Says whether it is here now: `source` may not have it.
+    /// Copies a blob of `source`. Says whether it is here now: `source` may not have it.
     pub(crate) fn copy(&self, source: &Self, blob: &Descriptor) -> io::Result<bool> {
         let Some(session) = self.begin(blob)? else { return Ok(true) };
         let Some(mut file) = source.file(blob)? else { return Ok(false) };
         let mut verifier = blob.verifier()?;
         let temporary = match share(&session, &file)? {
             Shared::Whole(temporary) => {
-                // The file that is committed is verified, not the one it came from.
+                // The file that is committed is read, not that of the source, which may have been replaced meanwhile.
                 each_chunk(temporary.file(), |chunk| Ok(verifier.update(chunk)?))?;
                 verifier.finish()?;
                 temporary
@@ -43,9 +43,9 @@ enum Shared {
 
 /// Takes the content of `source`, unverified and without copying it. If it cannot, nothing was done.
 ///
-/// By a reflink if possible: then each layout has a file of its own, and what damages one of them in
-/// place leaves the other as it is. By a hard link otherwise, if the file is of the owner, group and mode
-/// of those made here: nobody may write to it or miss it who would not another one.
+/// By a reflink if possible: then each layout has a file of its own, and damage to one of them in place does not affect
+/// the other. By a hard link otherwise, if owner, group and mode of the file are those of a file made here: otherwise users
+/// might write to the blob, or not be able to read it, who could not or could if it was made here.
 fn share(session: &Session, source: &File) -> io::Result<Shared> {
     let temporary = session.temporary()?;
     if done(temporary.reflink(source))?.is_some() {
@@ -63,7 +63,7 @@ fn access(file: &File) -> io::Result<(u32, u32, u32)> {
     Ok((metadata.uid(), metadata.gid(), metadata.mode()))
 }
 
-/// What filesystems answer that cannot share these two files, or may not.
+/// The errors by which filesystems say that they cannot or may not share these two files.
 const CANNOT: &[Errno] = &[
     Errno::ACCESS,
     Errno::INVAL,

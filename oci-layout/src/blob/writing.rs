@@ -11,8 +11,8 @@ use super::{BUFFER, Blobs};
 use crate::partial::{self, Partial};
 use crate::session::{Session, Temporary};
 
-/// How much is written in parts before the map of a partial is brought up to date, in bytes: what the
-/// death of the process costs at most.
+/// How much is written in parts before the map of a partial is saved again, in bytes: at most this much is lost when the
+/// process dies.
 const CHECKPOINT: u64 = 64 << 20;
 
 /// A blob that is being written.
@@ -29,7 +29,7 @@ pub(crate) struct Writing<'a> {
 /// What is written behind that.
 struct Parts {
     held: Ranges,
-    /// How much was written since the map was brought up to date, in bytes.
+    /// How much was written since the map was saved, in bytes.
     unsaved: u64,
     has_map: bool,
 }
@@ -45,7 +45,7 @@ impl<'a> Writing<'a> {
         Self { blobs, session, blob: blob.clone(), start: content.written(), content, parts }
     }
 
-    /// Continues a partial. What it holds is hashed first: nothing that was stored vouches for it.
+    /// Continues a partial. What it holds is hashed first: it was not verified when it was stored.
     pub(super) fn resume(
         blobs: &'a Blobs,
         session: Arc<Session>,
@@ -62,7 +62,7 @@ impl<'a> Writing<'a> {
         Ok(writing)
     }
 
-    /// Each change of the parts is done before the next may panic.
+    /// No change of the parts is left half done by a panic.
     fn parts(&self) -> MutexGuard<'_, Parts> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -168,7 +168,8 @@ impl BlobParts for Writing<'_> {
         if temporary.is_partial() {
             let mut parts = self.parts();
             if !parts.has_map {
-                // Before there is a gap: without a map the length of the file would hide it.
+                // Before the write makes a gap: without a map the length of the file says what is held, so a crash here would
+                // leave a gap that counts as content.
                 self.save(&mut parts)?;
             }
         }

@@ -24,7 +24,7 @@ struct Faulty {
     done: AtomicUsize,
     fails: usize,
     errno: Errno,
-    /// Whether what fails was done all the same, as a lost answer would have it.
+    /// Whether what fails was done nevertheless, as if only the answer was lost.
     late: bool,
     /// Whether it was the sync of a directory: what it was to make durable is visible.
     was_sync_dir: AtomicBool,

@@ -83,7 +83,7 @@ pub(super) fn whole(layout: &Layout) -> Result<(), String> {
     Ok(())
 }
 
-/// The layout goes on working, and what the crash left is found to be garbage.
+/// The layout still works, and what the crash left is found to be garbage.
 fn usable(layout: Layout) -> Result<(), String> {
     let blob = Descriptor::empty_json();
     layout.put(&blob, b"{}").map_err(|error| format!("cannot put: {error}"))?;

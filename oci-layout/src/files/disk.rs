@@ -24,7 +24,8 @@ impl Disk {
         Ok(Self { root: fs::openat(CWD, path, DIRECTORY, Mode::empty())? })
     }
 
-    /// Opens the directory `path` below the root, through no symbolic link.
+    /// Opens the directory `path` below the root, through no symbolic link: O_NOFOLLOW holds for the last component
+    /// alone, so each is opened in the one before it. A link in the place of `blobs` would lead writers elsewhere.
     fn directory(&self, path: &str) -> io::Result<OwnedFd> {
         let mut directory = self.root.as_fd().try_clone_to_owned()?;
         for name in path.split('/') {
@@ -34,7 +35,7 @@ impl Disk {
     }
 
     fn open_regular(&self, path: &str, access: OFlags) -> io::Result<File> {
-        // A pipe without a writer must not block us, nor a terminal become ours.
+        // O_NONBLOCK: opening a pipe would wait for its other end. O_NOCTTY: a terminal would become the controlling one.
         let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         let opened = self.at(path, |parent, name| {
             fs::openat(parent, name, flags | OFlags::CLOEXEC, Mode::empty())
@@ -44,6 +45,7 @@ impl Disk {
             Err(error) if is_loop(&error) => return Err(irregular(path)),
             Err(error) => return Err(error),
         };
+        // By the descriptor: between a stat of the name and its open another file could take the name.
         if !file.metadata()?.is_file() {
             return Err(irregular(path));
         }
@@ -96,7 +98,7 @@ impl Files for Disk {
                 FileType::Unknown => kind_at(directory.as_fd(), name)?,
                 known => Some(kind(known)),
             };
-            // What vanished meanwhile was not there.
+            // What was removed meanwhile is left out.
             entries.extend(kind.map(|kind| Entry { name: name.into(), kind }));
         }
         entries.sort();
@@ -104,11 +106,13 @@ impl Files for Disk {
     }
 
     fn lock_file(&self, path: &str) -> io::Result<File> {
+        // Without O_TRUNC and without O_EXCL: all processes must lock the same file.
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         self.at(path, |parent, name| fs::openat(parent, name, flags, FILE_MODE)).map(File::from)
     }
 
     fn create(&self, path: &str) -> io::Result<File> {
+        // O_EXCL: a file that exists, or the target of a link, is never written to.
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         self.at(path, |parent, name| fs::openat(parent, name, flags, FILE_MODE)).map(File::from)
     }
@@ -130,18 +134,22 @@ impl Files for Disk {
     }
 
     fn sync(&self, _path: &str, file: &File) -> io::Result<()> {
+        // Linux reports a failed write-back once and may then take the pages for clean (fsync(2)): after an error the
+        // content is written to a new file, as a second fsync of this one would succeed and prove nothing.
         file.sync_all()
     }
 
     fn close(&self, _path: &str, file: File) -> io::Result<()> {
+        // Dropping the file would hide the error: NFS and quotas may report only now that there is no space (close(2)).
         match nix::unistd::close(file) {
-            // It is closed, and what was written is as safe as before.
+            // Closed all the same. It is not retried: the number may belong to a file of another thread by now.
             Err(nix::errno::Errno::EINTR) => Ok(()),
             closed => Ok(closed?),
         }
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        // rename(2) replaces atomically: readers and a crash see the old file or the new one, never a part.
         let (from_parent, from_name) = split(from);
         let from_parent = self.directory(from_parent)?;
         self.at(to, |parent, name| fs::renameat(&from_parent, from_name, parent, name))
@@ -160,17 +168,17 @@ impl Files for Disk {
     }
 }
 
-/// Makes the names in an open directory durable.
+/// Makes the names in an open directory durable: a rename survives a power cut only after fsync of the directory.
 ///
-/// XFS says so too when it has given up on the disk while it was at it, and what it had not written is
-/// lost. It does not speak of the directory any more then.
+/// An XFS that shuts down while it syncs, and loses what it had not written, may still let fsync succeed. The directory
+/// cannot be looked at any more then, so fstat fails.
 pub(crate) fn sync_directory(directory: impl AsFd) -> io::Result<()> {
     fs::fsync(&directory)?;
     fs::fstat(&directory)?;
     Ok(())
 }
 
-/// As for everything that programs make: the umask says what remains of it.
+/// As for everything that programs make; the umask restricts them.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
 
@@ -182,7 +190,7 @@ fn kind(file_type: FileType) -> Kind {
     }
 }
 
-/// For the filesystems that do not say it in the directory.
+/// For filesystems whose directories do not record it.
 fn kind_at(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<Option<Kind>> {
     match fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(kind(FileType::from_raw_mode(stat.st_mode)))),

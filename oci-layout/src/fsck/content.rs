@@ -38,7 +38,7 @@ impl Layout {
         };
         Ok(match self.blobs().check(digest) {
             Ok(()) => None,
-            // It was collected meanwhile.
+            // The collector has removed it meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 fault(FaultKind::Content, error.to_string())

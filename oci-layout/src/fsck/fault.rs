@@ -5,6 +5,8 @@ use oci_image::{Digest, Level};
 use crate::layout::BLOBS;
 
 /// Something that is wrong with a layout.
+///
+/// A `Fault` of `oci-registry` is one that is made on purpose, for tests of clients.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Fault {
@@ -14,7 +16,7 @@ pub struct Fault {
     pub path: String,
     /// The blob, where it is one.
     pub digest: Option<Digest>,
-    /// What is wrong, in plain words.
+    /// What is wrong, as the end of a sentence that begins with the path.
     pub message: String,
 }
 
@@ -22,23 +24,23 @@ pub struct Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// The layout is of another version: what else is in it is not looked at.
+    /// The layout has another version: nothing else in it is checked.
     Version,
-    /// The file `oci-layout`, the index, or a manifest or index that it reaches, is no such document.
+    /// The file `oci-layout`, the index, or a manifest or index that it reaches is not a valid document.
     Document,
-    /// Something that is needed is not there.
+    /// Something that is needed is missing.
     Missing,
-    /// A descriptor says another size.
+    /// A descriptor states another size.
     Size,
     /// The content of a blob is not what its name says, or cannot be read.
     Content,
-    /// No algorithm that is known here says whether the content is right.
+    /// The content cannot be verified: the algorithm of its digest is not supported.
     Unverifiable,
-    /// Nothing that the index reaches needs the blob.
+    /// The index does not reach the blob.
     Unreachable,
-    /// A writer that died left it unfinished.
+    /// An unfinished file of a writer that died.
     Leftover,
-    /// It is no blob and stands among blobs: a link, a device, a file of another name.
+    /// It is in a directory of blobs and is not a blob: a link, a device, a file of another name.
     Odd,
 }
 
@@ -58,7 +60,7 @@ impl FaultKind {
         }
     }
 
-    /// Whether some image is broken by it, or the layout only holds what it should not.
+    /// An error if it breaks an image, a warning if the layout only holds what it should not.
     pub fn level(self) -> Level {
         match self {
             Self::Version | Self::Document | Self::Missing | Self::Size | Self::Content => {
@@ -86,19 +88,19 @@ impl Fault {
     }
 
     pub(super) fn no_blobs() -> Self {
-        Self::of(FaultKind::Missing, BLOBS.into(), None, "is not there")
+        Self::of(FaultKind::Missing, BLOBS.into(), None, "is missing")
     }
 
     pub(super) fn odd(path: String) -> Self {
-        Self::of(FaultKind::Odd, path, None, "is no blob")
+        Self::of(FaultKind::Odd, path, None, "is not a blob")
     }
 
     pub(super) fn leftover(path: String) -> Self {
-        Self::of(FaultKind::Leftover, path, None, "was left unfinished")
+        Self::of(FaultKind::Leftover, path, None, "is an unfinished file of a writer that died")
     }
 
     pub(super) fn unreachable(path: String, digest: Digest) -> Self {
-        Self::of(FaultKind::Unreachable, path, Some(digest), "is needed by nothing in the index")
+        Self::of(FaultKind::Unreachable, path, Some(digest), "is not reached by the index")
     }
 }
 

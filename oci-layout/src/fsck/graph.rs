@@ -15,12 +15,7 @@ impl Layout {
         let index = match self.read_index() {
             Ok(index) => index,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return vec![Fault::of(
-                    FaultKind::Missing,
-                    INDEX_FILE.into(),
-                    None,
-                    "is not there",
-                )];
+                return vec![Fault::of(FaultKind::Missing, INDEX_FILE.into(), None, "is missing")];
             }
             Err(error) => {
                 let reason = error.source().map_or_else(|| error.to_string(), whole_text);
@@ -33,7 +28,7 @@ impl Layout {
         roots().for_each(|root| graph.check_reference(root, INDEX_FILE));
         let mut walk = Walk::new(roots().cloned()).limits(Limits::store());
         if let Err(error) = graph.follow(&mut walk) {
-            let message = format!("reaches too much: {error}");
+            let message = format!("cannot be followed: {error}");
             graph.faults.push(Fault::of(FaultKind::Document, INDEX_FILE.into(), None, message));
         }
         graph.faults
@@ -70,7 +65,7 @@ impl Graph<'_> {
                 format!("has {size} bytes, but `{parent}` says {}", descriptor.size),
             ),
             Ok(None) if descriptor.may_be_elsewhere() => return,
-            Ok(None) => (FaultKind::Missing, format!("is not there, but `{parent}` needs it")),
+            Ok(None) => (FaultKind::Missing, format!("is missing, and `{parent}` needs it")),
             Err(error) => (FaultKind::Content, format!("cannot be read: {error}")),
         };
         self.faults.push(Fault::of(kind, path, Some(descriptor.digest.clone()), message));
@@ -89,7 +84,7 @@ impl Graph<'_> {
         }
     }
 
-    /// The document of this digest, also where a wrong size is said of it: that is a fault of what
+    /// The document of this digest, also if a descriptor states a wrong size: that is a fault of what
     /// points to it, and another reference may be right.
     fn read(&mut self, mut descriptor: Descriptor) -> Option<AnyDocument> {
         let path = self.layout.blobs().path(&descriptor.digest);
@@ -108,7 +103,7 @@ impl Graph<'_> {
     }
 }
 
-/// What an error says, and what is below it.
+/// The text of an error and of its sources.
 fn whole_text(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -9,14 +9,14 @@ use crate::lock::Lock;
 impl Layout {
     /// Repairs what can be repaired without guessing, and says what that was.
     ///
-    /// Removed are what dead writers left, and blobs whose content is not what their name says: no
-    /// reader gives them out, and once they are gone a pull brings them again. Each is looked at once
-    /// more, under the lock. The index is not touched, even where it names what is missing; blobs that
-    /// nothing needs are for [`collect_garbage`](Self::collect_garbage), odd files for whoever put them
-    /// there.
+    /// It removes the files of writers that died, and blobs whose content is not that of their digest: readers
+    /// refuse them, and once they are removed a pull stores them again. Each is checked once
+    /// more, under the lock. The index is not changed, even where it names what is missing. Blobs that
+    /// are not needed are removed by [`collect_garbage`](Self::collect_garbage); files that are not blobs are left to
+    /// their owner.
     ///
     /// # Errors
-    /// If something cannot be removed. What came before it is.
+    /// If something cannot be removed. What was before it in the list is repaired.
     pub fn repair(&self, faults: &[Fault]) -> Result<Vec<Fault>, Error> {
         let failed = |error| Error::io(self.about("cannot repair"), error);
         let _lock = Lock::exclusive(self.files()).map_err(failed)?;

@@ -6,7 +6,7 @@ use super::{Fault, FaultKind};
 use crate::layout::{LAYOUT_FILE, Layout, layout_file};
 
 impl Layout {
-    /// What is wrong with the file that says that this is a layout.
+    /// What is wrong with the file `oci-layout`.
     pub(super) fn fault_of_version(&self) -> Option<Fault> {
         let (kind, message) = match layout_file(self.files()) {
             Ok(Ok(file)) if file.image_layout_version == LayoutFile::VERSION => return None,
@@ -16,7 +16,7 @@ impl Layout {
             ),
             Ok(Err(error)) => (FaultKind::Document, error.to_string()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                (FaultKind::Missing, "is not there".to_owned())
+                (FaultKind::Missing, "is missing".to_owned())
             }
             Err(error) => (FaultKind::Document, format!("cannot be read: {error}")),
         };

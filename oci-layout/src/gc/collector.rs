@@ -10,7 +10,7 @@ use crate::lock::Lock;
 use crate::partial;
 use crate::{Error, ErrorKind};
 
-/// Collects the garbage of layouts whose blobs are in one directory, while nobody else writes to them.
+/// Collects the garbage of layouts whose blobs are in one directory, while no other handle writes to them.
 pub(super) struct Collector<'a> {
     layouts: Vec<&'a Layout>,
     places: Vec<Place<'a>>,
@@ -19,7 +19,7 @@ pub(super) struct Collector<'a> {
 /// A directory in which writers have something under way.
 struct Place<'a> {
     files: &'a dyn Files,
-    /// What stands before a path in it where it is told of.
+    /// What a path in it is prefixed with in reports.
     prefix: String,
     _lock: Option<Lock>,
 }
@@ -41,9 +41,9 @@ impl<'a> Collector<'a> {
     /// For a layout with blobs of its own.
     pub(super) fn alone(layout: &'a Layout, take_lock: TakeLock) -> Result<Self, Error> {
         if layout.shared_blobs().is_some() {
-            let text = layout.about("cannot collect alone the garbage of");
-            let advice =
-                "other layouts share its blobs: the garbage of all of them is collected at once";
+            let text = layout.about("cannot collect the garbage of");
+            let advice = "other layouts may share its blobs: collect that of all of them by \
+                          `Layout::collect_shared_garbage`";
             return Err(Error::because(ErrorKind::Shared, text, advice));
         }
         let place = Place::lock(layout.files(), String::new(), take_lock)
@@ -56,20 +56,23 @@ impl<'a> Collector<'a> {
         let mut collector = Self { layouts: Vec::new(), places: Vec::new() };
         let Some(first) = layouts.first() else { return Ok(collector) };
         let directory = first.blobs().files().identity().map_err(|error| locked(first, error))?;
-        // In one order, so that collectors do not wait for each other, and each once.
+        // Each once, as a second flock of one process would wait for the first; in one order, by inode, as two collectors
+        // that lock in different orders would wait for each other.
         let mut ordered = BTreeMap::new();
         for layout in layouts {
             let failed = |error| locked(layout, error);
             let refused = |reason: String| {
-                let text = layout.about("cannot collect with others the garbage of");
+                let text = layout.about("cannot collect the garbage of");
                 Err(Error::because(ErrorKind::Shared, text, reason))
             };
             if layout.shared_blobs().is_none() {
-                return refused("no other layout shares its blobs".into());
+                return refused(
+                    "its blobs are not shared: collect it by `Layout::collect_garbage`".into(),
+                );
             }
             if layout.blobs().files().identity().map_err(failed)? != directory {
                 let first = first.path().display();
-                return refused(format!("its blobs are not those of layout `{first}`"));
+                return refused(format!("it does not share the blobs of layout `{first}`"));
             }
             ordered.insert(layout.files().identity().map_err(failed)?, *layout);
         }
@@ -130,6 +133,7 @@ impl<'a> Collector<'a> {
         for layout in &self.layouts {
             layout.settle_index().map_err(failed)?;
         }
+        // Removals are not synced: what a power cut brings back is garbage again.
         for digest in &garbage.blobs {
             if_there(first.blobs().remove(digest)).map_err(failed)?;
         }
@@ -169,5 +173,5 @@ fn locked(layout: &Layout, error: io::Error) -> Error {
 }
 
 fn looked_for(layout: &Layout, error: io::Error) -> Error {
-    Error::io(layout.about("cannot look for the garbage of"), error)
+    Error::io(layout.about("cannot list the garbage of"), error)
 }

@@ -11,7 +11,7 @@ use crate::layout::Layout;
 /// Every digest that the index or a pin needs.
 pub(super) fn needed(layout: &Layout, pinned: Vec<Digest>) -> Result<HashSet<Digest>, Error> {
     let index = layout.read_index()?;
-    let failed = |error| Error::io(layout.about("cannot look for the garbage of"), error);
+    let failed = |error| Error::io(layout.about("cannot list the garbage of"), error);
     let listed: HashSet<_> = index.manifests.iter().map(digest).collect();
     let mut needed = HashSet::new();
     let listed_blobs = index.manifests.iter().filter(|it| !it.media_type.is_manifest_or_index());
@@ -42,7 +42,7 @@ pub(super) fn needed(layout: &Layout, pinned: Vec<Digest>) -> Result<HashSet<Dig
         if scanned.insert(digest.clone()) {
             match mentioned(layout, &digest) {
                 Ok(mentioned) => pinned.extend(mentioned.unwrap_or_default()),
-                // Whoever pinned it is at work, and has pinned what it needs.
+                // The writer that pinned it is at work, and has pinned what it needs.
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
                 Err(error) => return Err(failed(error)),
             }
@@ -55,13 +55,13 @@ pub(super) fn needed(layout: &Layout, pinned: Vec<Digest>) -> Result<HashSet<Dig
 fn missing(layout: &Layout, digest: &Digest) -> Error {
     let reason = format!(
         "the index lists `{digest}`, which is missing, so what it needs is unknown: \
-         bring it back, or remove it from the index"
+         store it again, or remove it from the index"
     );
-    Error::invalid(layout.about("cannot look for the garbage of"), reason)
+    Error::invalid(layout.about("cannot list the garbage of"), reason)
 }
 
-/// What a document names that a walk takes for a blob although more may be below it: entries of an
-/// index whose type is not known here, and manifests that are configs or layers by their place.
+/// What a document names that a walk treats as a blob although it may name more: entries of an
+/// index whose type is unknown, and manifests that are used as configs or layers.
 fn not_walked(document: &AnyDocument) -> Vec<Digest> {
     let is_index = matches!(document, AnyDocument::Index(_));
     let children = document.children().into_iter();
@@ -75,7 +75,7 @@ fn digest(descriptor: &Descriptor) -> Digest {
 /// The longest digest that names a file: an algorithm and a name of 255 bytes each.
 const DIGEST_LIMIT: usize = 2 * 255 + 1;
 
-/// The digests that stand as strings in a blob, if it looks like a JSON object; `None` if it is missing.
+/// The digests that are strings in a blob, if it looks like a JSON object; `None` if it is missing.
 ///
 /// A blob that is larger than any document and does not begin like one is not read to its end. All else
 /// must be what its digest says: what a damaged document would have mentioned is unknown.
@@ -100,7 +100,7 @@ fn mentioned(layout: &Layout, digest: &Digest) -> io::Result<Option<Vec<Digest>>
     Ok(Some(if may_be_object { digests } else { Vec::new() }))
 }
 
-/// The digests that stand between quotes.
+/// The digests between quotes.
 fn digests_in(mut json: impl BufRead) -> io::Result<Vec<Digest>> {
     let mut digests = Vec::new();
     let mut string = Vec::new();

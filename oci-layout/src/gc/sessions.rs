@@ -9,12 +9,12 @@ use crate::layout::read_limited;
 use crate::lock::{WORK, has_writers, try_lock};
 use crate::partial::is_partial;
 
-/// What the sessions of a layout have under way. The caller holds the exclusive lock, so no session
+/// What the sessions of a layout hold. The caller has the exclusive lock, so no session
 /// begins or pins meanwhile, or is read-only.
 pub(crate) struct Sessions {
     /// What live sessions pin.
     pub(crate) pinned: Vec<Digest>,
-    /// The files of dead ones.
+    /// The files of those whose process has died.
     pub(crate) dead: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn survey(files: &dyn Files) -> io::Result<Sessions> {
     Ok(sessions)
 }
 
-/// The files under way, by the session whose name they carry.
+/// The unfinished files, by the session whose name they begin with.
 fn by_session(files: &dyn Files) -> io::Result<BTreeMap<String, Vec<String>>> {
     let mut sessions = BTreeMap::<String, Vec<String>>::new();
     if !has_writers(files)? {
@@ -51,7 +51,7 @@ fn by_session(files: &dyn Files) -> io::Result<BTreeMap<String, Vec<String>>> {
     Ok(sessions)
 }
 
-/// What the session pins, or `None` if nobody holds its lock any more.
+/// What the session pins, or `None` if its lock is free: then its process has ended.
 fn pins(files: &dyn Files, path: &str) -> io::Result<Option<Vec<Digest>>> {
     let file = match files.open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

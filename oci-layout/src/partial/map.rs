@@ -22,7 +22,7 @@ pub(super) fn read(files: &dyn Files, partial: &str) -> io::Result<Option<Vec<u8
     read_limited(file, LIMIT).map(Some)
 }
 
-/// `None` if it is not a map. One that is cut short says less than it did.
+/// `None` if it is not a map. One that is cut short lists less than it did.
 pub(super) fn parse(text: &[u8]) -> Option<Ranges> {
     if text.len() > LIMIT {
         return None;
@@ -46,7 +46,7 @@ pub(crate) fn save(
 ) -> io::Result<()> {
     let lines = held.iter().map(|range| format!("{} {}\n", range.start, range.end));
     let text: String = lines.collect();
-    // A map must never be durable before what it speaks of.
+    // Data before map: after a power cut between the two, the map lists less than there is, never more.
     partial.sync(durability)?;
     let mut map = session.temporary()?;
     map.write_all(text.as_bytes())?;

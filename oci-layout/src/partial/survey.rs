@@ -10,7 +10,7 @@ use crate::PartialLimits;
 use crate::files::{Files, Kind};
 use crate::lock::{WORK, has_writers, try_lock};
 
-/// Partials that nobody writes now.
+/// Partials that no writer holds now.
 #[derive(Debug, Default)]
 pub(crate) struct Unused {
     /// The digest of each, and the paths of its file and its map.
@@ -24,7 +24,7 @@ pub(crate) fn is_partial(name: &str) -> bool {
     name.starts_with(PREFIX)
 }
 
-/// Looks for partials that nobody writes. The caller holds the exclusive lock, so nobody begins to
+/// Looks for partials that no writer holds. The caller holds the exclusive lock, so no writer begins to
 /// meanwhile, or is read-only.
 pub(crate) fn survey(files: &dyn Files) -> io::Result<Unused> {
     let mut unused = Unused::default();
@@ -51,7 +51,7 @@ pub(crate) fn survey(files: &dyn Files) -> io::Result<Unused> {
 }
 
 /// Removes what is over the limits: what is too old, and the oldest of too many or too large ones.
-/// Those that somebody writes stay.
+/// Those that a writer holds stay.
 pub(crate) fn prune(files: &dyn Files, limits: &PartialLimits) -> io::Result<()> {
     let mut found = Vec::new();
     for name in names(files)?.iter().filter(|name| digest(name).is_some()) {
@@ -59,7 +59,7 @@ pub(crate) fn prune(files: &dyn Files, limits: &PartialLimits) -> io::Result<()>
         let Some(file) = free(files, &path)? else { continue };
         let metadata = file.metadata()?;
         let modified = metadata.modified()?;
-        // Let go of at once: whoever asks for the lock meanwhile would begin anew.
+        // Unlocked at once: a writer that finds it locked would begin from the first byte.
         drop(file);
         found.push((modified, metadata.len(), path));
     }
@@ -74,7 +74,8 @@ pub(crate) fn prune(files: &dyn Files, limits: &PartialLimits) -> io::Result<()>
             number += 1;
             bytes += length;
         } else if let Some(_locked) = free(files, &path)? {
-            // The map first: nobody opens the file, or makes one of its name, while it is locked.
+            // The map before the file: once the file has lost its name, another writer may make one and a map for it, which
+            // must not be removed. While it is locked and named, no other writer opens it.
             if_there(files.remove(&super::map::path(&path)))?;
             if_there(files.remove(&path))?;
         }
@@ -82,7 +83,7 @@ pub(crate) fn prune(files: &dyn Files, limits: &PartialLimits) -> io::Result<()>
     Ok(())
 }
 
-/// The file at `path`, locked, or `None` if somebody writes it or it is gone.
+/// The file at `path`, locked, or `None` if a writer holds it or it was removed.
 fn free(files: &dyn Files, path: &str) -> io::Result<Option<File>> {
     let Some(file) = if_there(files.open(path))? else { return Ok(None) };
     let is_free = try_lock(&file)? && is_named(files, path, &file)?;

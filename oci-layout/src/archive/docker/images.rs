@@ -36,7 +36,7 @@ impl Found {
         if config.rootfs.diff_ids.len() != saved.layers.len() {
             let (layers, diff_ids) = (saved.layers.len(), config.rootfs.diff_ids.len());
             let reason = format!("it has {layers} layers and {diff_ids} diff IDs");
-            return Err(Error::invalid("layers and config do not fit together", reason));
+            return Err(Error::invalid("cannot read the layers", reason));
         }
         let mut layers = Vec::new();
         for (name, diff_id) in saved.layers.iter().zip(&config.rootfs.diff_ids) {

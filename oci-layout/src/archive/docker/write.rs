@@ -32,7 +32,7 @@ pub enum DockerForm {
     #[default]
     Oci,
     /// No layout but what Docker wrote before: configs as `<digest>.json`, layers as `<diff ID>.tar`, and for
-    /// readers that know no `manifest.json` the file `repositories` and a directory for each layer of
+    /// readers that do not know `manifest.json` the file `repositories` and a directory for each layer of
     /// each image.
     Legacy,
 }
@@ -77,7 +77,9 @@ impl<W: Write> DockerArchiveWriter<W> {
             let before = names.iter().take(position).copied();
             let mut taken = before.chain(self.saved.iter().flat_map(Saved::names));
             if taken.any(|taken| taken == *name) {
-                let text = format!("an image in the archive is named `{name}` already");
+                let text = format!(
+                    "cannot name an image `{name}`: another one in the archive has this name"
+                );
                 return Err(Error::new(ErrorKind::Name, text));
             }
         }
@@ -155,7 +157,9 @@ fn check_name(name: &str) -> Result<(), Error> {
     match name.parse::<Reference>() {
         Ok(reference) if reference.tag().is_some() && reference.digest().is_none() => Ok(()),
         _ => {
-            let text = format!("`{name}` is not a name with a tag for an image in an archive");
+            let text = format!(
+                "cannot name an image `{name}`: it is not a reference with a tag and without a digest"
+            );
             Err(Error::new(ErrorKind::Name, text))
         }
     }

@@ -13,7 +13,7 @@ use crate::archive::tar_writer::TarWriter;
 use crate::archive::write::failed;
 
 model! {
-    /// A layer as an image of its own, for readers that know no `manifest.json`.
+    /// A layer as an image of its own, for readers that do not know `manifest.json`.
     struct Ancestor {
         required id: String = "id";
         optional parent: String = "parent";
