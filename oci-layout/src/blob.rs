@@ -17,7 +17,7 @@ use crate::layout::Layout;
 use crate::lock::{Lock, ensure_dir};
 use crate::partial;
 use crate::session::{LazySession, Session, Temporary, sync_parent};
-use crate::{Durability, LayoutOptions, PartialLimits, Reuse};
+use crate::{Durability, LayoutOptions, PartialLimits, Reuse, trace};
 
 pub(crate) use found::Found;
 use writing::Writing;
@@ -115,7 +115,10 @@ impl Blobs {
             partial::open(&self.files, blob)?
         };
         match partial {
-            Some(partial) => Writing::resume(self, session, blob, partial).map(Some),
+            Some(partial) => {
+                trace::partial_resumed(&blob.digest, &partial.held);
+                Writing::resume(self, session, blob, partial).map(Some)
+            }
             // Another writer continues it: this one begins from the first byte.
             None => {
                 let content = VerifyWriter::new(session.temporary()?, &blob.digest, blob.size)?;

@@ -11,7 +11,7 @@ use oci_image::{Descriptor, Digest, Index, Model, json};
 
 use crate::layout::{INDEX_FILE, Layout, read_limited};
 use crate::lock::Lock;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, trace};
 
 pub(crate) use name::{check_name, give_name};
 
@@ -124,6 +124,7 @@ impl Layout {
                 temporary.keep(INDEX_FILE, self.durability()).map_err(failed)?;
                 return Ok(outcome);
             }
+            trace::index_changed_meanwhile();
         }
         let reason = format!("other writers changed it {ATTEMPTS} times meanwhile");
         Err(Error::because(ErrorKind::Changed, self.about("cannot change the index of"), reason))

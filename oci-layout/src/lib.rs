@@ -30,6 +30,11 @@ mod partial;
 mod put;
 mod recompress;
 mod session;
+#[cfg(feature = "tracing")]
+mod trace;
+#[cfg(not(feature = "tracing"))]
+#[path = "trace/off.rs"]
+mod trace;
 
 pub use archive::{Archive, ArchiveWriter, DockerArchive, DockerArchiveWriter, DockerForm};
 pub use error::{Error, ErrorKind};

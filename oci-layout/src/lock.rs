@@ -12,6 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::files::{Files, Kind};
+use crate::trace;
 
 /// Where the store keeps what is not part of the layout: the lock, pins, unfinished files.
 pub(crate) const WORK: &str = ".in-flight";
@@ -92,5 +93,16 @@ pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
 
 /// Waits for the lock of a file. A signal with a handler interrupts the call; the wait continues.
 pub(crate) fn wait(file: &File, operation: FlockOperation) -> io::Result<()> {
-    Ok(retry_on_intr(|| flock(file, operation))?)
+    let at_once = match operation {
+        FlockOperation::LockShared => FlockOperation::NonBlockingLockShared,
+        _ => FlockOperation::NonBlockingLockExclusive,
+    };
+    match retry_on_intr(|| flock(file, at_once)) {
+        Err(Errno::WOULDBLOCK) => {}
+        locked => return Ok(locked?),
+    }
+    trace::lock_awaited(operation);
+    retry_on_intr(|| flock(file, operation))?;
+    trace::lock_taken(operation);
+    Ok(())
 }

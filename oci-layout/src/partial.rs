@@ -23,6 +23,7 @@ use oci_image::{Descriptor, Digest};
 use crate::files::Files;
 use crate::lock::{WORK, try_lock};
 use crate::session::Temporary;
+use crate::trace;
 
 pub(crate) use map::save;
 pub(crate) use survey::{is_partial, prune, survey};
@@ -84,6 +85,7 @@ pub(crate) fn open(files: &Arc<dyn Files>, blob: &Descriptor) -> io::Result<Opti
             return Ok(Some(Partial { temporary, held, has_map }));
         }
         // It is larger than the blob, or its map cannot be read: dropping it removes it.
+        trace::partial_dropped(&blob.digest);
     }
     Ok(None)
 }

@@ -20,9 +20,16 @@ pub struct Events {
 impl Events {
     /// Collects the events and spans whose target begins with `target`.
     pub fn collect(target: &'static str) -> Self {
+        Self::collect_and(target, |_| {})
+    }
+
+    /// As [`collect`](Self::collect), and calls `react` with each event's line before the code that told it continues.
+    pub fn collect_and(target: &'static str, react: impl Fn(&str) + Send + Sync + 'static) -> Self {
         let lines = Arc::default();
-        let collector = Collector { target, lines: Arc::clone(&lines) };
-        let second = Dispatch::new(Collector { target, lines: Arc::default() });
+        let react: React = Box::new(react);
+        let collector = Collector { target, lines: Arc::clone(&lines), react };
+        let ignore: React = Box::new(|_| {});
+        let second = Dispatch::new(Collector { target, lines: Arc::default(), react: ignore });
         Self { lines, _guard: tracing::subscriber::set_default(collector), _second: second }
     }
 
@@ -32,9 +39,12 @@ impl Events {
     }
 }
 
+type React = Box<dyn Fn(&str) + Send + Sync>;
+
 struct Collector {
     target: &'static str,
     lines: Arc<Mutex<String>>,
+    react: React,
 }
 
 impl Subscriber for Collector {
@@ -52,10 +62,11 @@ impl Subscriber for Collector {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut lines = self.lines.lock().unwrap();
-        lines.push_str(event.metadata().level().as_str());
-        event.record(&mut Fields(&mut lines));
-        lines.push('\n');
+        let mut line = event.metadata().level().to_string();
+        event.record(&mut Fields(&mut line));
+        (self.react)(&line);
+        line.push('\n');
+        self.lines.lock().unwrap().push_str(&line);
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}

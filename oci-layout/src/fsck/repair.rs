@@ -5,6 +5,7 @@ use super::{Fault, FaultKind};
 use crate::Error;
 use crate::layout::Layout;
 use crate::lock::Lock;
+use crate::trace;
 
 impl Layout {
     /// Repairs what can be repaired without guessing, and says what that was.
@@ -37,6 +38,7 @@ impl Layout {
                 _ => continue,
             };
             removed.map_err(failed)?;
+            trace::repaired(fault);
             repaired.push(fault.clone());
         }
         Ok(repaired)

@@ -8,7 +8,7 @@ use crate::files::Files;
 use crate::layout::Layout;
 use crate::lock::Lock;
 use crate::partial;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, trace};
 
 /// Collects the garbage of layouts whose blobs are in one directory, while no other handle writes to them.
 pub(super) struct Collector<'a> {
@@ -136,12 +136,14 @@ impl<'a> Collector<'a> {
         // Removals are not synced: what a power cut brings back is garbage again.
         for digest in &garbage.blobs {
             if_there(first.blobs().remove(digest)).map_err(failed)?;
+            trace::blob_removed(digest);
         }
         for (position, path) in files {
             if let Some(place) = self.places.get(position) {
                 if_there(place.files.remove(&path)).map_err(failed)?;
             }
         }
+        trace::garbage_collected(&garbage);
         Ok(garbage)
     }
 }
@@ -160,7 +162,11 @@ pub(crate) fn unneeded(layouts: &[&Layout], pinned: &[Digest]) -> Result<Vec<Dig
         needed.extend(mark::needed(layout, pinned.to_vec())?);
     }
     let found = first.blobs().found().map_err(|error| looked_for(first, error))?;
-    Ok(found.blobs.into_iter().filter(|digest| !needed.contains(digest)).collect())
+    let count = found.blobs.len();
+    let unneeded: Vec<_> =
+        found.blobs.into_iter().filter(|digest| !needed.contains(digest)).collect();
+    trace::garbage_found(unneeded.len(), count - unneeded.len());
+    Ok(unneeded)
 }
 
 fn size(files: &dyn Files, path: &str) -> io::Result<Option<u64>> {

@@ -9,6 +9,7 @@ use super::{MAP, PREFIX, if_there, is_named};
 use crate::PartialLimits;
 use crate::files::{Files, Kind};
 use crate::lock::{WORK, has_writers, try_lock};
+use crate::trace;
 
 /// Partials that no writer holds now.
 #[derive(Debug, Default)]
@@ -78,6 +79,7 @@ pub(crate) fn prune(files: &dyn Files, limits: &PartialLimits) -> io::Result<()>
             // must not be removed. While it is locked and named, no other writer opens it.
             if_there(files.remove(&super::map::path(&path)))?;
             if_there(files.remove(&path))?;
+            trace::partial_pruned(&path);
         }
     }
     Ok(())

@@ -10,6 +10,8 @@ mod copy;
 mod damage;
 #[cfg(target_os = "linux")]
 mod docker_archives;
+#[cfg(feature = "tracing")]
+mod events;
 mod fixture;
 mod formats;
 mod fsck;
