@@ -5,7 +5,8 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use super::{Cgroup, CgroupError, write};
-use crate::plan::DeviceRule;
+use crate::plan::{DeviceRule, DeviceRuleKind};
+use crate::spec::linux::DeviceAccess;
 use crate::sys::bpf::{attach_device_program, load_device_program};
 
 /// Puts the rules in force, in order.
@@ -32,7 +33,13 @@ pub(super) fn apply(cgroup: &Cgroup, rules: &[DeviceRule]) -> Result<(), CgroupE
 fn line(rule: &DeviceRule) -> String {
     let number =
         |number: Option<u32>| number.map_or_else(|| "*".into(), |number| number.to_string());
-    format!("{} {}:{} {}", rule.kind, number(rule.major), number(rule.minor), rule.access)
+    let kind = match rule.kind {
+        DeviceRuleKind::All => 'a',
+        DeviceRuleKind::Character => 'c',
+        DeviceRuleKind::Block => 'b',
+    };
+    let access: String = rule.access.iter().map(|access| access.letter()).collect();
+    format!("{kind} {}:{} {access}", number(rule.major), number(rule.minor))
 }
 
 /// Attaches a program with the rules to the cgroup. Version 2 has no files for them: this is the kernel's only way.
@@ -43,11 +50,6 @@ fn attach(directory: &Path, rules: &[DeviceRule]) -> Result<(), CgroupError> {
     });
     attached.map_err(|error| CgroupError::new("attach a device filter to", directory, error))
 }
-
-const READ: u32 = 2;
-const WRITE: u32 = 4;
-const MKNOD: u32 = 1;
-const ALL: u32 = READ | WRITE | MKNOD;
 
 /// The rules as a program: the last one that speaks about a use decides, and without one it is permitted, as in
 /// version 1, where a later rule overwrites an earlier one.
@@ -96,18 +98,12 @@ fn tests(rule: &DeviceRule) -> Vec<Test> {
     const CHARACTER: u32 = 2;
     let mut tests = Vec::new();
     match rule.kind {
-        'b' => tests.push(Test::Jump(UNLESS_EQUAL, 2, BLOCK)),
-        'c' => tests.push(Test::Jump(UNLESS_EQUAL, 2, CHARACTER)),
-        _ => {}
+        DeviceRuleKind::All => {}
+        DeviceRuleKind::Character => tests.push(Test::Jump(UNLESS_EQUAL, 2, CHARACTER)),
+        DeviceRuleKind::Block => tests.push(Test::Jump(UNLESS_EQUAL, 2, BLOCK)),
     }
-    let access = rule.access.chars().fold(0, |bits, letter| {
-        bits | match letter {
-            'r' => READ,
-            'w' => WRITE,
-            _ => MKNOD,
-        }
-    });
-    if access != ALL {
+    let access = rule.access.iter().fold(0, |bits, access| bits | bit(*access));
+    if rule.access.len() < DeviceAccess::ALL.len() {
         tests.push(Test::Do(instruction(COPY, 6, 3, 0, 0)));
         if rule.allow {
             // One open may ask for reading and writing at once: a rule allows it only if it allows both, and a rule
@@ -122,6 +118,15 @@ fn tests(rule: &DeviceRule) -> Vec<Test> {
     tests.extend(rule.major.map(|major| Test::Jump(UNLESS_EQUAL, 4, major)));
     tests.extend(rule.minor.map(|minor| Test::Jump(UNLESS_EQUAL, 5, minor)));
     tests
+}
+
+/// As `BPF_DEVCG_ACC_MKNOD` and its like.
+fn bit(access: DeviceAccess) -> u32 {
+    match access {
+        DeviceAccess::Mknod => 1,
+        DeviceAccess::Read => 2,
+        DeviceAccess::Write => 4,
+    }
 }
 
 const LOAD: u8 = 0x61;
@@ -147,19 +152,24 @@ mod tests {
     use crate::plan::{CgroupPlan, Hierarchy};
     use std::process::Command;
 
-    fn rule(
-        allow: bool,
-        kind: char,
-        major: Option<u32>,
-        minor: Option<u32>,
-        access: &str,
-    ) -> DeviceRule {
-        DeviceRule { allow, kind, major, minor, access: access.into() }
+    fn rule(allow: bool, device: Option<(u32, u32)>, letters: &str) -> DeviceRule {
+        let kind = device.map_or(DeviceRuleKind::All, |_| DeviceRuleKind::Character);
+        let (major, minor) = device.unzip();
+        let access = letters.chars().map(|letter| DeviceAccess::from_letter(letter).unwrap());
+        DeviceRule { allow, kind, major, minor, access: access.collect() }
+    }
+
+    #[test]
+    fn version_1_reads_a_rule_as_a_line() {
+        assert_eq!(line(&rule(false, None, "mwr")), "a *:* rwm");
+        assert_eq!(line(&rule(true, Some((1, 3)), "rw")), "c 1:3 rw");
+        let block = DeviceRule { kind: DeviceRuleKind::Block, ..rule(true, None, "m") };
+        assert_eq!(line(&block), "b *:* m");
     }
 
     #[test]
     fn nothing_follows_a_rule_for_everything() {
-        let rules = [rule(true, 'c', Some(1), Some(3), "rwm"), rule(false, 'a', None, None, "rwm")];
+        let rules = [rule(true, Some((1, 3)), "rwm"), rule(false, None, "rwm")];
         assert_eq!(compile(&rules).len(), 6 + 2);
     }
 
@@ -172,9 +182,9 @@ mod tests {
             .find(|mount| Path::new(mount).join("cgroup.procs").exists())
             .unwrap();
         let rules = vec![
-            rule(false, 'a', None, None, "rwm"),
-            rule(true, 'c', Some(1), Some(3), "rw"),
-            rule(true, 'c', Some(1), Some(5), "r"),
+            rule(false, None, "rwm"),
+            rule(true, Some((1, 3)), "rw"),
+            rule(true, Some((1, 5)), "r"),
         ];
         let path = format!("/oci-test/devices-{}", std::process::id());
         let hierarchy = Hierarchy { controllers: Vec::new(), mount: mount.into(), own: "/".into() };

@@ -1,6 +1,11 @@
 //! Device nodes and the links that programs expect beside them.
 
-use super::{Device, DeviceKind, DeviceOrigin, DeviceRule, FilesystemStep, Planner, Step};
+use std::collections::BTreeSet;
+
+use super::{
+    Device, DeviceKind, DeviceOrigin, DeviceRule, DeviceRuleKind, FilesystemStep, Planner, Step,
+};
+use crate::spec::linux::DeviceAccess;
 use crate::spec::{Capability, linux};
 
 /// The devices that every container has: path, major, minor.
@@ -12,6 +17,8 @@ const DEFAULT: [(&str, u32, u32); 6] = [
     ("/dev/urandom", 1, 9),
     ("/dev/tty", 5, 0),
 ];
+
+const NOT_A_NUMBER: &str = "a device number is not between 0 and 4294967295";
 
 /// Links below `/dev` and their targets.
 const LINKS: [(&str, &str); 4] = [
@@ -27,88 +34,85 @@ impl Planner<'_> {
         let may_make = !self.has_user_namespace() && self.host.has_capability(&Capability::Mknod);
         let origin = if may_make { DeviceOrigin::Made } else { DeviceOrigin::Host };
         let own = self.own_devices(origin);
-        let mut steps = Vec::new();
-        for (path, major, minor) in DEFAULT {
-            // A `/dev` of the host has what it has.
-            if !self.is_bind_mounted(path) && !own.iter().any(|device| device.path == path) {
-                let (path, kind) = (path.into(), DeviceKind::Character);
-                let (mode, uid, gid) = (0o666, 0, 0);
-                steps.push(
-                    FilesystemStep::Device(Device {
-                        path,
-                        kind,
-                        major,
-                        minor,
-                        mode,
-                        uid,
-                        gid,
-                        origin,
-                    })
-                    .into(),
-                );
-            }
-        }
-        steps.extend(own.into_iter().map(|device| FilesystemStep::Device(device).into()));
+        // A `/dev` of the host has what it has.
+        let default = DEFAULT.into_iter().filter(|(path, ..)| {
+            !self.is_bind_mounted(path) && !own.iter().any(|device| device.path == *path)
+        });
+        let default: Vec<_> = default.map(|numbers| default_device(numbers, origin)).collect();
+        let devices = default.into_iter().chain(own).map(FilesystemStep::Device);
+        devices.chain(self.device_links()).map(Step::from).collect()
+    }
+
+    fn device_links(&self) -> impl Iterator<Item = FilesystemStep> {
         let has_terminals =
             self.spec.mounts.iter().any(|mount| mount.r#type.as_deref() == Some("devpts"));
         let multiplexer = has_terminals.then_some(("/dev/ptmx", "pts/ptmx"));
         let links = LINKS.into_iter().chain(multiplexer);
-        steps.extend(
-            links
-                .filter(|(path, _)| !self.is_bind_mounted(path))
-                .map(|(path, target)| FilesystemStep::Link {
-                    path: path.into(),
-                    target: target.into(),
-                })
-                .map(Step::from),
-        );
-        steps
+        links
+            .filter(|(path, _)| !self.is_bind_mounted(path))
+            .map(|(path, target)| FilesystemStep::Link { path: path.into(), target: target.into() })
     }
 
     fn own_devices(&mut self, origin: DeviceOrigin) -> Vec<Device> {
         let linux = self.linux();
-        let mut devices = Vec::new();
-        for (index, device) in linux.devices.iter().enumerate() {
-            let pointer = format!("/linux/devices/{index}");
-            self.require_absolute(&format!("{pointer}/path"), &device.path);
-            let kind = match &device.r#type {
-                linux::DeviceType::Char | linux::DeviceType::UnbufferedChar => {
-                    DeviceKind::Character
-                }
-                linux::DeviceType::Block => DeviceKind::Block,
-                linux::DeviceType::Fifo => DeviceKind::Fifo,
-                other @ (linux::DeviceType::All | linux::DeviceType::Other(_)) => {
-                    self.refuse(&pointer, format!("`{other}` is not a type of device"));
-                    continue;
-                }
-            };
-            let number = |number: Option<i64>| u32::try_from(number.unwrap_or_default()).ok();
-            let (Some(major), Some(minor)) = (number(device.major), number(device.minor)) else {
-                self.refuse(&pointer, "a device number is not between 0 and 4294967295");
-                continue;
-            };
-            if kind != DeviceKind::Fifo && (device.major.is_none() || device.minor.is_none()) {
-                self.refuse(&pointer, "a device needs a major and a minor number");
-            }
-            let (uid, gid) = (device.uid.unwrap_or_default(), device.gid.unwrap_or_default());
-            self.require_id(&format!("{pointer}/uid"), uid);
-            self.require_id(&format!("{pointer}/gid"), gid);
-            devices.push(Device {
-                path: device.path.clone(),
-                kind,
-                major,
-                minor,
-                mode: device.file_mode.unwrap_or(0o666) & 0o7777,
-                uid,
-                gid,
-                origin: match kind {
-                    _ if self.is_bind_mounted(&device.path) => DeviceOrigin::Existing,
-                    DeviceKind::Fifo => DeviceOrigin::Made,
-                    DeviceKind::Character | DeviceKind::Block => origin,
-                },
-            });
-        }
+        let devices = linux.devices.iter().enumerate();
         devices
+            .filter_map(|(index, device)| {
+                self.own_device(&format!("/linux/devices/{index}"), device, origin)
+            })
+            .collect()
+    }
+
+    fn own_device(
+        &mut self,
+        pointer: &str,
+        device: &linux::Device,
+        origin: DeviceOrigin,
+    ) -> Option<Device> {
+        self.require_absolute(&format!("{pointer}/path"), &device.path);
+        let kind = self.device_kind(pointer, &device.r#type)?;
+        let (major, minor) = self.device_numbers(pointer, kind, device)?;
+        let (uid, gid) = (device.uid.unwrap_or_default(), device.gid.unwrap_or_default());
+        self.require_id(&format!("{pointer}/uid"), uid);
+        self.require_id(&format!("{pointer}/gid"), gid);
+        let origin = match kind {
+            _ if self.is_bind_mounted(&device.path) => DeviceOrigin::Existing,
+            DeviceKind::Fifo => DeviceOrigin::Made,
+            DeviceKind::Character | DeviceKind::Block => origin,
+        };
+        let (path, mode) = (device.path.clone(), device.file_mode.unwrap_or(0o666) & 0o7777);
+        Some(Device { path, kind, major, minor, mode, uid, gid, origin })
+    }
+
+    fn device_kind(&mut self, pointer: &str, kind: &linux::DeviceType) -> Option<DeviceKind> {
+        match kind {
+            linux::DeviceType::Char | linux::DeviceType::UnbufferedChar => {
+                Some(DeviceKind::Character)
+            }
+            linux::DeviceType::Block => Some(DeviceKind::Block),
+            linux::DeviceType::Fifo => Some(DeviceKind::Fifo),
+            other @ (linux::DeviceType::All | linux::DeviceType::Other(_)) => {
+                self.refuse(pointer, format!("`{other}` is not a type of device"));
+                None
+            }
+        }
+    }
+
+    fn device_numbers(
+        &mut self,
+        pointer: &str,
+        kind: DeviceKind,
+        device: &linux::Device,
+    ) -> Option<(u32, u32)> {
+        let number = |number: Option<i64>| u32::try_from(number.unwrap_or_default()).ok();
+        let (Some(major), Some(minor)) = (number(device.major), number(device.minor)) else {
+            self.refuse(pointer, NOT_A_NUMBER);
+            return None;
+        };
+        if kind != DeviceKind::Fifo && (device.major.is_none() || device.minor.is_none()) {
+            self.refuse(pointer, "a device needs a major and a minor number");
+        }
+        Some((major, minor))
     }
 
     /// The rules for devices, with those that every container needs added at the end.
@@ -116,45 +120,77 @@ impl Planner<'_> {
         if rules.is_empty() {
             return Vec::new();
         }
-        let mut planned = Vec::new();
-        for (index, rule) in rules.iter().enumerate() {
-            let pointer = format!("/linux/resources/devices/{index}");
-            let kind = match &rule.r#type {
-                None | Some(linux::DeviceType::All) => 'a',
-                Some(linux::DeviceType::Block) => 'b',
-                Some(linux::DeviceType::Char) => 'c',
-                Some(
-                    other @ (linux::DeviceType::UnbufferedChar
-                    | linux::DeviceType::Fifo
-                    | linux::DeviceType::Other(_)),
-                ) => {
-                    self.refuse(&pointer, format!("`{other}` is not a type of device for a rule"));
-                    continue;
-                }
-            };
-            let access = rule.access.clone().unwrap_or_else(|| "rwm".into());
-            if access.is_empty() || access.chars().any(|letter| !"rwm".contains(letter)) {
-                self.refuse(&pointer, format!("access `{access}` is not made of `r`, `w` and `m`"));
-            }
-            let (Some(major), Some(minor)) = (any_or(rule.major), any_or(rule.minor)) else {
-                self.refuse(&pointer, "a device number is not between 0 and 4294967295");
-                continue;
-            };
-            planned.push(DeviceRule { allow: rule.allow, kind, major, minor, access });
-        }
-        let mut allow = |kind, major, minor, access: &str| {
-            planned.push(DeviceRule { allow: true, kind, major, minor, access: access.into() });
-        };
-        allow('c', None, None, "m");
-        allow('b', None, None, "m");
-        for (_, major, minor) in DEFAULT {
-            allow('c', Some(major), Some(minor), "rwm");
-        }
-        // Terminals and their multiplexer.
-        allow('c', Some(136), None, "rwm");
-        allow('c', Some(5), Some(2), "rwm");
-        planned
+        let own = rules.iter().enumerate().filter_map(|(index, rule)| {
+            self.device_rule(&format!("/linux/resources/devices/{index}"), rule)
+        });
+        own.chain(needed_rules()).collect()
     }
+
+    fn device_rule(&mut self, pointer: &str, rule: &linux::DeviceRule) -> Option<DeviceRule> {
+        let kind = self.device_rule_kind(pointer, rule.r#type.as_ref());
+        let access = self.device_access(pointer, rule.access.as_deref().unwrap_or("rwm"));
+        let (Some(major), Some(minor)) = (any_or(rule.major), any_or(rule.minor)) else {
+            self.refuse(pointer, NOT_A_NUMBER);
+            return None;
+        };
+        Some(DeviceRule { allow: rule.allow, kind: kind?, major, minor, access: access? })
+    }
+
+    fn device_rule_kind(
+        &mut self,
+        pointer: &str,
+        kind: Option<&linux::DeviceType>,
+    ) -> Option<DeviceRuleKind> {
+        match kind {
+            None | Some(linux::DeviceType::All) => Some(DeviceRuleKind::All),
+            Some(linux::DeviceType::Block) => Some(DeviceRuleKind::Block),
+            Some(linux::DeviceType::Char) => Some(DeviceRuleKind::Character),
+            Some(
+                other @ (linux::DeviceType::UnbufferedChar
+                | linux::DeviceType::Fifo
+                | linux::DeviceType::Other(_)),
+            ) => {
+                self.refuse(pointer, format!("`{other}` is not a type of device for a rule"));
+                None
+            }
+        }
+    }
+
+    fn device_access(&mut self, pointer: &str, letters: &str) -> Option<BTreeSet<DeviceAccess>> {
+        let access: Option<BTreeSet<_>> = letters.chars().map(DeviceAccess::from_letter).collect();
+        let access = access.filter(|access| !access.is_empty());
+        if access.is_none() {
+            self.refuse(pointer, format!("access `{letters}` is not made of `r`, `w` and `m`"));
+        }
+        access
+    }
+}
+
+fn default_device((path, major, minor): (&str, u32, u32), origin: DeviceOrigin) -> Device {
+    let (path, kind) = (path.into(), DeviceKind::Character);
+    Device { path, kind, major, minor, mode: 0o666, uid: 0, gid: 0, origin }
+}
+
+/// What every container may do: make device nodes, and use the devices that it has, and terminals.
+fn needed_rules() -> impl Iterator<Item = DeviceRule> {
+    let make = [DeviceRuleKind::Character, DeviceRuleKind::Block].map(|kind| DeviceRule {
+        allow: true,
+        kind,
+        major: None,
+        minor: None,
+        access: [DeviceAccess::Mknod].into(),
+    });
+    // Terminals and their multiplexer.
+    let terminals = [(136, None), (5, Some(2))];
+    let default = DEFAULT.into_iter().map(|(_, major, minor)| (major, Some(minor)));
+    let uses = default.chain(terminals).map(|(major, minor)| DeviceRule {
+        allow: true,
+        kind: DeviceRuleKind::Character,
+        major: Some(major),
+        minor,
+        access: DeviceAccess::ALL.into(),
+    });
+    make.into_iter().chain(uses)
 }
 
 /// The number of a rule: an absent one is any, and so is -1, which Go programs write for it. None: out of range.

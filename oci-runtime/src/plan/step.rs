@@ -17,7 +17,7 @@ use std::fmt::{self, Display, Formatter};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
-    cgroup::{CgroupPlan, CgroupWrite, DeviceRule, Hierarchy},
+    cgroup::{CgroupPlan, CgroupWrite, DeviceRule, DeviceRuleKind, Hierarchy},
     device::{Device, DeviceKind, DeviceOrigin},
     filesystem::FilesystemStep,
     hook::{Hook, HookKind, Hooks},

@@ -20,6 +20,7 @@ mod time_offset;
 pub use block_io::{BlockIo, ThrottleDevice, WeightDevice};
 pub use config::{Linux, RootfsPropagation};
 pub use cpu::Cpu;
+pub(crate) use device::DeviceAccess;
 pub use device::{Device, DeviceRule, DeviceType};
 pub use intel_rdt::IntelRdt;
 pub use memory::{HugepageLimit, Memory};

@@ -1,9 +1,12 @@
 //! Cgroups.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::spec::linux::DeviceAccess;
 
 /// A cgroup and what is written to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,9 +58,19 @@ pub(crate) struct CgroupWrite {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DeviceRule {
     pub(crate) allow: bool,
-    /// `a`, `b` or `c`.
-    pub(crate) kind: char,
+    pub(crate) kind: DeviceRuleKind,
+    /// None: any.
     pub(crate) major: Option<u32>,
+    /// None: any.
     pub(crate) minor: Option<u32>,
-    pub(crate) access: String,
+    pub(crate) access: BTreeSet<DeviceAccess>,
+}
+
+/// The kind of devices that a rule is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DeviceRuleKind {
+    All,
+    Character,
+    Block,
 }

@@ -2,7 +2,7 @@ use oci_image::validate::Findings;
 
 use super::place::number_list;
 use crate::spec::linux::{
-    BlockIo, Cpu, DeviceRule, DeviceType, HugepageLimit, Memory, Pids, Resources,
+    BlockIo, Cpu, DeviceAccess, DeviceRule, DeviceType, HugepageLimit, Memory, Pids, Resources,
 };
 
 pub(super) fn check(findings: &mut Findings, resources: &Resources) {
@@ -48,14 +48,11 @@ fn device_rule(findings: &mut Findings, rule: &DeviceRule) {
             _ => findings.error("RT-LINUX-17", format!("`{kind}` is not `a`, `c` or `b`")),
         });
     }
+    let is_access = |letter| DeviceAccess::from_letter(letter).is_some();
     if let Some(access) = rule.access.as_ref().filter(|access| !access.chars().all(is_access)) {
         let message = format!("`{access}` is more than `r`, `w` and `m`");
         findings.at("access", |findings| findings.error("RT-LINUX-17", message));
     }
-}
-
-fn is_access(letter: char) -> bool {
-    matches!(letter, 'r' | 'w' | 'm')
 }
 
 fn memory(findings: &mut Findings, memory: &Memory) {

@@ -1,4 +1,5 @@
 use oci_image::json::model;
+use serde::{Deserialize, Serialize};
 
 model! {
     /// A device node to make in a container.
@@ -42,5 +43,30 @@ open! {
         Char = "c",
         UnbufferedChar = "u",
         Fifo = "p",
+    }
+}
+
+/// One use of a device, of which `access` has the letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DeviceAccess {
+    Read,
+    Write,
+    Mknod,
+}
+
+impl DeviceAccess {
+    pub(crate) const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Mknod];
+
+    pub(crate) fn letter(self) -> char {
+        match self {
+            Self::Read => 'r',
+            Self::Write => 'w',
+            Self::Mknod => 'm',
+        }
+    }
+
+    pub(crate) fn from_letter(letter: char) -> Option<Self> {
+        Self::ALL.into_iter().find(|access| access.letter() == letter)
     }
 }

@@ -125,3 +125,25 @@ fn rules_for_devices_have_numbers_or_mean_any() {
         assert_eq!(rule(none), expected);
     }
 }
+
+// covers: RT-LINUX-17
+#[test]
+fn rules_for_devices_have_a_kind_and_uses_of_devices() {
+    let rule = |text: &str| writes(&format!(r#"{{"devices":[{{"allow":true{text}}}]}}"#));
+    for text in [r#","type":"b","access":"mm""#, r#","type":"c""#, r#","type":"a","access":"rwm""#]
+    {
+        assert_eq!(rule(text), "11 device rules", "{text}");
+    }
+    for access in ["", "x", "rwmx", "r w"] {
+        let expected = format!(
+            "`/linux/resources/devices/0`: access `{access}` is not made of `r`, `w` and `m`"
+        );
+        assert_eq!(rule(&format!(r#","access":"{access}""#)), expected);
+    }
+    assert_eq!(
+        rule(r#","type":"p","access":"x","minor":-2"#),
+        "`/linux/resources/devices/0`: `p` is not a type of device for a rule; \
+         `/linux/resources/devices/0`: access `x` is not made of `r`, `w` and `m`; \
+         `/linux/resources/devices/0`: a device number is not between 0 and 4294967295"
+    );
+}
