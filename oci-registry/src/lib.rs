@@ -6,6 +6,7 @@
 // Where to look:
 //   server    listening, connections, the builder `Serve`
 //   service   one request: route, authorization, dispatch, reply
+//   registry  the handle, with what all requests share; call: what routes see of a request
 //   route     from a path to what it names; routes/ carries each out
 //   sessions  upload sessions; incoming reads request bodies within limits
 //   store     what is kept, over a backend: memory, directory, or one of the caller's
@@ -18,12 +19,14 @@ pub mod store;
 
 mod auth;
 mod body;
+mod call;
 mod faults;
 mod incoming;
 mod limits;
 mod page;
 mod query;
 mod refusal;
+mod registry;
 mod reply;
 mod route;
 mod routes;
@@ -44,6 +47,6 @@ pub use auth::{Action, Auth, Grant};
 pub use body::Body;
 pub use faults::{Disconnect, Fault};
 pub use limits::Limits;
+pub use registry::Registry;
 pub use server::{ConnectionError, Serve, Server, serve};
-pub use service::Registry;
 pub use store::Store;

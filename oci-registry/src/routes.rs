@@ -5,10 +5,11 @@ use oci_image::RepositoryName;
 use oci_image::distribution::{ErrorCode, header as names};
 
 use crate::Store;
+use crate::call::Call;
 use crate::refusal::Refusal;
+use crate::registry::Shared;
 use crate::reply::Reply;
 use crate::route::Route;
-use crate::service::{Call, Shared};
 
 mod blobs;
 mod catalog;

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::faults::Faults;
-use crate::service::{Shared, Switches};
+use crate::registry::{Shared, Switches};
 use crate::sessions::Sessions;
 use crate::{Auth, Fault, Limits, Registry, Store};
 

@@ -1,63 +1,22 @@
 use std::error::Error;
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
 use hyper::service::Service;
 use oci_image::distribution::{EndpointError, ErrorCode, header as names};
 
 use crate::auth::{Identity, Need, TokenRequest};
-use crate::faults::{Disconnect, Faults};
+use crate::call::Call;
+use crate::faults::Disconnect;
 use crate::incoming::Incoming;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::route::{Route, RouteError};
-use crate::sessions::Sessions;
-use crate::{Action, Auth, Body, Limits, Store, routes, trace};
-
-/// A registry as a function from requests to responses, to put behind a listener of your own.
-///
-/// It is a [`hyper::service::Service`], and has [`respond`](Self::respond) for every other framework.
-/// A clone is another handle to the same registry. It needs a tokio runtime.
-#[derive(Clone, Debug)]
-pub struct Registry(pub(crate) Arc<Shared>);
-
-pub(crate) struct Shared {
-    pub(crate) store: Store,
-    pub(crate) sessions: Sessions,
-    pub(crate) auth: Option<Auth>,
-    pub(crate) faults: Faults,
-    pub(crate) limits: Limits,
-    pub(crate) switches: Switches,
-    pub(crate) warning: Option<HeaderValue>,
-    pub(crate) on_error: Option<Box<OnError>>,
-}
-
-/// A listener to the store's errors.
-pub(crate) type OnError = dyn Fn(&std::io::Error) + Send + Sync;
-
-/// What a registry may leave out.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Switches {
-    pub(crate) delete_tags: bool,
-    pub(crate) delete_manifests: bool,
-    pub(crate) delete_blobs: bool,
-    pub(crate) referrers: bool,
-}
-
-/// The part of a request that handlers look at.
-pub(crate) struct Call {
-    pub(crate) method: Method,
-    pub(crate) path: String,
-    pub(crate) headers: HeaderMap,
-    pub(crate) query: Query,
-    pub(crate) identity: Identity,
-}
+use crate::{Action, Body, Registry, routes, trace};
 
 impl Registry {
     /// Answers a request.
@@ -182,17 +141,6 @@ impl Registry {
         }
     }
 
-    /// Runs what may wait for a disk where waiting is allowed.
-    pub(crate) async fn blocking<T, F>(&self, work: F) -> Result<T, Refusal>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Shared) -> Result<T, Refusal> + Send + 'static,
-    {
-        let shared = self.0.clone();
-        let work = tokio::task::spawn_blocking(move || work(&shared));
-        work.await.map_err(|error| Refusal::Store(error.into()))?
-    }
-
     async fn token(
         &self,
         head: &request::Parts,
@@ -303,15 +251,5 @@ where
     fn call(&self, request: Request<B>) -> Self::Future {
         let registry = self.clone();
         Box::pin(async move { registry.respond(request).await })
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
-            .field("store", &self.store)
-            .field("auth", &self.auth)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
     }
 }

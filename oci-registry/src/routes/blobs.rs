@@ -5,9 +5,10 @@ use oci_image::distribution::{ContentRange, ErrorCode, RangeRequest, Selection};
 
 use super::{CONTENT_DIGEST, unknown};
 use crate::Body;
+use crate::call::Call;
 use crate::refusal::Refusal;
+use crate::registry::Shared;
 use crate::reply::Reply;
-use crate::service::{Call, Shared};
 
 /// `GET` and `HEAD /v2/<name>/blobs/<digest>`
 pub(super) fn read(

@@ -2,10 +2,11 @@ use http::{StatusCode, header};
 use oci_image::distribution::Catalog;
 
 use crate::Action;
+use crate::call::Call;
 use crate::page::Page;
 use crate::refusal::Refusal;
+use crate::registry::Shared;
 use crate::reply::Reply;
-use crate::service::{Call, Shared};
 
 /// `GET /v2/_catalog`: the repositories that the client may pull from.
 pub(super) fn get(shared: &Shared, call: &Call) -> Result<Reply, Refusal> {

@@ -7,9 +7,10 @@ use oci_image::distribution::{
 use oci_image::{AnyDocument, RepositoryName, Tag, TagOrDigest};
 
 use super::{CONTENT_DIGEST, unknown};
+use crate::call::Call;
 use crate::refusal::Refusal;
+use crate::registry::Shared;
 use crate::reply::Reply;
-use crate::service::{Call, Shared};
 use crate::store::StoredManifest;
 
 const SUBJECT: HeaderName = HeaderName::from_static(names::SUBJECT);

@@ -4,10 +4,11 @@ use oci_image::MediaType;
 use oci_image::distribution::{ErrorCode, header as names, query};
 use serde_json::{Value, json};
 
+use crate::call::Call;
 use crate::page::Page;
 use crate::refusal::Refusal;
+use crate::registry::Shared;
 use crate::reply::Reply;
-use crate::service::{Call, Shared};
 use oci_image::RepositoryName;
 
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static(names::FILTERS_APPLIED);

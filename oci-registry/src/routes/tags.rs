@@ -1,10 +1,11 @@
 use http::{StatusCode, header};
 use oci_image::distribution::{ErrorCode, TagList};
 
+use crate::call::Call;
 use crate::page::Page;
 use crate::refusal::Refusal;
+use crate::registry::Shared;
 use crate::reply::Reply;
-use crate::service::{Call, Shared};
 use oci_image::RepositoryName;
 
 /// `GET /v2/<name>/tags/list`

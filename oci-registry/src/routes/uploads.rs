@@ -12,10 +12,11 @@ use uuid::Uuid;
 
 use super::CONTENT_DIGEST;
 use crate::Action;
+use crate::call::Call;
 use crate::incoming::{Incoming, too_large};
 use crate::refusal::Refusal;
+use crate::registry::{Registry, Shared};
 use crate::reply::Reply;
-use crate::service::{Call, Registry, Shared};
 use crate::sessions::{Session, Upload, unknown};
 use crate::trace;
 

@@ -1,0 +1,62 @@
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use crate::faults::Faults;
+use crate::refusal::Refusal;
+use crate::sessions::Sessions;
+use crate::{Auth, Limits, Store};
+
+/// A registry as a function from requests to responses, to put behind a listener of your own.
+///
+/// It is a [`hyper::service::Service`], and has [`respond`](Self::respond) for every other framework.
+/// A clone is another handle to the same registry. It needs a tokio runtime.
+#[derive(Clone, Debug)]
+pub struct Registry(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) sessions: Sessions,
+    pub(crate) auth: Option<Auth>,
+    pub(crate) faults: Faults,
+    pub(crate) limits: Limits,
+    pub(crate) switches: Switches,
+    pub(crate) warning: Option<HeaderValue>,
+    pub(crate) on_error: Option<Box<OnError>>,
+}
+
+/// A listener to the store's errors.
+pub(crate) type OnError = dyn Fn(&std::io::Error) + Send + Sync;
+
+/// What a registry may leave out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Switches {
+    pub(crate) delete_tags: bool,
+    pub(crate) delete_manifests: bool,
+    pub(crate) delete_blobs: bool,
+    pub(crate) referrers: bool,
+}
+
+impl Registry {
+    /// Runs what may wait for a disk where waiting is allowed.
+    pub(crate) async fn blocking<T, F>(&self, work: F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Shared) -> Result<T, Refusal> + Send + 'static,
+    {
+        let shared = self.0.clone();
+        let work = tokio::task::spawn_blocking(move || work(&shared));
+        work.await.map_err(|error| Refusal::Store(error.into()))?
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("store", &self.store)
+            .field("auth", &self.auth)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
