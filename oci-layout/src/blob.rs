@@ -8,12 +8,10 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use oci_image::blob::{BlobSink, BlobSource, BlobWriter};
 use oci_image::oci_digest::{Verified, VerifyReader, VerifyWriter};
 use oci_image::{Descriptor, Digest};
 
 use crate::files::{Files, split};
-use crate::layout::Layout;
 use crate::lock::{Lock, ensure_dir};
 use crate::partial;
 use crate::session::{LazySession, Session, Temporary, sync_parent};
@@ -128,7 +126,11 @@ impl Blobs {
     }
 
     /// Writes a blob without hashing it. Says whether it had to be written.
-    fn put_verified(&self, blob: &Descriptor, content: Verified<&[u8]>) -> io::Result<bool> {
+    pub(crate) fn put_verified(
+        &self,
+        blob: &Descriptor,
+        content: Verified<&[u8]>,
+    ) -> io::Result<bool> {
         blob.check_names(&content)?;
         let Some(session) = self.begin(blob)? else { return Ok(false) };
         let mut temporary = session.temporary()?;
@@ -219,30 +221,3 @@ fn each_chunk(
 
 /// How much is read at once, in bytes.
 pub(crate) const BUFFER: usize = 256 << 10;
-
-impl BlobSource for Layout {
-    fn open(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn Read + Send + '_>>> {
-        let reader = self.blobs().open(blob)?;
-        Ok(reader.map(|reader| Box::new(reader) as Box<dyn Read + Send>))
-    }
-}
-
-/// What a handle writes, and what it finds there already, is safe from the collector until the handle
-/// is dropped.
-impl BlobSink for Layout {
-    fn create(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
-        let writing = self.blobs().create(blob)?;
-        Ok(writing.map(|writing| Box::new(writing) as Box<dyn BlobWriter>))
-    }
-
-    /// What is kept is found by every handle and process, and outlives them, within
-    /// [`PartialLimits`](crate::PartialLimits) and until the garbage is collected.
-    fn resume(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
-        let writing = self.blobs().resume(blob)?;
-        Ok(writing.map(|writing| Box::new(writing) as Box<dyn BlobWriter>))
-    }
-
-    fn put_verified(&self, blob: &Descriptor, content: Verified<&[u8]>) -> io::Result<bool> {
-        self.blobs().put_verified(blob, content)
-    }
-}

@@ -12,7 +12,7 @@ mod unix;
 
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 
 pub(crate) use disk::{Disk, sync_directory};
 #[cfg(target_os = "linux")]
@@ -86,6 +86,14 @@ pub(crate) enum Kind {
     File,
     Directory,
     Other,
+}
+
+/// All of a file of at most `limit` bytes, and one byte more of a larger one, which the reader of JSON then
+/// refuses.
+pub(crate) fn read_limited(file: File, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The directory that holds `path`, and its name there.

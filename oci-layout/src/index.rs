@@ -9,7 +9,8 @@ use oci_image::annotations::REF_NAME;
 use oci_image::images::Images;
 use oci_image::{Descriptor, Digest, Index, Model, json};
 
-use crate::layout::{INDEX_FILE, Layout, read_limited};
+use crate::files::read_limited;
+use crate::layout::{INDEX_FILE, Layout};
 use crate::lock::Lock;
 use crate::{Error, ErrorKind, trace};
 

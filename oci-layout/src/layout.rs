@@ -1,3 +1,5 @@
+mod store;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -5,7 +7,7 @@ use std::sync::Arc;
 use oci_image::{Index, LayoutFile, json};
 
 use crate::blob::Blobs;
-use crate::files::{Disk, Files, sync_directory};
+use crate::files::{Disk, Files, read_limited, sync_directory};
 use crate::lock::{Lock, WORK, ensure_dir};
 use crate::session::{LazySession, Session};
 use crate::{Durability, Error, ErrorKind, Fault, LayoutOptions};
@@ -252,15 +254,6 @@ fn check_version(path: &Path, files: &dyn Files) -> Result<(), Error> {
 pub(crate) fn layout_file(files: &dyn Files) -> io::Result<Result<LayoutFile, json::Error>> {
     let bytes = read_limited(files.open(LAYOUT_FILE)?, json::DOCUMENT_LIMIT)?;
     Ok(json::from_slice(&bytes))
-}
-
-/// All of a file of at most `limit` bytes, and one byte more of a larger one, which the reader of JSON then refuses.
-pub(crate) fn read_limited(file: std::fs::File, limit: usize) -> io::Result<Vec<u8>> {
-    use std::io::Read;
-
-    let mut bytes = Vec::new();
-    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn sync_parent_of(path: &Path) -> io::Result<()> {

@@ -4,8 +4,7 @@ use std::io;
 use oci_image::Digest;
 
 use super::{is_lock, work_path};
-use crate::files::{Files, Kind};
-use crate::layout::read_limited;
+use crate::files::{Files, Kind, read_limited};
 use crate::lock::{WORK, has_writers, try_lock};
 use crate::partial::is_partial;
 

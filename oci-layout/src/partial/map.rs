@@ -6,8 +6,7 @@ use oci_image::blob::Ranges;
 
 use super::{MAP, if_there};
 use crate::Durability;
-use crate::files::Files;
-use crate::layout::read_limited;
+use crate::files::{Files, read_limited};
 use crate::session::{Session, Temporary};
 
 /// The largest map that is read, in bytes: some ten thousand ranges.
