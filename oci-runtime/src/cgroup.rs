@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Hierarchy;
+use crate::host::Hierarchy;
 
 pub use stats::Stats;
 

@@ -16,12 +16,11 @@ use crate::launch::step_error;
 use crate::plan::HookKind;
 use crate::record::{Entry, Phase, Record, start_socket};
 use crate::spec::{Spec, State, Status};
+use crate::wait::until_ended;
 use crate::wire::{self, Event, Report};
 use crate::{ContainerId, Error, ErrorKind, Launcher, Runtime, Signal, hooks, sys};
 
 pub(crate) use delete::poststop;
-use wait::until_ended;
-pub(crate) use wait::wait;
 
 /// A container: a handle that threads share, and that can be found again by its id.
 ///

@@ -1,15 +1,19 @@
 //! What this kernel and this caller offer, as data.
 
+mod hierarchy;
+mod id_range;
 #[cfg(target_os = "linux")]
 mod probe;
+mod resource;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::{hierarchy::Hierarchy, id_range::IdRange, resource::Resource};
+
 use crate::format::FormatVersion;
-use crate::plan::{Hierarchy, IdRange};
 use crate::spec::{Capability, RlimitType};
 
 /// What a kernel, and the caller's rights on it, offer to a container.

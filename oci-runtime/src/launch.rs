@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::plan::{NamespaceStep, RuntimeStep, Step};
+use crate::wait::wait;
 use crate::wire::{self, Event, Failure, Instructions, Reply, Report, Role};
 use crate::{Error, ErrorKind, Launcher, trace};
 
@@ -76,7 +77,7 @@ pub(crate) fn launch(
 /// Kills a process and waits until it is gone. Returns how it ended, if the kernel tells.
 pub(crate) fn end(launched: &Launched) -> Option<ExitStatus> {
     kill(launched);
-    crate::container::wait(launched.pidfd.as_fd()).ok().flatten()
+    wait(launched.pidfd.as_fd()).ok().flatten()
 }
 
 fn kill(launched: &Launched) {

@@ -22,6 +22,7 @@ mod error;
 mod format;
 mod host;
 mod plan;
+mod refusal;
 mod seccomp;
 pub mod spec;
 
@@ -60,13 +61,16 @@ mod trace;
 #[path = "trace/off.rs"]
 mod trace;
 #[cfg(target_os = "linux")]
+mod wait;
+#[cfg(target_os = "linux")]
 mod wire;
 
 pub use bundle::Bundle;
 pub use container_id::{ContainerId, ContainerIdError};
 pub use error::{Error, ErrorKind};
 pub use host::Host;
-pub use plan::{Plan, Refusal, Refusals};
+pub use plan::Plan;
+pub use refusal::{Refusal, Refusals};
 pub use spec::{Features, Spec, State};
 
 #[cfg(target_os = "linux")]

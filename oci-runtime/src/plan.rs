@@ -15,7 +15,6 @@ mod identity;
 mod mounts;
 mod namespaces;
 mod options;
-mod refusal;
 mod rlimits;
 mod schedule;
 mod seccomp;
@@ -30,11 +29,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) use filesystem::swap_dots;
 #[cfg(target_os = "linux")]
 pub(crate) use options::IVERSION;
-pub use refusal::{Refusal, Refusals};
 pub(crate) use step::*;
 
 use crate::format::FormatVersion;
-use crate::{Bundle, Host, Spec};
+use crate::{Bundle, Host, Refusal, Refusals, Spec};
 
 /// Everything that making and starting a container will do, in order.
 ///

@@ -10,6 +10,7 @@ use crate::launch::{Launch, Launched, RuntimeSteps, launch};
 use crate::plan::RuntimeStep;
 use crate::record::Record;
 use crate::spec::{self, Status};
+use crate::wait::wait;
 use crate::wire::Role;
 use crate::{Bundle, Container, ContainerId, Error, ErrorKind, Host, Plan, Signal, Stdio, sys};
 
@@ -81,7 +82,7 @@ impl Process {
     /// If it was waited for before.
     pub fn wait(&self) -> Result<ExitStatus, Error> {
         let doing = || format!("wait for process {} of container `{}`", self.pid, self.container);
-        crate::container::wait(self.as_fd())
+        wait(self.as_fd())
             .map_err(Error::system(doing()))?
             .ok_or_else(|| Error::new(ErrorKind::State, doing(), "it was waited for before"))
     }

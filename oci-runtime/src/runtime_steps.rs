@@ -5,8 +5,9 @@ use std::process::Command;
 
 use crate::cgroup::Cgroup;
 use crate::hooks;
+use crate::host::IdRange;
 use crate::launch::{Launched, RuntimeSteps};
-use crate::plan::{IdRange, MapIds, RuntimeStep};
+use crate::plan::{MapIds, RuntimeStep};
 use crate::record::Entry;
 use crate::{Error, ErrorKind};
 

@@ -1,9 +1,11 @@
 //! System call filters: profiles compiled to the kernel's BPF, in Rust, without libseccomp.
 
+mod architecture;
 mod compile;
 mod syscalls;
 
-pub(crate) use compile::{Architecture, Comparison, Condition, Profile, Rule, compile};
+pub(crate) use architecture::Architecture;
+pub(crate) use compile::{Comparison, Condition, Profile, Rule, compile};
 pub(crate) use syscalls::is_known;
 
 /// What the kernel does with a system call: the values that a filter returns, `SECCOMP_RET_*` (seccomp(2)).

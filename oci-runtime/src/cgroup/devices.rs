@@ -149,7 +149,8 @@ fn instruction(code: u8, to: u8, from: u8, offset: i16, value: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{CgroupPlan, Hierarchy};
+    use crate::host::Hierarchy;
+    use crate::plan::CgroupPlan;
     use std::process::Command;
 
     fn rule(allow: bool, device: Option<(u32, u32)>, letters: &str) -> DeviceRule {

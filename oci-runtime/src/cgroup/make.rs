@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::{Cgroup, CgroupError, Group, devices, directory, is_gone, subgroups, write};
 use crate::ContainerId;
-use crate::plan::{CgroupPlan, CgroupWrite, Hierarchy};
+use crate::host::Hierarchy;
+use crate::plan::{CgroupPlan, CgroupWrite};
 use crate::trace;
 
 /// How long removing a container's cgroups may take. `rmdir` answers `EBUSY` while a process is in the cgroup, and a

@@ -4,10 +4,10 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use super::Container;
-use super::wait::{until_ended, wait};
 use crate::plan::HookKind;
 use crate::record::{Entry, Record};
 use crate::spec::Status;
+use crate::wait::{until_ended, wait};
 use crate::{Error, ErrorKind, Signal, hooks, sys};
 
 impl Container {

@@ -12,9 +12,8 @@ use rustix::process::{getegid, geteuid, getrlimit};
 use rustix::system::uname;
 use rustix::thread::capabilities;
 
-use super::{Cgroups, Host, IdMaps};
+use super::{Cgroups, Hierarchy, Host, IdMaps, IdRange, Resource};
 use crate::format::FormatVersion;
-use crate::plan::{Hierarchy, IdRange, Resource};
 use crate::spec::RlimitType;
 use crate::sys;
 

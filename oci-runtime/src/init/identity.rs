@@ -9,7 +9,8 @@ use rustix::thread::{
 };
 
 use super::error::{Context, StepError};
-use crate::plan::{Capabilities, Constant, Filter, Resource, Schedule};
+use crate::host::Resource;
+use crate::plan::{Capabilities, Constant, Filter, Schedule};
 use crate::sys;
 
 /// Sets how likely the kernel kills this process when memory is short; its children inherit it.

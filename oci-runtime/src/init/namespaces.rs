@@ -11,7 +11,8 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags, open};
 
 use super::error::{Context, StepError};
-use crate::plan::{IdRange, Idmap, Namespace, TimeOffset};
+use crate::host::IdRange;
+use crate::plan::{Idmap, Namespace, TimeOffset};
 use crate::sys::clone::{Cloned, leave};
 use crate::sys::mount::{Attributes, Scope, set_attributes};
 use crate::sys::{self, namespace};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{
-    Clock, IdRange, MapIds, Namespace, NamespaceStep, Planner, ProcessStep, RuntimeStep, Step,
-    TimeOffset,
+    Clock, MapIds, Namespace, NamespaceStep, Planner, ProcessStep, RuntimeStep, Step, TimeOffset,
 };
+use crate::host::IdRange;
 use crate::spec::linux::NamespaceType;
 use crate::spec::{Capability, IdMapping};
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Planner, ProcessStep, Resource, Step};
+use super::{Planner, ProcessStep, Step};
+use crate::host::Resource;
 use crate::spec::{Capability, Process, Rlimit};
 
 impl Planner<'_> {

@@ -9,7 +9,6 @@ mod hook;
 mod mount;
 mod namespace;
 mod process;
-mod resource;
 mod runtime;
 
 use std::fmt::{self, Display, Formatter};
@@ -17,14 +16,13 @@ use std::fmt::{self, Display, Formatter};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
-    cgroup::{CgroupPlan, CgroupWrite, DeviceRule, DeviceRuleKind, Hierarchy},
+    cgroup::{CgroupPlan, CgroupWrite, DeviceRule, DeviceRuleKind},
     device::{Device, DeviceKind, DeviceOrigin},
     filesystem::FilesystemStep,
     hook::{Hook, HookKind, Hooks},
     mount::{Attribute, Change, Idmap, Mount, OpenTree, Propagation, PropagationKind, Source},
-    namespace::{Clock, IdRange, MapIds, Namespace, NamespaceStep, TimeOffset},
+    namespace::{Clock, MapIds, Namespace, NamespaceStep, TimeOffset},
     process::{Capabilities, Constant, Filter, ProcessStep, Schedule},
-    resource::Resource,
     runtime::RuntimeStep,
 };
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::host::Hierarchy;
 use crate::spec::linux::DeviceAccess;
 
 /// A cgroup and what is written to it.
@@ -33,16 +33,6 @@ impl Display for CgroupPlan {
             write!(f, ", {} device rules", self.devices.len())
         }
     }
-}
-
-/// A mounted hierarchy of cgroups.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Hierarchy {
-    /// Controllers, as in `/proc/self/cgroup`; empty for the unified hierarchy.
-    pub(crate) controllers: Vec<String>,
-    pub(crate) mount: PathBuf,
-    /// The caller's own cgroup in it.
-    pub(crate) own: String,
 }
 
 /// One line for one file of a cgroup.

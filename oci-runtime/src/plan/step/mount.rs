@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::IdRange;
+use crate::host::IdRange;
 
 /// A directory or file of the host to be mounted later, by its number in the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

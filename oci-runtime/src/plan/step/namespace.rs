@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::host::IdRange;
+
 /// A step that makes the namespaces of the container and what is in them besides mounts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -103,21 +105,6 @@ impl Namespace {
             Self::Cgroup => "cgroup",
             Self::Time => "time",
         }
-    }
-}
-
-/// A run of ids inside a user namespace and on the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct IdRange {
-    pub(crate) inside: u32,
-    pub(crate) outside: u32,
-    pub(crate) size: u32,
-}
-
-impl Display for IdRange {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.inside, self.outside)?;
-        if self.size == 1 { Ok(()) } else { write!(f, "+{}", self.size) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
 
-use super::Resource;
+use crate::host::Resource;
 
 /// A step that makes the init the process of the container, and in the end its program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
