@@ -1,4 +1,6 @@
+use std::ffi::OsStr;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -6,7 +8,6 @@ use tokio::process::Command;
 use zeroize::Zeroizing;
 
 use crate::auth::Credentials;
-use crate::auth::keyring::Helpers;
 
 /// What a helper says at most, in bytes.
 const OUTPUT_LIMIT: u64 = 1024 * 1024;
@@ -22,20 +23,21 @@ struct Answer {
 
 /// Asks the program `docker-credential-NAME` for the login of `server`; `None` if it has none.
 ///
-/// What it prints may hold secrets, so no error repeats it.
+/// It is looked for in `path`, or where this process looks for programs, and may take `time`. What it prints may hold secrets, so no error repeats it.
 pub(super) async fn ask(
     name: &str,
     server: &str,
-    helpers: &Helpers,
+    path: Option<&OsStr>,
+    time: Duration,
 ) -> Result<Option<Credentials>, String> {
     let is_name = !name.is_empty() && !name.contains(['/', '\\', '\0']);
     if !is_name {
         return Err("its name is not that of a program".to_owned());
     }
-    let exchange = tokio::time::timeout(helpers.timeout, exchange(name, server, helpers));
+    let exchange = tokio::time::timeout(time, exchange(name, server, path));
     let (is_success, output) = match exchange.await {
         Ok(answer) => answer.map_err(|error| error.to_string())?,
-        Err(_) => return Err(format!("it took longer than {} s", helpers.timeout.as_secs())),
+        Err(_) => return Err(format!("it took longer than {} s", time.as_secs())),
     };
     if !is_success {
         let text = String::from_utf8_lossy(&output);
@@ -55,10 +57,10 @@ pub(super) async fn ask(
 async fn exchange(
     name: &str,
     server: &str,
-    helpers: &Helpers,
+    path: Option<&OsStr>,
 ) -> std::io::Result<(bool, Zeroizing<Vec<u8>>)> {
     let mut command = Command::new(format!("docker-credential-{name}"));
-    if let Some(path) = &helpers.path {
+    if let Some(path) = path {
         command.env("PATH", path);
     }
     let mut child = command

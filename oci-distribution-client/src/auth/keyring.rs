@@ -73,7 +73,8 @@ impl Keyring {
 
     #[cfg(feature = "credential-helpers")]
     async fn ask(&self, name: &str, server: &str) -> Result<Option<Credentials>, Error> {
-        let answer = super::helper::ask(name, server, &self.helpers).await;
+        let Helpers { path, timeout } = &self.helpers;
+        let answer = super::helper::ask(name, server, path.as_deref(), *timeout).await;
         answer.map_err(|reason| helper_error(name, server).because(reason))
     }
 
