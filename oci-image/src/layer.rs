@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod limits;
 mod overlay;
+mod piece;
 mod pipeline;
 mod reader;
 mod uncompressed;

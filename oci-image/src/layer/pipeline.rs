@@ -6,7 +6,7 @@ use std::thread::Scope;
 
 use oci_digest::{Digest, Hasher};
 
-use super::uncompressed::Piece;
+use super::piece::Piece;
 use super::{Decoder, ReadError};
 
 /// How many pieces are on their way from one thread to the next at most.

@@ -4,28 +4,10 @@ use std::io::Read;
 
 use oci_digest::{Digest, Hasher};
 
+use super::piece::Piece;
 use super::pipeline::Pipeline;
 use super::{Decoder, ReadError};
 use crate::archive::input::Input;
-
-/// How much of the stream is held at once.
-pub(super) const PIECE: usize = 256 << 10;
-
-/// A piece of the stream. The buffer always has [`PIECE`] bytes.
-pub(super) struct Piece {
-    pub(super) buffer: Box<[u8]>,
-    pub(super) length: usize,
-}
-
-impl Piece {
-    pub(super) fn new() -> Self {
-        Self { buffer: vec![0; PIECE].into_boxed_slice(), length: 0 }
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.buffer[..self.length]
-    }
-}
 
 /// The stream, with the place reached in it.
 pub(super) struct Uncompressed<R> {
