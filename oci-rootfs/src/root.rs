@@ -7,6 +7,7 @@ mod linux;
 mod make;
 #[cfg(not(target_os = "linux"))]
 mod no_openat2;
+mod open;
 #[cfg(target_os = "linux")]
 mod openat2;
 mod resolve;

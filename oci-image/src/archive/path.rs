@@ -114,8 +114,9 @@ impl EntryPath {
                 .is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
     }
 
-    /// The bytes of the parent directory and the last component.
-    pub(crate) fn split(&self) -> Option<(&[u8], &[u8])> {
+    /// The bytes of the parent directory, which is empty if that is the root, and the last component;
+    /// `None` for the root.
+    pub fn split(&self) -> Option<(&[u8], &[u8])> {
         match self.0.iter().rposition(|byte| *byte == b'/') {
             Some(slash) => Some((&self.0[..slash], &self.0[slash + 1..])),
             None if self.is_root() => None,

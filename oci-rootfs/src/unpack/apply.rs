@@ -160,7 +160,7 @@ impl<'a> Applier<'a> {
     ) -> Result<(), UnpackError> {
         let path = &entry.path;
         let attributes = self.attributes(entry)?;
-        let Some((directory, name)) = split(path) else {
+        let Some((directory, name)) = path.split() else {
             self.directories.set(self.root_id, path, attributes);
             return Ok(());
         };
@@ -205,7 +205,7 @@ impl<'a> Applier<'a> {
 
     fn whiteout(&mut self, path: &EntryPath) -> Result<(), UnpackError> {
         let Some(upper) = &self.upper else { return Ok(()) };
-        let Some((directory, name)) = split(path) else { return Ok(()) };
+        let Some((directory, name)) = path.split() else { return Ok(()) };
         let failed = |error| UnpackError::file("remove", path, error);
         let parent = self.parents.find(self.root, &mut self.directories, directory, Missing::Fail);
         let parent = match parent {
@@ -223,7 +223,7 @@ impl<'a> Applier<'a> {
     fn opaque(&mut self, path: &EntryPath) -> Result<(), UnpackError> {
         let Some(upper) = &self.upper else { return Ok(()) };
         let failed = |error| UnpackError::file("empty", path, error);
-        let found = match split(path) {
+        let found = match path.split() {
             None => self.root.physical_directory(b"").map(|fd| (fd, EntryPath::ROOT)),
             Some((directory, name)) => self
                 .parents
@@ -297,11 +297,4 @@ impl Place<'_> {
     fn failed(&self, action: &str, error: Errno) -> UnpackError {
         UnpackError::file(action, self.path, error)
     }
-}
-
-/// The directory and the name; `None` for the root.
-pub(super) fn split(path: &EntryPath) -> Option<(&[u8], &[u8])> {
-    let name = path.name()?;
-    let directory = &path.as_bytes()[..path.as_bytes().len() - name.len()];
-    Some((directory.strip_suffix(b"/").unwrap_or(directory), name))
 }

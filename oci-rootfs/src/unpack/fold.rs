@@ -7,7 +7,6 @@ use oci_image::layer::EntryPath;
 use rustix::fs::{AtFlags, Dir, statat};
 use rustix::io::Errno;
 
-use super::apply::split;
 use super::error::{Reason, UnpackError};
 use crate::root::{Id, MARKER, Root};
 
@@ -69,7 +68,7 @@ impl Folding {
         root: &Root,
         path: &EntryPath,
     ) -> Result<Option<Vec<u8>>, Errno> {
-        let Some((directory, name)) = split(path) else { return Ok(None) };
+        let Some((directory, name)) = path.split() else { return Ok(None) };
         let fd = match root.directory(directory) {
             // It is still to be made.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),

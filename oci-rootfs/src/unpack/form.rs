@@ -8,7 +8,6 @@ use oci_image::layer::{Change, Device, EntryPath};
 use rustix::fs::{FileType, Mode, fstat, makedev, mkdirat, mknodat, openat};
 use rustix::io::Errno;
 
-use super::apply::split;
 use super::directories::Directories;
 use super::error::UnpackError;
 use super::lower::{Lower, has, opaque_name};
@@ -107,7 +106,7 @@ impl Form {
     ) -> Result<Rc<Parent>, Errno> {
         let mut way = Way::new(path);
         while let Some(obstacle) = self.view(root).follow(&mut way)? {
-            let (directory, name) = split(&way.here).ok_or(Errno::NOTDIR)?;
+            let (directory, name) = way.here.split().ok_or(Errno::NOTDIR)?;
             let missing = Missing::Copy(self.below());
             let parent = parents.find(root, directories, directory, missing)?;
             if obstacle == Errno::NOTDIR {
@@ -172,7 +171,7 @@ impl Place<'_> {
     }
 
     fn whiteout(&mut self, path: &EntryPath) -> Result<(), Errno> {
-        let Some((directory, name)) = split(path) else { return Ok(()) };
+        let Some((directory, name)) = path.split() else { return Ok(()) };
         let parent = self.parent(directory)?;
         // A marker that hides nothing would be seen in a directory that no other layer has.
         if !has(self.beneath(&parent.physical)?, name)? {

@@ -6,7 +6,6 @@ use std::os::fd::OwnedFd;
 use oci_image::layer::EntryPath;
 use rustix::io::Errno;
 
-use super::apply::split;
 use super::lower::{Found, Lower, Says};
 use crate::root::{LINKS, Root, push};
 
@@ -90,7 +89,7 @@ impl View<'_> {
 
     /// The way to a path that has no links but at its end, where nothing has to be.
     pub(super) fn physical(&self, path: &EntryPath) -> Result<EntryPath, Errno> {
-        let Some((directory, name)) = split(path) else { return Ok(EntryPath::ROOT) };
+        let Some((directory, name)) = path.split() else { return Ok(EntryPath::ROOT) };
         let mut way = Way::new(directory);
         match self.follow(&mut way)? {
             None => way.here.join(name).map_err(|_| Errno::INVAL),

@@ -11,7 +11,7 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
-use super::{Applier, Place, split};
+use super::{Applier, Place};
 use crate::root::{Attributes, Id, Target};
 use crate::unpack::Devices;
 use crate::unpack::error::{Reason, UnpackError};
@@ -103,7 +103,7 @@ impl Applier<'_> {
     ) -> Result<(), UnpackError> {
         let action = format!("link `{target}` to");
         let failed = |error| place.failed(&action, error);
-        let (_, name) = split(target).ok_or_else(|| failed(Errno::ISDIR))?;
+        let (_, name) = target.split().ok_or_else(|| failed(Errno::ISDIR))?;
         let source = self.link_source(place, target).map_err(failed)?;
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         let old = || match statat(&source, name, flags) {
@@ -130,7 +130,7 @@ impl Applier<'_> {
     /// The directory that holds what a hard link leads to: of this layer, or in the form of an overlay
     /// also of one below.
     fn link_source(&mut self, place: &Place<'_>, target: &EntryPath) -> Result<OwnedFd, Errno> {
-        let (directory, name) = split(target).ok_or(Errno::ISDIR)?;
+        let (directory, name) = target.split().ok_or(Errno::ISDIR)?;
         let parent = self.parents.find(self.root, &mut self.directories, directory, Missing::Fail);
         let is_there =
             |parent: &Rc<Parent>| statat(parent.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
