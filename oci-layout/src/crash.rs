@@ -7,7 +7,7 @@ mod cut;
 mod faults;
 #[cfg(target_os = "linux")]
 mod gone;
-mod poor;
+mod limited;
 mod promise;
 mod recorder;
 mod scenario;

@@ -13,9 +13,9 @@ use oci_image::blob::{BlobSink, BlobSinkExt, BlobWriter};
 use oci_image::{Descriptor, MediaType};
 use tempfile::NamedTempFile;
 
-struct Shelf(PathBuf);
+struct Directory(PathBuf);
 
-impl BlobSink for Shelf {
+impl BlobSink for Directory {
     fn create(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
         let place = self.0.join(blob.digest.encoded()); // only a parsed digest makes a path
         if place.try_exists()? {
@@ -51,11 +51,12 @@ impl BlobWriter for Writer {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let shelf = Shelf(std::env::args_os().nth(1).ok_or("usage: own_sink DIRECTORY")?.into());
+    let directory =
+        Directory(std::env::args_os().nth(1).ok_or("usage: own_sink DIRECTORY")?.into());
     let blob = Descriptor::of(MediaType::from("text/plain"), b"hello");
-    shelf.put(&blob, b"hello")?;
-    shelf.put(&blob, b"hello")?; // it is there already: nothing is written
-    for entry in fs::read_dir(&shelf.0)? {
+    directory.put(&blob, b"hello")?;
+    directory.put(&blob, b"hello")?; // it is there already: nothing is written
+    for entry in fs::read_dir(&directory.0)? {
         println!("{}", entry?.file_name().display());
     }
     Ok(())

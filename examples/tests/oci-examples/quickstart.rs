@@ -1,5 +1,5 @@
 //! The program of the README's first command.
 
 mod bad_input;
+mod fixture;
 mod run;
-mod scene;

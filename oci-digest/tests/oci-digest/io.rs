@@ -82,9 +82,9 @@ fn a_read_of_no_bytes_does_not_end_the_content() {
 }
 
 /// A writer that takes at most three bytes at once, and nine in all.
-struct Narrow(Vec<u8>);
+struct ShortWriter(Vec<u8>);
 
-impl Write for Narrow {
+impl Write for ShortWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = bytes.len().min(3).min(9 - self.0.len());
         self.0.extend_from_slice(&bytes[..length]);
@@ -98,7 +98,7 @@ impl Write for Narrow {
 
 #[test]
 fn a_hash_writer_counts_what_was_taken_and_not_what_was_offered() {
-    let mut writer = HashWriter::new(Narrow(Vec::new()), Algorithm::Sha256);
+    let mut writer = HashWriter::new(ShortWriter(Vec::new()), Algorithm::Sha256);
     assert_eq!(writer.write_all(b"0123456789").unwrap_err().kind(), ErrorKind::WriteZero);
     assert_eq!(writer.written(), 9);
     let (below, digest, size) = writer.finish();

@@ -4,9 +4,9 @@ use oci_digest::{Digest, VerifyError, VerifyWriter};
 
 /// A writer that takes at most three bytes at once and is interrupted before each.
 #[derive(Debug, Default, PartialEq)]
-struct Narrow(Vec<u8>, bool);
+struct ShortWriter(Vec<u8>, bool);
 
-impl Write for Narrow {
+impl Write for ShortWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.1 = !self.1;
         if self.1 {
@@ -26,7 +26,7 @@ impl Write for Narrow {
 #[test]
 fn a_writer_finishes_after_the_right_content() {
     let digest = Digest::sha256("hello");
-    let mut writer = VerifyWriter::new(Narrow::default(), &digest, 5).unwrap();
+    let mut writer = VerifyWriter::new(ShortWriter::default(), &digest, 5).unwrap();
     writer.write_all(b"hell").unwrap();
     assert_eq!((writer.written(), writer.remaining()), (4, 1));
     writer.write_all(b"o").unwrap();

@@ -176,15 +176,15 @@ async fn one_token_serves_many_requests() {
 }
 
 /// Answers requests without a token when two of them are there.
-struct Together(Fake, tokio::sync::Barrier);
+struct AnswersInPairs(Fake, tokio::sync::Barrier);
 
-impl std::fmt::Debug for Together {
+impl std::fmt::Debug for AnswersInPairs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Together")
+        f.write_str("AnswersInPairs")
     }
 }
 
-impl Transport for Together {
+impl Transport for AnswersInPairs {
     fn send(
         &self,
         request: http::Request<Body>,
@@ -202,7 +202,7 @@ impl Transport for Together {
 #[tokio::test]
 async fn one_token_serves_requests_that_were_challenged_at_once() {
     let fake = empty_registry();
-    let together = Together(fake.clone(), tokio::sync::Barrier::new(2));
+    let together = AnswersInPairs(fake.clone(), tokio::sync::Barrier::new(2));
     let client = Client::new(Config::default().transport(together)).unwrap();
     let repository = client.repository("registry.example/app").unwrap();
     let (one, other) = tokio::join!(repository.resolve("v1"), repository.resolve("v2"));

@@ -18,7 +18,7 @@ use crate::fixture::{blob, noise, quick};
 const SIZE: usize = 300;
 
 /// An image of one layer, and how a registry serves the layer.
-struct Scene {
+struct Fixture {
     blobs: Arc<Memory>,
     manifest: Document<Manifest>,
     layer: Descriptor,
@@ -36,7 +36,7 @@ enum Layer {
     IgnoresRange,
 }
 
-impl Scene {
+impl Fixture {
     fn new() -> Self {
         let blobs = Arc::new(Memory::new());
         let config = br#"{"architecture":"amd64","os":"linux"}"#;
@@ -120,53 +120,53 @@ fn layout(directory: &Path) -> Layout {
 // covers: DIST-PULL-11
 #[tokio::test]
 async fn a_pull_that_broke_off_anywhere_is_continued_and_asks_for_the_rest_alone() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for cut in 0..=SIZE {
         let directory = tempfile::tempdir_in("/dev/shm").unwrap();
-        let (first, asked) = scene.pull(Layer::Cut(cut), &layout(directory.path())).await;
+        let (first, asked) = fixture.pull(Layer::Cut(cut), &layout(directory.path())).await;
         assert_eq!((first.is_ok(), asked), (cut == SIZE, vec![None]), "cut at {cut}");
         if cut == SIZE {
             continue;
         }
-        assert!(layout(directory.path()).open(&scene.layer).unwrap().is_none());
-        let (second, asked) = scene.pull(Layer::Whole, &layout(directory.path())).await;
+        assert!(layout(directory.path()).open(&fixture.layer).unwrap().is_none());
+        let (second, asked) = fixture.pull(Layer::Whole, &layout(directory.path())).await;
         second.unwrap();
         let rest = if cut == 0 { None } else { Some(cut) };
         assert_eq!(asked, [rest], "cut at {cut}");
-        assert!(scene.is_whole(&layout(directory.path())), "cut at {cut}");
+        assert!(fixture.is_whole(&layout(directory.path())), "cut at {cut}");
     }
 }
 
 #[tokio::test]
 async fn a_pull_is_continued_where_the_registry_ignores_ranges() {
-    let (scene, store) = (Scene::new(), Arc::new(Memory::new()));
-    scene.pull(Layer::Cut(100), &store).await.0.unwrap_err();
-    let (pulled, asked) = scene.pull(Layer::IgnoresRange, &store).await;
+    let (fixture, store) = (Fixture::new(), Arc::new(Memory::new()));
+    fixture.pull(Layer::Cut(100), &store).await.0.unwrap_err();
+    let (pulled, asked) = fixture.pull(Layer::IgnoresRange, &store).await;
     pulled.unwrap();
     assert_eq!(asked, [Some(100)]);
-    assert!(scene.is_whole(&store));
+    assert!(fixture.is_whole(&store));
 }
 
 #[tokio::test]
 async fn what_was_kept_and_is_wrong_costs_one_more_request_and_no_failure() {
-    let (scene, store) = (Scene::new(), Arc::new(Memory::new()));
-    scene.pull(Layer::WrongAndCut(100), &store).await.0.unwrap_err();
-    let (pulled, asked) = scene.pull(Layer::Whole, &store).await;
+    let (fixture, store) = (Fixture::new(), Arc::new(Memory::new()));
+    fixture.pull(Layer::WrongAndCut(100), &store).await.0.unwrap_err();
+    let (pulled, asked) = fixture.pull(Layer::Whole, &store).await;
     pulled.unwrap();
     assert_eq!(asked, [Some(100), None]);
-    assert!(scene.is_whole(&store));
+    assert!(fixture.is_whole(&store));
 }
 
 #[tokio::test]
 async fn a_layer_that_was_received_whole_is_not_asked_for_again() {
-    let (scene, store) = (Scene::new(), Arc::new(Memory::new()));
-    let mut writer = store.resume(&scene.layer).unwrap().unwrap();
+    let (fixture, store) = (Fixture::new(), Arc::new(Memory::new()));
+    let mut writer = store.resume(&fixture.layer).unwrap().unwrap();
     std::io::Write::write_all(&mut writer, &noise(1, SIZE)).unwrap();
     writer.keep().unwrap();
-    let (pulled, asked) = scene.pull(Layer::Whole, &store).await;
+    let (pulled, asked) = fixture.pull(Layer::Whole, &store).await;
     pulled.unwrap();
     assert_eq!(asked, []);
-    assert!(scene.is_whole(&store));
+    assert!(fixture.is_whole(&store));
 }
 
 /// A sink that says how often a manifest was hashed by it, and how often it was not.
@@ -196,19 +196,19 @@ impl BlobSink for Hashing {
 
 #[tokio::test]
 async fn a_manifest_is_not_hashed_by_the_sink_again() {
-    let (scene, sink) = (Scene::new(), Hashing::default());
-    scene.pull(Layer::Whole, &sink).await.0.unwrap();
+    let (fixture, sink) = (Fixture::new(), Hashing::default());
+    fixture.pull(Layer::Whole, &sink).await.0.unwrap();
     let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     assert_eq!((count(&sink.0.1), count(&sink.0.2)), (0, 1));
 }
 
 #[tokio::test]
 async fn wrong_bytes_are_an_error_where_nothing_was_kept() {
-    let (scene, store) = (Scene::new(), Arc::new(Memory::new()));
-    let (pulled, asked) = scene.pull(Layer::WrongAndCut(SIZE), &store).await;
+    let (fixture, store) = (Fixture::new(), Arc::new(Memory::new()));
+    let (pulled, asked) = fixture.pull(Layer::WrongAndCut(SIZE), &store).await;
     assert_eq!(pulled.unwrap_err().kind(), ErrorKind::Verification);
     assert_eq!(asked, [None]);
-    let (pulled, asked) = scene.pull(Layer::Whole, &store).await;
+    let (pulled, asked) = fixture.pull(Layer::Whole, &store).await;
     pulled.unwrap();
     assert_eq!(asked, [None]);
 }

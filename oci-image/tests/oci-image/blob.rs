@@ -67,19 +67,19 @@ fn a_store_that_breaks_a_contract_is_found_out() {
         "a reader does not end well if the size is not that of the descriptor"
     );
 
-    struct Forgetful(Memory);
-    impl BlobSource for Forgetful {
+    struct WithoutPartials(Memory);
+    impl BlobSource for WithoutPartials {
         fn open(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn io::Read + Send + '_>>> {
             self.0.open(blob)
         }
     }
-    impl BlobSink for Forgetful {
+    impl BlobSink for WithoutPartials {
         fn create(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
             self.0.create(blob)
         }
     }
-    conformance::sink(&Forgetful(Memory::new())).unwrap();
-    let violation = conformance::resume(|| Forgetful(Memory::new())).unwrap_err();
+    conformance::sink(&WithoutPartials(Memory::new())).unwrap();
+    let violation = conformance::resume(|| WithoutPartials(Memory::new())).unwrap_err();
     assert_eq!(violation.claim, "what was kept is held by the next writer");
 }
 
@@ -127,9 +127,9 @@ fn an_image_is_written_in_one_call() {
 
 /// A sink that says when it was given a manifest.
 #[derive(Default)]
-struct Watched(Memory, AtomicBool);
+struct Recorder(Memory, AtomicBool);
 
-impl BlobSink for Watched {
+impl BlobSink for Recorder {
     fn create(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
         self.0.create(blob)
     }
@@ -142,7 +142,7 @@ impl BlobSink for Watched {
 
 #[test]
 fn no_manifest_is_written_before_its_blobs() {
-    let store = Watched::default();
+    let store = Recorder::default();
     let error = store.put_image_from(&image(&Memory::new()), &Memory::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(!store.1.load(Ordering::Relaxed));
@@ -167,17 +167,17 @@ fn an_artifact_is_written_in_one_call() {
 
 /// Bytes that are other ones when they are looked at again: what they were verified as, and what they
 /// become, a document that has not the digest. Whoever hashed it again would refuse it.
-struct Fickle<'a>(&'a [u8], &'a [u8]);
+struct Changing<'a>(&'a [u8], &'a [u8]);
 
-impl AsRef<[u8]> for Fickle<'_> {
+impl AsRef<[u8]> for Changing<'_> {
     fn as_ref(&self) -> &[u8] {
         self.0
     }
 }
 
-impl From<Fickle<'_>> for Arc<[u8]> {
-    fn from(fickle: Fickle<'_>) -> Self {
-        fickle.1.into()
+impl From<Changing<'_>> for Arc<[u8]> {
+    fn from(changing: Changing<'_>) -> Self {
+        changing.1.into()
     }
 }
 
@@ -186,10 +186,10 @@ fn what_was_verified_is_not_hashed_again() {
     let (seen, later) =
         (br#"{"schemaVersion":2,"manifests":[]}"#, br#"{"manifests":[],"schemaVersion":2}"#);
     let descriptor = Descriptor::of(MediaType::IMAGE_INDEX, seen);
-    let verified = descriptor.verify(Fickle(seen, later)).unwrap();
+    let verified = descriptor.verify(Changing(seen, later)).unwrap();
     let document = Document::<Index>::parse_verified(verified, &descriptor).unwrap();
     assert_eq!(document.bytes(), later);
-    let verified = descriptor.verify(Fickle(seen, later)).unwrap();
+    let verified = descriptor.verify(Changing(seen, later)).unwrap();
     let document = AnyDocument::parse_verified(verified, &descriptor).unwrap();
 
     // Nor is it when it is stored; but when it is read it is.

@@ -171,7 +171,7 @@ fn referrers_tags_are_tags() {
 }
 
 /// Text made of what the parsers look for.
-fn soup() -> impl Strategy<Value = String> {
+fn header_like_text() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         "[ -~]{0,6}",
         Just("\"".to_owned()),
@@ -193,7 +193,7 @@ fn soup() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_text_makes_a_parser_panic_or_invent(text in soup()) {
+    fn no_text_makes_a_parser_panic_or_invent(text in header_like_text()) {
         for challenge in Challenge::parse(&text) {
             prop_assert!(!challenge.scheme.is_empty());
             prop_assert_eq!(&challenge.scheme, &challenge.scheme.to_ascii_lowercase());

@@ -11,7 +11,7 @@ use oci_image::blob::{BlobSink, BlobSinkExt};
 use oci_image::images::Images;
 use rustix::io::Errno;
 
-use super::poor::Poor;
+use super::limited::LimitedDisk;
 use super::promise::{Promise, whole};
 use super::scenario::{PARTIAL_STEPS, STEPS, Step};
 use crate::files::{Disk, Entry, Files};
@@ -221,7 +221,7 @@ fn what_could_not_be_synced_is_not_kept() {
     for fails in 0.. {
         let path = directory.path().join(fails.to_string());
         std::fs::create_dir(&path).unwrap();
-        let files = Poor::new(&path).syncs(fails);
+        let files = LimitedDisk::new(&path).syncs(fails);
         let attempt = LayoutOptions::new().create_in(&path, Arc::new(files));
         let Err(error) = attempt else { break };
         reported += 1;
@@ -239,7 +239,7 @@ fn a_blob_that_cannot_be_synced_is_written_anew() {
     let (path, blob) = (directory.path(), Descriptor::empty_json());
     let relaxed = LayoutOptions::new().durability(crate::Durability::Relaxed);
     relaxed.create(path).unwrap().put(&blob, b"{}").unwrap();
-    let files = Poor::new(path).syncs(0);
+    let files = LimitedDisk::new(path).syncs(0);
     let layout = LayoutOptions::new().open_in(path, Arc::new(files)).unwrap();
     let mut writer = layout.create(&blob).unwrap().expect("what is not on the disk is not there");
     writer.write_all(b"{}").unwrap();

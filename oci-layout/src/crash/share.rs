@@ -8,7 +8,7 @@ use oci_image::Descriptor;
 use oci_image::blob::{BlobSinkExt, BlobSourceExt};
 use rustix::io::Errno;
 
-use super::poor::Poor;
+use super::limited::LimitedDisk;
 use crate::{Error, Layout, LayoutOptions};
 
 const UNABLE: [Errno; 5] = [Errno::XDEV, Errno::PERM, Errno::OPNOTSUPP, Errno::MLINK, Errno::INVAL];
@@ -34,7 +34,7 @@ impl Pair {
         self.directory.path().join("target")
     }
 
-    fn copy(&self, files: Poor) -> Result<(), Error> {
+    fn copy(&self, files: LimitedDisk) -> Result<(), Error> {
         let target = LayoutOptions::new().create_in(&self.target(), Arc::new(files))?;
         target.copy_from(&self.source, &self.blob)?.add()?;
         assert_eq!(target.read(&self.blob, 2).unwrap(), b"{}");
@@ -51,7 +51,7 @@ impl Pair {
 fn where_there_are_no_reflinks_there_are_hard_links() {
     for errno in UNABLE {
         let pair = Pair::new();
-        pair.copy(Poor::new(&pair.target()).reflink(errno)).unwrap();
+        pair.copy(LimitedDisk::new(&pair.target()).reflink(errno)).unwrap();
         assert_eq!(pair.names(), 2);
     }
 }
@@ -60,7 +60,7 @@ fn where_there_are_no_reflinks_there_are_hard_links() {
 fn where_there_are_no_hard_links_either_bytes_are_copied() {
     for errno in UNABLE {
         let pair = Pair::new();
-        pair.copy(Poor::new(&pair.target()).reflink(errno).link(errno)).unwrap();
+        pair.copy(LimitedDisk::new(&pair.target()).reflink(errno).link(errno)).unwrap();
         assert_eq!(pair.names(), 1);
         assert_eq!(unfinished(&pair.target()), 0);
     }
@@ -69,8 +69,8 @@ fn where_there_are_no_hard_links_either_bytes_are_copied() {
 #[test]
 fn a_disk_that_fails_to_share_is_not_asked_to_copy() {
     let (pair, io) = (Pair::new(), Errno::IO);
-    let poor = || Poor::new(&pair.target());
-    for files in [poor().reflink(io), poor().reflink(Errno::XDEV).link(io)] {
+    let limited = || LimitedDisk::new(&pair.target());
+    for files in [limited().reflink(io), limited().reflink(Errno::XDEV).link(io)] {
         assert_eq!(pair.copy(files).unwrap_err().kind(), crate::ErrorKind::Io);
         assert_eq!(unfinished(&pair.target()), 0);
         assert_eq!(
@@ -84,7 +84,7 @@ fn a_disk_that_fails_to_share_is_not_asked_to_copy() {
 #[test]
 fn a_link_over_a_link_leaves_nothing_behind() {
     let pair = Pair::new();
-    pair.copy(Poor::new(&pair.target()).reflink(Errno::XDEV)).unwrap();
+    pair.copy(LimitedDisk::new(&pair.target()).reflink(Errno::XDEV)).unwrap();
     let target = Layout::open(pair.target()).unwrap();
     let path = target.blobs().path(&pair.blob.digest);
     let file = pair.source.files().open(&path).unwrap();

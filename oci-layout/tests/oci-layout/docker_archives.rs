@@ -222,14 +222,14 @@ fn what_does_not_match_its_diff_id_is_not_saved() {
 }
 
 /// An archive in the old form: one layer, of any name, and what `manifest.json` says.
-struct Old {
+struct LegacyArchive {
     layer: Vec<u8>,
     config: String,
     config_name: String,
     manifest: String,
 }
 
-impl Old {
+impl LegacyArchive {
     fn new() -> Self {
         let layer = Tar::default().file("f", "content").end();
         let config = format!(
@@ -261,7 +261,7 @@ impl Old {
 
 #[test]
 fn the_old_form_is_read_links_compressed_layers_and_no_tags_too() {
-    let mut old = Old::new();
+    let mut old = LegacyArchive::new();
     let archive = old.open().unwrap();
     let layer = archive.image("app:v1").unwrap().manifest().layers[0].clone();
     assert_eq!(archive.read(&layer, 1 << 20).unwrap(), old.layer);
@@ -283,7 +283,7 @@ fn the_old_form_is_read_links_compressed_layers_and_no_tags_too() {
 
 #[test]
 fn what_does_not_fit_together_is_refused() {
-    let good = Old::new();
+    let good = LegacyArchive::new();
     let other = format!("{}.json", "0".repeat(64));
     for (what, manifest, kind) in [
         ("no JSON", "[", ErrorKind::Invalid),
@@ -301,21 +301,26 @@ fn what_does_not_fit_together_is_refused() {
         ),
         ("outside", &good.manifest.replace("a/layer.tar", "../layer.tar"), ErrorKind::NotFound),
     ] {
-        let old = Old { manifest: manifest.into(), ..Old::new() };
+        let old = LegacyArchive { manifest: manifest.into(), ..LegacyArchive::new() };
         assert_eq!(old.refused(), kind, "{what}");
     }
-    let lying = Old { config_name: other.clone(), ..Old::new() };
+    let lying = LegacyArchive { config_name: other.clone(), ..LegacyArchive::new() };
     let manifest = lying.manifest.replace(&good.config_name, &other);
-    assert_eq!(Old { manifest, ..lying }.refused(), ErrorKind::Invalid, "another config digest");
+    assert_eq!(
+        LegacyArchive { manifest, ..lying }.refused(),
+        ErrorKind::Invalid,
+        "another config digest"
+    );
 }
 
 #[test]
 fn a_bad_image_hides_no_other() {
-    let old = Old::new();
+    let old = LegacyArchive::new();
     let other = r#"[{"Config":"none.json","RepoTags":["bad:1","bad:2"],"Layers":[]},"#;
     let wrong = r#",{"Config":"short","Layers":["a/layer.tar"]}]"#;
     let good = old.manifest.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let archive = Old { manifest: format!("{other}{good}{wrong}"), ..old }.open().unwrap();
+    let archive =
+        LegacyArchive { manifest: format!("{other}{good}{wrong}"), ..old }.open().unwrap();
     let names: Vec<_> = archive.list().unwrap().into_iter().map(|entry| entry.name).collect();
     assert_eq!(names, [Some("app:v1".to_owned())]);
     let image = archive.image("app:v1").unwrap();
@@ -333,7 +338,7 @@ fn a_bad_image_hides_no_other() {
 
 #[test]
 fn a_layer_that_is_not_what_its_diff_id_says_is_not_read_to_the_end() {
-    let mut old = Old::new();
+    let mut old = LegacyArchive::new();
     old.layer[512] ^= 1;
     let archive = old.open().unwrap();
     let layer = archive.image("app:v1").unwrap().manifest().layers[0].clone();

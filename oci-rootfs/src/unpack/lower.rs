@@ -25,7 +25,7 @@ pub(super) enum Found {
 }
 
 /// What one layer says of a path.
-pub(super) enum Says {
+pub(super) enum InLayer {
     Found(Found),
     Gone,
     /// Layers below are merged with it.
@@ -37,16 +37,16 @@ impl Lower {
     pub(super) fn look(&self, path: &EntryPath) -> Result<Option<Found>, Errno> {
         for layer in &self.layers {
             match self.look_in(layer, path)? {
-                Says::Found(found) => return Ok(Some(found)),
-                Says::Gone => return Ok(None),
-                Says::Nothing => {}
+                InLayer::Found(found) => return Ok(Some(found)),
+                InLayer::Gone => return Ok(None),
+                InLayer::Nothing => {}
             }
         }
         Ok(None)
     }
 
     /// What one layer in this form says of a path that leads through directories alone.
-    pub(super) fn look_in(&self, layer: &Root, path: &EntryPath) -> Result<Says, Errno> {
+    pub(super) fn look_in(&self, layer: &Root, path: &EntryPath) -> Result<InLayer, Errno> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut here = layer.physical_directory(b"")?;
         let mut stat = fstat(&here)?;
@@ -56,26 +56,26 @@ impl Lower {
             is_opaque |= is_marked(&here, self.overlay)?;
             let directory = match openat(&here, name, flags, Mode::empty()) {
                 Ok(fd) => std::mem::replace(&mut here, fd),
-                Err(Errno::NOENT) if is_opaque => return Ok(Says::Gone),
-                Err(Errno::NOENT) => return Ok(Says::Nothing),
+                Err(Errno::NOENT) if is_opaque => return Ok(InLayer::Gone),
+                Err(Errno::NOENT) => return Ok(InLayer::Nothing),
                 Err(error) => return Err(error),
             };
             stat = fstat(&here)?;
             let is_last = names.peek().is_none();
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => {}
-                FileType::CharacterDevice if stat.st_rdev == 0 => return Ok(Says::Gone),
-                _ if !is_last => return Ok(Says::Gone),
+                FileType::CharacterDevice if stat.st_rdev == 0 => return Ok(InLayer::Gone),
+                _ if !is_last => return Ok(InLayer::Gone),
                 kind => {
                     let link = match kind {
                         FileType::Symlink => Some(readlinkat(&here, "", Vec::new())?.into_bytes()),
                         _ => None,
                     };
-                    return Ok(Says::Found(Found::File { directory, link }));
+                    return Ok(InLayer::Found(Found::File { directory, link }));
                 }
             }
         }
-        self.attributes(&here, &stat).map(|attributes| Says::Found(Found::Directory(attributes)))
+        self.attributes(&here, &stat).map(|attributes| InLayer::Found(Found::Directory(attributes)))
     }
 
     /// The directories at a path that a `layer` on top lets show, the top one first. The path leads

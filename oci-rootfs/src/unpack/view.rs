@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use oci_image::layer::EntryPath;
 use rustix::io::Errno;
 
-use super::lower::{Found, Lower, Says};
+use super::lower::{Found, InLayer, Lower};
 use crate::root::{LINKS, Root, push};
 
 /// What is hidden of the layers below, by a path without links but at its end.
@@ -126,9 +126,9 @@ impl View<'_> {
     /// What is at a path that leads through directories alone.
     fn look(&self, path: &EntryPath) -> Result<Option<Found>, Errno> {
         match self.below.lower.look_in(self.root, path)? {
-            Says::Found(found) => Ok(Some(found)),
-            Says::Gone => Ok(None),
-            Says::Nothing => self.below.look(path),
+            InLayer::Found(found) => Ok(Some(found)),
+            InLayer::Gone => Ok(None),
+            InLayer::Nothing => self.below.look(path),
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn grow(root: &Path, plan: &[Step]) {
     for step in plan {
         let path = root.join(&step.path);
         if make(root, &path, &step.what).is_ok() {
-            dress(&path, step);
+            set_attributes(&path, step);
         }
     }
     // Making something in a directory has changed its time.
@@ -95,7 +95,7 @@ fn make(root: &Path, path: &Path, what: &What) -> std::io::Result<()> {
     }
 }
 
-fn dress(path: &Path, step: &Step) {
+fn set_attributes(path: &Path, step: &Step) {
     let _ = std::os::unix::fs::lchown(path, step.owner, step.owner);
     if path.is_symlink() {
         return;

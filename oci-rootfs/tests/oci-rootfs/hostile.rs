@@ -126,9 +126,9 @@ fn no_program_is_run_to_decompress() {
 }
 
 /// A source that does something while a blob of it is opened.
-struct Meanwhile<'a, F>(&'a Memory, F);
+struct OnOpen<'a, F>(&'a Memory, F);
 
-impl<F: Fn()> BlobSource for Meanwhile<'_, F> {
+impl<F: Fn()> BlobSource for OnOpen<'_, F> {
     fn open(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn Read + Send + '_>>> {
         self.1();
         self.0.open(blob)
@@ -150,7 +150,7 @@ fn no_second_layer_is_applied_to_a_tree_at_the_same_time() {
         let error = apply_layer(&memory, &other.0, &other.1, &root, &options()).unwrap_err();
         assert_eq!(error.kind(), UnpackErrorKind::Target, "{error:?}");
     };
-    apply_layer(&Meanwhile(&memory, second), &one.0, &one.1, &root, &options()).unwrap();
+    apply_layer(&OnOpen(&memory, second), &one.0, &one.1, &root, &options()).unwrap();
     assert_eq!(outline(root.path()), ["f: 1"]);
     apply_layer(&memory, &other.0, &other.1, &root, &options()).unwrap();
     assert_eq!(outline(root.path()), ["f: 2"]);

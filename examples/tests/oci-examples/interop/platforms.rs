@@ -68,22 +68,28 @@ const TABLE: &[(&[&str], &[&str])] = &[
 
 /// Indexes that state less than they could, what is asked for, and the entries that are taken: here, by
 /// containerd and by skopeo. Where these two differ, `oci_image::platform::choice` says whom we follow.
-const ODD: &[Odd] = &[
-    Odd(&["?linux/arm64", "?linux/amd64"], "linux/amd64", Some(1), None, Some(0)),
-    Odd(&["[linux/amd64]", "linux/386"], "linux/amd64", Some(0), Some(1), Some(0)),
-    Odd(&["[linux/amd64]", "linux/amd64"], "linux/amd64", Some(1), Some(1), Some(1)),
-    Odd(&["linux/386"], "linux/amd64", Some(0), Some(0), None),
-    Odd(&["text", "linux/amd64"], "linux/amd64", Some(1), Some(1), Some(1)),
-    Odd(&["text", "?linux/amd64"], "linux/amd64", Some(1), None, None),
-    Odd(&["text linux/amd64", "linux/amd64"], "linux/amd64", Some(1), None, None),
-    Odd(&["?linux/arm64"], "linux/amd64", None, None, Some(0)),
-    Odd(&["?linux/amd64", "linux/arm64"], "linux/amd64", Some(0), Some(0), Some(0)),
-    Odd(&["?linux/amd64", "linux/386"], "linux/amd64", Some(0), Some(1), Some(0)),
-    Odd(&["linux/arm64", "linux/s390x"], "linux/amd64", None, None, None),
+const ODD: &[PlatformCase] = &[
+    PlatformCase(&["?linux/arm64", "?linux/amd64"], "linux/amd64", Some(1), None, Some(0)),
+    PlatformCase(&["[linux/amd64]", "linux/386"], "linux/amd64", Some(0), Some(1), Some(0)),
+    PlatformCase(&["[linux/amd64]", "linux/amd64"], "linux/amd64", Some(1), Some(1), Some(1)),
+    PlatformCase(&["linux/386"], "linux/amd64", Some(0), Some(0), None),
+    PlatformCase(&["text", "linux/amd64"], "linux/amd64", Some(1), Some(1), Some(1)),
+    PlatformCase(&["text", "?linux/amd64"], "linux/amd64", Some(1), None, None),
+    PlatformCase(&["text linux/amd64", "linux/amd64"], "linux/amd64", Some(1), None, None),
+    PlatformCase(&["?linux/arm64"], "linux/amd64", None, None, Some(0)),
+    PlatformCase(&["?linux/amd64", "linux/arm64"], "linux/amd64", Some(0), Some(0), Some(0)),
+    PlatformCase(&["?linux/amd64", "linux/386"], "linux/amd64", Some(0), Some(1), Some(0)),
+    PlatformCase(&["linux/arm64", "linux/s390x"], "linux/amd64", None, None, None),
 ];
 
 /// Entries, the platform, and which of them is taken: here, by containerd, by skopeo.
-struct Odd(&'static [&'static str], &'static str, Option<usize>, Option<usize>, Option<usize>);
+struct PlatformCase(
+    &'static [&'static str],
+    &'static str,
+    Option<usize>,
+    Option<usize>,
+    Option<usize>,
+);
 
 /// An image that says in a file and in a label that it is of this entry.
 fn image(layout: &Layout, number: usize, platform: &str, directory: &Path) -> Descriptor {
@@ -219,7 +225,7 @@ fn of_odd_indexes_we_take_what_the_docs_say() {
     let containerd = imported(&layout, &indexes, directory.path());
     let mut different = Vec::new();
     for (number, (index, odd)) in indexes.iter().zip(ODD).enumerate() {
-        let Odd(offered, machine, ours, by_containerd, by_skopeo) = *odd;
+        let PlatformCase(offered, machine, ours, by_containerd, by_skopeo) = *odd;
         let tag = number.to_string();
         layout.tag(&tag, index.descriptor()).unwrap();
         let expected = (ours, by_containerd, by_skopeo);

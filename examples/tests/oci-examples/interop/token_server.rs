@@ -27,11 +27,11 @@ pub(crate) type Asked = (Option<String>, Vec<String>);
 /// It grants `alice` all that she asks for, others nothing, and refuses wrong passwords.
 pub(crate) struct TokenServer {
     address: SocketAddr,
-    desk: Arc<Desk>,
+    service: Arc<TokenService>,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Desk {
+struct TokenService {
     directory: PathBuf,
     asked: Mutex<Vec<Asked>>,
     stop: AtomicBool,
@@ -49,21 +49,21 @@ impl TokenServer {
 
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let desk = Arc::new(Desk {
+        let service = Arc::new(TokenService {
             directory: directory.into(),
             asked: Mutex::default(),
             stop: AtomicBool::new(false),
         });
-        let at_desk = desk.clone();
+        let serving = service.clone();
         let thread = std::thread::spawn(move || {
             for connection in listener.incoming() {
-                if at_desk.stop.load(Ordering::SeqCst) {
+                if serving.stop.load(Ordering::SeqCst) {
                     return;
                 }
-                at_desk.serve(&connection.unwrap());
+                serving.serve(&connection.unwrap());
             }
         });
-        Self { address, desk, thread: Some(thread) }
+        Self { address, service, thread: Some(thread) }
     }
 
     /// Where it is.
@@ -73,7 +73,7 @@ impl TokenServer {
 
     /// What the configuration of a registry must have.
     pub(crate) fn settings(&self) -> String {
-        let certificate = self.desk.directory.join("token-certificate.pem");
+        let certificate = self.service.directory.join("token-certificate.pem");
         format!(
             "auth: {{token: {{realm: '{}/token', service: '{SERVICE}', issuer: tests, rootcertbundle: '{}'}}}}",
             self.origin(),
@@ -83,19 +83,19 @@ impl TokenServer {
 
     /// The requests since the last call.
     pub(crate) fn take_asked(&self) -> Vec<Asked> {
-        std::mem::take(&mut self.desk.asked.lock().unwrap())
+        std::mem::take(&mut self.service.asked.lock().unwrap())
     }
 }
 
 impl Drop for TokenServer {
     fn drop(&mut self) {
-        self.desk.stop.store(true, Ordering::SeqCst);
+        self.service.stop.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.address);
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-impl Desk {
+impl TokenService {
     fn serve(&self, mut connection: &TcpStream) {
         let mut lines = BufReader::new(connection).lines().map_while(Result::ok);
         let request = lines.next().unwrap_or_default();

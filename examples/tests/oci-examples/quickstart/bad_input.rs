@@ -9,12 +9,12 @@ use oci_image::images::Images;
 use oci_registry::{Fault, Store};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::scene::{Scene, complaint};
+use super::fixture::{Fixture, complaint};
 
 /// Runs it on an image of a faulty registry, and returns the digest of the layer.
 async fn of_a_registry(fault: Fault) -> (Output, Digest) {
-    let scene = Scene::new();
-    let (layout, index) = scene.image(&[]);
+    let fixture = Fixture::new();
+    let (layout, index) = fixture.image(&[]);
     let layer = layout.image("v1").unwrap().manifest().layers[0].digest.clone();
     let fault = fault.method(http::Method::GET);
     let registry =
@@ -23,7 +23,7 @@ async fn of_a_registry(fault: Fault) -> (Output, Digest) {
     let client = Client::new(Config::default().plain_http(&host)).unwrap();
     let repository = client.repository(&format!("{host}/app")).unwrap();
     repository.push(&layout, &index).tag("v1").await.unwrap();
-    let output = scene.run(&["--plain-http", &format!("docker://{host}/app:v1")]);
+    let output = fixture.run(&["--plain-http", &format!("docker://{host}/app:v1")]);
     registry.stop().await;
     (output, layer)
 }
@@ -61,7 +61,7 @@ async fn a_manifest_that_was_not_asked_for() {
 #[test]
 fn a_registry_that_is_not_there() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let output = Scene::new().run(&["--plain-http", &format!("docker://{address}/app:v1")]);
+    let output = Fixture::new().run(&["--plain-http", &format!("docker://{address}/app:v1")]);
     let line = complaint(&output, 1);
     assert!(line.contains(&address.to_string()) && line.contains("refused"), "{line}");
 }
@@ -69,10 +69,10 @@ fn a_registry_that_is_not_there() {
 #[test]
 #[ignore = "needs root"]
 fn a_program_that_is_not_in_the_image() {
-    for scene in [Scene::new(), Scene::of_an_ordinary_user()] {
-        let (layout, _) = scene.image(&["/missing"]);
+    for fixture in [Fixture::new(), Fixture::of_an_ordinary_user()] {
+        let (layout, _) = fixture.image(&["/missing"]);
         let name = format!("oci:{}:v1", layout.path().display());
-        let line = complaint(&scene.run(&[&name]), 1);
+        let line = complaint(&fixture.run(&[&name]), 1);
         assert_eq!(line.matches("/missing").count(), 1, "{line}");
         assert!(line.contains("No such file"), "{line}");
     }
@@ -82,28 +82,28 @@ fn a_program_that_is_not_in_the_image() {
 #[test]
 #[ignore = "needs user namespaces and unshare"]
 fn a_kernel_without_user_namespaces() {
-    let scene = Scene::new();
-    let program = scene.path("quickstart");
+    let fixture = Fixture::new();
+    let program = fixture.path("quickstart");
     let script = format!(
         "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --inh-caps=-all --ambient-caps=-all {}",
         program.display()
     );
     let child = std::process::Command::new("unshare")
         .args(["--user", "--map-user=1000", "--map-group=1000", "--keep-caps", "sh", "-c", &script])
-        .env("TMPDIR", scene.temporary())
+        .env("TMPDIR", fixture.temporary())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let line = complaint(&scene.end(child), 1);
+    let line = complaint(&fixture.end(child), 1);
     assert!(line.contains("user namespace"), "{line}");
 }
 
 #[test]
 fn a_directory_for_temporary_files_that_is_not_there() {
-    let scene = Scene::new();
-    let nowhere = scene.path("nowhere");
-    let output = scene.command(&[]).env("TMPDIR", &nowhere).output().unwrap();
+    let fixture = Fixture::new();
+    let nowhere = fixture.path("nowhere");
+    let output = fixture.command(&[]).env("TMPDIR", &nowhere).output().unwrap();
     let line = complaint(&output, 1);
     assert!(line.contains(nowhere.to_str().unwrap()), "{line}");
 }
@@ -111,7 +111,7 @@ fn a_directory_for_temporary_files_that_is_not_there() {
 #[test]
 fn a_wrong_command_line() {
     for args in [&["--loud"][..], &["tar:image"], &["oci:a", "oci:b"]] {
-        let output = Scene::new().run(args);
+        let output = Fixture::new().run(args);
         let line = complaint(&output, 2);
         assert!(line.contains("`quickstart --help`"), "{line}");
     }
@@ -119,22 +119,22 @@ fn a_wrong_command_line() {
 
 #[test]
 fn an_image_that_is_not_there() {
-    let scene = Scene::new();
-    let missing = scene.path("missing");
+    let fixture = Fixture::new();
+    let missing = fixture.path("missing");
     for transport in ["oci", "oci-archive", "docker-archive"] {
         let name = format!("{transport}:{}", missing.display());
-        let line = complaint(&scene.run(&[&name]), 1);
+        let line = complaint(&fixture.run(&[&name]), 1);
         assert!(line.contains(missing.to_str().unwrap()), "{line}");
     }
 }
 
 #[test]
 fn an_interrupt_while_a_registry_does_not_answer() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let registry = TcpListener::bind("127.0.0.1:0").unwrap();
     let name = format!("docker://{}/app:v1", registry.local_addr().unwrap());
-    let child = scene.command(&["--plain-http", &name]).stderr(Stdio::null()).spawn().unwrap();
+    let child = fixture.command(&["--plain-http", &name]).stderr(Stdio::null()).spawn().unwrap();
     let _asked = registry.accept().unwrap();
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    assert_eq!(scene.end(child).status.code(), Some(130));
+    assert_eq!(fixture.end(child).status.code(), Some(130));
 }

@@ -11,7 +11,7 @@ use oci_layout::{ArchiveWriter, DockerArchiveWriter};
 use oci_registry::Store;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::scene::{Scene, complaint, user_namespaces_work};
+use super::fixture::{Fixture, complaint, user_namespaces_work};
 
 fn printed(output: &Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -32,7 +32,7 @@ fn check_report(output: &Output) {
 /// As any user. Without user namespaces the message says so.
 #[test]
 fn runs_from_a_root_filesystem_to_a_container() {
-    let output = Scene::new().run(&[]);
+    let output = Fixture::new().run(&[]);
     if output.status.success() || user_namespaces_work() {
         check_report(&output);
     } else {
@@ -44,22 +44,22 @@ fn runs_from_a_root_filesystem_to_a_container() {
 #[test]
 #[ignore = "needs root, and user namespaces for others"]
 fn runs_from_a_root_filesystem_to_a_container_as_an_ordinary_user() {
-    check_report(&Scene::of_an_ordinary_user().run(&[]));
+    check_report(&Fixture::of_an_ordinary_user().run(&[]));
 }
 
 /// Without a busybox on the host, the image holds the program itself and the libraries that it needs.
 #[test]
 #[ignore = "needs root"]
 fn needs_nothing_but_itself() {
-    for scene in [Scene::new(), Scene::of_an_ordinary_user()] {
-        let child = scene
+    for fixture in [Fixture::new(), Fixture::of_an_ordinary_user()] {
+        let child = fixture
             .command(&[])
             .env("PATH", "/nowhere")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let output = scene.end(child);
+        let output = fixture.end(child);
         check_report(&output);
         assert!(String::from_utf8_lossy(&output.stderr).contains("/bin/quickstart --report"));
     }
@@ -68,28 +68,28 @@ fn needs_nothing_but_itself() {
 #[test]
 #[ignore = "needs root"]
 fn runs_images_of_layouts_and_archives() {
-    let scene = Scene::new();
-    let (layout, index) = scene.image(&[]);
-    let archive = scene.path("image.tar");
+    let fixture = Fixture::new();
+    let (layout, index) = fixture.image(&[]);
+    let archive = fixture.path("image.tar");
     let file = std::fs::File::create(&archive).unwrap();
     let writer = ArchiveWriter::new(file).unwrap();
     writer.append(&layout, std::slice::from_ref(&index)).unwrap();
     writer.tag("v1", &index).unwrap();
     writer.finish().unwrap();
-    let saved = scene.path("saved.tar");
+    let saved = fixture.path("saved.tar");
     let mut writer = DockerArchiveWriter::new(std::fs::File::create(&saved).unwrap()).unwrap();
     writer.append(&layout.image("v1").unwrap(), &["app:v1"]).unwrap();
     writer.finish().unwrap();
-    check_report(&scene.run(&[&format!("oci:{}:v1", layout.path().display())]));
-    check_report(&scene.run(&[&format!("oci-archive:{}", archive.display())]));
-    check_report(&scene.run(&[&format!("docker-archive:{}:app:v1", saved.display())]));
+    check_report(&fixture.run(&[&format!("oci:{}:v1", layout.path().display())]));
+    check_report(&fixture.run(&[&format!("oci-archive:{}", archive.display())]));
+    check_report(&fixture.run(&[&format!("docker-archive:{}:app:v1", saved.display())]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root"]
 async fn runs_images_of_registries_with_a_command_of_the_caller() {
-    let scene = Scene::new();
-    let (layout, index) = scene.image(&["/missing"]);
+    let fixture = Fixture::new();
+    let (layout, index) = fixture.image(&["/missing"]);
     let registry = oci_registry::serve(Store::memory()).bind("127.0.0.1:0").await.unwrap();
     let host = registry.address().to_string();
     let client = Client::new(Config::default().plain_http(&host)).unwrap();
@@ -97,10 +97,10 @@ async fn runs_images_of_registries_with_a_command_of_the_caller() {
     repository.push(&layout, &index).tag("v1").await.unwrap();
 
     let name = format!("docker://{host}/app:v1");
-    let output = scene.run(&["--plain-http", &name, "--", "/bin/quickstart", "--report"]);
+    let output = fixture.run(&["--plain-http", &name, "--", "/bin/quickstart", "--report"]);
     let own = output.status.success();
     let output =
-        if own { output } else { scene.run(&["--plain-http", &name, "--", "/bin/echo", "hi"]) };
+        if own { output } else { fixture.run(&["--plain-http", &name, "--", "/bin/echo", "hi"]) };
     let text = printed(&output);
     assert!(text == "hi\n" || text.starts_with("pid 1\n"), "{text}");
     registry.stop().await;
@@ -109,28 +109,28 @@ async fn runs_images_of_registries_with_a_command_of_the_caller() {
 #[test]
 #[ignore = "needs root and busybox-static"]
 fn exits_as_the_process_in_the_container() {
-    let scene = Scene::new();
-    let (layout, _) = scene.image(&["/bin/sh", "-c", "exit 7"]);
+    let fixture = Fixture::new();
+    let (layout, _) = fixture.image(&["/bin/sh", "-c", "exit 7"]);
     let name = format!("oci:{}:v1", layout.path().display());
-    assert_eq!(scene.run(&[&name]).status.code(), Some(7));
-    let killed = scene.run(&[&name, "--", "/bin/sh", "-c", "sh -c 'kill -9 $PPID'; exit 1"]);
+    assert_eq!(fixture.run(&[&name]).status.code(), Some(7));
+    let killed = fixture.run(&[&name, "--", "/bin/sh", "-c", "sh -c 'kill -9 $PPID'; exit 1"]);
     assert_eq!(killed.status.code(), Some(1), "a process cannot kill the first of its namespace");
 }
 
 #[test]
 #[ignore = "needs root and busybox-static"]
 fn cleans_up_when_it_is_interrupted() {
-    let scene = Scene::new();
-    let (layout, _) = scene.image(&["/bin/sh", "-c", "echo ready; sleep 1000"]);
+    let fixture = Fixture::new();
+    let (layout, _) = fixture.image(&["/bin/sh", "-c", "echo ready; sleep 1000"]);
     let name = format!("oci:{}:v1", layout.path().display());
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let mut child =
-            scene.command(&[&name]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+            fixture.command(&[&name]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n");
         kill_process(Pid::from_child(&child), signal).unwrap();
-        assert_eq!(scene.end(child).status.code(), Some(code));
+        assert_eq!(fixture.end(child).status.code(), Some(code));
     }
 }
 
@@ -148,17 +148,17 @@ fn tree(directory: &Path) -> BTreeSet<PathBuf> {
 }
 
 /// The printed steps of a run that can create no file. None where this user cannot create a container.
-fn explain(scene: &Scene, args: &[&str]) -> Option<Vec<String>> {
-    let before = tree(&scene.path(""));
-    let child = scene
+fn explain(fixture: &Fixture, args: &[&str]) -> Option<Vec<String>> {
+    let before = tree(&fixture.path(""));
+    let child = fixture
         .command(&[&["--explain"], args].concat())
-        .env("TMPDIR", scene.path("nowhere"))
+        .env("TMPDIR", fixture.path("nowhere"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let output = scene.end(child);
-    assert_eq!(tree(&scene.path("")), before);
+    let output = fixture.end(child);
+    assert_eq!(tree(&fixture.path("")), before);
     if !output.status.success() {
         let line = complaint(&output, 1);
         assert!(line.contains("user namespace") && !user_namespaces_work(), "{line}");
@@ -178,7 +178,7 @@ fn explain(scene: &Scene, args: &[&str]) -> Option<Vec<String>> {
 
 #[test]
 fn explain_prints_the_steps_and_creates_nothing() {
-    let Some(steps) = explain(&Scene::new(), &[]) else { return };
+    let Some(steps) = explain(&Fixture::new(), &[]) else { return };
     let proc = "mount proc on /proc (nosuid, noexec, nodev)";
     assert!(steps.iter().any(|step| step == proc), "{steps:?}");
     assert!(steps.last().unwrap().starts_with("execute /bin/"), "{steps:?}");
@@ -186,8 +186,8 @@ fn explain_prints_the_steps_and_creates_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn explains_images_wherever_they_are() {
-    let scene = Scene::new();
-    let (layout, index) = scene.image(&["/own", "command"]);
+    let fixture = Fixture::new();
+    let (layout, index) = fixture.image(&["/own", "command"]);
     let registry = oci_registry::serve(Store::memory()).bind("127.0.0.1:0").await.unwrap();
     let host = registry.address().to_string();
     let client = Client::new(Config::default().plain_http(&host)).unwrap();
@@ -197,9 +197,9 @@ async fn explains_images_wherever_they_are() {
     let there = format!("docker://{host}/app:v1");
     let here = format!("oci:{}:v1", layout.path().display());
     for args in [&["--plain-http", &there][..], &[&here]] {
-        let Some(steps) = explain(&scene, args) else { return };
+        let Some(steps) = explain(&fixture, args) else { return };
         assert_eq!(steps.last().unwrap(), "execute /own command");
-        let steps = explain(&scene, &[args, &["--", "/other"]].concat()).unwrap();
+        let steps = explain(&fixture, &[args, &["--", "/other"]].concat()).unwrap();
         assert_eq!(steps.last().unwrap(), "execute /other");
     }
     registry.stop().await;
@@ -207,6 +207,6 @@ async fn explains_images_wherever_they_are() {
 
 #[test]
 fn help_prints_the_usage() {
-    let output = Scene::new().run(&["--help"]);
+    let output = Fixture::new().run(&["--help"]);
     assert!(printed(&output).starts_with("usage: quickstart "));
 }

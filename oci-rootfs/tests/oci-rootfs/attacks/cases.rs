@@ -14,7 +14,7 @@ pub(super) enum End {
 
 /// Which programs the attack is seen to succeed against: `python3`, which goes by paths as in
 /// `trusting.py`, and `tar`, which is GNU tar told to trust (`-P`).
-pub(super) enum Falls {
+pub(super) enum Affected {
     /// They change something out of the root, or make it reachable from there.
     Out(&'static [&'static str]),
     /// They stay within the root, and make another tree of it, or accept what is refused.
@@ -23,12 +23,12 @@ pub(super) enum Falls {
     Nobody(&'static str),
 }
 
-pub(super) type Attack = (&'static str, fn(Tar, &str) -> Tar, End, Falls);
+pub(super) type Attack = (&'static str, fn(Tar, &str) -> Tar, End, Affected);
 
 /// A layer to begin with, for an outside that is at this path.
 pub(super) fn attacks() -> Vec<Attack> {
+    use Affected::{Astray, Nobody, Out};
     use End::{Harmless, Held, Refused};
-    use Falls::{Astray, Nobody, Out};
     vec![
         (
             "climbing name",

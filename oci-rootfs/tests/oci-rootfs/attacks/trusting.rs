@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use super::cases::{Falls, attacks};
+use super::cases::{Affected, attacks};
 use super::*;
 use crate::tree::What;
 
@@ -15,9 +15,9 @@ use crate::tree::What;
 fn layers_lead_trusting_programs_out_of_the_root() {
     for (what, attack, end, falls) in attacks() {
         let (programs, expected, why) = match falls {
-            Falls::Out(programs) => (programs, Way::Out, ""),
-            Falls::Astray(programs) => (programs, Way::Astray, ""),
-            Falls::Nobody(why) => (&["python3", "tar"][..], Way::Nowhere, why),
+            Affected::Out(programs) => (programs, Way::Out, ""),
+            Affected::Astray(programs) => (programs, Way::Astray, ""),
+            Affected::Nobody(why) => (&["python3", "tar"][..], Way::Nowhere, why),
         };
         for program in programs {
             let field = Field::new();

@@ -43,8 +43,8 @@ fn devices_are_there_with_numbers_owner_and_mode() {
 #[ignore = "needs root and busybox"]
 fn another_file_in_a_devices_place_is_an_error() {
     use std::os::unix::fs::symlink;
-    type Plant = fn(&Path);
-    let cases: [(&str, Plant, bool); 5] = [
+    type Prepare = fn(&Path);
+    let cases: [(&str, Prepare, bool); 5] = [
         ("a file", |path| std::fs::write(path, "").unwrap(), false),
         ("a directory", |path| std::fs::create_dir(path).unwrap(), false),
         ("a link to the device", |path| symlink("/dev/null", path).unwrap(), false),

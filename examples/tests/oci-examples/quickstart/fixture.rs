@@ -19,12 +19,12 @@ use oci_testing::program::copy_program;
 const NOBODY: u32 = 65534;
 
 /// A directory with the program, and one for its temporary files.
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     directory: TempDir,
     user: Option<u32>,
 }
 
-impl Scene {
+impl Fixture {
     /// For the user who runs the test.
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -36,9 +36,9 @@ impl Scene {
 
     /// For a user without privileges; to become one takes root.
     pub(crate) fn of_an_ordinary_user() -> Self {
-        let scene = Self { user: Some(NOBODY), ..Self::new() };
-        chown(scene.temporary(), Some(NOBODY), Some(NOBODY)).unwrap();
-        scene
+        let fixture = Self { user: Some(NOBODY), ..Self::new() };
+        chown(fixture.temporary(), Some(NOBODY), Some(NOBODY)).unwrap();
+        fixture
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

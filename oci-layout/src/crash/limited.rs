@@ -9,14 +9,14 @@ use crate::files::{Disk, Entry, Files};
 
 /// A directory of a filesystem that cannot do all that others can.
 #[derive(Debug)]
-pub(super) struct Poor {
+pub(super) struct LimitedDisk {
     disk: Disk,
     syncs: AtomicUsize,
     reflink: Option<Errno>,
     link: Option<Errno>,
 }
 
-impl Poor {
+impl LimitedDisk {
     pub(super) fn new(path: &Path) -> Self {
         let disk = Disk::open(path).unwrap();
         Self { disk, syncs: AtomicUsize::new(usize::MAX), reflink: None, link: None }
@@ -41,7 +41,7 @@ impl Poor {
     }
 }
 
-impl Files for Poor {
+impl Files for LimitedDisk {
     fn identity(&self) -> io::Result<(u64, u64)> {
         self.disk.identity()
     }
