@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -10,4 +11,11 @@ pub(crate) struct Hierarchy {
     pub(crate) mount: PathBuf,
     /// The caller's own cgroup in it.
     pub(crate) own: String,
+}
+
+impl Hierarchy {
+    /// The name of the directory where it is mounted.
+    pub(crate) fn name(&self) -> Cow<'_, str> {
+        self.mount.file_name().unwrap_or_default().to_string_lossy()
+    }
 }

@@ -3,6 +3,7 @@
 use super::namespaces::{id_ranges, maps};
 use super::options::Options;
 use super::{Attribute, FilesystemStep, Idmap, Mount, Namespace, Planner, Source, Step, Tree};
+use crate::host::Hierarchy;
 use crate::spec;
 
 /// The filesystems that programs trust: no symbolic link may lead their mounts elsewhere (CVE-2019-19921).
@@ -22,45 +23,26 @@ impl Planner<'_> {
     }
 
     fn mount(&mut self, pointer: &str, entry: &spec::Mount) -> Vec<Mount> {
-        let options = Options::parse(&entry.options);
-        let target = format!("/{}", entry.destination.trim_start_matches('/'));
-        if entry.destination.is_empty() || entry.destination.contains('\0') {
-            self.refuse(pointer, "the destination is empty or has a NUL in it");
-            return Vec::new();
-        }
-        if target.split('/').all(|part| matches!(part, "" | "." | "..")) && !options.remount {
-            self.refuse(
-                format!("{pointer}/destination"),
-                "the root filesystem cannot be mounted over",
-            );
-            return Vec::new();
-        }
+        let mut options = Options::parse(&entry.options);
+        let Some(target) = self.mount_target(pointer, entry, &options) else { return Vec::new() };
         for word in &options.unsupported {
             self.refuse(format!("{pointer}/options"), format!("option `{word}` is not supported"));
         }
         let kind = entry.r#type.as_deref().unwrap_or_default();
         let is_bind = options.bind || matches!(kind, "bind" | "rbind");
+        options.recursive_bind |= kind == "rbind";
         let maps = options.idmap.is_some()
             || !entry.uid_mappings.is_empty()
             || !entry.gid_mappings.is_empty();
         if maps && (options.remount || !is_bind) {
             self.refuse(pointer, "ids can be mapped on bind mounts only");
         }
-        if options.remount {
-            return vec![remount(target, options)];
-        }
-        if is_bind {
-            return self
-                .bind(pointer, entry, target, options, kind == "rbind")
-                .into_iter()
-                .collect();
-        }
         match kind {
+            _ if options.remount => vec![remount(target, options)],
+            _ if is_bind => self.bind(pointer, entry, target, options).into_iter().collect(),
             "" | "none" => {
-                self.refuse(
-                    pointer,
-                    "there is neither a type nor `bind` or `remount` among the options",
-                );
+                let reason = "there is neither a type nor `bind` or `remount` among the options";
+                self.refuse(pointer, reason);
                 Vec::new()
             }
             "cgroup" => self.cgroup_mounts(pointer, &target, options),
@@ -71,6 +53,26 @@ impl Planner<'_> {
         }
     }
 
+    fn mount_target(
+        &mut self,
+        pointer: &str,
+        entry: &spec::Mount,
+        options: &Options,
+    ) -> Option<String> {
+        let destination = &entry.destination;
+        if destination.is_empty() || destination.contains('\0') {
+            self.refuse(pointer, "the destination is empty or has a NUL in it");
+            return None;
+        }
+        let is_root = destination.split('/').all(|part| matches!(part, "" | "." | ".."));
+        if is_root && !options.remount {
+            let reason = "the root filesystem cannot be mounted over";
+            self.refuse(format!("{pointer}/destination"), reason);
+            return None;
+        }
+        Some(format!("/{}", destination.trim_start_matches('/')))
+    }
+
     /// Mounts a file or directory of the host.
     fn bind(
         &mut self,
@@ -78,7 +80,6 @@ impl Planner<'_> {
         entry: &spec::Mount,
         target: String,
         options: Options,
-        recursive: bool,
     ) -> Option<Mount> {
         let Some(source) = entry.source.as_deref().filter(|source| !source.is_empty()) else {
             self.refuse(pointer, "a bind mount needs a source");
@@ -95,7 +96,7 @@ impl Planner<'_> {
         let id = self.open_tree(Tree {
             source: path.clone(),
             pointer: &format!("{pointer}/source"),
-            recursive: recursive || options.recursive_bind,
+            recursive: options.recursive_bind,
             idmap,
         });
         Some(Mount {
@@ -157,24 +158,25 @@ impl Planner<'_> {
                 );
             }
         }
+        self.check_ids(pointer, options);
+    }
+
+    /// Refuses options with ids that the user namespace does not have.
+    fn check_ids(&mut self, pointer: &str, options: &Options) {
         let linux = self.linux();
         for (key, member, mappings) in [
             ("uid", "uidMappings", &linux.uid_mappings),
             ("gid", "gidMappings", &linux.gid_mappings),
         ] {
-            if mappings.is_empty() {
-                continue;
-            }
             let ranges = id_ranges(mappings);
             let ids = options
                 .data
                 .iter()
-                .filter_map(|word| word.strip_prefix(key)?.strip_prefix('=')?.parse().ok());
+                .filter_map(|word| word.strip_prefix(key)?.strip_prefix('=')?.parse().ok())
+                .filter(|id| !mappings.is_empty() && !maps(&ranges, *id));
             for id in ids {
-                if !maps(&ranges, id) {
-                    let reason = format!("option `{key}={id}`: the id is not in `{member}`");
-                    self.refuse(format!("{pointer}/options"), reason);
-                }
+                let reason = format!("option `{key}={id}`: the id is not in `{member}`");
+                self.refuse(format!("{pointer}/options"), reason);
             }
         }
     }
@@ -206,18 +208,9 @@ impl Planner<'_> {
         if !own_space {
             return self.cgroup_binds(pointer, target, &options);
         }
-        let mut mounts = vec![hierarchies_mount(target)];
-        for hierarchy in &hierarchies {
-            let name =
-                hierarchy.mount.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let mut options = options.clone();
-            let kind = if hierarchy.controllers.is_empty() { "cgroup2" } else { "cgroup" };
-            options.data = hierarchy.controllers.clone();
-            if hierarchy.controllers.iter().any(|controller| controller.starts_with("name=")) {
-                options.data.insert(0, "none".into());
-            }
-            mounts.push(filesystem(kind, Some("cgroup"), format!("{target}/{name}"), options));
-        }
+        let mounts =
+            hierarchies.iter().map(|hierarchy| hierarchy_mount(target, hierarchy, &options));
+        let mut mounts: Vec<_> = [hierarchies_mount(target)].into_iter().chain(mounts).collect();
         mounts.push(set_attributes(target, &options));
         mounts
     }
@@ -227,14 +220,14 @@ impl Planner<'_> {
         let hierarchies = self.host.cgroups.hierarchies.clone();
         let single = hierarchies.len() == 1;
         let mut mounts = if single { Vec::new() } else { vec![hierarchies_mount(target)] };
-        for hierarchy in hierarchies {
-            let name =
-                hierarchy.mount.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let source = hierarchy.mount.clone();
+        for hierarchy in &hierarchies {
+            let path = hierarchy.mount.clone();
+            let source = path.clone();
             let id = self.open_tree(Tree { source, pointer, recursive: false, idmap: None });
+            let below = || format!("{target}/{}", hierarchy.name());
             mounts.push(Mount {
-                source: Source::Tree { id, path: hierarchy.mount },
-                target: if single { target.into() } else { format!("{target}/{name}") },
+                source: Source::Tree { id, path },
+                target: if single { target.into() } else { below() },
                 change: options.change.clone(),
                 recursive_change: options.recursive_change.clone(),
                 propagation: options.propagation,
@@ -258,6 +251,17 @@ fn hierarchies_mount(target: &str) -> Mount {
         ..Options::default()
     };
     filesystem("tmpfs", Some("tmpfs"), target.into(), options)
+}
+
+/// A hierarchy, as a new cgroup namespace shows it.
+fn hierarchy_mount(target: &str, hierarchy: &Hierarchy, options: &Options) -> Mount {
+    let mut options = options.clone();
+    let kind = if hierarchy.controllers.is_empty() { "cgroup2" } else { "cgroup" };
+    options.data = hierarchy.controllers.clone();
+    if hierarchy.controllers.iter().any(|controller| controller.starts_with("name=")) {
+        options.data.insert(0, "none".into());
+    }
+    filesystem(kind, Some("cgroup"), format!("{target}/{}", hierarchy.name()), options)
 }
 
 /// Gives that tmpfs the attributes asked for, now that the mount points are made.

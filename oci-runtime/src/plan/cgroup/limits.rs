@@ -147,29 +147,18 @@ impl Lines<'_, '_> {
 
     fn memory(&mut self, memory: &Memory) {
         let pointer = "/linux/resources/memory";
-        if let Some(swap) = memory.swap.filter(|swap| *swap > 0) {
-            let reason = "`swap` is memory and swap together";
-            match memory.limit.filter(|limit| *limit > 0) {
-                None => self.planner.refuse(pointer, format!("{reason}, and there is no `limit`")),
-                Some(limit) if swap < limit => {
-                    self.planner.refuse(pointer, format!("{reason}, and below `limit`"));
-                }
-                Some(_) => {}
-            }
-        }
-        if let Some(limit) = memory.limit.filter(|limit| *limit != 0) {
-            let value = if self.is_old("memory") { limit.to_string() } else { most(limit) };
-            self.either("memory", "memory.limit_in_bytes", "memory.max", value, pointer);
-        }
-        if let Some(swap) = memory.swap.filter(|swap| *swap != 0) {
-            let only = if swap < 0 { swap } else { swap - memory.limit.unwrap_or_default().max(0) };
-            let value = if self.is_old("memory") { swap.to_string() } else { most(only) };
-            self.either("memory", "memory.memsw.limit_in_bytes", "memory.swap.max", value, pointer);
-        }
-        if let Some(reservation) = memory.reservation.filter(|reservation| *reservation != 0) {
-            let value =
-                if self.is_old("memory") { reservation.to_string() } else { most(reservation) };
-            self.either("memory", "memory.soft_limit_in_bytes", "memory.low", value, pointer);
+        self.check_swap(memory);
+        // Version 1 counts memory and swap together, the unified hierarchy swap alone.
+        let without_swap = memory.limit.unwrap_or_default().max(0);
+        for (limit, other, old, new) in [
+            (memory.limit, 0, "memory.limit_in_bytes", "memory.max"),
+            (memory.swap, without_swap, "memory.memsw.limit_in_bytes", "memory.swap.max"),
+            (memory.reservation, 0, "memory.soft_limit_in_bytes", "memory.low"),
+        ] {
+            let Some(limit) = limit.filter(|limit| *limit != 0) else { continue };
+            let is_old = self.is_old("memory");
+            let value = if is_old { limit.to_string() } else { most(limit.saturating_sub(other)) };
+            self.either("memory", old, new, value, pointer);
         }
         let limited = |limit: Option<i64>| Some(limit.filter(|limit| *limit >= 0)?.to_string());
         for (value, file) in [
@@ -184,6 +173,19 @@ impl Lines<'_, '_> {
             if let Some(value) = value {
                 self.old("memory", file, value, pointer);
             }
+        }
+    }
+
+    fn check_swap(&mut self, memory: &Memory) {
+        let pointer = "/linux/resources/memory";
+        let Some(swap) = memory.swap.filter(|swap| *swap > 0) else { return };
+        let reason = "`swap` is memory and swap together";
+        match memory.limit.filter(|limit| *limit > 0) {
+            None => self.planner.refuse(pointer, format!("{reason}, and there is no `limit`")),
+            Some(limit) if swap < limit => {
+                self.planner.refuse(pointer, format!("{reason}, and below `limit`"));
+            }
+            Some(_) => {}
         }
     }
 
