@@ -12,21 +12,21 @@
 //! use oci_image::{Descriptor, Index, annotations};
 //!
 //! /// Images in memory.
-//! struct Shelf(Memory, Index);
+//! struct InMemory(Memory, Index);
 //!
-//! impl BlobSource for Shelf {
+//! impl BlobSource for InMemory {
 //!     fn open(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn Read + Send + '_>>> {
 //!         self.0.open(blob)
 //!     }
 //! }
 //!
-//! impl Images for Shelf {
+//! impl Images for InMemory {
 //!     fn index(&self) -> io::Result<Cow<'_, Index>> {
 //!         Ok(Cow::Borrowed(&self.1))
 //!     }
 //!
 //!     fn place(&self) -> String {
-//!         "the shelf".into()
+//!         "memory".into()
 //!     }
 //! }
 //!
@@ -37,9 +37,9 @@
 //! index.manifests.push(image.descriptor());
 //! index.manifests[0].annotations.insert(annotations::REF_NAME.into(), "v1".into());
 //!
-//! let shelf = Shelf(memory, index);
-//! assert_eq!(shelf.list()?[0].name.as_deref(), Some("v1"));
-//! let found = shelf.image_for("v1", &"linux/arm64".parse()?)?;
+//! let images = InMemory(memory, index);
+//! assert_eq!(images.list()?[0].name.as_deref(), Some("v1"));
+//! let found = images.image_for("v1", &"linux/arm64".parse()?)?;
 //! assert_eq!(found.config()?, *image.config());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -40,8 +40,7 @@ fn show(request: &Request, name: Option<&str>, node: &Node) -> Result<()> {
     }
     write!(text, "{} {} {}", descriptor.digest, Bytes(descriptor.size), descriptor.media_type)?;
     if let Some(platform) = &descriptor.platform {
-        write!(text, " {}/{}", platform.os, platform.architecture)?;
-        platform.variant.iter().try_for_each(|variant| write!(text, "/{variant}"))?;
+        write!(text, " {platform}")?;
     }
     if missing {
         text.push_str(" (missing)");
