@@ -12,6 +12,7 @@ mod members;
 mod model;
 mod open_enum;
 mod place;
+pub(crate) mod pointer;
 mod value;
 
 use serde::Serialize;

@@ -3,6 +3,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::pointer;
+
 /// Where a reading stopped: which element of each array or object, the innermost first.
 ///
 /// Nothing is written down until a value is refused, so that good documents cost nothing.
@@ -17,7 +19,7 @@ impl Trail {
         for element in self.0.borrow().iter().rev() {
             let name = items.enter(*element);
             pointer.push('/');
-            pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            pointer.push_str(&pointer::step(&name));
         }
         pointer
     }

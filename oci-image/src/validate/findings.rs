@@ -1,7 +1,7 @@
 use std::fmt::Display;
 
 use super::{Finding, Level, Lint};
-use crate::json::{Members, Value};
+use crate::json::{Members, Value, pointer};
 
 /// Collects findings and knows the place in the document where the lint is.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,8 @@ impl Findings {
     /// Goes one step deeper, to a member's name or the number of an element, and back.
     pub fn at<R>(&mut self, step: impl Display, look: impl FnOnce(&mut Self) -> R) -> R {
         let length = self.place.len();
-        self.enter(&step.to_string());
+        self.place.push('/');
+        self.place.push_str(&pointer::step(&step.to_string()));
         let result = look(self);
         self.place.truncate(length);
         result
@@ -60,11 +61,6 @@ impl Findings {
         for (name, value) in members {
             self.at(name, |findings| findings.value(value));
         }
-    }
-
-    fn enter(&mut self, step: &str) {
-        self.place.push('/');
-        self.place.push_str(&step.replace('~', "~0").replace('/', "~1"));
     }
 
     fn value(&mut self, value: &Value) {

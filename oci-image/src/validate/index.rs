@@ -1,6 +1,5 @@
-use super::annotations;
 use super::descriptor::media_type;
-use super::manifest::{own_media_type, schema_version};
+use super::manifest::{own_media_type, schema_version, subject_and_annotations};
 use super::{Findings, Lint};
 use crate::{Index, LayoutFile, MediaType};
 
@@ -12,13 +11,7 @@ impl Lint for Index {
             media_type(findings, "IMG-IDX-04", "artifactType", artifact_type);
         }
         findings.each("manifests", &self.manifests, |findings, entry| entry.lint_into(findings));
-        if let Some(subject) = &self.subject {
-            findings.member("subject", subject);
-        }
-        findings.at("annotations", |findings| {
-            annotations::lint(findings, &self.annotations);
-            annotations::lint_no_name(findings, &self.annotations);
-        });
+        subject_and_annotations(findings, self.subject.as_ref(), &self.annotations);
         findings.unknown(&self.unknown);
     }
 }

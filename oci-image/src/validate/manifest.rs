@@ -4,6 +4,7 @@ use super::annotations;
 use super::descriptor::media_type;
 use super::{Findings, Lint};
 use crate::docker::Format;
+use crate::json::Map;
 use crate::{Config, Descriptor, Finding, Manifest, MediaType};
 
 impl Lint for Manifest {
@@ -19,13 +20,7 @@ impl Lint for Manifest {
         findings.member("config", &self.config);
         layers(findings, &self.layers);
         format(findings, self);
-        if let Some(subject) = &self.subject {
-            findings.member("subject", subject);
-        }
-        findings.at("annotations", |findings| {
-            annotations::lint(findings, &self.annotations);
-            annotations::lint_no_name(findings, &self.annotations);
-        });
+        subject_and_annotations(findings, self.subject.as_ref(), &self.annotations);
         findings.unknown(&self.unknown);
     }
 }
@@ -42,6 +37,21 @@ impl Manifest {
         }
         findings.into_vec()
     }
+}
+
+/// What manifests and indexes have in common.
+pub(super) fn subject_and_annotations(
+    findings: &mut Findings,
+    subject: Option<&Descriptor>,
+    annotations: &Map<String>,
+) {
+    if let Some(subject) = subject {
+        findings.member("subject", subject);
+    }
+    findings.at("annotations", |findings| {
+        annotations::lint(findings, annotations);
+        annotations::lint_no_name(findings, annotations);
+    });
 }
 
 pub(super) fn schema_version(findings: &mut Findings, id: &'static str, version: u64) {

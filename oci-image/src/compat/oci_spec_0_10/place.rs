@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::json::pointer;
+
 /// A step from a value to one in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
@@ -30,9 +32,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for step in &self.0 {
             match step {
-                Step::Member(name) => {
-                    write!(f, "/{}", name.replace('~', "~0").replace('/', "~1"))?;
-                }
+                Step::Member(name) => write!(f, "/{}", pointer::step(name))?,
                 Step::Element(index) => write!(f, "/{index}")?,
             }
         }
