@@ -23,12 +23,9 @@ use promise::Promise;
 use recorder::{Op, Recorder};
 use scenario::{PARTIAL_STEPS, STEPS, Step};
 
-use crate::{Durability, LayoutOptions};
+use oci_testing::directory;
 
-/// A directory to try in, in memory where there is such a place: syncing it costs nothing there.
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
+use crate::{Durability, LayoutOptions};
 
 /// The operations of the whole scenario, and what was promised when.
 fn record(steps: &[Step], durability: Durability) -> (Vec<Op>, Vec<Promise>) {

@@ -88,6 +88,14 @@ pub(crate) enum Kind {
     Other,
 }
 
+/// `None` if there is no such file: between a listing and the next call other processes remove theirs.
+pub(crate) fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
+
 /// All of a file of at most `limit` bytes, and one byte more of a larger one, which the reader of JSON then
 /// refuses.
 pub(crate) fn read_limited(file: File, limit: usize) -> io::Result<Vec<u8>> {

@@ -90,14 +90,6 @@ impl Layout {
     }
 }
 
-/// What was removed meanwhile is not garbage: a session that ends removes its own files.
-fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
-    match outcome {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        outcome => outcome.map(Some),
-    }
-}
-
 /// Whether the name is of the lock, which stays.
 fn is_lock(name: &str) -> bool {
     name == "lock"

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use oci_image::blob::Ranges;
 use oci_image::{Descriptor, Digest};
 
-use crate::files::Files;
+use crate::files::{Files, if_there};
 use crate::lock::{WORK, try_lock};
 use crate::session::Temporary;
 use crate::trace;
@@ -99,11 +99,4 @@ fn is_named(files: &dyn Files, path: &str, file: &File) -> io::Result<bool> {
     let Some(named) = if_there(files.open(path))? else { return Ok(false) };
     let (named, file) = (named.metadata()?, file.metadata()?);
     Ok((named.dev(), named.ino()) == (file.dev(), file.ino()))
-}
-
-fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
-    match outcome {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        outcome => outcome.map(Some),
-    }
 }

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use oci_image::Digest;
 use rustix::fs::FlockOperation;
 
-use crate::files::{Files, split};
+use crate::files::{Files, if_there, split};
 use crate::lock::{self, Lock, WORK};
 use crate::{Durability, Error};
 
@@ -265,13 +265,6 @@ impl Temporary {
     /// open file, and another writer must not open the file by its old name in between.
     fn lock(&self) -> io::Result<Option<File>> {
         self.is_partial().then(|| self.file.try_clone()).transpose()
-    }
-}
-
-fn if_there(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
     }
 }
 

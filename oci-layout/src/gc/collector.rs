@@ -3,8 +3,8 @@ use std::io;
 
 use oci_image::Digest;
 
-use super::{Garbage, if_there, mark, sessions};
-use crate::files::Files;
+use super::{Garbage, mark, sessions};
+use crate::files::{Files, if_there};
 use crate::layout::Layout;
 use crate::lock::Lock;
 use crate::partial;

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use oci_image::blob::Ranges;
 
-use super::{MAP, if_there};
+use super::MAP;
 use crate::Durability;
-use crate::files::{Files, read_limited};
+use crate::files::{Files, if_there, read_limited};
 use crate::session::{Session, Temporary};
 
 /// The largest map that is read, in bytes: some ten thousand ranges.

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use oci_image::Digest;
 
-use super::{MAP, PREFIX, if_there, is_named};
+use super::{MAP, PREFIX, is_named};
 use crate::PartialLimits;
-use crate::files::{Files, Kind};
+use crate::files::{Files, Kind, if_there};
 use crate::lock::{WORK, has_writers, try_lock};
 use crate::trace;
 
