@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use oci_image::Descriptor;
-use oci_image::blob::{BlobSink, BlobSource};
+use oci_image::blob::{BlobSink, BlobSource, BlobSourceExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -95,11 +95,11 @@ fn write<S: BlobSink>(
     writer.keep()
 }
 
-async fn finished(worker: JoinHandle<io::Result<()>>) -> io::Result<()> {
+async fn finished<T>(worker: JoinHandle<io::Result<T>>) -> io::Result<T> {
     match worker.await {
         Ok(result) => result,
         Err(stopped) => match stopped.try_into_panic() {
-            // A bug of the sink is the caller's to see.
+            // A bug of the caller's store is the caller's to see.
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Err(io::Error::other("the runtime is shutting down")),
         },
@@ -110,13 +110,7 @@ async fn finished(worker: JoinHandle<io::Result<()>>) -> io::Result<()> {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    match spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(stopped) => match stopped.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(io::Error::other("the runtime is shutting down")),
-        },
-    }
+    finished(spawn_blocking(work)).await
 }
 
 /// The bytes of `blob` from `offset` on as a body to send.
@@ -147,8 +141,7 @@ fn read<S: BlobSource>(
     offset: u64,
     pieces: &Pieces,
 ) -> io::Result<()> {
-    let reader = source.open(blob)?.ok_or_else(|| missing(blob))?;
-    let mut reader = reader;
+    let mut reader = source.open_existing(blob)?;
     // What is sent already is read again, as the reader verifies the whole.
     let skipped = io::copy(&mut reader.by_ref().take(offset), &mut io::sink())?;
     if skipped < offset {
@@ -184,8 +177,4 @@ fn piece(reader: &mut dyn Read) -> io::Result<Bytes> {
     }
     piece.truncate(length);
     Ok(piece.freeze())
-}
-
-pub(crate) fn missing(blob: &Descriptor) -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, format!("cannot find blob `{}`", blob.digest))
 }

@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::error::Error as StdError;
 use std::fmt;
 
 use bytes::Bytes;
@@ -30,11 +31,8 @@ impl Repository {
         let mut pages = Pages::new(self, self.url(&Endpoint::Tags(self.name().clone())), &action);
         let mut all = Vec::new();
         while let Some((_, page)) = pages.next("application/json").await? {
-            let Page { tags } = serde_json::from_slice(&page).map_err(|source| {
-                Error::new(ErrorKind::Protocol, &*action)
-                    .because("the list cannot be read")
-                    .with_source(source)
-            })?;
+            let Page { tags } =
+                serde_json::from_slice(&page).map_err(|source| pages.unreadable(source))?;
             let tags = tags.unwrap_or_default();
             if let Some(error) = tags.iter().find_map(|tag| tag.parse::<Tag>().err()) {
                 return Err(Error::new(ErrorKind::Protocol, action)
@@ -98,6 +96,11 @@ impl<'a> Pages<'a> {
 
     fn too_long(&self, limit: fmt::Arguments<'_>) -> Error {
         Error::new(ErrorKind::Limit, self.action).because(format!("there are more than {limit}"))
+    }
+
+    /// A page is not what the list consists of.
+    pub(crate) fn unreadable(&self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+        self.protocol("the list cannot be read").with_source(source)
     }
 
     fn protocol(&self, reason: &str) -> Error {

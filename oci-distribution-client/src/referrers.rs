@@ -55,11 +55,8 @@ impl Repository {
                 return Err(Error::new(ErrorKind::NotFound, action)
                     .because("the registry has no list of referrers"));
             }
-            let index: Index = json::from_slice(&page).map_err(|source| {
-                Error::new(ErrorKind::Protocol, action)
-                    .because("the list cannot be read")
-                    .with_source(source)
-            })?;
+            let index: Index =
+                json::from_slice(&page).map_err(|source| pages.unreadable(source))?;
             found.extend(index.manifests);
         }
         Ok(found)

@@ -42,9 +42,11 @@ pub(crate) fn stored(shared: &Shared, route: Route, call: &Call) -> Result<Reply
 fn unknown(store: &Store, name: &RepositoryName, otherwise: Refusal) -> Refusal {
     match store.backend().knows(name) {
         Ok(true) => otherwise,
-        Ok(false) => {
-            Refusal::new(ErrorCode::NameUnknown, format!("there is no repository `{name}` here"))
-        }
+        Ok(false) => unknown_repository(name),
         Err(error) => error.into(),
     }
+}
+
+fn unknown_repository(name: &RepositoryName) -> Refusal {
+    Refusal::new(ErrorCode::NameUnknown, format!("there is no repository `{name}` here"))
 }

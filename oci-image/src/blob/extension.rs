@@ -9,6 +9,14 @@ use crate::{AnyDocument, Descriptor, Document, DocumentError, Manifest, Model, j
 
 /// What follows from reading blobs.
 pub trait BlobSourceExt: BlobSource {
+    /// Opens a blob that must be there.
+    ///
+    /// # Errors
+    /// As [`open`](BlobSource::open), and of kind `NotFound` if there is none.
+    fn open_existing(&self, blob: &Descriptor) -> io::Result<Box<dyn Read + Send + '_>> {
+        self.open(blob)?.ok_or_else(|| not_found(blob))
+    }
+
     /// All bytes of a blob of at most `limit` bytes.
     ///
     /// # Errors
@@ -19,7 +27,7 @@ pub trait BlobSourceExt: BlobSource {
             let error = json::Error::TooLarge { size: blob.size, limit: limit as u64 };
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
-        let mut reader = self.open(blob)?.ok_or_else(|| not_found(blob))?;
+        let mut reader = self.open_existing(blob)?;
         let mut bytes = Vec::with_capacity(usize::try_from(blob.size).unwrap_or_default());
         reader.read_to_end(&mut bytes)?;
         Ok(bytes)

@@ -1,5 +1,5 @@
 use http::{StatusCode, header};
-use oci_image::distribution::{ErrorCode, TagList};
+use oci_image::distribution::TagList;
 
 use crate::call::Call;
 use crate::page::Page;
@@ -11,8 +11,7 @@ use oci_image::RepositoryName;
 /// `GET /v2/<name>/tags/list`
 pub(super) fn get(shared: &Shared, name: &RepositoryName, call: &Call) -> Result<Reply, Refusal> {
     if !shared.store.backend().knows(name)? {
-        let message = format!("there is no repository `{name}` here");
-        return Err(Refusal::new(ErrorCode::NameUnknown, message));
+        return Err(super::unknown_repository(name));
     }
     let page = Page::parse(&call.query, shared.limits.page)?;
     let tags = shared.store.tags(name)?.iter().map(ToString::to_string).collect();
