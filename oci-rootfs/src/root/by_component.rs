@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 
-use super::resolve::{ATTEMPTS, Links};
-use super::system::{self, Found};
+use super::resolve::{ATTEMPTS, Found, Links};
+use super::system;
 
 /// How many symbolic links are followed on one way, as by the kernel (path_resolution(7)).
 pub(crate) const LINKS: usize = 40;

@@ -8,18 +8,10 @@ use std::sync::OnceLock;
 use rustix::fs::{FileType, Mode, OFlags, PROC_SUPER_MAGIC, fstat, fstatfs, openat, readlinkat};
 use rustix::io::Errno;
 
+use super::resolve::Found;
+
 /// The flags of a handle: neither a device nor a pipe is opened by it.
 pub(super) const HANDLE: OFlags = OFlags::PATH;
-
-/// What has a name in a directory.
-pub(super) enum Found {
-    /// A directory, to go on in.
-    Directory(OwnedFd),
-    /// A symbolic link, and its text.
-    Link(Vec<u8>),
-    /// Anything else.
-    Other,
-}
 
 /// Looks at a name, without following it.
 pub(super) fn look(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Found, Errno> {

@@ -8,18 +8,10 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 
+use super::resolve::Found;
+
 /// What a handle is opened with. Where a pipe takes the place of a file, its writer is not waited for.
 pub(super) const HANDLE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
-
-/// What has a name in a directory.
-pub(super) enum Found {
-    /// A directory, to go on in.
-    Directory(OwnedFd),
-    /// A symbolic link, and its text.
-    Link(Vec<u8>),
-    /// A regular file.
-    Other,
-}
 
 /// Looks at a name, without following it. What is neither directory, link nor regular file is refused,
 /// as to open it might do something.
