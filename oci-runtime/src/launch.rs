@@ -206,13 +206,9 @@ pub(crate) fn step_error(failure: Failure) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use std::error::Error as _;
+    use oci_testing::chain;
 
-    fn chain(error: &Error) -> String {
-        let source = error.source().map(|source| format!(": {source}"));
-        format!("{error}{}", source.unwrap_or_default())
-    }
+    use super::*;
 
     #[test]
     fn the_error_of_a_step_says_what_cannot_be_done_and_why() {

@@ -13,7 +13,8 @@ pub struct DockerRegistry {
 }
 
 impl DockerRegistry {
-    /// Starts one that keeps its files in `directory`. `settings` are further lines of its configuration.
+    /// Starts one that keeps its files in `directory`. `settings` are further lines of its configuration;
+    /// those that begin with two spaces belong to `http`.
     ///
     /// # Errors
     /// If it cannot be run, or ends before it listens.
@@ -21,7 +22,7 @@ impl DockerRegistry {
         let config = directory.join("registry.yml");
         let storage = directory.join("registry");
         let text = format!(
-            "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n{settings}\n",
+            "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\nhttp:\n  addr: 127.0.0.1:0\n{settings}\n",
             storage.display()
         );
         fs::write(&config, text)?;

@@ -4,12 +4,15 @@
 //! What goes wrong here is a failed test: it panics.
 #![allow(clippy::unwrap_used)]
 
+mod chain;
 pub mod docker_registry;
 pub mod events;
 pub mod mount;
 pub mod program;
 pub mod tar;
 pub mod tree;
+
+pub use chain::chain;
 
 /// A directory to test in, in memory where there is such a place: syncing it costs nothing there.
 pub fn directory() -> tempfile::TempDir {

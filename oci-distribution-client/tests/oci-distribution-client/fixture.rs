@@ -6,6 +6,8 @@ use oci_image::blob::{BlobSinkExt, Memory};
 use oci_image::{Descriptor, Document, Index, Manifest, MediaType, Platform};
 use oci_registry::{Serve, Server, Store};
 
+pub(crate) use oci_testing::chain;
+
 /// An index of two images that share a layer.
 pub(crate) struct Fixture {
     pub(crate) blobs: Arc<Memory>,
@@ -88,15 +90,4 @@ pub(crate) fn config(registry: &Server) -> Config {
 pub(crate) fn repository(registry: &Server, name: &str) -> Repository {
     let client = Client::new(config(registry)).unwrap();
     client.repository(&format!("{}/{name}", registry.address())).unwrap()
-}
-
-/// The text of an error with all its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use oci_runtime::{Bundle, Container, Error, Launcher, Runtime, Spec, Stdio};
 use tempfile::TempDir;
 
+pub(crate) use oci_testing::chain;
+
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// A bundle whose root filesystem has busybox.
@@ -115,15 +117,4 @@ pub(crate) fn prints(change: impl FnOnce(&mut Spec), line: &str) -> String {
     let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
     assert_eq!(fixture.residue(), Vec::<String>::new());
     format!("{}{}", outcome.stdout, outcome.stderr)
-}
-
-/// An error and all its sources as one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

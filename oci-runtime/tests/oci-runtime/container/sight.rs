@@ -1,9 +1,14 @@
 //! What the program of a container sees, and what it may do.
 
 use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
 
+use oci_runtime::Stdio;
 use oci_runtime::spec::linux::{Seccomp, SeccompAction, Syscall};
-use oci_runtime::spec::{Capabilities, Capability, Hook, Hooks, Rlimit, RlimitType, User};
+use oci_runtime::spec::{
+    Capabilities, Capability, ConsoleSize, Hook, Hooks, Rlimit, RlimitType, User,
+};
 
 use super::fixture::{Fixture, chain, prints};
 
@@ -259,7 +264,6 @@ fn limits_are_written_and_hold() {
 #[test]
 #[ignore = "needs root, cgroups and busybox"]
 fn a_container_is_paused_and_goes_on() {
-    use oci_runtime::Stdio;
     use oci_runtime::spec::Status;
     let fixture = Fixture::new().shell("sleep 100");
     let container = fixture.create(Stdio::null()).unwrap();
@@ -345,19 +349,10 @@ fn bind_mounts_get_their_attributes_and_mapped_ids() {
     assert!(text.contains(" ro,nosuid,noatime,idmapped "), "{text}");
 }
 
-// covers: RT-PROC-02
-#[test]
-#[ignore = "needs user namespaces and busybox"]
-fn a_terminal_is_handed_over() {
-    use oci_runtime::Stdio;
-    use oci_runtime::spec::ConsoleSize;
-    use std::io::Read;
-    let mut fixture =
-        Fixture::new().shell("busybox stty size; busybox tty; [ -c /dev/console ] && echo console");
-    let process = fixture.spec.process.as_mut().unwrap();
-    process.terminal = Some(true);
-    process.console_size = Some(ConsoleSize::new(30, 100));
-    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+/// What the program prints to a terminal.
+fn prints_to_terminal(mut fixture: Fixture) -> String {
+    fixture.spec.process.as_mut().unwrap().terminal = Some(true);
+    let (ours, theirs) = UnixStream::pair().unwrap();
     let container = fixture.create(Stdio::terminal(theirs)).map_err(|error| chain(&error)).unwrap();
     let mut master = Stdio::master(&ours).unwrap();
     container.start().map_err(|error| chain(&error)).unwrap();
@@ -366,36 +361,32 @@ fn a_terminal_is_handed_over() {
     // The end of a terminal is an error.
     let _ = master.read_to_end(&mut text);
     container.delete().unwrap();
-    assert_eq!(String::from_utf8_lossy(&text), "30 100\r\n/dev/pts/0\r\nconsole\r\n");
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+// covers: RT-PROC-02
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_terminal_is_handed_over() {
+    let mut fixture =
+        Fixture::new().shell("busybox stty size; busybox tty; [ -c /dev/console ] && echo console");
+    let process = fixture.spec.process.as_mut().unwrap();
+    process.console_size = Some(ConsoleSize::new(30, 100));
+    assert_eq!(prints_to_terminal(fixture), "30 100\r\n/dev/pts/0\r\nconsole\r\n");
 }
 
 #[test]
 #[ignore = "needs root and busybox"]
 fn a_terminal_belongs_to_the_user() {
-    use oci_runtime::Stdio;
-    use std::io::Read;
     let mut fixture = Fixture::new().shell("stat -c %u /dev/pts/0; echo opened > /dev/pts/0");
     let process = fixture.spec.process.as_mut().unwrap();
-    process.terminal = Some(true);
-    process.user = Some(oci_runtime::spec::User::posix(1000, 1000));
-    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
-    let container = fixture.create(Stdio::terminal(theirs)).map_err(|error| chain(&error)).unwrap();
-    let mut master = Stdio::master(&ours).unwrap();
-    container.start().map_err(|error| chain(&error)).unwrap();
-    container.wait().unwrap();
-    let mut text = Vec::new();
-    // The end of a terminal is an error.
-    let _ = master.read_to_end(&mut text);
-    container.delete().unwrap();
-    assert_eq!(String::from_utf8_lossy(&text), "1000\r\nopened\r\n");
+    process.user = Some(User::posix(1000, 1000));
+    assert_eq!(prints_to_terminal(fixture), "1000\r\nopened\r\n");
 }
 
 #[test]
 fn a_socket_that_brings_no_terminal_says_so() {
-    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
-    drop(oci_runtime::Stdio::terminal(theirs));
-    assert_eq!(
-        oci_runtime::Stdio::master(&ours).unwrap_err().kind(),
-        std::io::ErrorKind::UnexpectedEof
-    );
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    drop(Stdio::terminal(theirs));
+    assert_eq!(Stdio::master(&ours).unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
 }
