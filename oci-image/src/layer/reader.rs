@@ -105,11 +105,17 @@ impl<R: Read> Reader<R> {
     /// If the blob cannot be read or decompressed, goes beyond a limit, or is refused. The reader is
     /// of no use then.
     pub fn next_change(&mut self) -> Result<Option<Change>, ReadError> {
-        let Some(member) = self.members.next()? else { return Ok(None) };
-        let change = whiteout::change(member.entry).map_err(|defect| {
-            self.members.fail();
-            ReadError::Marker { offset: member.offset, defect }
-        })?;
+        let change = loop {
+            let Some(member) = self.members.next()? else { return Ok(None) };
+            let change = whiteout::change(member.entry).map_err(|defect| {
+                self.members.fail();
+                ReadError::Marker { offset: member.offset, defect }
+            })?;
+            match change {
+                Some(change) => break change,
+                None => while self.members.chunk()?.is_some() {},
+            }
+        };
         if !matches!(change, Change::Upsert(_)) {
             // A marker's content means nothing.
             while self.members.chunk()?.is_some() {}

@@ -9,18 +9,30 @@ pub(super) const PREFIX: &str = ".wh.";
 pub(super) const OPAQUE: &str = ".wh..wh..opq";
 
 /// What an entry of an archive changes.
-pub(super) fn change(entry: Entry) -> Result<Change, MarkerDefect> {
+///
+/// `None` if it is one of AUFS's own, which are no part of an image: umoci and podman leave them out, too.
+pub(super) fn change(entry: Entry) -> Result<Option<Change>, MarkerDefect> {
+    if is_of_aufs(&entry.path) {
+        return Ok(None);
+    }
     let marker = marker(&entry.path)?;
     if let Kind::Hardlink { target } = &entry.kind
         && !matches!(self::marker(target), Ok(Marker::None))
     {
         return Err(MarkerDefect::HardlinkTarget(target.clone()));
     }
-    Ok(match marker {
+    Ok(Some(match marker {
         Marker::Whiteout(path) => Change::Whiteout(path),
         Marker::Opaque(path) => Change::Opaque(path),
         Marker::None => Change::Upsert(entry),
-    })
+    }))
+}
+
+/// What AUFS keeps in the root of a layer: pseudo-links, orphans, and a mark that it is one.
+const AUFS: [&str; 3] = [".wh..wh.plnk", ".wh..wh.orph", ".wh..wh.aufs"];
+
+fn is_of_aufs(path: &EntryPath) -> bool {
+    path.components().next().is_some_and(|top| AUFS.iter().any(|name| name.as_bytes() == top))
 }
 
 /// What a path in an archive is a marker of.
@@ -34,8 +46,8 @@ enum Marker {
 /// Reads the marker that a path may be.
 ///
 /// All names that begin with `.wh.` are reserved, in the middle of a path too. Those that mark
-/// nothing sensible, AUFS's own (`.wh..wh.plnk`) among them, are refused: some tools skip them,
-/// some create them, and some take them for whiteouts.
+/// nothing sensible are refused: some tools skip them, some create them, and some take them for
+/// whiteouts.
 fn marker(path: &EntryPath) -> Result<Marker, MarkerDefect> {
     let bytes = path.as_bytes();
     let is_plain = !bytes.windows(4).any(|part| part == PREFIX.as_bytes());

@@ -94,6 +94,36 @@ fn compare(layers: Vec<Changes>) -> (Vec<String>, usize) {
     (differences_below(&theirs, &ours), oci_testing::tree::tree(&ours).len())
 }
 
+/// Images of the time of AUFS: umoci reads what their layers hold and leaves out what AUFS noted.
+#[test]
+#[ignore = "needs root and umoci"]
+fn umoci_passes_over_what_aufs_left_behind_too() {
+    use oci_testing::tar::Tar;
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let layout = Layout::create(at("layout")).unwrap();
+    let layer = Tar::new()
+        .file(".wh..wh.aufs", "")
+        .directory(".wh..wh.orph")
+        .directory(".wh..wh.plnk")
+        .file("a", "1")
+        .end();
+    let descriptor = oci_image::Descriptor::of(oci_image::MediaType::LAYER_TAR, &layer);
+    layout.put(&descriptor, &layer).unwrap();
+    let layer = Layer::new(descriptor, oci_testing::tar::diff_id(&layer));
+    let image = Builder::new(&Platform::host()).layer(layer).build().unwrap();
+    layout.put_image(&image).unwrap().tag("app").unwrap();
+    let image = format!("{}:app", at("layout"));
+    run(UNPACK, &["--image", &format!("oci:{image}"), &at("ours")]).good();
+    run("umoci", &["unpack", "--image", &image, &at("theirs")]).good();
+    let names = |bundle: &str| -> Vec<_> {
+        let names = std::fs::read_dir(format!("{}/rootfs", at(bundle))).unwrap();
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    assert_eq!(names("ours"), ["a"]);
+    assert_eq!(names("theirs"), ["a"]);
+}
+
 /// Every type of entry, with every attribute.
 fn lower() -> Changes {
     let mut lower = Changes::new();

@@ -229,6 +229,30 @@ fn good_archives_are_read() {
     }
 }
 
+/// What AUFS kept in the root of a layer is in images of its time. Python and GNU tar have it in their
+/// listings, and umoci and podman leave it out.
+#[test]
+fn what_aufs_left_behind_is_passed_over() {
+    let archive = Archive::new()
+        .file(".wh..wh.aufs", "")
+        .add(&Raw::of(b'5', ".wh..wh.orph/"))
+        .file("a", "1")
+        .add(&Raw::of(b'5', ".wh..wh.plnk/"))
+        .file(".wh..wh.plnk/91.2", "what it links to")
+        .file("b", "2")
+        .end();
+    let listing = list(&archive).unwrap();
+    let found: Vec<_> =
+        listing.iter().map(|(change, content)| (change.path().to_string(), &content[..])).collect();
+    assert_eq!(found, [("/a".to_owned(), &b"1"[..]), ("/b".to_owned(), &b"2"[..])]);
+    // A file that is linked to one of them alone would be lost with it.
+    let archive = Archive::new()
+        .file(".wh..wh.plnk/91.2", "")
+        .add(Raw::of(b'1', "a").link(".wh..wh.plnk/91.2"))
+        .end();
+    list(&archive).unwrap_err();
+}
+
 #[test]
 fn attributes_are_read_in_both_spellings() {
     let archive = Archive::new()
