@@ -25,7 +25,7 @@ impl Command {
     pub(crate) fn parse() -> Result<Self> {
         let (mut image, mut layer, mut store, mut target) = (None, None, None, None);
         let (mut rootless, mut devices, mut export, mut cat) = (false, None, None, None);
-        let mut limits = Limits::default();
+        let mut limits = UnpackOptions::default().limits;
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {

@@ -88,7 +88,7 @@ impl<R: Read> Decoder<R> {
             #[allow(unreachable_patterns)] // with all features they are fewer
             Codec::Zstd | Codec::Xz | Codec::Bzip2 => return Err(ReadError::Unsupported(codec)),
         };
-        let meter = Meter { limits: limits.clone(), written: 0 };
+        let meter = Meter { limits: limits.clone(), written: 0, zeros: 0 };
         Ok(Self { stream, codec, meter, diff_id: Algorithm::Sha256 })
     }
 
@@ -108,7 +108,7 @@ impl<R: Read> Decoder<R> {
         loop {
             match self.stream.read(buffer) {
                 Ok(length) => {
-                    self.meter.count(length, self.stream.source().read)?;
+                    self.meter.count(&buffer[..length], self.stream.source().read)?;
                     return Ok(length);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -233,16 +233,24 @@ impl<R: Read> Read for Source<R> {
 struct Meter {
     limits: Limits,
     written: u64,
+    /// How much of it was zeros.
+    zeros: u64,
 }
 
+/// In which blocks zeros count, in bytes.
+const BLOCK: usize = 4096;
+
 impl Meter {
-    fn count(&mut self, length: usize, read: u64) -> Result<(), LimitExceeded> {
-        self.written += length as u64;
-        let Limits { total_bytes, ratio, ratio_from, .. } = self.limits;
+    fn count(&mut self, bytes: &[u8], read: u64) -> Result<(), LimitExceeded> {
+        self.written += bytes.len() as u64;
+        let zeros = bytes.chunks(BLOCK).filter(|block| **block == [0; BLOCK][..block.len()]);
+        self.zeros += zeros.map(|block| block.len() as u64).sum::<u64>();
+        let Limits { total_bytes, ratio, ratio_from, zeros_per_byte, .. } = self.limits;
         if self.written > total_bytes {
             return Err(LimitExceeded::TotalBytes(total_bytes));
         }
-        if self.written > ratio_from && self.written > read.saturating_mul(ratio) {
+        let counted = self.written - self.zeros + self.zeros / zeros_per_byte.max(1);
+        if counted > ratio_from && self.written > read.saturating_mul(ratio) {
             return Err(LimitExceeded::Ratio(ratio));
         }
         Ok(())

@@ -18,6 +18,11 @@ pub struct Limits {
     pub ratio: u64,
     /// The number of uncompressed bytes from which on the [`ratio`](Self::ratio) counts: 1 GiB.
     pub ratio_from: u64,
+    /// How many bytes of zeros count as one of the bytes up to [`ratio_from`](Self::ratio_from): 1.
+    ///
+    /// Sparse files have many, which compress to next to nothing. Whoever makes holes of them again, as
+    /// unpacking does, can let more through. Zeros are seen in blocks of 4 KiB.
+    pub zeros_per_byte: u64,
     /// The memory that a zstd frame may ask for as its window, in bytes: 128 MiB.
     ///
     /// It is rounded down to a power of two.
@@ -37,6 +42,7 @@ impl Default for Limits {
             total_bytes: 256 << 30,
             ratio: 200,
             ratio_from: 1 << 30,
+            zeros_per_byte: 1,
             zstd_window: 128 << 20,
             xz_memory: 128 << 20,
             files_bytes: 2 << 30,

@@ -4,10 +4,11 @@ use super::{OwnerXattr, Owners, Progress};
 use crate::XattrFilter;
 
 /// How to unpack. The defaults are for root: everything as it is recorded, or an error.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct UnpackOptions {
-    /// How much each layer may ask for.
+    /// How much each layer may ask for. Of zeros it may have 16 times as many as of other bytes before the
+    /// ratio counts, as they become holes and take no room.
     pub limits: Limits,
     /// Who the files belong to.
     pub owners: Owners,
@@ -21,6 +22,22 @@ pub struct UnpackOptions {
     pub xattr_filter: XattrFilter,
     /// A function that is called as the work proceeds.
     pub progress: Option<Progress>,
+}
+
+impl Default for UnpackOptions {
+    fn default() -> Self {
+        let mut limits = Limits::default();
+        limits.zeros_per_byte = 16;
+        Self {
+            limits,
+            owners: Owners::default(),
+            owner_xattr: OwnerXattr::default(),
+            devices: Devices::default(),
+            xattrs: Xattrs::default(),
+            xattr_filter: XattrFilter::default(),
+            progress: None,
+        }
+    }
 }
 
 impl UnpackOptions {

@@ -182,6 +182,24 @@ fn bombs_stop_at_the_ratio() {
 }
 
 #[test]
+fn zeros_count_less_where_they_become_holes() {
+    for bomb in bombs() {
+        let mut limits = Limits::default();
+        (limits.ratio_from, limits.zeros_per_byte) = (4 << 20, 16);
+        let (length, error) = read_until_error(bomb, limits);
+        assert!(matches!(error, ReadError::Limit(LimitExceeded::Ratio(200))), "{error:?}");
+        assert!((63 << 20..66 << 20).contains(&length), "{length}");
+    }
+    // Other bytes count as ever.
+    let repeated = gzip_best(&Archive::new().file("a", vec![b'x'; 8 << 20]).end());
+    let mut limits = Limits::default();
+    (limits.ratio_from, limits.zeros_per_byte) = (4 << 20, 16);
+    let mut reader = Reader::detect(&repeated[..], limits).unwrap();
+    let error = list_all(&mut reader).unwrap_err();
+    assert!(matches!(error, ReadError::Limit(LimitExceeded::Ratio(200))), "{error:?}");
+}
+
+#[test]
 fn bombs_stop_at_the_total() {
     for bomb in bombs() {
         let mut limits = Limits::default();

@@ -1,6 +1,6 @@
 //! Files of every kind, made in the place of whatever was there.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
@@ -17,6 +17,7 @@ use crate::unpack::Devices;
 use crate::unpack::error::{Reason, UnpackError};
 use crate::unpack::form::is_whiteout;
 use crate::unpack::parents::{Missing, Parent};
+use crate::unpack::sparse::Sparse;
 
 /// How often an operation is retried that another process undoes.
 const ATTEMPTS: usize = 16;
@@ -28,15 +29,14 @@ impl Applier<'_> {
         attributes: &Attributes,
         reader: &mut Reader<R>,
     ) -> Result<(), UnpackError> {
-        let mut file = std::fs::File::from(self.new_file(place, attributes)?);
+        let mut file = Sparse::new(std::fs::File::from(self.new_file(place, attributes)?));
+        let failed =
+            |source| Reason::File { action: "write".into(), path: place.path.clone(), source };
         while let Some(bytes) = reader.chunk()? {
-            file.write_all(bytes).map_err(|source| Reason::File {
-                action: "write".into(),
-                path: place.path.clone(),
-                source,
-            })?;
+            file.write(bytes).map_err(failed)?;
             self.done.bytes += bytes.len() as u64;
         }
+        let file = file.finish().map_err(failed)?;
         self.finish_new(place, Target::open(&file), attributes, |_| true)
     }
 
@@ -196,7 +196,7 @@ impl Applier<'_> {
 
     /// Gives a link, device or pipe its attributes.
     fn finish_node(
-        &self,
+        &mut self,
         place: &Place<'_>,
         attributes: &Attributes,
         is_ours: impl Fn(&Stat) -> bool,
@@ -208,7 +208,7 @@ impl Applier<'_> {
     }
 
     fn finish_new(
-        &self,
+        &mut self,
         place: &Place<'_>,
         target: Target<'_>,
         attributes: &Attributes,
@@ -219,9 +219,10 @@ impl Applier<'_> {
             // Another process put something else in its place.
             return Err(place.failed("find", Errno::STALE));
         }
-        attributes
+        self.done.xattrs_left_out += attributes
             .apply(self.root, target, &stat, place.parent.has_default_acl)
-            .map_err(|(step, error)| place.failed(&step.to_string(), error))
+            .map_err(|(step, error)| place.failed(&step.to_string(), error))?;
+        Ok(())
     }
 
     /// Makes something, in the place of what was there.
