@@ -2,7 +2,9 @@
 
 mod below;
 mod changes;
+mod content;
 mod directory;
+mod entry;
 mod error;
 mod node;
 mod options;
@@ -79,7 +81,7 @@ enum From<'a> {
 }
 
 impl<'a> Pack<'a> {
-    /// All that is in a tree. Of its root itself the layer says nothing.
+    /// All that is in a tree, and what its root itself is like.
     pub fn all(root: &'a Root) -> Self {
         Self { root, below: From::Nothing }
     }
@@ -125,10 +127,7 @@ impl<'a> Pack<'a> {
                 Below::Tree { lower, groups: [groups(lower)?, groups(self.root)?] }
             }
         };
-        let mut writer = Writer::new(out, &options.compression)?;
-        if let Some(latest) = options.latest {
-            writer = writer.clamp_mtime(latest);
-        }
+        let writer = Writer::new(out, &options.compression)?;
         let writer = Changes::new(self.root, &below, options, writer).write()?;
         let (out, descriptor, diff_id) = writer.finish()?;
         Ok((out, Layer::new(descriptor, diff_id)))

@@ -44,7 +44,7 @@ use unix as system;
 
 #[cfg(all(feature = "layers", target_os = "linux"))]
 pub(crate) use self::{
-    attributes::{Attributes, OVERLAY, Target, is_hosts_own, split_overlay, times},
+    attributes::{Attributes, Target, is_hosts_own, split_overlay, times},
     by_component::{LINKS, push},
     id::Id,
     incomplete::MARKER,

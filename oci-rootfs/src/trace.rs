@@ -15,8 +15,8 @@ pub(crate) fn layer_begun(number: usize, count: usize, blob: &Descriptor) {
 
 /// A layer was applied; what was unpacked includes the layers before it.
 pub(crate) fn layer_ended(number: usize, count: usize, unpacked: &Unpacked) {
-    let Unpacked { changes, bytes, devices_left_out } = unpacked;
-    debug!(number, count, changes, bytes, devices_left_out, "layer applied");
+    let Unpacked { changes, bytes, devices_left_out, xattrs_left_out } = unpacked;
+    debug!(number, count, changes, bytes, devices_left_out, xattrs_left_out, "layer applied");
 }
 
 /// A layer is in a store of layers already.

@@ -10,6 +10,7 @@ mod options;
 mod overlay;
 mod owner;
 mod parents;
+mod sparse;
 mod stream;
 mod upper;
 mod view;
@@ -45,6 +46,8 @@ pub struct Unpacked {
     pub bytes: u64,
     /// The number of devices that were not made, as [`Devices`] says.
     pub devices_left_out: u64,
+    /// The number of extended attributes that could not be set ([`Xattrs::WherePossible`]).
+    pub xattrs_left_out: u64,
 }
 
 impl std::ops::AddAssign for Unpacked {
@@ -52,6 +55,7 @@ impl std::ops::AddAssign for Unpacked {
         self.changes += more.changes;
         self.bytes += more.bytes;
         self.devices_left_out += more.devices_left_out;
+        self.xattrs_left_out += more.xattrs_left_out;
     }
 }
 
@@ -64,7 +68,8 @@ impl std::ops::AddAssign for Unpacked {
 /// `root` is made if it does not exist. While this works, and if it fails, the tree is marked
 /// ([`Root::incomplete`]); a tree so marked is emptied first, so that unpacking can be repeated.
 ///
-/// If no layer has an entry for the root, it keeps its mode and owner, and its time is the epoch.
+/// If no layer has an entry for the root, it keeps its mode and owner, and its time is the epoch. With
+/// [`Owners::Mapped`] it belongs to the one that stands for root.
 ///
 /// # Errors
 /// If the directory is not empty, the image or a layer is refused, or the filesystem cannot hold
@@ -156,7 +161,7 @@ pub(crate) fn unpack_layers(
         return Err(Reason::NotEmpty { path: root.path().display().to_string() }.into());
     }
     let mut applier = Applier::new(&root, options)?;
-    applier.begin_new();
+    applier.begin_new()?;
     root.begin(&format!("unpacking `{}`", manifest.descriptor().digest)).map_err(&failed)?;
     stream::apply_all(source, &layers, &mut applier, options)?;
     applier.finish()

@@ -1,11 +1,11 @@
-use crate::root::OVERLAY;
-
 /// Extended attributes that are the host's and not an image's: they are neither set nor packed.
 ///
-/// By default these are `security.selinux` and `system.nfs4_acl`, which the host manages itself,
-/// and `trusted.overlay.*` and `user.overlay.*`, which would mean something to the kernel's overlay
-/// filesystem. In trees in the form of an overlay, attributes of an image that look like the form's
-/// own are escaped, whatever this says.
+/// By default these are `security.selinux` and `system.nfs4_acl`, which the host manages itself.
+///
+/// Attributes of an image that mean something to the kernel's overlay filesystem (`trusted.overlay.*`,
+/// `user.overlay.*`) are the image's, as any others, and stay in every form: in a tree as they are, in
+/// trees in the form of an overlay escaped, in an archive as they are. Where trees that others made
+/// become the layers of an overlay, leave them out.
 ///
 /// ```
 /// use oci_rootfs::XattrFilter;
@@ -51,7 +51,6 @@ impl XattrFilter {
 
 impl Default for XattrFilter {
     fn default() -> Self {
-        let filter = Self::none().leave_out("security.selinux").leave_out("system.nfs4_acl");
-        OVERLAY.iter().fold(filter, |filter, prefix| filter.leave_out(format!("{prefix}*")))
+        Self::none().leave_out("security.selinux").leave_out("system.nfs4_acl")
     }
 }

@@ -10,12 +10,17 @@ pub(crate) struct Done<'a>(pub(crate) &'a Unpacked);
 
 impl fmt::Display for Done<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Unpacked { changes, bytes, devices_left_out, .. } = self.0;
+        let Unpacked { changes, bytes, devices_left_out, xattrs_left_out, .. } = self.0;
         write!(f, "{changes} files, {}", Bytes(*bytes))?;
         match devices_left_out {
+            0 => {}
+            1 => f.write_str(", 1 device left out")?,
+            some => write!(f, ", {some} devices left out")?,
+        }
+        match xattrs_left_out {
             0 => Ok(()),
-            1 => f.write_str(", 1 device left out"),
-            some => write!(f, ", {some} devices left out"),
+            1 => f.write_str(", 1 extended attribute left out"),
+            some => write!(f, ", {some} extended attributes left out"),
         }
     }
 }

@@ -1,19 +1,19 @@
 //! What a tree is compared with.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Read};
 
-use oci_image::layer::EntryPath;
-use rustix::fs::{FileType, Stat};
+use oci_image::layer::{EntryPath, Overlay};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use super::content::Content;
+use super::entry::entry;
 use super::error::{PackError, Reason};
 use super::node::Node;
 use super::overlay::Layers;
 use super::snapshot::Snapshot;
 use super::walk::{Held, names, visit};
-use super::xattr::kept_xattrs;
 use super::{Compare, PackOptions};
 use crate::root::{Id, Root};
 
@@ -33,7 +33,7 @@ pub(super) fn groups(root: &Root) -> Result<Groups, PackError> {
 
 /// What lies below the layer that is made.
 pub(super) enum Below<'a> {
-    /// Unknown.
+    /// Nothing.
     Nothing,
     /// Another tree. Of files with several names, which these are in it and in the one on top.
     Tree { lower: &'a Root, groups: [Groups; 2] },
@@ -113,56 +113,61 @@ impl Below<'_> {
                 };
                 let Some(old) = old else { return Ok(false) };
                 Ok(below.get(&old.id()) == above.get(&node.id())
-                    && is_same(lower, &old, upper, node, options)?)
+                    && is_same(None, (lower, &old), (upper, node), options)?)
             }
-            (Self::Snapshot(snapshot), _) => Ok(snapshot.has(node)),
-            (Self::Overlay(_), _) => Ok(node.path.is_root()
-                || node.overlaid.as_ref().is_some_and(|overlaid| overlaid.is_below())),
-            // A layer above something unknown does not describe the root.
-            _ => Ok(node.path.is_root()),
+            (Self::Snapshot(snapshot), _) => snapshot.has(node, upper),
+            (Self::Overlay(layers), _) => {
+                let Some(overlaid) = &node.overlaid else { return Ok(false) };
+                if overlaid.is_below() || !node.is_directory() || overlaid.is_new() {
+                    return Ok(overlaid.is_below());
+                }
+                match layers.below(&node.path)? {
+                    Some(old) => is_same(self.form(), (upper, &old), (upper, node), options),
+                    None => Ok(false),
+                }
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The form of the overlay that is packed.
+    pub(super) fn form(&self) -> Option<Overlay> {
+        match self {
+            Self::Overlay(layers) => Some(layers.form()),
+            _ => None,
         }
     }
 }
 
+/// Whether the layer would say the same of both.
 fn is_same(
-    lower: &Root,
-    old: &Node,
-    upper: &Root,
-    new: &Node,
+    overlay: Option<Overlay>,
+    (lower, old): (&Root, &Node),
+    (upper, new): (&Root, &Node),
     options: &PackOptions,
 ) -> Result<bool, PackError> {
     if old.id() == new.id() {
         return Ok(true);
     }
-    let plain = |stat: &Stat| (stat.st_mode, stat.st_uid, stat.st_gid);
-    if plain(&old.stat) != plain(&new.stat) || old.mtime() != new.mtime() {
-        return Ok(false);
-    }
-    let is_alike = match new.file_type() {
-        FileType::RegularFile => old.stat.st_size == new.stat.st_size,
-        FileType::Symlink => old.target()? == new.target()?,
-        FileType::CharacterDevice | FileType::BlockDevice => old.stat.st_rdev == new.stat.st_rdev,
-        _ => true,
-    };
-    if !is_alike
-        || kept_xattrs(old, lower, &options.xattr_filter)?
-            != kept_xattrs(new, upper, &options.xattr_filter)?
-    {
+    let (Some(before), Some(after)) = (old.kind()?, new.kind()?) else { return Ok(false) };
+    let after = entry(new, after, upper, overlay, options)?;
+    // What no layer could hold is not what this one holds.
+    let Ok(before) = entry(old, before, lower, overlay, options) else { return Ok(false) };
+    if (before.kind, before.metadata) != (after.kind, after.metadata) {
         return Ok(false);
     }
     if new.file_type() != FileType::RegularFile || options.compare == Compare::Metadata {
         return Ok(true);
     }
-    let [mut left, mut right] = [old.read(lower)?.into(), new.read(upper)?.into()];
-    is_same_content(&mut left, &mut right)
+    is_same_content(old.content(lower)?, new.content(upper)?)
         .map_err(|source| Reason::File { action: "compare", path: new.path.clone(), source }.into())
 }
 
-fn is_same_content(old: &mut File, new: &mut File) -> io::Result<bool> {
+fn is_same_content(mut old: Content, mut new: Content) -> io::Result<bool> {
     let (mut left, mut right) = (vec![0; 64 << 10], vec![0; 64 << 10]);
     loop {
-        let length = fill(old, &mut left)?;
-        if length != fill(new, &mut right)? || left[..length] != right[..length] {
+        let length = fill(&mut old, &mut left)?;
+        if length != fill(&mut new, &mut right)? || left[..length] != right[..length] {
             return Ok(false);
         }
         if length < left.len() {
@@ -171,7 +176,7 @@ fn is_same_content(old: &mut File, new: &mut File) -> io::Result<bool> {
     }
 }
 
-fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+fn fill(file: &mut Content, buffer: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while length < buffer.len() {
         match file.read(&mut buffer[length..]) {

@@ -1,23 +1,19 @@
 //! A tree as the changes that lead to it.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io::Write;
 
-use oci_image::layer::{Change, Entry, EntryPath, Kind, Metadata, Writer};
+use oci_image::layer::{Change, Entry, EntryPath, Kind, Writer};
 
 use super::PackOptions;
 use super::below::{Below, LowerDirectory};
 use super::directory::Directory;
+use super::entry::entry;
 use super::error::{PackError, Reason};
 use super::node::Node;
-use super::overlay::{check_plain, without_overlay};
 use super::walk::{Names, OPEN};
-use super::xattr::{Xattrs, all_xattrs};
-use crate::owner_xattr::{OWNER_XATTRS, Recorded};
 use crate::progress::CountedRead;
 use crate::root::{Id, Root};
-use crate::unpack::{IdRange, Owners};
 
 /// Writes what differs between a tree and what lies below it.
 pub(super) struct Changes<'a, W: Write> {
@@ -95,10 +91,7 @@ impl<'a, W: Write> Changes<'a, W> {
         let lower = self.below.enter(&node.path)?;
         let unwritten = match is_changed {
             true => None,
-            false => {
-                let xattrs = all_xattrs(&node, self.root, &self.options.xattr_filter)?;
-                Some(self.entry(&node, Kind::Directory, xattrs)?)
-            }
+            false => Some(self.entry(&node, Kind::Directory)?),
         };
         self.enter(node, unwritten, lower)
     }
@@ -158,11 +151,10 @@ impl<'a, W: Write> Changes<'a, W> {
         if node.is_linked() {
             self.written.entry(node.id()).or_insert_with(|| node.path.clone());
         }
-        let xattrs = all_xattrs(node, self.root, &self.options.xattr_filter)?;
-        let entry = self.entry(node, kind, xattrs)?;
+        let entry = self.entry(node, kind)?;
         match matches!(entry.kind, Kind::File { .. }) {
             true => {
-                let reader = File::from(node.read(self.root)?);
+                let reader = node.content(self.root)?;
                 let progress = self.options.progress.clone();
                 Ok(self.writer.append_file(&entry, CountedRead { reader, progress })?)
             }
@@ -170,46 +162,8 @@ impl<'a, W: Write> Changes<'a, W> {
         }
     }
 
-    fn entry(&self, node: &Node, mut kind: Kind, mut xattrs: Xattrs) -> Result<Entry, PackError> {
-        let mut metadata = Metadata::new(node.stat.st_mode & 0o7777);
-        metadata.mtime = node.mtime();
-        let mut recorded = Recorded::default();
-        if self.options.owners == Owners::Caller {
-            recorded = Recorded::read(&xattrs);
-            xattrs.retain(|name, _| !OWNER_XATTRS.contains(&name.as_slice()));
-        }
-        (metadata.uid, metadata.gid) = self.owner(node, &recorded)?;
-        metadata.mode = recorded.mode.unwrap_or(metadata.mode);
-        if matches!(kind, Kind::File { size: 0 }) {
-            kind = recorded.device.unwrap_or(kind);
-        }
-        metadata.xattrs = match self.below {
-            Below::Overlay(layers) => without_overlay(xattrs, layers.form()),
-            _ => {
-                check_plain(node, &xattrs)?;
-                xattrs.retain(|name, _| !self.options.xattr_filter.leaves_out(name));
-                xattrs
-            }
-        };
-        Ok(Entry::new(node.path.clone(), kind, metadata))
-    }
-
-    fn owner(&self, node: &Node, recorded: &Recorded) -> Result<(u32, u32), PackError> {
-        let (uid, gid) = (node.stat.st_uid, node.stat.st_gid);
-        let unmap = |ranges: &[IdRange], what, id| {
-            ranges.iter().find_map(|range| range.unmap(id)).ok_or_else(|| Reason::Unmapped {
-                path: node.path.clone(),
-                what,
-                id,
-            })
-        };
-        Ok(match &self.options.owners {
-            Owners::Recorded => (uid, gid),
-            Owners::Mapped { users, groups } => {
-                (unmap(users, "user", uid)?, unmap(groups, "group", gid)?)
-            }
-            Owners::Caller => (recorded.uid, recorded.gid),
-        })
+    fn entry(&self, node: &Node, kind: Kind) -> Result<Entry, PackError> {
+        entry(node, kind, self.root, self.below.form(), self.options)
     }
 
     /// Looks for files of several names of which one differs.

@@ -6,6 +6,7 @@ use oci_image::layer::{Device, EntryPath, Kind, Timestamp};
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
+use super::content::Content;
 use super::error::{PackError, Reason};
 use super::overlay::Overlaid;
 use crate::root::{DIRECTORY, Id, Root, Target, times};
@@ -111,6 +112,12 @@ impl Node {
         };
         self.reading(root, || root.reopen(self.fd.as_fd(), flags))
             .map_err(|error| PackError::file("read", &self.path, error))
+    }
+
+    /// The content of this regular file.
+    pub(super) fn content(&self, root: &Root) -> Result<Content, PackError> {
+        Content::new(self.read(root)?.into())
+            .map_err(|error| PackError::file("look at", &self.path, error))
     }
 
     /// Reads something of a file. If this process is its owner and only its mode forbids that, as in trees

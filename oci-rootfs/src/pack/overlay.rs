@@ -56,6 +56,11 @@ impl Overlaid {
         self.layer > 0 && !self.is_new && !self.is_alias
     }
 
+    /// Whether nothing that it shows is at the same place below.
+    pub(super) fn is_new(&self) -> bool {
+        self.is_new
+    }
+
     /// Whether a marker has to hide what is at its place below.
     pub(super) fn hides(&self) -> bool {
         self.hides

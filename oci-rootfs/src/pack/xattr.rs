@@ -35,14 +35,3 @@ pub(super) fn all_xattrs(
     }
     Ok(xattrs)
 }
-
-/// All attributes that can be read and are not left out.
-pub(super) fn kept_xattrs(
-    node: &Node,
-    root: &Root,
-    filter: &XattrFilter,
-) -> Result<Xattrs, PackError> {
-    let mut xattrs = all_xattrs(node, root, filter)?;
-    xattrs.retain(|name, _| !filter.leaves_out(name));
-    Ok(xattrs)
-}

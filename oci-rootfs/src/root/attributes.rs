@@ -64,14 +64,15 @@ impl fmt::Display for Step {
 impl Attributes {
     /// Gives them to a file, which `stat` describes; changes only what differs.
     ///
-    /// With `replace`, extended attributes that are not among these are taken away.
+    /// With `replace`, extended attributes that are not among these are taken away. Says how many could
+    /// not be set.
     pub(crate) fn apply(
         &self,
         root: &Root,
         target: Target<'_>,
         stat: &Stat,
         replace: bool,
-    ) -> Result<(), (Step, Errno)> {
+    ) -> Result<u64, (Step, Errno)> {
         let mut mode = stat.st_mode & 0o7777;
         if (stat.st_uid, stat.st_gid) != (self.uid, self.gid) {
             target
@@ -84,23 +85,28 @@ impl Attributes {
             // An access control list is a part of the mode.
             mode = u32::MAX;
         }
-        self.set_xattrs(target)?;
+        let left_out = self.set_xattrs(target)?;
         let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
         if !is_link && mode != self.mode {
             target.set_mode(root, self.mode).map_err(|error| (Step::Mode(self.mode), error))?;
         }
-        target.set_times(root, self.mtime, self.mtime).map_err(|error| (Step::Times, error))
+        target.set_times(root, self.mtime, self.mtime).map_err(|error| (Step::Times, error))?;
+        Ok(left_out)
     }
 
-    fn set_xattrs(&self, target: Target<'_>) -> Result<(), (Step, Errno)> {
+    fn set_xattrs(&self, target: Target<'_>) -> Result<u64, (Step, Errno)> {
+        let mut left_out = 0;
         for (name, value) in &self.xattrs {
             match target.set_xattr(name, value) {
                 Err(Errno::NOTSUP | Errno::PERM | Errno::ACCESS | Errno::INVAL)
-                    if self.is_lenient => {}
+                    if self.is_lenient =>
+                {
+                    left_out += 1;
+                }
                 result => result.map_err(|error| (Step::Xattr(name.clone()), error))?,
             }
         }
-        Ok(())
+        Ok(left_out)
     }
 
     /// Removes attributes that are not wanted, and says whether there were any.
@@ -138,7 +144,7 @@ fn timestamp(seconds: i64, nanoseconds: impl TryInto<u32>) -> Timestamp {
 }
 
 /// The beginnings of the names of attributes in which overlay filesystems keep their state.
-pub(crate) const OVERLAY: [&str; 2] = ["trusted.overlay.", "user.overlay."];
+const OVERLAY: [&str; 2] = ["trusted.overlay.", "user.overlay."];
 
 /// The two parts of the name of an attribute that means something to an overlay filesystem.
 pub(crate) fn split_overlay(xattr: &[u8]) -> Option<(&'static [u8], &[u8])> {
@@ -158,7 +164,7 @@ impl Target<'_> {
         }
     }
 
-    fn set_owner(self, uid: u32, gid: u32) -> Result<(), Errno> {
+    pub(crate) fn set_owner(self, uid: u32, gid: u32) -> Result<(), Errno> {
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         match self {
             Self::Open(fd) => fchown(fd, uid, gid),

@@ -20,7 +20,7 @@ use super::parents::{Missing, Parent, Parents};
 use super::upper::Upper;
 use super::{Devices, Owners, UnpackOptions, Unpacked, Xattrs};
 use crate::owner_xattr::OWNER_XATTRS;
-use crate::root::{Attributes, DIRECTORY, Id, Kept, Root};
+use crate::root::{Attributes, DIRECTORY, Id, Kept, Root, Target};
 
 /// Applies changes to a tree.
 pub(super) struct Applier<'a> {
@@ -68,8 +68,15 @@ impl<'a> Applier<'a> {
 
     /// The tree is new: where no layer has an entry for the root, it has the time of other directories
     /// without an entry, so that equal layers make equal trees.
-    pub(super) fn begin_new(&mut self) {
+    pub(super) fn begin_new(&mut self) -> Result<(), UnpackError> {
+        if matches!(self.options.owners, Owners::Mapped { .. }) {
+            let (uid, gid) = (self.unnamed.uid, self.unnamed.gid);
+            Target::open(self.root)
+                .set_owner(uid, gid)
+                .map_err(|error| UnpackError::file("set the owner of", &EntryPath::ROOT, error))?;
+        }
         self.directories.new_root(self.root_id);
+        Ok(())
     }
 
     /// Another layer begins, above what is there.
@@ -85,7 +92,7 @@ impl<'a> Applier<'a> {
             Some(Found::Directory(attributes)) => {
                 self.directories.set(self.root_id, &path, attributes);
             }
-            _ => self.begin_new(),
+            _ => self.begin_new()?,
         }
         self.form = Some(Form::new(lower));
         Ok(())
@@ -108,7 +115,7 @@ impl<'a> Applier<'a> {
             path: self.root.path().display().to_string(),
             source,
         })?;
-        self.directories.finish_root(self.root)?;
+        self.done.xattrs_left_out += self.directories.finish_root(self.root)?;
         Ok(self.done)
     }
 
@@ -252,9 +259,11 @@ impl<'a> Applier<'a> {
             Xattrs::Skip => Default::default(),
             _ => metadata.xattrs.clone(),
         };
-        let own = self.form.as_ref().map(|form| form.take_own(&mut xattrs)).unwrap_or_default();
         xattrs.retain(|name, _| !self.options.xattr_filter.leaves_out(name));
-        xattrs.extend(own);
+        if let Some(form) = &self.form {
+            let own = form.take_own(&mut xattrs);
+            xattrs.extend(own);
+        }
         if self.options.owners == Owners::Caller {
             xattrs.retain(|name, _| !OWNER_XATTRS.contains(&name.as_slice()));
             let is_device = matches!(entry.kind, Kind::CharDevice(_) | Kind::BlockDevice(_));

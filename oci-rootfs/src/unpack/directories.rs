@@ -24,6 +24,8 @@ pub(super) struct Directories {
     all: HashMap<Id, (EntryPath, Final)>,
     /// About how many bytes of memory they take.
     taken: usize,
+    /// How many extended attributes could not be set so far.
+    left_out: u64,
 }
 
 /// What a directory is to be like.
@@ -101,28 +103,31 @@ impl Directories {
         for (id, (path, state)) in all {
             match path.is_root() {
                 true => _ = self.all.insert(id, (path, state)),
-                false => restore(root, id, &path, &state)?,
+                false => self.left_out += restore(root, id, &path, &state)?,
             }
         }
         Ok(())
     }
 
-    /// Makes the root what it is to be.
-    pub(super) fn finish_root(self, root: &Root) -> Result<(), UnpackError> {
-        self.all.iter().try_for_each(|(id, (path, state))| restore(root, *id, path, state))
+    /// Makes the root what it is to be, and says how many extended attributes of directories could not
+    /// be set.
+    pub(super) fn finish_root(self, root: &Root) -> Result<u64, UnpackError> {
+        self.all.iter().try_fold(self.left_out, |left_out, (id, (path, state))| {
+            Ok(left_out + restore(root, *id, path, state)?)
+        })
     }
 }
 
-fn restore(root: &Root, id: Id, path: &EntryPath, state: &Final) -> Result<(), UnpackError> {
+fn restore(root: &Root, id: Id, path: &EntryPath, state: &Final) -> Result<u64, UnpackError> {
     let fd = match root.directory(path.as_bytes()) {
         // It is gone, or something else has its name.
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(0),
         result => result.map_err(|error| UnpackError::file("open the directory", path, error))?,
     };
     let target = Target::Open(fd.as_fd());
     let stat = target.stat().map_err(|error| UnpackError::file("look at", path, error))?;
     if Id::from(&stat) != id {
-        return Ok(());
+        return Ok(0);
     }
     match state {
         Final::Set(attributes) => attributes
@@ -131,6 +136,7 @@ fn restore(root: &Root, id: Id, path: &EntryPath, state: &Final) -> Result<(), U
         Final::Keep { atime, mtime, mode } => mode
             .map_or(Ok(()), |mode| target.set_mode(root, mode.as_raw_mode()))
             .and_then(|()| target.set_times(root, *atime, *mtime))
+            .map(|()| 0)
             .map_err(|error| UnpackError::file("restore the attributes of", path, error)),
     }
 }

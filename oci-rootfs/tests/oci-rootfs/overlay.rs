@@ -298,6 +298,61 @@ fn attributes_of_overlays_in_layers_are_escaped() {
     assert!(merged.contains_key("d/f"), "{:?}", merged.keys());
 }
 
+/// Attributes of an image that mean something to overlays are the image's in every form.
+#[test]
+#[ignore = "needs root, to mount"]
+fn attributes_of_overlays_in_layers_stay_in_every_form() {
+    let file = header(b'5', "d").xattr("trusted.overlay.opaque", "y").xattr("user.overlay.x", "1");
+    let layer = Tar::new().entry(file).end();
+    let names = ["trusted.overlay.opaque", "user.overlay.x"];
+    let of = |tree: Tree| tree["d"].xattrs.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(of(flat(std::slice::from_ref(&layer))), names);
+
+    for (overlay, escaped) in [
+        (Overlay::Trusted, ["trusted.overlay.overlay.opaque", "user.overlay.x"]),
+        (Overlay::User, ["trusted.overlay.opaque", "user.overlay.overlay.x"]),
+    ] {
+        let field = Field::new(overlay);
+        let stack = field.unpack(std::slice::from_ref(&layer)).unwrap();
+        assert_eq!(of(tree(&stack.layers()[0])), escaped);
+        assert_eq!(of(field.shown(&stack)), names);
+    }
+
+    let (blobs, manifest) = image(std::slice::from_ref(&layer));
+    let config = oci_image::blob::BlobSourceExt::document(&blobs, &manifest.config).unwrap();
+    let config: Document<oci_image::Config> = config;
+    let limits = oci_image::layer::Limits::default();
+    let files =
+        oci_image::layer::Files::new(&blobs, &manifest.layers, &config.rootfs, &limits).unwrap();
+    let (export, _) = files.export(Vec::new(), &Compression::none()).unwrap();
+    assert_eq!(of(flat(&[export])), names);
+
+    let unpacked = crate::unpack::unpacked(&[layer]).unwrap();
+    let root = Root::open(unpacked.path().join("root")).unwrap();
+    let options = PackOptions::new(Compression::none());
+    let (packed, _) = Pack::all(&root).write(Vec::new(), &options).unwrap();
+    assert_eq!(of(flat(&[packed])), names);
+}
+
+/// An attribute that no filesystem can hold is left out, and counted, or an error.
+#[test]
+fn attributes_that_cannot_be_set_are_counted() {
+    let layer = Tar::new()
+        .entry(header(b'5', "d").xattr("none.such", "1"))
+        .with(header(b'0', "d/f").xattr("none.such", "1").xattr("none.other", "1"), "1")
+        .end();
+    let directory = tempfile::tempdir().unwrap();
+    let apply = |name: &str, options: &UnpackOptions| {
+        let root = Root::create(directory.path().join(name)).unwrap();
+        oci_rootfs::unpack::apply_stream(&layer[..], &root, options)
+    };
+    let (_, unpacked) = apply("rootless", &UnpackOptions::rootless()).unwrap();
+    assert_eq!(unpacked.xattrs_left_out, 3);
+    let mut all = UnpackOptions::rootless();
+    all.xattrs = oci_rootfs::unpack::Xattrs::All;
+    assert_eq!(apply("all", &all).unwrap_err().kind(), UnpackErrorKind::Filesystem);
+}
+
 /// The layers that make each of a list of trees out of the one before.
 fn layers_of(trees: &[PathBuf]) -> Vec<Vec<u8>> {
     let options = PackOptions::new(Compression::none());
