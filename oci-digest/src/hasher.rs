@@ -2,6 +2,7 @@ use core::fmt;
 
 use sha2::Digest as _;
 
+use crate::sha256::{Implementation, Sha256};
 use crate::{Algorithm, Digest};
 
 /// Computes the digest of bytes given piece by piece.
@@ -10,7 +11,7 @@ pub struct Hasher(State);
 
 #[derive(Clone)]
 enum State {
-    Sha256(sha2::Sha256),
+    Sha256(Sha256),
     Sha384(sha2::Sha384),
     Sha512(sha2::Sha512),
     #[cfg(feature = "blake3")]
@@ -21,12 +22,17 @@ impl Hasher {
     /// A hasher that has seen no byte.
     pub fn new(algorithm: Algorithm) -> Self {
         Self(match algorithm {
-            Algorithm::Sha256 => State::Sha256(Default::default()),
+            Algorithm::Sha256 => State::Sha256(Sha256::new(Implementation::default())),
             Algorithm::Sha384 => State::Sha384(Default::default()),
             Algorithm::Sha512 => State::Sha512(Default::default()),
             #[cfg(feature = "blake3")]
             Algorithm::Blake3 => State::Blake3(Default::default()),
         })
+    }
+
+    /// A hasher of SHA-256 that has seen no byte, by this implementation instead of the fastest.
+    pub fn sha256_by(implementation: Implementation) -> Self {
+        Self(State::Sha256(Sha256::new(implementation)))
     }
 
     /// The algorithm.
@@ -57,7 +63,7 @@ impl Hasher {
     pub fn finish(self) -> Digest {
         let algorithm = self.algorithm();
         match self.0 {
-            State::Sha256(state) => Digest::from_hash(algorithm, &state.finalize()),
+            State::Sha256(state) => Digest::from_hash(algorithm, &state.finish()),
             State::Sha384(state) => Digest::from_hash(algorithm, &state.finalize()),
             State::Sha512(state) => Digest::from_hash(algorithm, &state.finalize()),
             #[cfg(feature = "blake3")]

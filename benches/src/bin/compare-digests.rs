@@ -4,6 +4,9 @@
 //! pieces of 256 KiB. What the programs take contains their start. AWS-LC is C that takes a minute to
 //! build, so it takes part only with `--features aws-lc`. Needs `sha256sum` and `openssl`; a program
 //! that is not installed is left out.
+//!
+//! Ours takes part by each implementation that the processor can run. OpenSSL takes part with and without the
+//! processor's SHA instructions, so the rows of a processor that has them also say what one without them would do.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::fs::File;
@@ -12,7 +15,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use oci_digest::{Algorithm, Hasher};
+use oci_digest::{Hasher, Implementation};
 
 const USAGE: &str = "\
 usage: compare-digests [ROUNDS [MEBIBYTES]]
@@ -31,49 +34,80 @@ fn main() {
     let (rounds, mebibytes): (usize, usize) = (number(0, 5), number(1, 256));
     let mut file = tempfile::NamedTempFile::new().unwrap();
     write_content(file.as_file_mut(), mebibytes);
-    let samples = run(rounds, file.path());
-    print(mebibytes, rounds, samples);
+    let contestants = contestants();
+    let samples = run(rounds, &contestants, file.path());
+    print(mebibytes, rounds, &contestants, samples);
 }
 
-/// A name, and a function that returns the digest in hex, or None if the program is not installed.
-type Contestant = (&'static str, &'static str, fn(&Path) -> Option<String>);
+/// One that computes the digest of a file.
+struct Contestant {
+    name: String,
+    by: String,
+    /// Gives the digest in hexadecimal characters, or `None` if the program is not installed.
+    digest: Box<dyn Fn(&Path) -> Option<String>>,
+}
+
+impl Contestant {
+    fn new(name: &str, by: &str, digest: impl Fn(&Path) -> Option<String> + 'static) -> Self {
+        Self { name: name.to_owned(), by: by.to_owned(), digest: Box::new(digest) }
+    }
+}
 
 /// The others are compared with the first.
-const CONTESTANTS: &[Contestant] = &[
-    ("ours", "`oci_digest::Hasher`", ours),
-    ("ring", "`ring::digest::Context`", ring),
+fn contestants() -> Vec<Contestant> {
+    let mut contestants: Vec<_> = Implementation::available()
+        .map(|implementation| {
+            let name = format!("ours, {}", implementation.name());
+            let digest = move |file: &Path| ours(implementation, file);
+            Contestant::new(&name, "`oci_digest::Hasher`", digest)
+        })
+        .collect();
+    contestants.push(Contestant::new("ring", "`ring::digest::Context`", ring));
     #[cfg(feature = "aws-lc")]
-    ("AWS-LC", "`aws_lc_rs::digest::Context`", aws_lc),
-    ("coreutils", "`sha256sum FILE`", |file| program("sha256sum", &[], file)),
-    ("OpenSSL", "`openssl dgst -sha256 -r FILE`", |file| {
-        program("openssl", &["dgst", "-sha256", "-r"], file)
-    }),
-];
+    contestants.push(Contestant::new("AWS-LC", "`aws_lc_rs::digest::Context`", aws_lc));
+    contestants.push(Contestant::new("coreutils", "`sha256sum FILE`", |file| {
+        program(Command::new("sha256sum").arg(file))
+    }));
+    let openssl = |file: &Path| {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["dgst", "-sha256", "-r"]).arg(file);
+        openssl
+    };
+    contestants.push(Contestant::new("OpenSSL", "`openssl dgst -sha256 -r FILE`", move |file| {
+        program(&mut openssl(file))
+    }));
+    #[cfg(target_arch = "x86_64")]
+    contestants.push(Contestant::new(
+        "OpenSSL without SHA-NI",
+        "the same with `OPENSSL_ia32cap=:~0x20000000`",
+        move |file| program(openssl(file).env("OPENSSL_ia32cap", ":~0x20000000")),
+    ));
+    contestants
+}
 
 /// The seconds of each contestant; each round begins with another one, and all agree on the digest.
-fn run(rounds: usize, file: &Path) -> Vec<Vec<f64>> {
-    let expected = ours(file);
-    let mut samples = vec![Vec::new(); CONTESTANTS.len()];
-    for turn in 0..rounds * CONTESTANTS.len() {
-        let at = (turn / CONTESTANTS.len() + turn) % CONTESTANTS.len();
-        let (name, _, digest) = CONTESTANTS[at];
+fn run(rounds: usize, contestants: &[Contestant], file: &Path) -> Vec<Vec<f64>> {
+    let expected = ours(Implementation::default(), file);
+    let mut samples = vec![Vec::new(); contestants.len()];
+    for turn in 0..rounds * contestants.len() {
+        let at = (turn / contestants.len() + turn) % contestants.len();
         let start = Instant::now();
-        let answer = digest(file);
+        let answer = (contestants[at].digest)(file);
         let wall = start.elapsed().as_secs_f64();
         if answer.is_some() {
-            assert_eq!(answer, expected, "{name}");
+            assert_eq!(answer, expected, "{}", contestants[at].name);
             samples[at].push(wall);
         }
     }
     samples
 }
 
-fn print(mebibytes: usize, rounds: usize, samples: Vec<Vec<f64>>) {
+fn print(mebibytes: usize, rounds: usize, contestants: &[Contestant], samples: Vec<Vec<f64>>) {
     println!("SHA-256 of {mebibytes} MiB, medians of {rounds} rounds\n");
     println!("| who | by | wall s (min) | MiB/s | times ours |");
     println!("|---|---|---|---|---|");
     let mut first = None;
-    for ((name, by, _), mut samples) in CONTESTANTS.iter().zip(samples) {
+    for (Contestant { name, by, .. }, mut samples) in contestants.iter().zip(samples) {
         samples.sort_by(f64::total_cmp);
         let Some(&median) = samples.get(samples.len() / 2) else {
             println!("| {name} | {by} | not there | | |");
@@ -95,8 +129,8 @@ fn write_content(file: &mut File, mebibytes: usize) {
     file.sync_all().unwrap();
 }
 
-fn ours(file: &Path) -> Option<String> {
-    let mut hasher = Hasher::new(Algorithm::Sha256);
+fn ours(implementation: Implementation, file: &Path) -> Option<String> {
+    let mut hasher = Hasher::sha256_by(implementation);
     pieces(file, |piece| hasher.update(piece));
     Some(hasher.finish().encoded().to_owned())
 }
@@ -114,13 +148,13 @@ fn aws_lc(file: &Path) -> Option<String> {
     Some(hex(context.finish().as_ref()))
 }
 
-/// Both programs write the digest first, and then a blank.
-fn program(name: &str, arguments: &[&str], file: &Path) -> Option<String> {
-    let output = match Command::new(name).args(arguments).arg(file).output() {
+/// All programs write the digest first, and then a blank.
+fn program(command: &mut Command) -> Option<String> {
+    let output = match command.output() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
         output => output.unwrap(),
     };
-    assert!(output.status.success(), "{name}: {}", output.status);
+    assert!(output.status.success(), "{command:?}: {}", output.status);
     String::from_utf8(output.stdout).unwrap().split(' ').next().map(str::to_owned)
 }
 

@@ -8,6 +8,7 @@ mod io;
 mod properties;
 #[cfg(feature = "serde")]
 mod serde;
+mod sha256;
 mod verified;
 mod verifier;
 #[cfg(feature = "std")]
