@@ -48,15 +48,21 @@ impl Hasher {
 
     /// Takes in the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        match &mut self.0 {
-            State::Sha256(state) => state.update(bytes),
-            State::Sha384(state) => state.update(bytes),
-            State::Sha512(state) => state.update(bytes),
-            #[cfg(feature = "blake3")]
-            State::Blake3(state) => {
+        self.0.update(bytes);
+    }
+
+    /// Takes in the next bytes of each hasher.
+    ///
+    /// The same as [`update`](Self::update) for each, but faster: processors compute SHA-256 of several messages side
+    /// by side in less time than of one after the other, if their pieces have about the same length.
+    pub fn update_many<'a>(pieces: impl IntoIterator<Item = (&'a mut Self, &'a [u8])>) {
+        Sha256::update_many(pieces.into_iter().filter_map(|(hasher, bytes)| match &mut hasher.0 {
+            State::Sha256(state) => Some((state, bytes)),
+            state => {
                 state.update(bytes);
+                None
             }
-        }
+        }));
     }
 
     /// The digest of all bytes taken in.
@@ -68,6 +74,20 @@ impl Hasher {
             State::Sha512(state) => Digest::from_hash(algorithm, &state.finalize()),
             #[cfg(feature = "blake3")]
             State::Blake3(state) => Digest::from_hash(algorithm, state.finalize().as_bytes()),
+        }
+    }
+}
+
+impl State {
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha256(state) => state.update(bytes),
+            Self::Sha384(state) => state.update(bytes),
+            Self::Sha512(state) => state.update(bytes),
+            #[cfg(feature = "blake3")]
+            Self::Blake3(state) => {
+                state.update(bytes);
+            }
         }
     }
 }

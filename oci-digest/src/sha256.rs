@@ -7,8 +7,17 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod constants;
 mod implementation;
+#[cfg(target_arch = "x86_64")]
+mod sha_ni;
+#[cfg(target_arch = "x86_64")]
+mod side_by_side;
+mod stream;
+
+use alloc::vec::Vec;
 
 pub use implementation::Implementation;
+
+use stream::Stream;
 
 /// A block of a message, section 5.2.1.
 type Block = [u8; 64];
@@ -46,11 +55,28 @@ impl Sha256 {
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
+        let stream = self.begin(bytes);
+        stream.implementation.compress(&mut [stream]);
+    }
+
+    /// Takes in the next bytes of each message, side by side where that is faster.
+    pub(crate) fn update_many<'a>(pieces: impl Iterator<Item = (&'a mut Self, &'a [u8])>) {
+        let mut streams: Vec<_> = pieces.map(|(message, bytes)| message.begin(bytes)).collect();
+        let same = |a: &Stream<'_>, b: &Stream<'_>| a.implementation == b.implementation;
+        for streams in streams.chunk_by_mut(same) {
+            if let Some(Stream { implementation, .. }) = streams.first() {
+                implementation.compress(streams);
+            }
+        }
+    }
+
+    /// Takes in `bytes`, but for the blocks that are still to be compressed.
+    fn begin<'a>(&'a mut self, bytes: &'a [u8]) -> Stream<'a> {
         let bytes = self.complete(bytes);
         let (blocks, rest) = bytes.as_chunks();
-        self.implementation.compress(&mut self.state, blocks);
         self.length += blocks.as_flattened().len() as u64;
         self.hold(rest);
+        Stream { implementation: self.implementation, state: &mut self.state, blocks }
     }
 
     /// Pads the message as section 5.1.1 says, and gives its hash value.
@@ -82,7 +108,9 @@ impl Sha256 {
         let (first, rest) = bytes.split_at(bytes.len().min(64 - held));
         self.hold(first);
         if self.held() == 0 {
-            self.implementation.compress(&mut self.state, &[self.tail]);
+            let Self { implementation, state, tail, .. } = self;
+            let implementation = *implementation;
+            implementation.compress(&mut [Stream { implementation, state, blocks: &[*tail] }]);
         }
         rest
     }

@@ -5,7 +5,8 @@
 //! build, so it takes part only with `--features aws-lc`. Needs `sha256sum` and `openssl`; a program
 //! that is not installed is left out.
 //!
-//! Ours takes part by each implementation that the processor can run. OpenSSL takes part with and without the
+//! Ours takes part by each implementation that the processor can run, alone and with eight files of that content at
+//! once in one thread, of which the time of one is an eighth. OpenSSL takes part with and without the
 //! processor's SHA instructions, so the rows of a processor that has them also say what one without them would do.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
@@ -25,6 +26,9 @@ usage: compare-digests [ROUNDS [MEBIBYTES]]
 
 const PIECE: usize = 256 << 10;
 
+/// How many files are hashed at once.
+const FILES: usize = 8;
+
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument.starts_with('-')) {
@@ -39,17 +43,21 @@ fn main() {
     print(mebibytes, rounds, &contestants, samples);
 }
 
+type DigestOf = dyn Fn(&Path) -> Option<String>;
+
 /// One that computes the digest of a file.
 struct Contestant {
     name: String,
     by: String,
     /// Gives the digest in hexadecimal characters, or `None` if the program is not installed.
-    digest: Box<dyn Fn(&Path) -> Option<String>>,
+    digest: Box<DigestOf>,
+    /// How many files of the same content it hashes.
+    files: usize,
 }
 
 impl Contestant {
     fn new(name: &str, by: &str, digest: impl Fn(&Path) -> Option<String> + 'static) -> Self {
-        Self { name: name.to_owned(), by: by.to_owned(), digest: Box::new(digest) }
+        Self { name: name.to_owned(), by: by.to_owned(), digest: Box::new(digest), files: 1 }
     }
 }
 
@@ -62,6 +70,12 @@ fn contestants() -> Vec<Contestant> {
             Contestant::new(&name, "`oci_digest::Hasher`", digest)
         })
         .collect();
+    contestants.extend(Implementation::available().map(|implementation| {
+        let name = format!("ours, {}, eight at once", implementation.name());
+        let digest = move |file: &Path| ours_at_once(implementation, file);
+        let files = FILES;
+        Contestant { files, ..Contestant::new(&name, "`Hasher::update_many`", digest) }
+    }));
     contestants.push(Contestant::new("ring", "`ring::digest::Context`", ring));
     #[cfg(feature = "aws-lc")]
     contestants.push(Contestant::new("AWS-LC", "`aws_lc_rs::digest::Context`", aws_lc));
@@ -96,7 +110,7 @@ fn run(rounds: usize, contestants: &[Contestant], file: &Path) -> Vec<Vec<f64>> 
         let wall = start.elapsed().as_secs_f64();
         if answer.is_some() {
             assert_eq!(answer, expected, "{}", contestants[at].name);
-            samples[at].push(wall);
+            samples[at].push(wall / contestants[at].files as f64);
         }
     }
     samples
@@ -133,6 +147,27 @@ fn ours(implementation: Implementation, file: &Path) -> Option<String> {
     let mut hasher = Hasher::sha256_by(implementation);
     pieces(file, |piece| hasher.update(piece));
     Some(hasher.finish().encoded().to_owned())
+}
+
+/// The digest that all of [`FILES`] have.
+fn ours_at_once(implementation: Implementation, file: &Path) -> Option<String> {
+    let mut files: Vec<_> = (0..FILES).map(|_| File::open(file).unwrap()).collect();
+    let mut hashers = vec![Hasher::sha256_by(implementation); FILES];
+    let mut pieces = vec![vec![0; PIECE]; FILES];
+    loop {
+        let mut lengths = files.iter_mut().zip(&mut pieces).map(|(file, piece)| file.read(piece));
+        let length = lengths.next()?.unwrap();
+        assert!(lengths.all(|other| other.unwrap() == length));
+        if length == 0 {
+            break;
+        }
+        let pieces = pieces.iter().map(|piece| &piece[..length]);
+        Hasher::update_many(hashers.iter_mut().zip(pieces));
+    }
+    let mut digests = hashers.into_iter().map(|hasher| hasher.finish().encoded().to_owned());
+    let first = digests.next()?;
+    assert!(digests.all(|digest| digest == first));
+    Some(first)
 }
 
 fn ring(file: &Path) -> Option<String> {

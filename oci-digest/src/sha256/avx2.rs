@@ -1,12 +1,16 @@
-//! One message by AVX2 and BMI2.
+//! Messages by AVX2 and BMI2.
 //!
-//! Each round depends on the one before it, so rounds are computed word by word, with the rotations of BMI2. The
+//! Several have each a lane of the vectors. One alone cannot: each round depends on the one before it, so rounds are computed word by word, with the rotations of BMI2. The
 //! message schedule does not depend on them: vectors compute it, for two blocks at once, in between the
 //! rounds of the first.
+
+mod lanes;
 
 use core::arch::x86_64::*;
 
 use super::constants::K;
+use super::side_by_side::side_by_side;
+use super::stream::Stream;
 use super::{Block, State};
 
 /// Four words of a block, and the same four of the block behind it.
@@ -15,8 +19,19 @@ type Words = __m256i;
 /// What the message and the constants add in four rounds, `W + K`, of each of the two blocks.
 type Addends = [[u32; 4]; 2];
 
+/// With fewer streams than this, one after the other is faster than all side by side.
+const FEWEST: usize = 3;
+
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-pub(super) fn compress(state: &mut State, blocks: &[Block]) {
+pub(super) fn compress(streams: &mut [Stream<'_>]) {
+    side_by_side(streams, FEWEST, |states, blocks| lanes::compress(states, blocks));
+    for Stream { state, blocks, .. } in streams {
+        compress_one(state, blocks);
+    }
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+fn compress_one(state: &mut State, blocks: &[Block]) {
     let mut addends = [[[[0; 4]; 2]; 4]; 4];
     for pair in blocks.chunks(2) {
         let [first, second] = [&pair[0], &pair[pair.len() - 1]];

@@ -2,7 +2,7 @@ use core::fmt;
 
 use sha2::block_api::compress256;
 
-use super::{Block, State};
+use super::stream::Stream;
 
 /// A way to compute SHA-256 that this processor can run.
 ///
@@ -11,8 +11,8 @@ use super::{Block, State};
 ///
 /// | name | needs | what it is |
 /// |---|---|---|
-/// | `sha-ni` | x86-64 with SHA-NI | the crate `sha2` |
-/// | `avx2` | x86-64 with AVX2, BMI1 and BMI2 | rounds by BMI2, message schedules of two blocks at once by AVX2 |
+/// | `sha-ni` | x86-64 with SHA-NI | the crate `sha2`; of several messages two take turns |
+/// | `avx2` | x86-64 with AVX2, BMI1 and BMI2 | rounds by BMI2, message schedules by AVX2; from three messages on, eight side by side by AVX2 |
 /// | `sha2` | nothing | the crate `sha2`, with the processor's SHA instructions if it knows them |
 #[derive(Clone, Copy)]
 pub struct Implementation(&'static Entry);
@@ -20,20 +20,26 @@ pub struct Implementation(&'static Entry);
 struct Entry {
     name: &'static str,
     is_available: fn() -> bool,
-    /// Compresses blocks into a state, section 6.2.2. Sound only where it is available.
-    compress: unsafe fn(&mut State, &[Block]),
+    /// Compresses the blocks of streams into their states. Sound only where it is available.
+    compress: unsafe fn(&mut [Stream<'_>]),
 }
 
 /// The fastest first.
 static ENTRIES: &[Entry] = &[
     #[cfg(target_arch = "x86_64")]
-    Entry { name: "sha-ni", is_available: sha_ni::get, compress: compress256 },
+    Entry { name: "sha-ni", is_available: sha_ni::get, compress: super::sha_ni::compress },
     #[cfg(target_arch = "x86_64")]
     Entry { name: "avx2", is_available: avx2::get, compress: super::avx2::compress },
     SHA2,
 ];
 
-const SHA2: Entry = Entry { name: "sha2", is_available: || true, compress: compress256 };
+const SHA2: Entry = Entry { name: "sha2", is_available: || true, compress };
+
+fn compress(streams: &mut [Stream<'_>]) {
+    for Stream { state, blocks, .. } in streams {
+        compress256(state, blocks);
+    }
+}
 
 #[cfg(target_arch = "x86_64")]
 cpufeatures::new!(sha_ni, "sha", "ssse3", "sse4.1");
@@ -52,12 +58,20 @@ impl Implementation {
     }
 
     #[expect(unsafe_code, reason = "it may need instructions that not every processor has")]
-    pub(super) fn compress(self, state: &mut State, blocks: &[Block]) {
+    pub(super) fn compress(self, streams: &mut [Stream<'_>]) {
         // SAFETY: an implementation comes from `available` alone, which found that this processor has
         // all instructions that its functions are compiled for.
-        unsafe { (self.0.compress)(state, blocks) }
+        unsafe { (self.0.compress)(streams) }
     }
 }
+
+impl PartialEq for Implementation {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Implementation {}
 
 /// The fastest.
 impl Default for Implementation {

@@ -1,4 +1,4 @@
-use oci_digest::{Hasher, Implementation};
+use oci_digest::{Algorithm, Digest, Hasher, Implementation};
 use proptest::prelude::*;
 use sha2::Digest as _;
 
@@ -66,6 +66,29 @@ fn the_default_is_the_first_available_and_a_portable_one_is_always_there() {
     assert!(names.contains(&"sha2"), "{names:?}");
 }
 
+/// How often each message is continued.
+const PIECES: usize = 3;
+
+/// A message in pieces, of which some are much longer than others.
+fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let piece = prop_oneof![0..100_usize, 0..3000_usize]
+        .prop_flat_map(|length| prop::collection::vec(any::<u8>(), length));
+    prop::collection::vec(piece, PIECES)
+}
+
+#[test]
+fn hashers_of_all_kinds_are_updated_together() {
+    let algorithms = [Algorithm::Sha512, Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha256];
+    let content = [7; 1000];
+    let mut hashers = algorithms.map(Hasher::new).to_vec();
+    hashers.extend(Implementation::available().map(Hasher::sha256_by));
+    Hasher::update_many(hashers.iter_mut().map(|hasher| (hasher, &content[..])));
+    for hasher in hashers {
+        let algorithm = hasher.algorithm();
+        assert_eq!(hasher.finish(), Digest::of(algorithm, content));
+    }
+}
+
 proptest! {
     #[test]
     fn every_implementation_agrees_with_sha2_however_the_message_is_split(
@@ -79,6 +102,22 @@ proptest! {
         let expected = sha2::Sha256::digest(&message).to_vec();
         for implementation in Implementation::available() {
             prop_assert_eq!(&hash(implementation, &pieces), &expected, "{:?}", implementation);
+        }
+    }
+    #[test]
+    fn messages_side_by_side_have_the_same_hash_values_as_alone(
+        messages in prop::collection::vec(pieces(), 0..20),
+    ) {
+        for implementation in Implementation::available() {
+            let mut hashers = vec![Hasher::sha256_by(implementation); messages.len()];
+            for turn in 0..PIECES {
+                let pieces = messages.iter().map(|pieces| &pieces[turn][..]);
+                Hasher::update_many(hashers.iter_mut().zip(pieces));
+            }
+            for (hasher, pieces) in hashers.into_iter().zip(&messages) {
+                let (hash, expected) = (hasher.finish(), sha2::Sha256::digest(pieces.concat()));
+                prop_assert_eq!(hash.encoded(), hex::encode(expected), "{:?}", implementation);
+            }
         }
     }
 }
