@@ -4,7 +4,7 @@
 //!
 //! - **Documents**: [`Document`] and [`AnyDocument`] are the gate from bytes to a model (`document.rs`); the models are in
 //!   `manifest.rs`, `index.rs`, `config.rs`, `descriptor.rs` and `layout_file.rs`, and how JSON is read in [`json`].
-//! - **Names**: [`reference`] has tags, repositories and registries; [`MediaType`] and [`annotations`] the names of the specs.
+//! - **Names**: [`mod@reference`] has tags, repositories and registries; [`MediaType`] and [`annotations`] the names of the specs.
 //! - **Which image?** [`platform`], and [`images`] over a place that has several.
 //! - **All that belongs to an image**: [`graph`].
 //! - **What is wrong with it?** [`validate`]: the linter, a file for each document.

@@ -64,7 +64,7 @@ pub struct Choice {
 
 /// What a choice wants next. Closed by nature: a driver must answer every question.
 ///
-/// The `Step` of a walk is [`graph::Step`](crate::graph::Step).
+/// The `Step` of a walk is [`graph::Step`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "closed by nature")]
 pub enum Step {
