@@ -71,9 +71,9 @@ impl From<LimitExceeded> for Fault {
 
 /// What is wrong with an archive.
 ///
-/// Each is refused because the archive is broken, or because at least two of Go's `archive/tar`, GNU
-/// tar and Python's `tarfile` read it differently, so that what one tool checks is not what another
-/// one unpacks.
+/// Each is refused because the archive is broken, or because at least two of umoci, podman, GNU tar,
+/// Python's `tarfile` and BusyBox read it differently, so that what one tool checks is not what another one
+/// unpacks. `docs/archives.md` has what they make of an archive with each defect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Defect {
@@ -86,9 +86,6 @@ pub enum Defect {
     /// A header's checksum is another than that of its bytes.
     #[error("the checksum of a header is wrong")]
     Checksum,
-    /// A header is of no format that is known: ustar, PAX, GNU or the oldest.
-    #[error("the format of a header is not known")]
-    Format,
     /// A header's bytes are a part of the name to some parsers, and something else to others.
     #[error("a header has something other than a name where ustar has the name's beginning")]
     Prefix,
@@ -101,12 +98,9 @@ pub enum Defect {
     /// A sparse file: its real name and size are not in the header, and few parsers know where.
     #[error("sparse files are not supported")]
     Sparse,
-    /// The mode says another type of file than the header.
+    /// The mode of a device or a pipe says another type of file than the header.
     #[error("the mode `{0:o}` is that of another type of file than the header says")]
     ModeType(u32),
-    /// A header of a type without content has a size: some parsers skip it, and others read headers from it.
-    #[error("an entry of type `{}`, which has no content, has a size", .0.escape_ascii())]
-    ContentNotAllowed(u8),
     /// The header and the PAX record have different sizes.
     #[error("the header has the size {header}, and the PAX record {record}")]
     SizeConflict {
@@ -118,8 +112,8 @@ pub enum Defect {
     /// The name of an entry is not a path below the root.
     #[error("the name of an entry is refused")]
     Path(#[source] PathError),
-    /// The name of something that is not a directory ends in a slash.
-    #[error("the name of something that is not a directory ends in a slash")]
+    /// The name of a file ends in a slash.
+    #[error("the name of a file ends in a slash")]
     TrailingSlash,
     /// The root is not a directory.
     #[error("the root is something other than a directory")]
@@ -136,25 +130,19 @@ pub enum Defect {
     /// A PAX header is not made of records.
     #[error("a PAX header is malformed")]
     PaxRecord,
-    /// A PAX header has two records of one key.
-    #[error("a PAX header has the key `{0}` twice")]
-    PaxDuplicate(String),
     /// A PAX record that must have a value has none, or one that cannot be read.
     #[error("the value of the PAX record `{0}` cannot be used")]
     PaxValue(String),
     /// A global PAX header has a record that some parsers apply and others do not.
     #[error("a global PAX header sets `{0}`")]
     PaxGlobal(String),
-    /// `SCHILY.xattr` and `LIBARCHIVE.xattr` give one attribute different values.
-    #[error("the extended attribute `{0}` has two values")]
-    XattrConflict(String),
-    /// Two headers say the same of one entry: two PAX headers, two long names, or both.
+    /// Two headers differ about one entry: two PAX headers, two long names, or both.
     #[error("an entry has two extension headers of one kind")]
     ExtensionTwice,
     /// An extension header is not followed by an entry.
     #[error("an extension header is not followed by an entry")]
     ExtensionAlone,
-    /// A GNU long name is empty, or has something after the NUL byte that ends it.
+    /// A GNU long name is empty, or goes on in the padding.
     #[error("a GNU long name is malformed")]
     LongName,
 }

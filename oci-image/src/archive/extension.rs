@@ -44,9 +44,13 @@ impl Extensions {
         }
         self.offset.get_or_insert(offset);
         let taken = match kind {
-            b'x' => self.pax.replace(Records::parse(body, limits)?).is_some(),
-            b'L' => self.long_name.replace(long(body)?).is_some(),
-            _ => self.long_link.replace(long(body)?).is_some(),
+            // Go and GNU tar forget the first one, Python does not.
+            b'x' => self
+                .pax
+                .replace(Records::parse(body, limits)?)
+                .is_some_and(|first| first != Records::default()),
+            b'L' => is_other(&mut self.long_name, long(body)?),
+            _ => is_other(&mut self.long_link, long(body)?),
         };
         let (path, link) = match &self.pax {
             Some(records) => (records.path.is_some(), records.link.is_some()),
@@ -70,12 +74,17 @@ pub(super) fn check_end(kind: u8, body: &[u8], padding: &[u8]) -> Result<(), Def
     }
 }
 
-/// The text of a GNU long name: up to the NUL byte, which is the last or missing.
+/// Whether there was another name before.
+fn is_other(known: &mut Option<Vec<u8>>, name: Vec<u8>) -> bool {
+    let is_other = known.as_ref().is_some_and(|known| *known != name);
+    *known = Some(name);
+    is_other
+}
+
+/// The text of a GNU long name: up to a NUL byte, if there is one.
 fn long(body: &[u8]) -> Result<Vec<u8>, Defect> {
-    let end = body.iter().position(|byte| *byte == 0).unwrap_or(body.len());
-    let (text, rest) = body.split_at(end);
-    match text.is_empty() || rest.iter().any(|byte| *byte != 0) {
-        true => Err(Defect::LongName),
-        false => Ok(text.to_vec()),
+    match body.split(|byte| *byte == 0).next() {
+        None | Some(b"") => Err(Defect::LongName),
+        Some(text) => Ok(text.to_vec()),
     }
 }

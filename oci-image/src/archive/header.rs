@@ -10,13 +10,24 @@ pub(crate) const BLOCK: usize = 512;
 /// and the end of the archive for Python.
 pub(super) struct Header<'a> {
     block: &'a [u8; BLOCK],
-    has_prefix: bool,
+    format: Format,
     pub(super) mode: u32,
     pub(super) uid: u64,
     pub(super) gid: u64,
     pub(super) size: u64,
     pub(super) mtime: i64,
-    pub(super) device: Device,
+    device: [Option<u32>; 2],
+}
+
+/// What stands where ustar has the beginning of a name and the numbers of a device.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// Just these: ustar, PAX and Schily's star.
+    Ustar,
+    /// GNU's: the numbers alone.
+    Gnu,
+    /// Nothing: the oldest one, which is whatever has none of their signs.
+    Oldest,
 }
 
 impl<'a> Header<'a> {
@@ -27,16 +38,16 @@ impl<'a> Header<'a> {
         }
         Ok(Self {
             block,
-            has_prefix: has_prefix(block)?,
+            format: format(block)?,
             mode: small(&block[100..108], "mode")?,
             uid: unsigned(&block[108..116], "uid")?,
             gid: unsigned(&block[116..124], "gid")?,
             size: unsigned(&block[124..136], "size")?,
             mtime: number(&block[136..148]).ok_or(Defect::Number("mtime"))?,
-            device: Device {
-                major: small(&block[329..337], "devmajor")?,
-                minor: small(&block[337..345], "devminor")?,
-            },
+            device: [
+                device_number(&block[329..337], "devmajor")?,
+                device_number(&block[337..345], "devminor")?,
+            ],
         })
     }
 
@@ -44,15 +55,21 @@ impl<'a> Header<'a> {
         self.block[156]
     }
 
-    /// Whether it is of the oldest format, which knows no devices.
-    pub(super) fn is_oldest(&self) -> bool {
-        self.block[257] == 0
+    /// The numbers of a device. The oldest format has none, where Python reads some all the same.
+    pub(super) fn device(&self) -> Result<Device, Defect> {
+        match self.device {
+            [Some(0), Some(0)] => Ok(Device { major: 0, minor: 0 }),
+            _ if self.format == Format::Oldest => Err(Defect::Type(self.entry_type())),
+            [Some(major), Some(minor)] => Ok(Device { major, minor }),
+            [None, _] => Err(Defect::Number("devmajor")),
+            [_, None] => Err(Defect::Number("devminor")),
+        }
     }
 
     pub(super) fn prefix(&self) -> &'a [u8] {
-        match self.has_prefix {
-            true => text(&self.block[345..500]),
-            false => b"",
+        match self.format {
+            Format::Ustar => text(&self.block[345..500]),
+            Format::Gnu | Format::Oldest => b"",
         }
     }
 
@@ -74,21 +91,34 @@ fn unsigned(field: &[u8], name: &'static str) -> Result<u64, Defect> {
     value.try_into().map_err(|_| Defect::Number(name))
 }
 
-/// Whether the name begins in the prefix field: in ustar and PAX, not in GNU's and the oldest format.
-///
-/// Python takes the field for a prefix in every format, so it has to be empty where it is not one.
-fn has_prefix(block: &[u8; BLOCK]) -> Result<bool, Defect> {
-    let is_ustar = match &block[257..265] {
-        [b'u', b's', b't', b'a', b'r', 0, ..] => true,
-        b"ustar  \0" | [0, 0, 0, 0, 0, 0, 0, 0] => false,
-        _ => return Err(Defect::Format),
-    };
-    // Schily's star has a shorter prefix, and times after it.
-    let is_star = is_ustar && &block[508..] == b"tar\0";
-    if is_star || !is_ustar && block[345] != 0 {
-        return Err(Defect::Prefix);
+/// A number of a device; `None` where it can be one only of what is not a device: blank or negative.
+fn device_number(field: &[u8], name: &'static str) -> Result<Option<u32>, Defect> {
+    match number(field) {
+        Some(value) => Ok(value.try_into().ok()),
+        None if field.iter().all(|byte| matches!(byte, b' ' | 0)) => Ok(None),
+        None => Err(Defect::Number(name)),
     }
-    Ok(is_ustar)
+}
+
+/// Python takes the field for a prefix in every format, so it has to be empty where it is not one.
+fn format(block: &[u8; BLOCK]) -> Result<Format, Defect> {
+    let format = match &block[257..265] {
+        [b'u', b's', b't', b'a', b'r', 0, ..] => Format::Ustar,
+        b"ustar  \0" => Format::Gnu,
+        _ => Format::Oldest,
+    };
+    let is_empty = block[345] == 0;
+    let is_star = format == Format::Ustar && &block[508..] == b"tar\0";
+    match format != Format::Ustar && !is_empty || is_star && !is_common_star(block) {
+        true => Err(Defect::Prefix),
+        false => Ok(format),
+    }
+}
+
+/// Schily's star has a shorter prefix, and times after it that Go refuses if they are not numbers.
+fn is_common_star(block: &[u8; BLOCK]) -> bool {
+    let [prefix, atime, ctime] = [&block[345..476], &block[476..488], &block[488..500]];
+    prefix.contains(&0) && number(atime).is_some() && number(ctime).is_some()
 }
 
 /// The sum of all bytes, the checksum's own taken as spaces.
@@ -111,10 +141,12 @@ fn number(field: &[u8]) -> Option<i64> {
     }
 }
 
-/// Spaces, octal digits, then only spaces and NUL bytes; or all NUL bytes for zero.
+/// Spaces, octal digits, then only spaces and NUL bytes. A NUL byte at the beginning is zero to some, and
+/// nothing to others, so only zero may follow.
 fn octal(field: &[u8]) -> Option<u64> {
-    if field.iter().all(|byte| *byte == 0) {
-        return Some(0);
+    if field.first() == Some(&0) {
+        let zeros = field.iter().skip_while(|byte| **byte == 0);
+        return zeros.skip_while(|byte| **byte == b'0').all(|byte| *byte == 0).then_some(0);
     }
     let start = field.iter().position(|byte| *byte != b' ')?;
     let digits = &field[start..];
@@ -157,6 +189,8 @@ mod tests {
             (b"\0\0\0\0\0\0\0\0", Some(0)),
             (b"        ", None),
             (b"\x00000644\0", None),
+            (b"\x00000000\0", Some(0)),
+            (b"\0\x00000\0\x000", None),
             (b"0648\0\0\0\0", None),
             (b"06\x00448\0\0", None),
             (b"+000644\0", None),

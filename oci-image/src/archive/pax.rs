@@ -9,8 +9,8 @@ use super::error::Fault;
 use super::timestamp::decimal;
 use super::{Defect, LimitExceeded, Limits, Timestamp};
 
-/// What a PAX header says of the entry after it.
-#[derive(Debug, Default)]
+/// What a PAX header says of the entry after it: of two records of one key, the last.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Records {
     pub(super) path: Option<Vec<u8>>,
     pub(super) link: Option<Vec<u8>>,
@@ -20,16 +20,15 @@ pub(super) struct Records {
     pub(super) mtime: Option<Timestamp>,
     pub(super) xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(super) windows: BTreeMap<String, Vec<u8>>,
-    /// Device numbers that only some parsers read.
-    pub(super) has_device: bool,
 }
 
 impl Records {
     pub(super) fn parse(body: &[u8], limits: &Limits) -> Result<Self, Fault> {
         let mut records = Self::default();
-        let mut portable = BTreeMap::new();
+        let mut portable = BTreeMap::<Vec<u8>, Vec<u8>>::new();
         for (key, value) in split(body)? {
             match key {
+                b"path" if value.is_empty() => return Err(unusable(key).into()),
                 b"path" => records.path = Some(name(key, value)?),
                 b"linkpath" => records.link = Some(name(key, value)?),
                 b"size" => records.size = Some(integer(key, value)?),
@@ -40,21 +39,18 @@ impl Records {
                 b"atime" | b"ctime" => drop(time(key, value)?),
                 // These are not used either, and Go refuses them.
                 b"uname" | b"gname" if value.contains(&0) => return Err(unusable(key).into()),
-                b"hdrcharset" if !matches!(value, b"BINARY" | b"ISO-IR 10646 2000 UTF-8") => {
-                    return Err(unusable(key).into());
-                }
-                b"SCHILY.devmajor" | b"SCHILY.devminor" => records.has_device = true,
-                _ if is_sparse(key) => return Err(Defect::Sparse.into()),
-                // Parts of archives in volumes, and of backups: GNU tar makes entries of them.
-                _ if key.starts_with(b"GNU.") => return Err(unusable(key).into()),
+                // GNU tar refuses what is not a number there.
+                b"GNU.volume.size" | b"GNU.volume.offset" => drop(integer(key, value)?),
+                _ if key.starts_with(b"GNU.sparse.") => return Err(Defect::Sparse.into()),
                 _ => {
                     if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
                         records.xattrs.insert(xattr_name(key, name)?, value.to_vec());
                     } else if let Some(name) = key.strip_prefix(b"LIBARCHIVE.xattr.") {
-                        let name = percent_decode(name).ok_or_else(|| unusable(key))?;
-                        let value = base64(value).ok_or_else(|| unusable(key))?;
-                        if portable.insert(xattr_name(key, &name)?, value).is_some() {
-                            return Err(duplicate(key).into());
+                        // What is malformed is skipped as by those who read the common form alone.
+                        if let (Some(name), Some(value)) = (percent_decode(name), base64(value))
+                            && xattr_name(key, &name).is_ok()
+                        {
+                            portable.insert(name, value);
                         }
                     } else if is_windows(key) {
                         let key = str::from_utf8(key).map_err(|_| unusable(key))?;
@@ -63,23 +59,12 @@ impl Records {
                 }
             }
         }
-        records.merge(portable)?;
+        // libarchive writes its own form beside the common one, which alone others read.
+        for (name, value) in portable {
+            records.xattrs.entry(name).or_insert(value);
+        }
         records.check(limits)?;
         Ok(records)
-    }
-
-    /// Adds the attributes in libarchive's own form, which it writes beside the common one.
-    fn merge(&mut self, portable: BTreeMap<Vec<u8>, Vec<u8>>) -> Result<(), Defect> {
-        for (name, value) in portable {
-            match self.xattrs.get(&name) {
-                Some(other) if *other != value => return Err(Defect::XattrConflict(shown(&name))),
-                Some(_) => {}
-                None => {
-                    self.xattrs.insert(name, value);
-                }
-            }
-        }
-        Ok(())
     }
 
     fn check(&self, limits: &Limits) -> Result<(), Fault> {
@@ -111,8 +96,7 @@ pub(super) fn check_global(body: &[u8]) -> Result<(), Defect> {
                 | b"atime"
                 | b"ctime"
                 | b"hdrcharset"
-        ) || is_sparse(key)
-            || is_windows(key)
+        ) || is_windows(key)
             || [&b"GNU."[..], b"SCHILY.", b"LIBARCHIVE."]
                 .iter()
                 .any(|prefix| key.starts_with(prefix));
@@ -126,7 +110,7 @@ pub(super) fn check_global(body: &[u8]) -> Result<(), Defect> {
 /// A key and its value.
 type Record<'a> = (&'a [u8], &'a [u8]);
 
-/// The records of a header, `LENGTH KEY=VALUE\n` each, no key twice.
+/// The records of a header, `LENGTH KEY=VALUE\n` each.
 fn split(body: &[u8]) -> Result<Vec<Record<'_>>, Defect> {
     let mut records = Vec::new();
     let mut rest = body;
@@ -135,10 +119,7 @@ fn split(body: &[u8]) -> Result<Vec<Record<'_>>, Defect> {
         records.push(record);
         rest = after;
     }
-    match repeated(&records) {
-        Some(key) => Err(duplicate(key)),
-        None => Ok(records),
-    }
+    Ok(records)
 }
 
 fn first(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
@@ -156,21 +137,10 @@ fn first(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
     good.then_some(((key, value), &bytes[length..]))
 }
 
-fn repeated<'a>(records: &[Record<'a>]) -> Option<&'a [u8]> {
-    if records.len() < 8 {
-        let mut keys = records.iter().enumerate();
-        return keys
-            .find(|(index, (key, _))| records[..*index].iter().any(|(other, _)| other == key))
-            .map(|(_, (key, _))| *key);
-    }
-    let mut keys: Vec<_> = records.iter().map(|(key, _)| *key).collect();
-    keys.sort_unstable();
-    keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
-}
-
-/// Empty names are refused: Go falls back to the header's name, Python takes the empty one.
+/// A name, which may be empty of what is not a link: of others Go falls back to the header's, and Python
+/// takes the empty one.
 fn name(key: &[u8], value: &[u8]) -> Result<Vec<u8>, Defect> {
-    match value.is_empty() || value.contains(&0) {
+    match value.contains(&0) {
         true => Err(unusable(key)),
         false => Ok(value.to_vec()),
     }
@@ -189,12 +159,6 @@ fn xattr_name(key: &[u8], name: &[u8]) -> Result<Vec<u8>, Defect> {
         true => Err(unusable(key)),
         false => Ok(name.to_vec()),
     }
-}
-
-fn is_sparse(key: &[u8]) -> bool {
-    key.starts_with(b"GNU.sparse.")
-        || key == b"SCHILY.realsize"
-        || key.starts_with(b"SUN.holesdata")
 }
 
 pub(crate) fn is_windows(key: &[u8]) -> bool {
@@ -222,10 +186,6 @@ fn percent_decode(name: &[u8]) -> Option<Vec<u8>> {
         rest = &rest[2..];
     }
     Some(decoded)
-}
-
-fn duplicate(key: &[u8]) -> Defect {
-    Defect::PaxDuplicate(shown(key))
 }
 
 fn unusable(key: &[u8]) -> Defect {

@@ -7,5 +7,7 @@ mod oracle;
 mod overlay;
 mod peers;
 mod read;
+#[cfg(target_os = "linux")]
+mod readings;
 mod refuse;
 mod write;

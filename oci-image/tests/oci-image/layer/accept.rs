@@ -198,6 +198,141 @@ pub(crate) fn corpus() -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
             vec!["-0644 0:0 0 /a"],
         ),
         (
+            "a root without a name",
+            new().directory("").file("a", "").end(),
+            vec!["d0755 0:0 /", "-0644 0:0 0 /a"],
+        ),
+        (
+            "what has no content and a size by header",
+            sized(|raw| new().add(raw.clone().size(1024))),
+            SIZED.to_vec(),
+        ),
+        (
+            "what has no content and a size by PAX",
+            sized(|raw| new().pax(&[("size", "1024")]).add(raw)),
+            SIZED.to_vec(),
+        ),
+        (
+            "what has no content and two sizes",
+            new()
+                .pax(&[("size", "0")])
+                .add(Raw::of(b'2', "a").link("b").size(1024))
+                .file("c", "x")
+                .end(),
+            vec!["l0644 0:0 /a -> b", "-0644 0:0 1 /c"],
+        ),
+        (
+            "slashes after what is not a directory",
+            new()
+                .file("target", "x")
+                .add(Raw::of(b'1', "a/").link("target"))
+                .add(Raw::of(b'2', "b/").link("target/"))
+                .add(Raw::of(b'3', "c//").device(1, 3))
+                .add(&Raw::of(b'6', "./d/"))
+                .pax(&[("path", "e/")])
+                .add(Raw::of(b'2', "x").link("target"))
+                .end(),
+            vec![
+                "-0644 0:0 1 /target",
+                "h0644 0:0 /a = /target",
+                "l0644 0:0 /b -> target/",
+                "c0644 0:0 1:3 /c",
+                "p0644 0:0 /d",
+                "l0644 0:0 /e -> target",
+            ],
+        ),
+        (
+            "keys that stand twice",
+            new()
+                .pax(&[("path", "first"), ("path", "last"), ("uid", "1"), ("uid", "2")])
+                .file("a", "")
+                .pax(&[("size", "5"), ("size", "3")])
+                .file("b", "xyz")
+                .end(),
+            vec!["-0644 2:0 0 /last", "-0644 0:0 3 /b"],
+        ),
+        (
+            "headers of no known format",
+            new()
+                .with(Raw::new("a").put(257, b"magic\0\0\0"), "x")
+                .add(Raw::of(0, "b/").put(257, b"ustar \0\0"))
+                .add(Raw::of(b'3', "c").put(257, b"USTAR\0"))
+                .end(),
+            vec!["-0644 0:0 1 /a", "d0644 0:0 /b", "c0644 0:0 0:0 /c"],
+        ),
+        (
+            "as star writes it",
+            new()
+                .add(
+                    Raw::new("a")
+                        .put(345, b"prefix")
+                        .put(476, b"00000000005 00000000006 ")
+                        .put(508, b"tar\0"),
+                )
+                .end(),
+            vec!["-0644 0:0 0 /prefix/a"],
+        ),
+        (
+            "pipes and devices without numbers of the oldest format",
+            new().add(&Raw::oldest(b'6', "a")).add(&Raw::oldest(b'4', "b")).end(),
+            vec!["p0644 0:0 /a", "b0644 0:0 0:0 /b"],
+        ),
+        (
+            "types in the mode that nobody believes",
+            new()
+                .add(Raw::new("a").mode(0o040_755))
+                .add(Raw::of(b'5', "b/").mode(0o100_755))
+                .add(Raw::of(b'2', "c").link("a").mode(0o020_777))
+                .add(Raw::new("d").mode(0o1_000_644))
+                .add(Raw::of(b'4', "e").mode(0o020_644).device(1, 3))
+                .end(),
+            vec![
+                "-0755 0:0 0 /a",
+                "d0755 0:0 /b",
+                "l0777 0:0 /c -> a",
+                "-0644 0:0 0 /d",
+                "b0644 0:0 1:3 /e",
+            ],
+        ),
+        (
+            "numbers that only devices need, and zeros after a NUL byte",
+            new()
+                .add(Raw::new("a").put(329, b"                "))
+                .add(Raw::new("b").put(329, b"\xff\xff\xff\xff\xff\xff\xff\xff"))
+                .add(Raw::new("c").put(108, b"\x00000000\0").put(124, b"\x000000000000"))
+                .pax(&[("SCHILY.devmajor", "5")])
+                .add(Raw::of(b'3', "d").device(1, 3))
+                .end(),
+            vec!["-0644 0:0 0 /a", "-0644 0:0 0 /b", "-0644 0:0 0 /c", "c0644 0:0 1:3 /d"],
+        ),
+        (
+            "records of backups and volumes",
+            new()
+                .pax(&[
+                    ("GNU.volume.label", "a"),
+                    ("GNU.volume.size", "5"),
+                    ("GNU.foo", ""),
+                    ("SCHILY.realsize", "5"),
+                    ("hdrcharset", "UTF-16"),
+                    ("linkpath", ""),
+                ])
+                .file("a", "xyz")
+                .end(),
+            vec!["-0644 0:0 3 /a"],
+        ),
+        (
+            "extensions that say the same or nothing",
+            new()
+                .with(&Raw::gnu(b'L', "././@LongLink"), "a\0b\0")
+                .with(&Raw::gnu(b'L', "././@LongLink"), "a\0")
+                .file("x", "")
+                .pax(&[("comment", "")])
+                .pax(&[("path", "b")])
+                .file("x", "")
+                .end(),
+            vec!["-0644 0:0 0 /a", "-0644 0:0 0 /b"],
+        ),
+        (
             "whiteouts of every type and with content",
             new()
                 .add(&Raw::of(b'5', ".wh.a/"))
@@ -209,6 +344,34 @@ pub(crate) fn corpus() -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
             vec!["- /a", "- /b", "- /c/d", "! /", "- /c/e"],
         ),
     ]
+}
+
+/// What [`sized`] archives hold.
+const SIZED: [&str; 13] = [
+    "-0644 0:0 1 /target",
+    "h0644 0:0 /1 = /target",
+    "-0644 0:0 1 /after-1",
+    "l0644 0:0 /2 -> target",
+    "-0644 0:0 1 /after-2",
+    "c0644 0:0 1:3 /3",
+    "-0644 0:0 1 /after-3",
+    "b0644 0:0 1:3 /4",
+    "-0644 0:0 1 /after-4",
+    "d0644 0:0 /5",
+    "-0644 0:0 1 /after-5",
+    "p0644 0:0 /6",
+    "-0644 0:0 1 /after-6",
+];
+
+/// One of each kind without content, made by `make`, a target for links before, and a file after each,
+/// where the content would be.
+fn sized(make: impl Fn(&Raw) -> Archive) -> Vec<u8> {
+    let mut archive = Archive::new().file("target", "x");
+    for kind in b'1'..=b'6' {
+        let made = make(Raw::of(kind, [kind]).link("target").device(1, 3));
+        archive = archive.bytes(made.0).file([b"after-", &[kind][..]].concat(), "x");
+    }
+    archive.end()
 }
 
 #[test]
@@ -259,14 +422,24 @@ fn attributes_are_read_in_both_spellings() {
         .pax(&[
             ("LIBARCHIVE.xattr.user.both", "YS9iCg"),
             ("LIBARCHIVE.xattr.user.%41%3d", "AP8="),
+            ("LIBARCHIVE.xattr.user.other", "AA=="),
+            ("SCHILY.xattr.user.other", "counts"),
+            ("LIBARCHIVE.xattr.user.%2", "eA=="),
+            ("LIBARCHIVE.xattr.user.%zz", "eA=="),
+            ("LIBARCHIVE.xattr.user.a%00b", "eA=="),
+            ("LIBARCHIVE.xattr.user.a", "?"),
             ("SCHILY.xattr.user.both", "a/b\n"),
             ("SCHILY.xattr.user.empty", ""),
         ])
         .file("a", "")
         .end();
     let (Change::Upsert(entry), _) = list(&archive).unwrap().remove(0) else { panic!() };
-    let expected: [(&[u8], &[u8]); 3] =
-        [(b"user.A=", b"\0\xff"), (b"user.both", b"a/b\n"), (b"user.empty", b"")];
+    let expected: [(&[u8], &[u8]); 4] = [
+        (b"user.A=", b"\0\xff"),
+        (b"user.both", b"a/b\n"),
+        (b"user.empty", b""),
+        (b"user.other", b"counts"),
+    ];
     let found: Vec<_> = entry.metadata.xattrs.iter().map(|(k, v)| (&k[..], &v[..])).collect();
     assert_eq!(found, expected);
 }

@@ -16,7 +16,10 @@ def xattrs(records):
         value = value.encode("utf-8", "surrogateescape")
         for prefix, read in ("LIBARCHIVE.xattr.", libarchive), ("SCHILY.xattr.", lambda *both: both):
             if key.startswith(prefix):
-                name, value = read(key.removeprefix(prefix).encode("utf-8", "surrogateescape"), value)
+                try:
+                    name, value = read(key.removeprefix(prefix).encode("utf-8", "surrogateescape"), value)
+                except ValueError:
+                    continue
                 found[name] = value
     return (f"{name.hex()}={value.hex()}" for name, value in found.items())
 

@@ -1,7 +1,10 @@
 //! Archives that are broken, or that the tools of the field read differently.
 
+use std::cell::RefCell;
+use std::error::Error;
+
 use oci_image::MediaType;
-use oci_image::archive::{Defect, Error, PathError};
+use oci_image::archive::{self, Defect, PathError};
 use oci_image::layer::{Codec, Limits, MarkerDefect, ReadError, Reader};
 
 use super::read::{list, members};
@@ -9,9 +12,56 @@ use crate::raw::{Archive, Raw};
 
 type Case<T = Defect> = (&'static str, Archive, T);
 
+thread_local! {
+    /// What was checked in this thread, with what the reader says of it.
+    static CHECKED: RefCell<Vec<Checked>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An archive that is refused.
+pub(super) struct Checked {
+    pub(super) name: String,
+    pub(super) archive: Vec<u8>,
+    pub(super) reason: String,
+}
+
+fn remember(name: &str, archive: &[u8], reason: &dyn Error) {
+    let mut reason = reason.to_string();
+    reason.truncate(reason.find(": ").unwrap_or(reason.len()));
+    let checked =
+        Checked { name: name.escape_default().to_string(), archive: archive.into(), reason };
+    CHECKED.with_borrow_mut(|all| all.push(checked));
+}
+
+/// Every archive that a test in this file checks by a table.
+pub(super) fn all() -> Vec<Checked> {
+    for test in [
+        sizes_that_differ,
+        pax_records_that_are_malformed,
+        pax_values_that_cannot_be_used,
+        global_headers_that_describe_entries,
+        two_extensions_of_one_entry,
+        long_names_with_a_second_reading,
+        extensions_that_continue_in_the_padding,
+        sparse_files_of_every_format,
+        names_that_leave_the_root,
+        a_root_that_is_not_a_directory,
+        markers_that_are_not_valid_entries,
+        slashes_that_make_a_directory_for_some,
+        entry_types_that_few_programs_know,
+        formats_that_are_guessed,
+        numbers_with_a_second_reading,
+        numbers_that_are_not_used,
+        modes_of_another_type,
+    ] {
+        test();
+    }
+    CHECKED.take()
+}
+
 fn check(cases: Vec<Case>) {
     for (name, archive, defect) in cases {
         let archive = archive.file("after", "").end();
+        remember(name, &archive, &defect);
         let offset = match list(&archive) {
             Err(ReadError::Archive { offset, defect: found }) => {
                 assert_eq!(found, defect, "{name}");
@@ -20,7 +70,7 @@ fn check(cases: Vec<Case>) {
             other => panic!("{name}: {other:?}"),
         };
         match members(&archive) {
-            Err(Error::Refused { offset: at, defect: found }) => {
+            Err(archive::Error::Refused { offset: at, defect: found }) => {
                 assert_eq!((at, found), (offset, defect), "{name}");
             }
             other => panic!("{name}: {other:?}"),
@@ -46,31 +96,8 @@ fn new() -> Archive {
     Archive::new()
 }
 
-/// A header and a file in the content that it should not have.
-fn smuggle(raw: &Raw) -> Archive {
-    new().with(raw, new().file("smuggled", "x").0)
-}
-
-fn smuggle_by_pax(raw: &Raw) -> Archive {
-    new().pax(&[("size", "1024")]).add(raw).bytes(new().file("smuggled", "x").0)
-}
-
 fn record(key: &str) -> String {
     key.to_owned()
-}
-
-#[test]
-fn content_where_there_can_be_none() {
-    let mut cases = Vec::new();
-    for kind in b'1'..=b'6' {
-        let mut raw = Raw::of(kind, if kind == b'5' { "d/" } else { "d" });
-        raw.link("target").device(1, 3);
-        cases.push(("by header", smuggle(&raw), Defect::ContentNotAllowed(kind)));
-        cases.push(("by record", smuggle_by_pax(&raw), Defect::ContentNotAllowed(kind)));
-    }
-    let legacy = Raw::oldest(0, "d/");
-    cases.push(("oldest directory", smuggle(&legacy), Defect::ContentNotAllowed(b'5')));
-    check(cases);
 }
 
 #[test]
@@ -118,36 +145,10 @@ fn pax_records_that_are_malformed() {
 }
 
 #[test]
-fn pax_keys_that_occur_twice() {
-    let many: Vec<_> = (0..20).map(|n| (format!("key{}", n % 19), "")).collect();
-    check(vec![
-        (
-            "path",
-            new().pax(&[("path", "ok"), ("path", "evil")]).file("a", ""),
-            Defect::PaxDuplicate(record("path")),
-        ),
-        (
-            "size",
-            new().pax(&[("size", "0"), ("size", "512")]).file("a", ""),
-            Defect::PaxDuplicate(record("size")),
-        ),
-        ("of many", new().pax(&many).file("a", ""), Defect::PaxDuplicate(record("key0"))),
-        (
-            "two spellings of one attribute",
-            new()
-                .pax(&[("LIBARCHIVE.xattr.user.a", "eA"), ("LIBARCHIVE.xattr.user.%61", "eA")])
-                .file("a", ""),
-            Defect::PaxDuplicate(record("LIBARCHIVE.xattr.user.%61")),
-        ),
-    ]);
-}
-
-#[test]
 fn pax_values_that_cannot_be_used() {
     for (key, value) in [
         ("path", ""),
         ("path", "ok\0/../../pwn"),
-        ("linkpath", ""),
         ("linkpath", "a\0b"),
         ("size", ""),
         ("size", "+512"),
@@ -173,15 +174,9 @@ fn pax_values_that_cannot_be_used() {
         ("gname", "\0"),
         ("atime", "."),
         ("ctime", "a"),
-        ("hdrcharset", "UTF-16"),
-        ("GNU.dumpdir", "Ya\0\0"),
-        ("GNU.volume.label", "a"),
         ("GNU.volume.size", "."),
+        ("GNU.volume.offset", "-5"),
         ("SCHILY.xattr.", "x"),
-        ("LIBARCHIVE.xattr.user.%2", "eA=="),
-        ("LIBARCHIVE.xattr.user.%zz", "eA=="),
-        ("LIBARCHIVE.xattr.user.a%00b", "eA=="),
-        ("LIBARCHIVE.xattr.user.a", "?"),
     ] {
         let archive = new().pax(&[(key, value)]).file("a", "");
         check(vec![(key, archive, Defect::PaxValue(record(key)))]);
@@ -217,6 +212,7 @@ fn global_headers_that_describe_entries() {
 fn two_extensions_of_one_entry() {
     let long = |kind, name: &str| (Raw::gnu(kind, "././@LongLink"), format!("{name}\0"));
     let (name, link) = (long(b'L', "name"), long(b'K', "link"));
+    let other = long(b'L', "other");
     let path = &[("path", "other")];
     let linkpath = &[("linkpath", "other")];
     let symlink = Raw::of(b'2', "a").link("b").clone();
@@ -224,7 +220,7 @@ fn two_extensions_of_one_entry() {
         ("two PAX", new().pax(path).pax(&[("uid", "1")]).file("a", ""), Defect::ExtensionTwice),
         (
             "two long names",
-            new().with(&name.0, &name.1).with(&name.0, &name.1).file("a", ""),
+            new().with(&name.0, &name.1).with(&other.0, &other.1).file("a", ""),
             Defect::ExtensionTwice,
         ),
         ("long, PAX", new().with(&name.0, &name.1).pax(path).file("a", ""), Defect::ExtensionTwice),
@@ -257,7 +253,7 @@ fn two_extensions_of_one_entry() {
 
 #[test]
 fn long_names_with_a_second_reading() {
-    for body in ["\0", "", "a\0b\0", "\0a"] {
+    for body in ["\0", "", "\0a"] {
         let archive = new().with(&Raw::gnu(b'L', "././@LongLink"), body).file("a", "");
         check(vec![(body, archive, Defect::LongName)]);
     }
@@ -268,7 +264,8 @@ fn extensions_that_continue_in_the_padding() {
     let extension = |kind, body: &str, padding: &str| {
         let mut raw = Raw::gnu(kind, "././@LongLink");
         raw.size(body.len() as u64);
-        new().add(&raw).content([body, padding].concat()).add(Raw::of(b'2', "a").link("b"))
+        let kind = if kind == b'K' { b'2' } else { b'0' };
+        new().add(&raw).content([body, padding].concat()).add(Raw::of(kind, "a").link("b"))
     };
     check(vec![
         ("name", extension(b'L', "name", "more"), Defect::LongName),
@@ -289,7 +286,7 @@ fn extensions_that_continue_in_the_padding() {
 fn sparse_files_of_every_format() {
     let mut cases =
         vec![("GNU", new().add(Raw::gnu(b'S', "a").put(483, b"20000000000\0")), Defect::Sparse)];
-    for key in ["GNU.sparse.major", "GNU.sparse.size", "GNU.sparse.name", "SCHILY.realsize"] {
+    for key in ["GNU.sparse.major", "GNU.sparse.size", "GNU.sparse.name"] {
         cases.push((key, new().pax(&[(key, "1099511627776")]).file("a", ""), Defect::Sparse));
     }
     check(cases);
@@ -313,7 +310,17 @@ fn names_that_leave_the_root() {
         ("hard link", link(b'1', "../a"), Defect::HardlinkTarget(PathError::Parent)),
         ("hard link to nothing", link(b'1', ""), Defect::HardlinkTarget(PathError::Empty)),
         ("hard link to the root", link(b'1', "/"), Defect::HardlinkToRoot),
+        (
+            "hard link by way of a link",
+            link(b'1', "b/../c"),
+            Defect::HardlinkTarget(PathError::Parent),
+        ),
         ("symbolic link to nothing", link(b'2', ""), Defect::SymlinkTarget),
+        (
+            "symbolic link to nothing by PAX",
+            new().pax(&[("linkpath", "")]).add(Raw::of(b'2', "a").link("b")),
+            Defect::SymlinkTarget,
+        ),
     ]);
 }
 
@@ -367,7 +374,7 @@ fn markers_that_are_not_valid_entries() {
             new().pax(&[("uid", "4294967295")]).add(&marker(b'0')),
             Defect::Number("uid"),
         ),
-        ("mode", new().add(marker(b'0').mode(0o040_755)), Defect::ModeType(0o040_755)),
+        ("mode", new().add(marker(b'6').mode(0o040_755)), Defect::ModeType(0o040_755)),
         ("link", new().add(&marker(b'2')), Defect::SymlinkTarget),
         ("hard link", new().add(&marker(b'1')), Defect::HardlinkTarget(PathError::Empty)),
     ]);
@@ -387,9 +394,8 @@ fn slashes_that_make_a_directory_for_some() {
             Defect::TrailingSlash,
         ),
     ];
-    for kind in [b'0', b'1', b'2', b'3', b'4', b'6'] {
-        cases.push(("a/", new().add(Raw::of(kind, "a/").link("b")), Defect::TrailingSlash));
-    }
+    cases.push(("a/", new().add(&Raw::new("a/")), Defect::TrailingSlash));
+    cases.push(("a/ with content", new().file("a/", "x"), Defect::TrailingSlash));
     check(cases);
 }
 
@@ -398,22 +404,24 @@ fn entry_types_that_few_programs_know() {
     for kind in [b'7', b'8', b'A', b'D', b'I', b'M', b'N', b'V', b'X', 0xff] {
         check(vec![("type", new().add(&Raw::of(kind, "a")), Defect::Type(kind))]);
     }
-    for kind in [b'3', b'4', b'6'] {
-        let archive = new().add(&Raw::oldest(kind, "a"));
+    for kind in [b'3', b'4'] {
+        let archive = new().add(Raw::oldest(kind, "a").device(1, 3));
         check(vec![("device of the oldest format", archive, Defect::Type(kind))]);
     }
 }
 
 #[test]
 fn formats_that_are_guessed() {
-    let star = {
+    let star = |prefix: &[u8], time: &[u8]| {
         let mut raw = Raw::new("a");
-        raw.put(345, b"prefix").put(508, b"tar\0").clone()
+        new().add(raw.put(345, prefix).put(476, time).put(508, b"tar\0"))
     };
+    let unsigned = |magic: &[u8]| Raw::new("a").put(257, magic).put(345, b"evil").clone();
     check(vec![
-        ("no magic", new().add(Raw::new("a").put(257, b"magic")), Defect::Format),
-        ("half of GNU's", new().add(Raw::new("a").put(257, b"ustar \0\0")), Defect::Format),
-        ("star", new().add(&star), Defect::Prefix),
+        ("star's times after a long prefix", star(&[b'p'; 131], b"00000000005 "), Defect::Prefix),
+        ("star's time that is none", star(b"p", b"garbage"), Defect::Prefix),
+        ("no magic and a prefix", new().add(&unsigned(b"magic\0\0\0")), Defect::Prefix),
+        ("half of GNU's and a prefix", new().add(&unsigned(b"ustar \0\0")), Defect::Prefix),
         ("GNU with a prefix", new().add(Raw::gnu(b'0', "a").put(345, b"evil")), Defect::Prefix),
         ("oldest with a prefix", new().add(Raw::oldest(0, "a").put(345, b"evil")), Defect::Prefix),
     ]);
@@ -462,9 +470,14 @@ fn numbers_with_a_second_reading() {
             Defect::Number("devmajor"),
         ),
         (
-            "device by PAX",
-            new().pax(&[("SCHILY.devmajor", "5")]).add(Raw::of(b'3', "a").device(1, 3)),
+            "blank device",
+            new().add(Raw::of(b'3', "a").put(329, b"                ")),
             Defect::Number("devmajor"),
+        ),
+        (
+            "negative device",
+            new().add(Raw::of(b'4', "a").put(337, b"\xff\xff\xff\xff\xff\xff\xff\xff")),
+            Defect::Number("devminor"),
         ),
     ]);
 }
@@ -493,24 +506,18 @@ fn numbers_that_are_not_used() {
 
 #[test]
 fn modes_of_another_type() {
-    check(vec![
-        ("directory", new().add(Raw::new("a").mode(0o040_755)), Defect::ModeType(0o040_755)),
-        ("file", new().add(Raw::of(b'5', "a").mode(0o100_644)), Defect::ModeType(0o100_644)),
-        (
-            "device",
-            new().add(Raw::of(b'2', "a").link("b").mode(0o020_777)),
-            Defect::ModeType(0o020_777),
-        ),
-        ("beyond", new().add(Raw::new("a").mode(0o1_000_644)), Defect::ModeType(0o1_000_644)),
-    ]);
-}
-
-#[test]
-fn attributes_with_two_values() {
-    let archive = new()
-        .pax(&[("LIBARCHIVE.xattr.user.a", "eA=="), ("SCHILY.xattr.user.a", "y")])
-        .file("a", "");
-    check(vec![("xattr", archive, Defect::XattrConflict("user.a".to_owned()))]);
+    let mut cases = Vec::new();
+    for (kind, modes) in [
+        (b'3', &[0o100_644, 0o040_644, 0o060_644, 0o120_644, 0o010_644][..]),
+        (b'4', &[0o100_644, 0o120_644, 0o010_644]),
+        (b'6', &[0o100_644, 0o040_644, 0o020_644, 0o140_644]),
+    ] {
+        for mode in modes {
+            let archive = new().add(Raw::of(kind, "a").mode(*mode).device(1, 3));
+            cases.push(("device", archive, Defect::ModeType(*mode as u32)));
+        }
+    }
+    check(cases);
 }
 
 #[test]
