@@ -54,10 +54,12 @@ pub(super) fn open_or_make(
         let mut flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         flags.set(OFlags::DIRECTORY, flags.contains(OFlags::DIRECTORY) || end.is_directory);
         // The last name was not a link when the walk saw it. It may be one now, which O_NOFOLLOW
-        // refuses, or which O_PATH opens as such: then the way is walked once more.
+        // refuses, or which O_PATH opens as such: then the way is walked once more. In the place of a directory
+        // O_DIRECTORY refuses it first.
         let name = end.name.as_deref().unwrap_or(b".");
         match openat(walk.here(), name, flags, Mode::empty()) {
             Err(Errno::LOOP) => {}
+            Err(Errno::NOTDIR) if end.is_directory => {}
             Ok(fd) if is_link(&fd)? => {}
             result => return result,
         }
@@ -67,8 +69,15 @@ pub(super) fn open_or_make(
 
 /// Puts the names of a path on a stack, the first one on top.
 pub(crate) fn push(ahead: &mut Vec<Vec<u8>>, path: &[u8]) {
-    let names = path.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
+    push_each(ahead, names(path).filter(|name| *name != b"."));
+}
+
+fn push_each<'a>(ahead: &mut Vec<Vec<u8>>, names: impl DoubleEndedIterator<Item = &'a [u8]>) {
     ahead.extend(names.rev().map(<[u8]>::to_vec));
+}
+
+fn names(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty())
 }
 
 fn is_link(fd: &OwnedFd) -> Result<bool, Errno> {
@@ -79,7 +88,7 @@ fn is_link(fd: &OwnedFd) -> Result<bool, Errno> {
 struct End {
     /// `None`: the directory itself.
     name: Option<Vec<u8>>,
-    /// The path ends like that of a directory.
+    /// It was a directory when the walk saw it.
     is_directory: bool,
 }
 
@@ -101,19 +110,27 @@ impl Walk<'_> {
         if path.len() >= PATH_LIMIT {
             return Err(Errno::NAMETOOLONG);
         }
-        let mut is_directory = path.ends_with(b"/") || path.ends_with(b"/.");
+        let mut is_directory = path.ends_with(b"/");
         let mut ahead = Vec::new();
-        push(&mut ahead, path);
+        push_each(&mut ahead, names(path));
         let mut made = 0;
         while let Some(name) = ahead.pop() {
-            if name == b".." {
-                self.back()?;
+            if matches!(&*name, b"." | b"..") {
+                // To the kernel these are names in a directory that has to be searched for them.
+                system::look(self.here(), b".")?;
+                if name == b".." {
+                    self.back()?;
+                }
                 continue;
             }
             let last = if ahead.is_empty() { Last::Yes } else { Last::No };
-            match (system::look(self.here(), &name), make) {
+            let found = system::look(self.here(), &name);
+            if found.is_ok() {
+                made = 0;
+            }
+            match (found, make) {
                 (Ok(Found::Directory(_)), _) if last == Last::Yes => {
-                    return Ok(End { name: Some(name), is_directory });
+                    return Ok(End { name: Some(name), is_directory: true });
                 }
                 (Ok(Found::Directory(fd)), _) => self.enter(name, fd),
                 (Ok(Found::Link(_)), _) if links == Links::Refuse => return Err(Errno::LOOP),
@@ -122,7 +139,7 @@ impl Walk<'_> {
                     self.turn(&text, &mut ahead)?;
                 }
                 (Ok(Found::Other), _) if last == Last::Yes && !is_directory => {
-                    return Ok(End { name: Some(name), is_directory });
+                    return Ok(End { name: Some(name), is_directory: false });
                 }
                 (Ok(Found::Other), _) => return Err(Errno::NOTDIR),
                 (Err(Errno::NOENT), Some(make)) if made < ATTEMPTS => {
@@ -134,7 +151,7 @@ impl Walk<'_> {
                 (Err(error), _) => return Err(error),
             }
         }
-        Ok(End { name: None, is_directory })
+        Ok(End { name: None, is_directory: true })
     }
 
     /// The directory that the walk is in.
@@ -160,7 +177,7 @@ impl Walk<'_> {
             self.names.clear();
             self.held.clear();
         }
-        push(ahead, text);
+        push_each(ahead, names(text));
         Ok(())
     }
 

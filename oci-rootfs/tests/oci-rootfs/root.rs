@@ -37,6 +37,8 @@ fn sample() -> TempDir {
         ("loop", "loop"),
         ("slash", "a/b/"),
         ("file-slash", "outside/"),
+        ("file-dot", "outside/."),
+        ("slash-dot", "a/b/."),
         ("empty-way", "."),
     ] {
         symlink(text, root.join(link)).unwrap();
@@ -84,6 +86,7 @@ fn every_path_ends_within_the_root() {
         ("a/b/c/far/file", "a/b/file"),
         ("slash/file", "a/b/file"),
         ("slash", "a/b"),
+        ("slash-dot", "a/b"),
         ("empty-way/a", "a"),
         ("fifo", "fifo"),
         ("chain39", "outside"),
@@ -100,7 +103,9 @@ fn every_path_ends_within_the_root() {
 #[test]
 fn what_is_missing_is_none_and_what_cannot_be_resolved_an_error() {
     each(|root, _| {
-        for path in ["x", "a/x", "a/b/file/x", "outside/", "file-slash", "dangling", "a/b/file/."] {
+        let files_as_directories =
+            ["a/b/file/x", "outside/", "file-slash", "a/b/file/.", "file-dot"];
+        for path in ["x", "a/x", "dangling"].into_iter().chain(files_as_directories) {
             assert!(root.find(path).unwrap().is_none(), "{path} by {root:?}");
         }
         let long = "a/".repeat(2048);
@@ -173,6 +178,14 @@ fn what_is_missing_is_made_within_the_root() {
     });
 }
 
+#[test]
+fn as_many_directories_are_made_as_a_path_names() {
+    each(|root, top| {
+        let deep = vec!["d"; 1000].join("/");
+        assert_eq!(place(root.make_directory(&deep).unwrap(), top), Path::new(&deep), "{root:?}");
+    });
+}
+
 /// A fifo that is opened for reading would wait for its writer.
 #[test]
 fn regular_files_alone_are_opened() {
@@ -217,8 +230,10 @@ fn what_may_not_be_entered_is_found_all_the_same() {
         };
         set_mode(0);
         let found = root.find("a/b/c").map(|found| found.is_some());
+        let entered = ["a/b/c/..", "a/b/c/../file", "a/b/c/."].map(|path| root.find(path).is_ok());
         set_mode(0o755);
         assert!(found.unwrap(), "{root:?}");
+        assert_eq!(entered, [rustix::process::geteuid().is_root(); 3], "{root:?}");
     });
 }
 
@@ -266,6 +281,29 @@ fn a_process_that_renames_without_pause_neither_stops_nor_misleads_a_lookup() {
                 assert!(stays.is_some(), "{root:?}");
             }
             stop.store(true, Ordering::Relaxed);
+        });
+    });
+}
+
+/// What is now a directory and now a link to one is a directory all the time.
+#[test]
+fn a_directory_that_a_link_replaces_is_never_missing() {
+    each(|root, top| {
+        fs::create_dir(top.join("target")).unwrap();
+        fs::create_dir(top.join("now")).unwrap();
+        symlink("target", top.join("then")).unwrap();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (now, then) = (top.join("now"), top.join("then"));
+                while !stop.load(Ordering::Relaxed) {
+                    renameat_with(CWD, &now, CWD, &then, RenameFlags::EXCHANGE).unwrap();
+                }
+            });
+            let found = (0..5000).map(|_| root.find("now/"));
+            let lost = found.filter(|found| !matches!(found, Ok(Some(_)))).count();
+            stop.store(true, Ordering::Relaxed);
+            assert_eq!(lost, 0, "{root:?}");
         });
     });
 }
