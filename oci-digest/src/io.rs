@@ -1,11 +1,13 @@
 mod hash_writer;
 mod reader;
+mod verify_all;
 mod writer;
 
 use std::io;
 
 pub use hash_writer::HashWriter;
 pub use reader::VerifyReader;
+pub use verify_all::verify_all;
 pub use writer::VerifyWriter;
 
 use crate::{Unverifiable, VerifyError};

@@ -29,7 +29,7 @@ pub use algorithm::Algorithm;
 pub use digest::{Digest, ParseError};
 pub use hasher::Hasher;
 #[cfg(feature = "std")]
-pub use io::{HashWriter, VerifyReader, VerifyWriter};
+pub use io::{HashWriter, VerifyReader, VerifyWriter, verify_all};
 pub use sha256::Implementation;
 pub use verified::Verified;
 pub use verifier::{Unverifiable, Verifier, VerifyError};

@@ -40,10 +40,15 @@ impl Verifier {
     /// # Errors
     /// [`VerifyError::TooLong`] on the first byte too many; nothing of `bytes` is taken in then.
     pub fn update(&mut self, bytes: &[u8]) -> Result<(), VerifyError> {
-        self.check_room(bytes)?;
-        self.hasher.update(bytes);
-        self.seen += bytes.len() as u64;
+        self.admit(bytes)?.update(bytes);
         Ok(())
+    }
+
+    /// Counts the next bytes, and gives the hasher that is to take them in.
+    pub(crate) fn admit(&mut self, bytes: &[u8]) -> Result<&mut Hasher, VerifyError> {
+        self.check_room(bytes)?;
+        self.seen += bytes.len() as u64;
+        Ok(&mut self.hasher)
     }
 
     /// Whether `bytes` may follow.

@@ -40,6 +40,16 @@ impl<R: Read> VerifyReader<R> {
         self.reader
     }
 
+    /// The reader below, and what is still to be verified of it, or how that ended.
+    pub(super) fn into_parts(self) -> (R, Result<Box<Verifier>, io::Result<()>>) {
+        let verifier = match self.state {
+            State::Reading(verifier) => Ok(verifier),
+            State::Verified => Err(Ok(())),
+            State::Failed(error) => Err(Err(error.into())),
+        };
+        (self.reader, verifier)
+    }
+
     fn fail(&mut self, error: VerifyError) -> io::Error {
         self.state = State::Failed(error.clone());
         error.into()

@@ -12,4 +12,6 @@ mod sha256;
 mod verified;
 mod verifier;
 #[cfg(feature = "std")]
+mod verify_all;
+#[cfg(feature = "std")]
 mod writer;
