@@ -145,6 +145,21 @@ proptest! {
 }
 
 #[test]
+fn a_walk_ends_where_it_is_over_a_limit() {
+    let graph =
+        Graph::new(&[(false, vec![], None), (true, vec![], None), (true, vec![0, 1], None)]);
+    let mut limits = Limits::default();
+    limits.documents = 1;
+    let mut walk = Walk::new([graph.root()]).limits(limits);
+    assert_eq!(walk.next_step(), Ok(Some(Step::Read(graph.root()))));
+    walk.found(graph.store.any_document(&graph.root()).unwrap()).unwrap();
+    assert!(matches!(walk.next_step(), Ok(Some(Step::Visit(_)))));
+    let digest = graph.documents[0].digest.clone();
+    assert_eq!(walk.next_step(), Err(Error::TooManyDocuments { digest, limit: 1 }));
+    assert_eq!(walk.next_step(), Ok(None));
+}
+
+#[test]
 fn a_layer_hides_nothing_below_the_manifest_that_it_names() {
     let manifest = (false, vec![30], None);
     let naming_it_as_a_layer = (false, vec![0], None);

@@ -64,6 +64,11 @@ fn after_what_is_in_order<S: BlobSink + BlobSource>(store: &S) -> Result<(), Vio
     right(claim, write(parts, &bytes, 7000..10_000))?;
     is_missing(claim, parts, &[Range { start: 4000, end: 7000 }])?;
     right(claim, writer.write_all(bytes.get(4000..7000).unwrap_or_default()))?;
+    let before = "a part before what was written in order is refused";
+    for offset in [0, 6999] {
+        let outcome = of(before, &*writer)?.write_at(offset, b"ab");
+        ensure(before, outcome.is_err(), || format!("it was accepted at {offset}"))?;
+    }
     right(claim, writer.commit())?;
     is_there(claim, store, &blob, &bytes)
 }

@@ -1,4 +1,5 @@
 use super::{Violation, begun, content, ensure, is_absent, is_refused, is_there, right};
+use crate::Descriptor;
 use crate::blob::{BlobSink, BlobSinkExt, BlobSource};
 
 /// Checks that a sink keeps what was written of a blob. `open` opens the one store: a new handle at each
@@ -10,6 +11,7 @@ pub fn resume<S: BlobSink + BlobSource>(mut open: impl FnMut() -> S) -> Result<(
     continues(&mut open)?;
     drops_what_is_not_kept(&mut open)?;
     drops_what_is_wrong(&mut open)?;
+    drops_what_is_too_long(&mut open)?;
     begins_anew_when_asked(&mut open)?;
     two_writers(&mut open)
 }
@@ -73,6 +75,20 @@ fn drops_what_is_wrong<S: BlobSink + BlobSource>(
     right(claim, writer.write_all(&bytes))?;
     right(claim, writer.commit())?;
     is_there(claim, &open(), &blob, &bytes)
+}
+
+fn drops_what_is_too_long<S: BlobSink + BlobSource>(
+    open: &mut impl FnMut() -> S,
+) -> Result<(), Violation> {
+    let claim = "no more is held than the descriptor's size";
+    let (blob, bytes) = content(16, 10_000);
+    let store = open();
+    let mut writer = begun(claim, store.resume(&blob))?;
+    right(claim, writer.write_all(bytes.get(..5000).unwrap_or_default()))?;
+    right(claim, writer.keep())?;
+    let short = Descriptor { size: 4999, ..blob };
+    let start = begun(claim, open().resume(&short))?.start();
+    ensure(claim, start <= 4999, || format!("the next writer begins at {start} of 4999"))
 }
 
 fn begins_anew_when_asked<S: BlobSink + BlobSource>(
