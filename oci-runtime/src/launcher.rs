@@ -116,6 +116,10 @@ fn add_seals(memory: &File) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
+    use rustix::fs::{FallocateFlags, fallocate, ftruncate};
+
     use super::*;
 
     #[test]
@@ -127,5 +131,25 @@ mod tests {
         let weak = Arc::downgrade(&copy);
         drop((one, copy));
         assert!(weak.upgrade().is_none());
+    }
+
+    #[test]
+    fn the_copy_is_the_program_and_nobody_can_change_it() {
+        let copy = Launcher::current_exe().sealed().unwrap();
+        let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
+        let program = std::fs::read("/proc/self/exe").unwrap();
+        assert!(std::fs::read(&path).unwrap() == program);
+        let mut file = File::options().write(true).open(&path).unwrap();
+        let size = program.len() as u64;
+        for (change, refused) in [
+            ("write", file.write(b"#!").err().and_then(|error| Errno::from_io_error(&error))),
+            ("shorten", ftruncate(&file, size - 1).err()),
+            ("lengthen", ftruncate(&file, size + 1).err()),
+            ("append", fallocate(&file, FallocateFlags::empty(), size, 1).err()),
+            ("seal", fcntl_add_seals(&file, SealFlags::FUTURE_WRITE).err()),
+        ] {
+            assert_eq!(refused, Some(Errno::PERM), "{change}");
+        }
+        assert!(std::fs::read(&path).unwrap() == program);
     }
 }

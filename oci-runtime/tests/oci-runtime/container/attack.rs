@@ -6,6 +6,7 @@ use std::path::Path;
 
 use oci_runtime::spec::Mount;
 use oci_runtime::{Bundle, ErrorKind, Spec, Stdio};
+use rustix::fs::SealFlags;
 
 use super::fixture::{Fixture, chain};
 
@@ -140,6 +141,21 @@ fn a_working_directory_outside_is_refused() {
         assert!(matches!(error.kind(), ErrorKind::Step), "{}", chain(&error));
         assert_eq!(fixture.residue(), Vec::<String>::new());
     }
+}
+
+/// What a container could overwrite through /proc/1/exe would run as the next container's init (CVE-2019-5736).
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn the_init_runs_from_sealed_memory() {
+    let fixture = Fixture::new();
+    let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    let program = format!("/proc/{}/exe", container.state().unwrap().pid.unwrap());
+    let name = fs::read_link(&program).unwrap();
+    let seals = rustix::fs::fcntl_get_seals(fs::File::open(program).unwrap()).unwrap();
+    container.force_delete().unwrap();
+    assert_eq!(name, Path::new("/memfd:oci-runtime-init (deleted)"));
+    let all = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    assert_eq!(seals, all);
 }
 
 // covers: RT-LIFE-11
