@@ -10,6 +10,7 @@ mod gone;
 mod limited;
 mod promise;
 mod recorder;
+mod renamed;
 mod scenario;
 #[cfg(target_os = "linux")]
 mod share;
@@ -97,6 +98,27 @@ fn the_death_of_a_process_breaks_no_promise() {
             assert!(count > least, "only {count} states");
         }
     }
+}
+
+/// Else a writer would continue behind bytes that are not there, and write all anew.
+#[test]
+fn a_map_has_its_name_after_all_that_it_lists_is_durable() {
+    let (operations, _) = record(PARTIAL_STEPS, Durability::Synced);
+    let mut maps = 0;
+    for (at, operation) in operations.iter().enumerate() {
+        let Op::Rename(from, to) = operation else { continue };
+        let Some(partial) = to.strip_suffix(".map") else { continue };
+        for path in [from.as_str(), partial] {
+            let is_synced = operations[..at].iter().rev().find_map(|before| match before {
+                Op::Sync(name) if name == path => Some(true),
+                Op::Write(name, _) | Op::WriteAt(name, ..) if name == path => Some(false),
+                _ => None,
+            });
+            assert_ne!(is_synced, Some(false), "`{path}` before `{to}`");
+        }
+        maps += 1;
+    }
+    assert!(maps > 2, "only {maps} maps");
 }
 
 /// The checks themselves: what promises less is seen to keep less.

@@ -66,10 +66,6 @@ pub(crate) fn open(files: &Arc<dyn Files>, blob: &Descriptor) -> io::Result<Opti
         }
         let length = file.metadata()?.len();
         let map = map::path(&path);
-        if length == 0 {
-            // A map that is left of an earlier file does not describe this one.
-            if_there(files.remove(&map))?;
-        }
         let temporary = Temporary::locked(files, path.clone(), map, file);
         let map = map::read(&**files, &path)?;
         let has_map = map.is_some();
@@ -78,13 +74,11 @@ pub(crate) fn open(files: &Arc<dyn Files>, blob: &Descriptor) -> io::Result<Opti
             Some(text) => map::parse(&text),
         };
         let end = length.min(blob.size);
-        let fits = |held: &Ranges| {
-            held.iter().all(|range| range.end <= end) && (has_map || length <= blob.size)
-        };
-        if let Some(held) = held.filter(fits) {
+        if let Some(held) = held.filter(|held| held.iter().all(|range| range.end <= end)) {
             return Ok(Some(Partial { temporary, held, has_map }));
         }
-        // It is larger than the blob, or its map cannot be read: dropping it removes it.
+        // It is larger than the blob, or its map cannot be read or is of an earlier file: dropping it
+        // removes both.
         trace::partial_dropped(&blob.digest);
     }
     Ok(None)

@@ -1,25 +1,28 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 
 use crate::files::{Disk, Entry, Files};
 
-/// A directory of a filesystem that cannot do all that others can.
+/// A directory of a filesystem that cannot do all that others can, or where others are at work.
 #[derive(Debug)]
 pub(super) struct LimitedDisk {
     disk: Disk,
     syncs: AtomicUsize,
     reflink: Option<Errno>,
     link: Option<Errno>,
+    renamed: Mutex<Option<String>>,
 }
 
 impl LimitedDisk {
     pub(super) fn new(path: &Path) -> Self {
         let disk = Disk::open(path).unwrap();
-        Self { disk, syncs: AtomicUsize::new(usize::MAX), reflink: None, link: None }
+        let syncs = AtomicUsize::new(usize::MAX);
+        Self { disk, syncs, reflink: None, link: None, renamed: Mutex::default() }
     }
 
     /// Files cannot be synced after so many times.
@@ -39,6 +42,11 @@ impl LimitedDisk {
         self.link = Some(errno);
         self
     }
+
+    /// Another process renames the first file that is reopened, before anything else is done with it.
+    pub(super) fn renames_reopened(self, to: &str) -> Self {
+        Self { renamed: Mutex::new(Some(to.into())), ..self }
+    }
 }
 
 impl Files for LimitedDisk {
@@ -51,7 +59,11 @@ impl Files for LimitedDisk {
     }
 
     fn reopen(&self, path: &str) -> io::Result<File> {
-        self.disk.reopen(path)
+        let file = self.disk.reopen(path)?;
+        if let Some(name) = self.renamed.lock().unwrap().take() {
+            self.disk.rename(path, &name)?;
+        }
+        Ok(file)
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<Entry>> {

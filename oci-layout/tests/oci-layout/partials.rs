@@ -93,6 +93,12 @@ fn file(layout: &Layout, blob: &Descriptor) -> PathBuf {
     layout.path().join(".in-flight").join(format!("partial.sha256-{}", blob.digest.encoded()))
 }
 
+fn map(layout: &Layout, blob: &Descriptor) -> PathBuf {
+    let mut path = file(layout, blob).into_os_string();
+    path.push(".map");
+    path.into()
+}
+
 #[test]
 fn what_a_killed_process_wrote_is_resumed_in_another_one() {
     let (blob, head, _) = half(1);
@@ -166,9 +172,13 @@ fn what_is_kept_is_bounded_in_number_bytes_and_age() {
             let time = std::time::SystemTime::now() - hours * (4 - u32::from(number));
             old.unwrap().set_modified(time).unwrap();
         }
+        let oldest = half(2).0;
+        fs::write(map(&layout, &oldest), "0 60000\n").unwrap();
         let newest = keep(&bounded, 4);
         // The one that is written is not counted.
-        assert_eq!(partials(layout.path()).len(), left + 1, "{limits:?}");
+        let names = partials(layout.path()).into_iter().filter(|name| !name.ends_with(".map"));
+        assert_eq!(names.count(), left + 1, "{limits:?}");
+        assert_eq!(map(&layout, &oldest).exists(), file(&layout, &oldest).exists());
         assert_eq!(file(&layout, &newest).exists(), left > 0, "{limits:?}");
         writer.keep().unwrap();
         assert_eq!(finish(&layout, 1), 60_000);
@@ -176,16 +186,22 @@ fn what_is_kept_is_bounded_in_number_bytes_and_age() {
 }
 
 #[test]
+fn a_writer_that_resumes_removes_what_is_over_a_limit() {
+    let (_directory, layout) = empty();
+    keep(&layout, 1);
+    keep(&layout, 2);
+    let mut limits = PartialLimits::default();
+    limits.number = 0;
+    let bounded = LayoutOptions::new().partials(limits).open(layout.path()).unwrap();
+    let writer = bounded.resume(&half(3).0).unwrap();
+    let own = format!("partial.sha256-{}", half(3).0.digest.encoded());
+    assert_eq!(partials(layout.path()), [own]);
+    drop(writer);
+}
+
+#[test]
 fn what_was_kept_and_cannot_be_true_is_dropped() {
-    let map = |layout: &Layout, text: &str| {
-        let blob = half(1).0;
-        let path = file(layout, &blob);
-        fs::write(
-            path.with_extension(format!("{}.map", path.extension().unwrap().display())),
-            text,
-        )
-        .unwrap();
-    };
+    let map = |layout: &Layout, text: &str| fs::write(map(layout, &half(1).0), text).unwrap();
     type Damage<'a> = &'a dyn Fn(&Layout, &Path);
     let damages: [(&str, Damage, u64); 7] = [
         ("nothing", &|_, _| {}, 60_000),
