@@ -142,99 +142,130 @@ fn walk(
     path: &[u8],
     missing: Missing<'_>,
 ) -> Result<(OwnedFd, EntryPath), Errno> {
-    let mut here = root.physical_directory(b"")?;
-    let mut physical = EntryPath::ROOT;
+    let mut walk = Walk {
+        root,
+        directories,
+        missing,
+        here: root.physical_directory(b"")?,
+        physical: EntryPath::ROOT,
+    };
     let mut ahead: Vec<Vec<u8>> = Vec::new();
     push(&mut ahead, path);
     let mut links = 0;
     while let Some(name) = ahead.pop() {
-        if name == b".." {
-            physical = physical.parent().unwrap_or_default();
-            here = root.physical_directory(physical.as_bytes())?;
-            continue;
-        }
-        match step(root, directories, &here, &physical, &name, missing)? {
-            Way::Directory(fd) => {
-                physical = physical.join(&name).map_err(|_| Errno::INVAL)?;
-                here = fd;
-            }
+        match walk.step(&name)? {
+            None => {}
             // The way had no links when it was found: something else is in its place.
-            Way::Link(_) if matches!(missing, Missing::Copy(_)) => return Err(Errno::NOTDIR),
-            Way::Link(target) => {
+            Some(_) if matches!(missing, Missing::Copy(_)) => return Err(Errno::NOTDIR),
+            Some(target) => {
                 links += 1;
                 if links > LINKS {
                     return Err(Errno::LOOP);
                 }
                 if target.starts_with(b"/") {
-                    here = root.physical_directory(b"")?;
-                    physical = EntryPath::ROOT;
+                    walk.go_to(EntryPath::ROOT)?;
                 }
                 push(&mut ahead, &target);
             }
         }
     }
-    Ok((here, physical))
+    Ok((walk.here, walk.physical))
 }
 
-/// Where a name leads.
-enum Way {
-    Directory(OwnedFd),
-    Link(Vec<u8>),
+/// A way through directories, one name at a time.
+struct Walk<'a> {
+    root: &'a Root,
+    directories: &'a mut Directories,
+    missing: Missing<'a>,
+    here: OwnedFd,
+    /// The way to `here` without links.
+    physical: EntryPath,
 }
 
-fn step(
-    root: &Root,
-    directories: &mut Directories,
-    here: &OwnedFd,
-    physical: &EntryPath,
-    name: &[u8],
-    missing: Missing<'_>,
-) -> Result<Way, Errno> {
-    for _ in 0..ATTEMPTS {
-        let error = match root.unlocked(here.as_fd(), name) {
-            Ok((fd, mode)) => {
-                if let Some(mode) = mode {
-                    let path = physical.join(name).map_err(|_| Errno::INVAL)?;
-                    directories.keep(&fstat(&fd)?, path.as_bytes(), Some(mode));
-                }
-                return Ok(Way::Directory(fd));
-            }
-            Err(error) => error,
-        };
-        if matches!(error, Errno::NOTDIR | Errno::LOOP)
-            && let Ok(target) = readlinkat(here, name, Vec::new())
-        {
-            return Ok(Way::Link(target.into_bytes()));
+impl Walk<'_> {
+    /// Goes to what has a name here, and makes it if it is missing. If that is a link, stays, and
+    /// returns its target.
+    fn step(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
+        if name == b".." {
+            return self.go_to(self.physical.parent().unwrap_or_default()).map(|()| None);
         }
-        let path = physical.join(name).map_err(|_| Errno::INVAL)?;
-        let attributes = match missing {
-            Missing::Make(attributes) => attributes.clone(),
-            Missing::Copy(below) if error == Errno::NOENT => match below.look(&path)? {
-                Some(Found::Directory(attributes)) => attributes,
-                _ => return Err(error),
-            },
-            _ => return Err(error),
-        };
-        directories.keep(&fstat(here)?, physical.as_bytes(), None);
+        let path = self.physical.join(name).map_err(|_| Errno::INVAL)?;
+        for _ in 0..ATTEMPTS {
+            let error = match self.open(name, &path) {
+                Err(error) => error,
+                Ok(fd) => {
+                    (self.here, self.physical) = (fd, path);
+                    return Ok(None);
+                }
+            };
+            if matches!(error, Errno::NOTDIR | Errno::LOOP)
+                && let Ok(target) = readlinkat(&self.here, name, Vec::new())
+            {
+                return Ok(Some(target.into_bytes()));
+            }
+            if let Some(fd) = self.make(name, &path, error)? {
+                (self.here, self.physical) = (fd, path);
+                return Ok(None);
+            }
+        }
+        Err(Errno::BUSY)
+    }
+
+    fn go_to(&mut self, directory: EntryPath) -> Result<(), Errno> {
+        self.here = self.root.physical_directory(directory.as_bytes())?;
+        self.physical = directory;
+        Ok(())
+    }
+
+    /// Opens a directory, whatever its mode, which it has again in the end.
+    fn open(&mut self, name: &[u8], path: &EntryPath) -> Result<OwnedFd, Errno> {
+        let (fd, mode) = self.root.unlocked(self.here.as_fd(), name)?;
+        if let Some(mode) = mode {
+            self.directories.keep(&fstat(&fd)?, path.as_bytes(), Some(mode));
+        }
+        Ok(fd)
+    }
+
+    /// Makes the directory that could not be opened because of `error`. `None`: another process has
+    /// made something of that name meanwhile.
+    fn make(
+        &mut self,
+        name: &[u8],
+        path: &EntryPath,
+        error: Errno,
+    ) -> Result<Option<OwnedFd>, Errno> {
+        let attributes = self.attributes(path, error)?;
+        self.directories.keep(&fstat(&self.here)?, self.physical.as_bytes(), None);
         match error {
             Errno::NOENT => {}
             // As a layer's own directory would replace it
             // (https://github.com/opencontainers/image-spec/blob/main/layer.md#applying-changesets).
-            Errno::NOTDIR | Errno::LOOP => root.remove(here.as_fd(), name, &())?,
+            Errno::NOTDIR | Errno::LOOP => self.root.remove(self.here.as_fd(), name, &())?,
             error => return Err(error),
         }
         // Mode 0700 until the end: the final mode may forbid this process to fill it, or let others in too early.
-        match mkdirat(here, name, Mode::RWXU) {
+        match mkdirat(&self.here, name, Mode::RWXU) {
             Ok(()) => {
-                let fd = openat(here, name, crate::root::DIRECTORY, Mode::empty())?;
-                directories.set(Id::from(&fstat(&fd)?), &path, attributes);
-                return Ok(Way::Directory(fd));
+                let fd = openat(&self.here, name, crate::root::DIRECTORY, Mode::empty())?;
+                self.directories.set(Id::from(&fstat(&fd)?), path, attributes);
+                Ok(Some(fd))
             }
-            Err(Errno::EXIST) => {}
-            Err(error) => return Err(error),
+            Err(Errno::EXIST) => Ok(None),
+            Err(error) => Err(error),
         }
     }
-    Err(Errno::BUSY)
+
+    /// What a directory that is missing is to be like; `error` if it is not to be made.
+    fn attributes(&self, path: &EntryPath, error: Errno) -> Result<Attributes, Errno> {
+        match self.missing {
+            Missing::Make(attributes) => Ok(attributes.clone()),
+            Missing::Copy(below) if error == Errno::NOENT => match below.look(path)? {
+                Some(Found::Directory(attributes)) => Ok(attributes),
+                _ => Err(error),
+            },
+            Missing::Copy(_) | Missing::Fail => Err(error),
+        }
+    }
 }
 
 impl Attributes {
