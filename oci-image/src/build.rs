@@ -32,14 +32,16 @@ pub use index::{assemble, split};
 pub use layer::Layer;
 pub use rebase::rebase;
 
+use std::ops::Range;
+
 use crate::docker::{ConversionError, settle_format};
 use crate::{
     Config, Descriptor, Digest, Document, DocumentError, History, Manifest, MediaType, Platform,
     RootFs, annotations,
 };
 
-/// An image that is being built, in OCI's format: what its base and its layers have in Docker's is named
-/// by OCI's types.
+/// An image that is being built, in OCI's format unless it [continues](Self::of) one in Docker's: whatever
+/// its base and its layers have, is named by the types of its own.
 ///
 /// ```
 /// # use oci_image::build::Builder;
@@ -66,6 +68,14 @@ impl Builder {
             Manifest::new(Descriptor::new(MediaType::IMAGE_CONFIG, Digest::EMPTY_JSON, 0));
         manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
         Self { manifest, config, own_cmd: false }.platform(platform)
+    }
+
+    /// Continues an image. Unlike with [`From`], which begins another one on it, what is said of the image
+    /// stays, and so does its format.
+    pub fn of(image: &Image) -> Self {
+        let mut manifest = image.manifest().value().clone();
+        manifest.media_type = Some(image.manifest().descriptor().media_type.clone());
+        Self { manifest, config: image.config().value().clone(), own_cmd: false }
     }
 
     /// Puts a layer on top.
@@ -102,6 +112,12 @@ impl Builder {
     /// Adds an annotation to the manifest, or replaces it.
     pub fn annotation(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.manifest.annotations.insert(key.into(), value.into());
+        self
+    }
+
+    /// Takes an annotation of the manifest out.
+    pub fn without_annotation(mut self, key: &str) -> Self {
+        self.manifest.annotations.remove(key);
         self
     }
 
@@ -196,6 +212,14 @@ pub enum BuildError {
         expected: Digest,
         /// The digest of the image's layer, or nothing if it has fewer.
         actual: String,
+    },
+    /// The image has no such layers.
+    #[error("the image has {layers} layers, none of the numbers {range:?}")]
+    NoSuchLayers {
+        /// The numbers, counted from 0.
+        range: Range<usize>,
+        /// How many layers there are.
+        layers: usize,
     },
     /// The config or a layer has a type that the format of the image has no name for.
     #[error("cannot write the image in one format, OCI's or Docker's")]

@@ -19,7 +19,7 @@ mod whiteout;
 mod writer;
 
 pub use change::Change;
-pub use compression::{Codec, Compression};
+pub use compression::{Codec, CodecBy, Compression};
 pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use error::{MarkerDefect, ReadError};

@@ -18,6 +18,7 @@ mod blob;
 mod copy;
 #[cfg(test)]
 mod crash;
+mod edit;
 mod error;
 mod files;
 mod fsck;
@@ -37,6 +38,7 @@ mod trace;
 mod trace;
 
 pub use archive::{Archive, ArchiveWriter, DockerArchive, DockerArchiveWriter, DockerForm};
+pub use edit::{flatten, put_layer, rewrite};
 pub use error::{Error, ErrorKind};
 pub use fsck::{Fault, FaultKind};
 pub use gc::Garbage;

@@ -5,11 +5,12 @@ use std::io::{self, Seek};
 use oci_image::blob::{BlobSink, BlobSource};
 use oci_image::build::{self, Layer};
 use oci_image::images::Image;
-use oci_image::layer::{Compression, Decoder, Encoder, Limits};
+use oci_image::layer::{Codec, CodecBy, Compression, Decoder, Encoder, Limits};
 use oci_image::oci_digest::HashWriter;
 use oci_image::{Algorithm, Descriptor};
 use tempfile::SpooledTempFile;
 
+use crate::edit::copy;
 use crate::{Error, ErrorKind};
 
 /// How much of a layer waits in memory, in bytes, before it waits in a temporary file.
@@ -22,6 +23,9 @@ const MEMORY: usize = 1 << 20;
 /// content is kept, what it states about the compressed bytes is not: see
 /// [`Descriptor::with_bytes_of`](oci_image::Descriptor::with_bytes_of).
 ///
+/// Where a media type says another compression than the content has, the layer is refused, or by
+/// [`Limits::codec`] compressed again under the right one.
+///
 /// Layers that have this compression already are stored as they are, and so are those that must not be
 /// distributed: their `urls` have those bytes. What may be elsewhere may be missing, and then keeps its
 /// descriptor. Config and manifest are not stored: [`Layout::put_image`](crate::Layout::put_image) does that.
@@ -32,17 +36,20 @@ const MEMORY: usize = 1 << 20;
 pub fn recompress(
     image: &Image<'_>,
     compression: &Compression,
+    limits: &Limits,
     sink: &dyn BlobSink,
 ) -> Result<build::Image, Error> {
     replace_layers(image, |layer| {
         let descriptor = &layer.descriptor;
-        let is_so = descriptor.media_type == compression.media_type();
+        let is_so = descriptor.media_type == compression.media_type()
+            && (limits.codec == CodecBy::MediaType
+                || codec(image, descriptor, limits)? == Some(compression.codec()));
         if is_so || descriptor.media_type.is_nondistributable() || is_elsewhere(image, descriptor)?
         {
             copy(image.source(), descriptor, sink)?;
             return Ok(descriptor.clone());
         }
-        let (blob, mut content) = recompressed(image.source(), layer, compression)?;
+        let (blob, mut content) = recompressed(image.source(), layer, compression, limits)?;
         if let Some(mut writer) = sink.create(&blob)? {
             io::copy(&mut content, &mut writer)?;
             writer.commit()?;
@@ -80,13 +87,13 @@ pub(crate) fn recompressed(
     source: &dyn BlobSource,
     layer: &Layer,
     compression: &Compression,
+    limits: &Limits,
 ) -> io::Result<(Descriptor, SpooledTempFile)> {
     let Layer { descriptor, diff_id, .. } = layer;
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
     let algorithm = diff_id.algorithm().ok_or(io::ErrorKind::Unsupported)?;
     let blob = source.open(descriptor)?.ok_or(io::ErrorKind::NotFound)?;
-    let mut content =
-        Decoder::new(blob, &descriptor.media_type, &Limits::default()).map_err(invalid)?;
+    let mut content = Decoder::new(blob, &descriptor.media_type, limits).map_err(invalid)?;
     let spool = HashWriter::new(SpooledTempFile::new(MEMORY), Algorithm::Sha256);
     let mut encoder = HashWriter::new(Encoder::new(spool, compression)?, algorithm);
     io::copy(&mut content, &mut encoder)?;
@@ -104,18 +111,13 @@ pub(crate) fn recompressed(
     Ok((descriptor.with_bytes_of(&blob), spool))
 }
 
+/// The compression of a layer by its content; `None` if it is missing.
+fn codec(image: &Image<'_>, blob: &Descriptor, limits: &Limits) -> io::Result<Option<Codec>> {
+    let Some(blob) = image.source().open(blob)? else { return Ok(None) };
+    Ok(Some(Decoder::detect(blob, limits)?.codec()))
+}
+
 /// Whether the source need not have the blob, and has it not.
 fn is_elsewhere(image: &Image<'_>, blob: &Descriptor) -> io::Result<bool> {
     Ok(blob.may_be_elsewhere() && image.source().open(blob)?.is_none())
-}
-
-fn copy(source: &dyn BlobSource, blob: &Descriptor, sink: &dyn BlobSink) -> io::Result<()> {
-    let Some(mut writer) = sink.create(blob)? else { return Ok(()) };
-    let mut reader = match source.open(blob)? {
-        Some(reader) => reader,
-        None if blob.may_be_elsewhere() => return Ok(()),
-        None => return Err(io::ErrorKind::NotFound.into()),
-    };
-    io::copy(&mut reader, &mut writer)?;
-    writer.commit()
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 use oci_cli::image_name::ImageName;
-use oci_image::layer::{EntryPath, Limits};
+use oci_image::layer::{CodecBy, EntryPath, Limits};
 use oci_rootfs::UnpackOptions;
 use oci_rootfs::unpack::Devices;
 
@@ -36,6 +36,7 @@ impl Command {
                 Long("cat") => cat = Some(EntryPath::parse(arguments.value()?.as_bytes())?),
                 Long("rootless") => rootless = true,
                 Long("devices") => devices = Some(arguments.value()?.parse_with(devices_of)?),
+                Long("codec-by-content") => limits.codec = CodecBy::Content,
                 Long("ratio") => limits.ratio = arguments.value()?.parse()?,
                 Short('h') | Long("help") => return Ok(Self::Help),
                 Value(path) if target.is_none() => target = Some(PathBuf::from(path)),

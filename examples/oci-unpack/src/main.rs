@@ -30,6 +30,8 @@ usage: oci-unpack [OPTION...] --image oci:DIRECTORY[:TAG] BUNDLE
   --layer FILE     apply the layer (plain, gzip or zstd) to the directory ROOT
   --rootless       without privileges: all files belong to the caller, and devices are left out
   --devices WHAT   make, skip, or placeholder: an empty file instead of each device
+  --codec-by-content
+                   read layers by the compression that they have where their media types say another
   --ratio N        above 1 GiB, accept layers that are up to N times larger than their blobs (default 200)";
 
 fn main() -> ExitCode {

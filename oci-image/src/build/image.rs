@@ -1,5 +1,7 @@
+use std::ops::Range;
+
 use crate::annotations::is_of_representation;
-use crate::build::history::{has_layer, with_layer};
+use crate::build::history::{self, has_layer, with_layer};
 use crate::build::{BuildError, Layer};
 use crate::docker::{self, Converted, settle_format};
 use crate::{Config, Descriptor, Document, History, Manifest, MediaType, Platform};
@@ -83,6 +85,60 @@ impl Image {
                     *layer = replacement;
                 }
             }
+        })
+    }
+
+    /// The same image with other content in the place of some layers, such as without some files.
+    ///
+    /// `replace` is asked for each layer and gives the new one, or `None` to keep it. The history stays.
+    ///
+    /// # Errors
+    /// If the format has no name for the type of a layer, or if a document is over a limit.
+    pub fn with_layers(
+        &self,
+        mut replace: impl FnMut(&Layer) -> Option<Layer>,
+    ) -> Result<Self, BuildError> {
+        let layers = self.layers().into_iter().map(|layer| replace(&layer).unwrap_or(layer));
+        let (descriptors, diff_ids): (Vec<_>, Vec<_>) =
+            layers.map(|layer| (layer.descriptor, layer.diff_id)).unzip();
+        let config = match diff_ids == self.config.rootfs.diff_ids {
+            true => self.config.clone(),
+            false => self.config.edit(|config| config.rootfs.diff_ids = diff_ids)?,
+        };
+        self.edited(config, |manifest| manifest.layers = descriptors)
+    }
+
+    /// The same image with one layer in the place of some that follow each other and whose content it
+    /// holds. Their steps of the history stay, without layers, and that of the new one follows them.
+    ///
+    /// # Errors
+    /// If the image has no such layers, if its format has no name for the type of the layer, or if a
+    /// document is over a limit.
+    pub fn squash(&self, range: Range<usize>, layer: impl Into<Layer>) -> Result<Self, BuildError> {
+        let layers = self.manifest.layers.len();
+        if range.is_empty() || range.end > layers {
+            return Err(BuildError::NoSuchLayers { range, layers });
+        }
+        let Layer { descriptor, diff_id, history } = layer.into();
+        let config = self.config.edit(|config| {
+            history::settle(&mut config.history, layers);
+            let mut number = 0;
+            let mut after = config.history.len();
+            for (position, step) in config.history.iter_mut().enumerate() {
+                if !has_layer(step) {
+                    continue;
+                }
+                if range.contains(&number) {
+                    step.empty_layer = Some(true);
+                    after = position + 1;
+                }
+                number += 1;
+            }
+            config.history.insert(after, with_layer(history));
+            config.rootfs.diff_ids.splice(range.clone(), [diff_id]);
+        })?;
+        self.edited(config, |manifest| {
+            manifest.layers.splice(range, [descriptor]);
         })
     }
 

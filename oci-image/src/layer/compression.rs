@@ -93,6 +93,18 @@ impl fmt::Display for Codec {
     }
 }
 
+/// What says how the blob of a layer is compressed. Closed by nature.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums)] // there is nothing else that could say it
+pub enum CodecBy {
+    /// Its media type, with which the first bytes must agree. What is not so has two readings.
+    #[default]
+    MediaType,
+    /// Its first bytes, whatever the media type says, as containerd, podman and umoci have it: for images
+    /// whose media types are wrong.
+    Content,
+}
+
 /// How a layer is compressed: the codec, the level, and how many threads work on it.
 ///
 /// The bytes that come out depend on the codec and the level alone, never on the number of threads.

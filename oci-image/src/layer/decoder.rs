@@ -9,7 +9,7 @@ use std::io::{self, BufReader, Read};
 use flate2::bufread::MultiGzDecoder;
 use oci_digest::Algorithm;
 
-use super::{Codec, LimitExceeded, Limits, ReadError};
+use super::{Codec, CodecBy, LimitExceeded, Limits, ReadError};
 use crate::MediaType;
 
 /// How much is asked of a source at once.
@@ -31,8 +31,9 @@ pub struct Decoder<R> {
 impl<R: Read> Decoder<R> {
     /// Reads a blob of a media type.
     ///
-    /// The type's word and the first bytes must agree on the compression. Where the type names no
-    /// layer (`application/octet-stream`), the first bytes alone decide between those that a layer can have.
+    /// The type's word and the first bytes must agree on the compression, unless [`Limits::codec`] says
+    /// that the bytes alone count. Where the type names no layer (`application/octet-stream`), the first
+    /// bytes alone decide between those that a layer can have.
     ///
     /// # Errors
     /// If the first bytes cannot be read or are of another compression than the type says, or this
@@ -41,6 +42,7 @@ impl<R: Read> Decoder<R> {
         let source = Source::start(source)?;
         let found = Codec::detect(source.start_bytes());
         match Codec::of(media_type) {
+            _ if limits.codec == CodecBy::Content => Self::open(source, found, limits),
             Some(declared) if declared != found => Err(ReadError::Mismatch { declared, found }),
             _ if found.media_type().is_none() => Err(ReadError::Unsupported(found)),
             _ => Self::open(source, found, limits),

@@ -24,7 +24,9 @@ pub enum ReadError {
         source: io::Error,
     },
     /// The media type names another compression than the content has.
-    #[error("its media type says {declared}, its content is {found}")]
+    #[error(
+        "its media type says {declared}, its content is {found}; `Limits::codec` can have the content decide"
+    )]
     Mismatch {
         /// The compression by the media type.
         declared: Codec,

@@ -1,7 +1,8 @@
+use super::CodecBy;
 use crate::archive;
 
-/// How much a layer, or a compressed archive, may ask of its reader. Each limit is the largest value that is still
-/// accepted.
+/// How much a layer, or a compressed archive, may ask of its reader, and what of it is believed. Each limit is the
+/// largest value that is still accepted.
 ///
 /// They contain those of plain archives, [`archive::Limits`](crate::archive::Limits). Those of a walk over documents are
 /// [`graph::Limits`](crate::graph::Limits).
@@ -33,6 +34,8 @@ pub struct Limits {
     ///
     /// Each file, directory and attribute counts with its name and 256 bytes.
     pub files_bytes: u64,
+    /// What says how a layer is compressed: its media type, which must be right.
+    pub codec: CodecBy,
 }
 
 impl Default for Limits {
@@ -46,6 +49,7 @@ impl Default for Limits {
             zstd_window: 128 << 20,
             xz_memory: 128 << 20,
             files_bytes: 2 << 30,
+            codec: CodecBy::MediaType,
         }
     }
 }

@@ -115,7 +115,13 @@ fn one_wrong_byte_is_found_and_never_passed_on() {
             let mut writer = DockerArchiveWriter::with_form(Vec::new(), form).unwrap();
             let refused = writer.append(&image, &[]).unwrap_err();
             assert_eq!(refused.kind(), oci_layout::ErrorKind::Invalid, "{what}");
-            oci_layout::recompress(&image, &Compression::none(), &Memory::new()).expect_err(what);
+            oci_layout::recompress(
+                &image,
+                &Compression::none(),
+                &Limits::default(),
+                &Memory::new(),
+            )
+            .expect_err(what);
             let exported = image
                 .files(&Limits::default())
                 .is_ok_and(|files| files.export(io::sink(), &Compression::none()).is_ok());

@@ -10,9 +10,12 @@ mod copy;
 mod damage;
 #[cfg(target_os = "linux")]
 mod docker_archives;
+#[cfg(target_os = "linux")]
+mod edit;
 #[cfg(feature = "tracing")]
 mod events;
 mod fixture;
+#[cfg(target_os = "linux")]
 mod formats;
 mod fsck;
 #[cfg(target_os = "linux")]

@@ -2,7 +2,7 @@
 
 use oci_image::blob::{BlobSource, Memory};
 use oci_image::images::{Image, Images};
-use oci_image::layer::{Codec, Compression};
+use oci_image::layer::{Codec, CodecBy, Compression, Limits};
 use oci_image::{AnyDocument, Descriptor, Document, MediaType, Platform, docker};
 use oci_layout::{DockerArchiveWriter, ErrorKind, Layout, recompress};
 
@@ -13,14 +13,14 @@ use crate::fixture::read_whole;
 fn layers_are_recompressed_and_everything_else_stays() {
     let (_directory, layout) = store();
     let gzip = layout.image("v1").unwrap();
-    let zstd = recompress(&gzip, &Compression::zstd(), &layout).unwrap();
+    let zstd = recompress(&gzip, &Compression::zstd(), &Limits::default(), &layout).unwrap();
     layout.put_image(&zstd).unwrap().tag("v1-zstd").unwrap();
     assert_eq!(zstd.config(), &gzip.config().unwrap());
     let types = zstd.manifest().layers.iter().map(|layer| Codec::of(&layer.media_type));
     assert_eq!(types.collect::<Vec<_>>(), [Some(Codec::Zstd); 2]);
     read_whole(&layout, &layout.resolve("v1-zstd").unwrap());
 
-    let limits = oci_image::layer::Limits::default();
+    let limits = Limits::default();
     let export = |name: &str| {
         let image = layout.image(name).unwrap();
         let files = image.files(&limits).unwrap();
@@ -30,7 +30,7 @@ fn layers_are_recompressed_and_everything_else_stays() {
 
     // The way there and back is the same for the same compression.
     let back = layout.image("v1-zstd").unwrap();
-    let back = recompress(&back, &Compression::gzip(), &layout).unwrap();
+    let back = recompress(&back, &Compression::gzip(), &Limits::default(), &layout).unwrap();
     layout.put_image(&back).unwrap().tag("back").unwrap();
     assert_eq!(export("back"), export("v1"));
     assert_eq!(layout.fsck().unwrap(), []);
@@ -41,7 +41,7 @@ fn layers_that_are_so_already_are_stored_as_they_are() {
     let (_directory, layout) = store();
     let image = layout.image("v1").unwrap();
     let sink = Memory::new();
-    let same = recompress(&image, &Compression::gzip(), &sink).unwrap();
+    let same = recompress(&image, &Compression::gzip(), &Limits::default(), &sink).unwrap();
     assert_eq!(same.manifest().bytes(), image.manifest().bytes());
     for layer in &same.manifest().layers {
         assert!(sink.open(layer).unwrap().is_some());
@@ -56,7 +56,7 @@ fn an_image_in_dockers_format_becomes_one_in_ocis() {
     let stored = layout.put_document(&oci_image::AnyDocument::Manifest(docker)).unwrap();
     let docker = stored.tag("docker").unwrap();
     let docker = Image::select(&layout, &docker, &oci_image::Platform::host()).unwrap();
-    let zstd = recompress(&docker, &Compression::zstd(), &layout).unwrap();
+    let zstd = recompress(&docker, &Compression::zstd(), &Limits::default(), &layout).unwrap();
     assert_eq!(zstd.manifest().descriptor().media_type, MediaType::IMAGE_MANIFEST);
     assert_eq!(zstd.manifest().layers[0].media_type, MediaType::LAYER_TAR_ZSTD);
 }
@@ -73,8 +73,13 @@ fn what_is_not_what_its_diff_id_says_is_refused_and_nothing_is_stored() {
     let lying = oci_image::build::Image::new(Document::clone(&manifest.unwrap()), swapped).unwrap();
     layout.put_image(&lying).unwrap().tag("lying").unwrap();
     let sink = Memory::new();
-    let error =
-        recompress(&layout.image("lying").unwrap(), &Compression::zstd(), &sink).unwrap_err();
+    let error = recompress(
+        &layout.image("lying").unwrap(),
+        &Compression::zstd(),
+        &Limits::default(),
+        &sink,
+    )
+    .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(sink.digests(), []);
 }
@@ -108,7 +113,7 @@ fn what_is_said_of_the_old_bytes_goes_and_what_is_said_of_the_content_stays() {
     let image = layout.image("other").unwrap();
     for compression in [Compression::zstd(), Compression::none()] {
         let sink = Memory::new();
-        let anew = recompress(&image, &compression, &sink).unwrap();
+        let anew = recompress(&image, &compression, &Limits::default(), &sink).unwrap();
         let layer = &anew.manifest().layers[0];
         let mut expected =
             Descriptor::new(compression.media_type(), layer.digest.clone(), layer.size);
@@ -121,7 +126,8 @@ fn what_is_said_of_the_old_bytes_goes_and_what_is_said_of_the_content_stays() {
         let mut archive = DockerArchiveWriter::new(Vec::new()).unwrap();
         archive.append(&image, &[]).unwrap();
     }
-    let same = recompress(&image, &Compression::gzip(), &Memory::new()).unwrap();
+    let same =
+        recompress(&image, &Compression::gzip(), &Limits::default(), &Memory::new()).unwrap();
     assert_eq!(same.manifest().bytes(), image.manifest().bytes());
 }
 
@@ -135,7 +141,8 @@ fn what_must_not_be_distributed_or_is_elsewhere_stays_as_it_is() {
         layer.urls = urls.clone();
     });
     let image = layout.image("other").unwrap();
-    let anew = recompress(&image, &Compression::zstd(), &Memory::new()).unwrap();
+    let anew =
+        recompress(&image, &Compression::zstd(), &Limits::default(), &Memory::new()).unwrap();
     assert_eq!(anew.manifest().layers[0], image.manifest().layers[0]);
     assert_eq!(anew.manifest().layers[1].media_type, MediaType::LAYER_TAR_ZSTD);
 
@@ -143,9 +150,41 @@ fn what_must_not_be_distributed_or_is_elsewhere_stays_as_it_is() {
     let image = layout.image("other").unwrap();
     let layer = image.manifest().layers[0].clone();
     std::fs::remove_file(layout.path().join(layer.digest.blob_path())).unwrap();
-    let anew = recompress(&image, &Compression::zstd(), &Memory::new()).unwrap();
+    let anew =
+        recompress(&image, &Compression::zstd(), &Limits::default(), &Memory::new()).unwrap();
     assert_eq!(anew.manifest().layers[0], layer);
     let missing = layout.image("v1").unwrap();
-    let error = recompress(&missing, &Compression::zstd(), &Memory::new()).unwrap_err();
+    let error =
+        recompress(&missing, &Compression::zstd(), &Limits::default(), &Memory::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_layer_under_a_wrong_media_type_is_put_right_where_the_content_decides() {
+    let (_directory, layout) = store();
+    let mut by_content = Limits::default();
+    by_content.codec = CodecBy::Content;
+    let export = |name: &str, limits: &Limits| {
+        let image = layout.image(name).unwrap();
+        let files = image.files(limits).map_err(drop)?;
+        files.export(Vec::new(), &Compression::none()).map(|(tar, ..)| tar).map_err(drop)
+    };
+    let right = export("v1", &Limits::default()).unwrap();
+    // The content is compressed by gzip.
+    for wrong in [MediaType::LAYER_TAR, MediaType::LAYER_TAR_ZSTD, MediaType::DOCKER_LAYER_TAR] {
+        renamed(&layout, |layer| layer.media_type = wrong.clone());
+        let image = layout.image("other").unwrap();
+        assert!(export("other", &Limits::default()).is_err());
+        assert_eq!(export("other", &by_content).unwrap(), right);
+        for compression in [Compression::gzip(), Compression::zstd(), Compression::none()] {
+            let strict = recompress(&image, &compression, &Limits::default(), &Memory::new());
+            // What has the right type already is not looked into.
+            let is_taken = Codec::of(&wrong) == Some(compression.codec());
+            assert_eq!(strict.is_ok(), is_taken, "{wrong} {compression:?}");
+            let anew = recompress(&image, &compression, &by_content, &layout).unwrap();
+            assert_eq!(anew.manifest().layers[0].media_type, compression.media_type());
+            layout.put_image(&anew).unwrap().tag("anew").unwrap();
+            assert_eq!(export("anew", &Limits::default()).unwrap(), right);
+        }
+    }
 }

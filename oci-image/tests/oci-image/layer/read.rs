@@ -3,7 +3,8 @@ use std::thread;
 
 use oci_image::archive;
 use oci_image::layer::{
-    Change, Decoder, Device, Entry, Kind, Limits, Metadata, ReadError, Reader, Timestamp,
+    Change, Codec, CodecBy, Decoder, Device, Entry, Kind, Limits, Metadata, ReadError, Reader,
+    Timestamp,
 };
 use oci_image::{Digest, MediaType};
 
@@ -228,5 +229,42 @@ fn reads_times_to_the_nanosecond() {
         let tar = Archive::new().pax(&[("mtime", text)]).file("a", "").end();
         let (Change::Upsert(entry), _) = list(&tar).unwrap().remove(0) else { panic!("{text}") };
         assert_eq!(entry.metadata.mtime, Timestamp::new(seconds, nanoseconds).unwrap(), "{text}");
+    }
+}
+
+#[test]
+fn the_content_decides_the_compression_where_it_is_asked_to() {
+    let tar = sample();
+    let mut by_content = Limits::default();
+    by_content.codec = CodecBy::Content;
+    let blobs = [
+        (Codec::None, tar.clone()),
+        (Codec::Gzip, gzip(&tar)),
+        #[cfg(feature = "zstd")]
+        (Codec::Zstd, zstd::encode_all(&tar[..], 1).unwrap()),
+    ];
+    for (found, blob) in &blobs {
+        for media_type in [
+            MediaType::LAYER_TAR,
+            MediaType::LAYER_TAR_GZIP,
+            MediaType::LAYER_TAR_ZSTD,
+            MediaType::LAYER_NONDISTRIBUTABLE_TAR_GZIP,
+            MediaType::DOCKER_LAYER_TAR,
+            MediaType::DOCKER_LAYER_TAR_GZIP,
+        ] {
+            let declared = Codec::of(&media_type).unwrap();
+            let strict = Reader::new(&blob[..], &media_type, Limits::default());
+            match strict.map(|mut reader| list_all(&mut reader).unwrap()) {
+                Ok(listing) => assert_eq!((declared, listing), (*found, sample_changes())),
+                Err(ReadError::Mismatch { declared: said, found: seen }) => {
+                    assert_eq!((said, seen), (declared, *found));
+                    assert_ne!(declared, *found);
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+            let mut reader = Reader::new(&blob[..], &media_type, by_content.clone()).unwrap();
+            assert_eq!(list_all(&mut reader).unwrap(), sample_changes());
+            assert_eq!(reader.finish().unwrap(), Digest::sha256(&tar));
+        }
     }
 }

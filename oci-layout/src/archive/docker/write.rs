@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 
 use oci_image::images::Image;
-use oci_image::layer::Compression;
+use oci_image::layer::{Compression, Limits};
 use oci_image::{Descriptor, Digest, MediaType, Reference, build, json};
 
 use super::saved::Saved;
@@ -88,7 +88,8 @@ impl<W: Write> DockerArchiveWriter<W> {
                 Some(size) => size,
                 None => {
                     let plain = Compression::none();
-                    let (blob, content) = recompressed(image.source(), layer, &plain)?;
+                    let (blob, content) =
+                        recompressed(image.source(), layer, &plain, &Limits::default())?;
                     self.target.layer(&layer.diff_id, blob.size, content)?;
                     blob.size
                 }

@@ -1,0 +1,84 @@
+//! Images with other layers, stored as they are made.
+
+mod images;
+mod rewrite;
+
+use std::fs::File;
+use std::io::{self, Seek};
+
+use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource};
+use oci_image::build::{self, Layer};
+use oci_image::images::Image;
+use oci_image::layer::{Compression, Decoder, Limits, Reader};
+use oci_image::oci_digest::HashWriter;
+use oci_image::{Algorithm, Descriptor};
+
+use crate::Error;
+
+pub use rewrite::rewrite;
+
+/// The same image with one layer that holds the files of all, stored in `sink`.
+///
+/// Config and manifest are not stored: [`Layout::put_image`](crate::Layout::put_image) does that.
+///
+/// # Errors
+/// If a layer is missing or refused, or if the new one cannot be stored.
+pub fn flatten(
+    image: &Image<'_>,
+    compression: &Compression,
+    limits: &Limits,
+    sink: &dyn BlobSink,
+) -> Result<build::Image, Error> {
+    let failed =
+        |error| Error::io(format!("cannot flatten image `{}`", image.descriptor().digest), error);
+    let flattened = || -> io::Result<build::Image> {
+        let files = image.files(limits)?;
+        let exported = files.export(tempfile::tempfile()?, compression);
+        let (mut archive, layer) = exported.map_err(invalid)?;
+        archive.rewind()?;
+        sink.put_from(&layer.descriptor, archive)?;
+        image.documents()?.flatten(layer.created_by("flatten")).map_err(invalid)
+    };
+    flattened().map_err(failed)
+}
+
+/// Stores the blob of a layer that is in a file, compressed or not, as it is.
+///
+/// # Errors
+/// If it is refused as a layer, or cannot be read or stored.
+pub fn put_layer(mut file: File, limits: &Limits, sink: &dyn BlobSink) -> Result<Layer, Error> {
+    let mut stored = || -> io::Result<Layer> {
+        let mut blob = HashWriter::new(io::sink(), Algorithm::Sha256);
+        io::copy(&mut file, &mut blob)?;
+        let (_, digest, size) = blob.finish();
+        file.rewind()?;
+        let decoder = Decoder::detect(&file, limits)?;
+        let media_type = decoder.codec().media_type().ok_or(io::ErrorKind::Unsupported)?;
+        let diff_id = Reader::from_decoder(decoder, limits.clone()).finish()?;
+        let descriptor = Descriptor::new(media_type, digest, size);
+        file.rewind()?;
+        sink.put_from(&descriptor, &file)?;
+        Ok(Layer::new(descriptor, diff_id))
+    };
+    stored().map_err(|error| Error::io("cannot store a layer", error))
+}
+
+/// Copies a blob, unless the sink has it or it is elsewhere.
+pub(crate) fn copy(
+    source: &dyn BlobSource,
+    blob: &Descriptor,
+    sink: &dyn BlobSink,
+) -> io::Result<()> {
+    let Some(mut writer) = sink.create(blob)? else { return Ok(()) };
+    let mut reader = match source.open(blob)? {
+        Some(reader) => reader,
+        None if blob.may_be_elsewhere() => return Ok(()),
+        None => return Err(io::ErrorKind::NotFound.into()),
+    };
+    io::copy(&mut reader, &mut writer)?;
+    writer.commit()
+}
+
+fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
