@@ -58,7 +58,7 @@ keys! {
     EXPOSED_PORTS = "org.opencontainers.image.exposedPorts";
 }
 
-/// Beginnings of keys that speak of the bytes that represent some content, not of the content.
+/// Beginnings of keys that describe the bytes that represent some content, not the content.
 const OF_REPRESENTATION: &[&str] = &[
     // eStargz: where its table of contents is.
     "containerd.io/snapshot/",
@@ -75,7 +75,7 @@ const OF_REPRESENTATION: &[&str] = &[
     "containerd.io/distribution.source.",
 ];
 
-/// Whether `key` speaks of the bytes that represent some content, such as where the table of contents of
+/// Whether `key` describes the bytes that represent some content, such as where the table of contents of
 /// a compressed layer is, and so says nothing right once the same content has other bytes.
 pub fn is_of_representation(key: &str) -> bool {
     OF_REPRESENTATION.iter().any(|beginning| key.starts_with(beginning))

@@ -9,7 +9,7 @@ const PIECE: usize = 64 << 10;
 /// Reads contents to their ends, side by side in this thread, and says of each whether it is the expected one.
 ///
 /// Each content is known by a key, and comes out when its end is reached, or with the first error, its own
-/// [`io::Error`] or one as of a [`VerifyReader`]. What could not be opened comes out with the error that it came with.
+/// [`io::Error`] or one as of a [`VerifyReader`]. A content that could not be opened keeps its error.
 /// `at_once` contents are open at the same time; more than 8 gain nothing.
 ///
 /// ```

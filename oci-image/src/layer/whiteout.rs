@@ -10,7 +10,7 @@ pub(super) const OPAQUE: &str = ".wh..wh..opq";
 
 /// What an entry of an archive changes.
 ///
-/// `None` if it is one of AUFS's own, which are no part of an image: umoci and podman leave them out, too.
+/// `None` if it is one of AUFS's own, which are not part of an image: umoci and podman leave them out, too.
 pub(super) fn change(entry: Entry) -> Result<Option<Change>, MarkerDefect> {
     if is_of_aufs(&entry.path) {
         return Ok(None);

@@ -269,7 +269,7 @@ impl Walk<'_> {
 }
 
 impl Attributes {
-    /// Those of a directory that a layer fills and says nothing of.
+    /// Those of a directory that a layer fills and does not describe.
     pub(super) fn of_unnamed_directory(uid: u32, gid: u32) -> Self {
         Self {
             mode: 0o755,

@@ -1,6 +1,6 @@
 //! Names of which the upper directory says nothing, of files that are written by another name.
 //!
-//! A file that came to another place with its directory has its other names still. With the option `index`, what is changed by one name of a file of several is changed by all of them
+//! A file that was moved with its directory still has its other names. With the option `index`, what is changed by one name of a file of several is changed by all of them
 //! ([inode index](https://docs.kernel.org/filesystems/overlayfs.html#inode-index)), and only that name
 //! appears in the upper directory. Its attributes say how many names there are and which file below it
 //! comes from.
