@@ -17,6 +17,7 @@ use crate::partial;
 use crate::session::{LazySession, Session, Temporary, sync_parent};
 use crate::{Durability, LayoutOptions, PartialLimits, Reuse, trace};
 
+pub(crate) use copy::{Begun, Copy};
 pub(crate) use found::Found;
 use writing::Writing;
 
@@ -204,25 +205,20 @@ fn is_content(file: &mut File, blob: &Descriptor) -> io::Result<bool> {
     }
 }
 
-fn read_through(reader: impl Read) -> io::Result<()> {
-    each_chunk(reader, |_| Ok(()))
-}
-
-/// Reads to the end, and calls `each` with what is read at once.
-fn each_chunk(
-    mut reader: impl Read,
-    mut each: impl FnMut(&[u8]) -> io::Result<()>,
-) -> io::Result<()> {
+/// Reads to the end, and drops what it reads.
+fn read_through(mut reader: impl Read) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     loop {
         match reader.read(&mut buffer) {
             Ok(0) => return Ok(()),
-            Ok(length) => each(buffer.get(..length).unwrap_or(&buffer))?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
         }
     }
 }
+
+/// How many blobs a thread hashes side by side at most: more are not faster.
+pub(crate) const AT_ONCE: usize = 8;
 
 /// How much is read at once, in bytes.
 pub(crate) const BUFFER: usize = 256 << 10;

@@ -1,60 +1,76 @@
 //! Copies from another directory of blobs, without writing the bytes again where the filesystem can share them.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 
 use oci_image::Descriptor;
-use oci_image::oci_digest::VerifyWriter;
+use oci_image::oci_digest::VerifyReader;
 use rustix::io::Errno;
 
-use super::{Blobs, each_chunk};
+use super::Blobs;
 use crate::session::{Session, Temporary};
 
 impl Blobs {
-    /// Copies a blob of `source`. Says whether it is here now: `source` may not have it.
-    pub(crate) fn copy(&self, source: &Self, blob: &Descriptor) -> io::Result<bool> {
-        let Some(session) = self.begin(blob)? else { return Ok(true) };
-        let Some(mut file) = source.file(blob)? else { return Ok(false) };
-        let mut verifier = blob.verifier()?;
-        let temporary = match share(&session, &file)? {
-            Shared::Whole(temporary) => {
-                // The file that is committed is read, not that of the source, which may have been replaced meanwhile.
-                each_chunk(temporary.file(), |chunk| Ok(verifier.update(chunk)?))?;
-                verifier.finish()?;
-                temporary
-            }
-            Shared::Nothing(temporary) => {
-                let mut content = VerifyWriter::resume(temporary, verifier);
-                each_chunk(&mut file, |chunk| content.write_all(chunk))?;
-                content.finish()?
-            }
-        };
-        self.commit(temporary, &blob.digest)?;
-        Ok(true)
+    /// Begins to copy a blob of `source`.
+    pub(crate) fn begin_copy(&self, source: &Self, blob: &Descriptor) -> io::Result<Begun> {
+        let Some(session) = self.begin(blob)? else { return Ok(Begun::Here) };
+        let Some(file) = source.file(blob)? else { return Ok(Begun::Missing) };
+        let copy = share(&session, file)?;
+        Ok(Begun::Copying(VerifyReader::new(copy, &blob.digest, blob.size)?))
+    }
+
+    /// Stores a copy that was read through and verified.
+    pub(crate) fn end_copy(&self, copy: Copy, blob: &Descriptor) -> io::Result<()> {
+        self.commit(copy.temporary, &blob.digest)
     }
 }
 
-/// A temporary, and whether it has the content already.
-enum Shared {
-    Whole(Temporary),
-    Nothing(Temporary),
+/// What is to be done for a copy of a blob.
+pub(crate) enum Begun {
+    /// Nothing: the blob is here.
+    Here,
+    /// Nothing can be done: the source does not have it.
+    Missing,
+    /// It is to be read through.
+    Copying(VerifyReader<Copy>),
 }
 
-/// Takes the content of `source`, unverified and without copying it. If it cannot, nothing was done.
+/// A temporary that has the content of the source once it has been read through.
+pub(crate) struct Copy {
+    temporary: Temporary,
+    /// Where it comes from, unless both files share it.
+    source: Option<File>,
+}
+
+impl Read for Copy {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(source) = &mut self.source else {
+            // The file that is committed is read, not that of the source, which may have been replaced meanwhile.
+            return self.temporary.file().read(buffer);
+        };
+        let length = source.read(buffer)?;
+        self.temporary.write_all(buffer.get(..length).unwrap_or_default())?;
+        Ok(length)
+    }
+}
+
+/// Takes the content of `source`, unverified and without copying it, or leaves it to be copied.
 ///
 /// By a reflink if possible: then each layout has a file of its own, and damage to one of them in place does not affect
 /// the other. By a hard link otherwise, if owner, group and mode of the file are those of a file made here: otherwise users
 /// might write to the blob, or not be able to read it, who could not or could if it was made here.
-fn share(session: &Session, source: &File) -> io::Result<Shared> {
+fn share(session: &Session, source: File) -> io::Result<Copy> {
     let temporary = session.temporary()?;
-    if done(temporary.reflink(source))?.is_some() {
-        return Ok(Shared::Whole(temporary));
+    if done(temporary.reflink(&source))?.is_some() {
+        return Ok(Copy { temporary, source: None });
     }
-    if access(temporary.file())? != access(source)? {
-        return Ok(Shared::Nothing(temporary));
+    if access(temporary.file())? == access(&source)?
+        && let Some(temporary) = done(session.link(&source))?
+    {
+        return Ok(Copy { temporary, source: None });
     }
-    Ok(done(session.link(source))?.map_or(Shared::Nothing(temporary), Shared::Whole))
+    Ok(Copy { temporary, source: Some(source) })
 }
 
 /// Who may do what with a file.

@@ -8,10 +8,8 @@ use oci_image::Digest;
 use oci_image::oci_digest::verify_all;
 
 use super::{Fault, FaultKind};
+use crate::blob::AT_ONCE;
 use crate::layout::Layout;
-
-/// How many blobs a thread hashes side by side at most: more are not faster.
-const AT_ONCE: usize = 8;
 
 impl Layout {
     /// What is wrong with the content of these blobs, read on all processors.
