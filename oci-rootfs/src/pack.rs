@@ -6,6 +6,7 @@ mod content;
 mod directory;
 mod entry;
 mod error;
+mod listing;
 mod node;
 mod options;
 mod overlay;
@@ -21,6 +22,8 @@ use oci_image::blob::BlobSink;
 use oci_image::build::Layer;
 use oci_image::layer::Writer;
 use tempfile::SpooledTempFile;
+
+pub(crate) use listing::listing;
 
 pub use error::{PackError, PackErrorKind};
 pub use options::{Compare, PackOptions};

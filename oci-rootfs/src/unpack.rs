@@ -24,7 +24,7 @@ use oci_image::{Config, Descriptor, Digest, Document, Manifest};
 
 pub use error::{UnpackError, UnpackErrorKind};
 pub use options::{Devices, UnpackOptions, Xattrs};
-pub use overlay::{Durability, HeldLayers, OverlayStack, OverlayStore};
+pub use overlay::{Durability, HeldLayers, OverlayStack, OverlayStore, StoredLayer};
 pub use owner::{IdRange, Owners};
 
 pub use crate::owner_xattr::OwnerXattr;

@@ -40,6 +40,14 @@ impl XattrFilter {
         self
     }
 
+    /// What is left out, each once and in order.
+    pub(crate) fn sorted(&self) -> Vec<&str> {
+        let mut patterns: Vec<_> = self.patterns.iter().map(String::as_str).collect();
+        patterns.sort_unstable();
+        patterns.dedup();
+        patterns
+    }
+
     /// Whether an attribute is left out.
     pub fn leaves_out(&self, name: &[u8]) -> bool {
         self.patterns.iter().any(|pattern| match pattern.strip_suffix('*') {

@@ -63,7 +63,7 @@ pub(crate) fn mount(
     let mut data = stack.options(&upper, &work);
     let held;
     if data.len() > MOST_OPTIONS {
-        held = stack.hold()?;
+        held = stack.hold();
         data = held.options(&upper, &work);
     }
     let data = CString::new(data.into_encoded_bytes())?;

@@ -1,25 +1,30 @@
 //! Images as stacks of directories that the kernel's overlay filesystem merges.
 
+mod care;
+mod identity;
+mod lease;
+mod mounts;
+mod record;
 mod stack;
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use oci_image::blob::BlobSource;
 use oci_image::layer::Overlay;
 use oci_image::{Descriptor, Digest, Document, Manifest};
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::retry_on_intr;
 
 use super::apply::Applier;
 use super::error::{Reason, UnpackError};
 use super::lower::{Lower, is_marked};
 use super::{Step, UnpackOptions, Unpacked};
+use record::Record;
 
 use crate::trace;
 
+pub use care::StoredLayer;
 pub use stack::{HeldLayers, OverlayStack};
 
 /// What is guaranteed of a layer in the store.
@@ -36,19 +41,25 @@ pub enum Durability {
 /// A directory of unpacked layers, each there once, which many images and processes share.
 ///
 /// A layer is named by its chain ID, as what it holds depends on what is below it: directories that it
-/// changes something in, without an entry of their own, are as they are there. It appears whole or not
-/// at all: what an interrupted process leaves is replaced by the next one.
+/// changes something in, without an entry of their own, are as they are there. Owners, devices, extended
+/// attributes and whatever else in [`UnpackOptions`] changes its files are a part of its name, too. It
+/// appears whole or not at all: what an interrupted process leaves is replaced by the next one. One that
+/// is used again is compared with what was unpacked, and if it is damaged unpacked anew.
 ///
 /// Its layers are one filesystem: a hard link to a file that another layer has is one more name of it.
 ///
-/// All that is unpacked to it must be unpacked with the same owners, devices and extended attributes.
-/// Nothing may be changed in it, and nothing removed while it is mounted.
+/// Nothing may be changed in it by other means. [`prune`](Self::prune) removes what nobody uses.
 #[derive(Clone, Debug)]
 pub struct OverlayStore {
     path: PathBuf,
+    /// Where there is a file for each layer with what it must be like.
+    records: PathBuf,
     overlay: Overlay,
     durability: Durability,
 }
+
+/// What the name of a file ends with that is locked while a layer is made.
+const LOCK: &str = ".lock";
 
 impl OverlayStore {
     /// Opens a store of layers in this form, and makes the directory if there is none, of mode
@@ -61,11 +72,14 @@ impl OverlayStore {
             Overlay::Trusted => "trusted",
             Overlay::User => "user",
         };
+        let records = path.as_ref().join(format!("{name}.records"));
+        DirBuilder::new().recursive(true).mode(0o700).create(&records)?;
         let path = path.as_ref().join(name);
         DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
         // Mounts need it, and a process may change its directory.
         let path = path.canonicalize()?;
-        Ok(Self { path, overlay, durability: Durability::Synced })
+        let records = records.canonicalize()?;
+        Ok(Self { path, records, overlay, durability: Durability::Synced })
     }
 
     /// What is guaranteed of a layer in the store.
@@ -91,6 +105,7 @@ impl OverlayStore {
         let layers = super::layers(manifest, &config)?;
         let count = layers.len();
         let mut stack = Vec::with_capacity(count);
+        let mut leases = Vec::with_capacity(count);
         let mut unpacked = Unpacked::default();
         for (layer, chain_id) in layers.into_iter().zip(config.rootfs.chain_ids()) {
             let (blob, number) = (layer.0, stack.len() + 1);
@@ -99,18 +114,25 @@ impl OverlayStore {
             }
             let digest = || blob.digest.clone();
             trace::layer_begun(number, count, blob);
-            let (path, more) = self
+            let (path, lease, more) = self
                 .layer(source, layer, &chain_id, &stack, options)
                 .map_err(|source| Reason::Layer { number, count, digest: digest(), source })?;
             unpacked += more;
             trace::layer_ended(number, count, &unpacked);
             stack.push(path);
+            leases.push(lease);
         }
-        stack.reverse();
-        Ok(OverlayStack { layers: self.visible(stack)?, overlay: self.overlay, unpacked })
+        let hidden = self.hidden(&stack)?;
+        let (layers, leases) = (stack.into_iter().skip(hidden), leases.into_iter().skip(hidden));
+        Ok(OverlayStack {
+            layers: layers.rev().collect(),
+            leases: leases.rev().collect(),
+            overlay: self.overlay,
+            unpacked,
+        })
     }
 
-    /// A layer's directory, which is made if it does not exist.
+    /// A layer's directory, which is made if there is none, and what keeps it from being removed.
     fn layer(
         &self,
         source: &(impl BlobSource + ?Sized),
@@ -118,31 +140,40 @@ impl OverlayStore {
         chain_id: &Digest,
         below: &[PathBuf],
         options: &UnpackOptions,
-    ) -> Result<(PathBuf, Unpacked), UnpackError> {
-        let name = format!("{}-{}", chain_id.algorithm_name(), chain_id.encoded());
+    ) -> Result<(PathBuf, File, Unpacked), UnpackError> {
+        let text = identity::text(options);
+        let name = identity::name(chain_id, &text);
         let (path, new) = (self.path.join(&name), self.path.join(format!(".{name}.new")));
         let failed = |action, path: &Path| {
             let path = path.display().to_string();
             move |source| Reason::Store { action, path, source }
         };
         loop {
-            if path.exists() {
-                trace::layer_reused(&path);
-                return Ok((path, Unpacked::default()));
-            }
-            match lock(&new).map_err(failed("lock", &new))? {
-                None => {}
-                // Another process may have made it just before.
-                Some(_) if path.exists() => fs::remove_dir(&new).map_err(failed("remove", &new))?,
-                Some(_lock) => {
-                    let unpacked = self.fill(source, layer, &new, below, options)?;
-                    fs::rename(&new, &path).map_err(failed("rename", &new))?;
-                    if self.durability == Durability::Synced {
-                        let directory = File::open(&self.path);
-                        directory.and_then(sync_names).map_err(failed("sync", &self.path))?;
-                    }
-                    return Ok((path, unpacked));
+            if let Some(lease) = lease::share(&path).map_err(failed("lock", &path))? {
+                if self.is_whole(&path).map_err(failed("verify", &path))? {
+                    trace::layer_reused(&path);
+                    return Ok((path, lease, Unpacked::default()));
                 }
+                drop(lease);
+                self.discard(&path).map_err(failed("replace", &path))?;
+            }
+            let lock = self.lock_of(&path);
+            let lock = lease::lock(&lock).map_err(failed("lock", &lock))?;
+            if path.exists() {
+                // Another process has made it just before.
+                continue;
+            }
+            let unpacked = self.fill(source, layer, &new, below, options)?;
+            let below = below.last().map(PathBuf::as_path);
+            let record = Record::of(&new, below, &text).map_err(failed("list", &new))?;
+            // Before the layer appears, so that none is there without.
+            record.write(&self.record_of(&path)).map_err(failed("record", &path))?;
+            self.sync(&new).map_err(failed("sync", &new))?;
+            fs::rename(&new, &path).map_err(failed("rename", &new))?;
+            self.sync_names().map_err(failed("sync", &self.path))?;
+            drop(lock);
+            if let Some(lease) = lease::share(&path).map_err(failed("lock", &path))? {
+                return Ok((path, lease, unpacked));
             }
         }
     }
@@ -164,27 +195,61 @@ impl OverlayStore {
         applier.begin_overlay(Lower { layers: layers?, overlay: self.overlay })?;
         root.begin(&format!("unpacking `{}`", layer.0.digest)).map_err(&failed)?;
         super::stream::apply_one(source, layer, &mut applier, options)?;
-        let unpacked = applier.finish()?;
-        if self.durability == Durability::Synced {
-            rustix::fs::syncfs(&root).map_err(|error| failed(error.into()))?;
-        }
-        Ok(unpacked)
+        applier.finish()
     }
 
-    /// The layers down to one that hides all below it, which a mount would not see at a root.
-    fn visible(&self, mut stack: Vec<PathBuf>) -> Result<Vec<PathBuf>, UnpackError> {
-        for (index, path) in stack.iter().enumerate() {
+    /// Makes a layer and its record durable, which are on one filesystem.
+    fn sync(&self, layer: &Path) -> io::Result<()> {
+        match self.durability {
+            Durability::Synced => Ok(rustix::fs::syncfs(File::open(layer)?)?),
+            _ => Ok(()),
+        }
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        match self.durability {
+            Durability::Synced => sync_names(File::open(&self.path)?),
+            _ => Ok(()),
+        }
+    }
+
+    fn record_of(&self, layer: &Path) -> PathBuf {
+        self.records.join(layer.file_name().unwrap_or_default())
+    }
+
+    /// The file that is locked while a layer is made.
+    fn lock_of(&self, layer: &Path) -> PathBuf {
+        let mut name = layer.file_name().unwrap_or_default().to_owned();
+        name.push(LOCK);
+        self.records.join(name)
+    }
+
+    fn record(&self, layer: &Path) -> io::Result<Option<Record>> {
+        Record::read(&self.record_of(layer))
+    }
+
+    /// Whether a layer has the files that it was unpacked with.
+    fn is_whole(&self, layer: &Path) -> io::Result<bool> {
+        match self.record(layer)? {
+            Some(record) => record.is_true_of(layer),
+            None => Ok(false),
+        }
+    }
+
+    /// How many layers, the base first, lie below one that hides all below it, which a mount would not
+    /// see at a root.
+    fn hidden(&self, stack: &[PathBuf]) -> Result<usize, UnpackError> {
+        for (index, path) in stack.iter().enumerate().rev() {
             let root = super::open(path)?;
             let hides = root
                 .physical_directory(b"")
                 .and_then(|directory| is_marked(&directory, self.overlay))
                 .map_err(|error| super::root_failed(&root)(error.into()))?;
             if hides {
-                stack.truncate(index + 1);
-                break;
+                return Ok(index);
             }
         }
-        Ok(stack)
+        Ok(0)
     }
 }
 
@@ -194,21 +259,4 @@ fn sync_names(directory: File) -> io::Result<()> {
     // An XFS that shuts down meanwhile may let fsync succeed; fstat fails then.
     rustix::fs::fstat(&directory)?;
     Ok(())
-}
-
-/// Makes a directory, and holds it until what is returned is dropped; `None` if it was removed meanwhile.
-fn lock(path: &Path) -> io::Result<Option<File>> {
-    match fs::create_dir(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    let directory = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        result => result?,
-    };
-    retry_on_intr(|| flock(&directory, FlockOperation::LockExclusive))?;
-    let held = directory.metadata()?;
-    let is_there =
-        fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (held.dev(), held.ino()));
-    Ok(is_there.then_some(directory))
 }

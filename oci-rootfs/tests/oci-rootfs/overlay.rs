@@ -2,6 +2,7 @@
 
 mod links;
 mod many;
+mod store;
 mod upper;
 
 use std::fs;

@@ -1,14 +1,15 @@
 //! Layers, ready to be mounted.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use oci_image::layer::{EntryPath, Overlay};
-use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
+use rustix::fs::fstat;
 
 use super::super::Unpacked;
 use super::super::lower::{Found, Lower};
@@ -16,9 +17,14 @@ use crate::Root;
 use crate::root::{Target, number};
 
 /// The layers of an image as directories, ready to be mounted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// While a copy of it is there, [`OverlayStore::prune`](super::OverlayStore::prune) leaves them alone;
+/// so it is to be kept until they are mounted.
+#[derive(Clone, Debug)]
 pub struct OverlayStack {
     pub(super) layers: Vec<PathBuf>,
+    /// The directories, open and locked.
+    pub(super) leases: Arc<[File]>,
     pub(super) overlay: Overlay,
     pub(super) unpacked: Unpacked,
 }
@@ -66,15 +72,9 @@ impl OverlayStack {
         Ok(())
     }
 
-    /// Opens the layers, of which there may be more than [`options`](Self::options) can name.
-    ///
-    /// # Errors
-    /// If one cannot be opened.
-    pub fn hold(&self) -> io::Result<HeldLayers> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let open = |layer: &PathBuf| Ok(openat(CWD, layer, flags, Mode::empty())?);
-        let layers = self.layers.iter().map(open).collect::<io::Result<_>>()?;
-        Ok(HeldLayers { layers, overlay: self.overlay })
+    /// The layers, of which there may be more than [`options`](Self::options) can name, as descriptors.
+    pub fn hold(&self) -> HeldLayers {
+        HeldLayers { layers: Arc::clone(&self.leases), overlay: self.overlay }
     }
 
     /// The options to mount the image with, so that nothing can be changed in it.
@@ -95,9 +95,9 @@ impl OverlayStack {
 }
 
 /// The layers of an image, held open to be mounted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HeldLayers {
-    layers: Vec<OwnedFd>,
+    layers: Arc<[File]>,
     overlay: Overlay,
 }
 
@@ -107,7 +107,7 @@ impl HeldLayers {
     ///
     /// The kernel takes enough for some two hundred layers.
     pub fn options(&self, upper: &Path, work: &Path) -> OsString {
-        let path = |layer: &OwnedFd| format!("/proc/self/fd/{}", number(layer.as_fd())).into();
+        let path = |layer: &File| format!("/proc/self/fd/{}", number(layer.as_fd())).into();
         writable(self.overlay, self.layers.iter().map(path), upper, work)
     }
 }

@@ -52,7 +52,7 @@ fn an_image_has_more_layers_than_the_options_of_a_mount_can_name() {
         std::fs::create_dir(path).unwrap();
     }
     assert!(stack.options(&upper, &work).len() > 4095);
-    let held = stack.hold().unwrap();
+    let held = stack.hold();
     let options = std::ffi::CString::new(held.options(&upper, &work).into_encoded_bytes()).unwrap();
     let flags = rustix::mount::MountFlags::empty();
     rustix::mount::mount("overlay", &merged, "overlay", flags, options.as_c_str()).unwrap();
