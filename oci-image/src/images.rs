@@ -165,7 +165,7 @@ pub trait Images: BlobSource {
     }
 
     /// The image of this name or digest for a platform. Of several images of one name it is the one
-    /// that suits it best.
+    /// that suits it best; where the name means one manifest and no index, it is that, whatever its platform.
     ///
     /// # Errors
     /// If nothing has the name, if there is no image for the platform or more than one that are equally

@@ -30,6 +30,10 @@ impl Layout {
 
     /// Names an image that the layout holds. What had the name loses its place in the index.
     ///
+    /// It is not checked that the layout holds it, as an index may list what is stored elsewhere. Such an entry
+    /// is what [`fsck`](Self::fsck) reports, and no garbage is collected while there is one: name what was
+    /// pulled, such as the image for a platform, and not the index that it was chosen from.
+    ///
     /// The descriptor keeps its annotations, and its entry without a name, if there is one, becomes
     /// the one with the name.
     ///
@@ -45,7 +49,8 @@ impl Layout {
         })
     }
 
-    /// Lists an image without a name, if the index does not list it already.
+    /// Lists an image without a name, if the index does not list it already. As by [`tag`](Self::tag), it is
+    /// not checked that the layout holds it.
     ///
     /// # Errors
     /// If the index cannot be changed.
