@@ -159,7 +159,8 @@ pub trait BlobParts: Sync {
     /// The ranges that nothing was written to, in order, in bytes.
     fn missing(&self) -> Vec<Range<u64>>;
 
-    /// Writes all of `bytes` from `offset` on. They are verified with the whole, by the commit.
+    /// Writes all of `bytes` from `offset` on, in the place of what was written there before. They are
+    /// verified with the whole, by the commit.
     ///
     /// # Errors
     /// If they do not lie within the blob, or before what was written in order, or if they cannot be

@@ -97,6 +97,30 @@ impl Partial {
         self.held().iter().last().map_or(0, |range| range.end)
     }
 
+    /// Adds a part, in the place of what was written there before.
+    fn insert(&mut self, offset: u64, bytes: &[u8]) {
+        let end = offset + bytes.len() as u64;
+        self.split(offset);
+        self.split(end);
+        while let Some((start, _)) = self.parts.range(offset..end).next() {
+            let start = *start;
+            self.parts.remove(&start);
+        }
+        self.parts.insert(offset, bytes.to_vec());
+    }
+
+    /// Makes two of a part that begins before `offset` and ends behind it.
+    fn split(&mut self, offset: u64) {
+        let Some((start, part)) = self.parts.range_mut(..offset).next_back() else { return };
+        match usize::try_from(offset - start) {
+            Ok(length) if length < part.len() => {
+                let rest = part.split_off(length);
+                self.parts.insert(offset, rest);
+            }
+            _ => {}
+        }
+    }
+
     /// Lengthens the prefix by the parts that touch it.
     fn join(&mut self) {
         while let Some(entry) = self.parts.first_entry() {
@@ -181,7 +205,7 @@ impl BlobParts for MemoryWriter<'_> {
             return Err(written_before(offset));
         }
         if !bytes.is_empty() {
-            partial.parts.insert(offset, bytes.to_vec());
+            partial.insert(offset, bytes);
         }
         Ok(())
     }

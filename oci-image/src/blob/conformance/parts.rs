@@ -11,6 +11,7 @@ use crate::blob::{BlobParts, BlobSink, BlobSource, BlobWriter};
 pub fn parts<S: BlobSink + BlobSource>(mut open: impl FnMut() -> S) -> Result<(), Violation> {
     many_threads(&open())?;
     after_what_is_in_order(&open())?;
+    one_over_the_other(&open())?;
     refuses_gaps_and_other_content(&open())?;
     keeps_them(&mut open)
 }
@@ -69,6 +70,29 @@ fn after_what_is_in_order<S: BlobSink + BlobSource>(store: &S) -> Result<(), Vio
         let outcome = of(before, &*writer)?.write_at(offset, b"ab");
         ensure(before, outcome.is_err(), || format!("it was accepted at {offset}"))?;
     }
+    right(claim, writer.commit())?;
+    is_there(claim, store, &blob, &bytes)
+}
+
+fn one_over_the_other<S: BlobSink + BlobSource>(store: &S) -> Result<(), Violation> {
+    let claim = "of parts that overlap the last one counts, and nothing of the others is lost";
+    let (blob, bytes) = content(25, 10_000);
+    let mut wrong = bytes.clone();
+    wrong.reverse();
+    let writer = begun(claim, store.resume(&blob))?;
+    let parts = of(claim, &*writer)?;
+    for (content, range) in [
+        (&wrong, 2000..6000),
+        (&bytes, 5000..8000),
+        (&bytes, 0..3000),
+        (&bytes, 3000..5000),
+        (&bytes, 8000..10_000),
+        (&bytes, 8000..9000),
+        (&bytes, 6000..7000),
+    ] {
+        right(claim, write(parts, content, range))?;
+    }
+    is_missing(claim, parts, &[])?;
     right(claim, writer.commit())?;
     is_there(claim, store, &blob, &bytes)
 }
