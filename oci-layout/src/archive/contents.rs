@@ -12,7 +12,7 @@ const ENTRY_LIMIT: u64 = 1 << 20;
 const LINK_LIMIT: usize = 8;
 
 /// A part of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Span {
     pub(crate) offset: u64,
     pub(crate) size: u64,

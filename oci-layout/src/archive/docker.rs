@@ -18,7 +18,7 @@ use oci_image::{Descriptor, Digest, Index, MediaType, Reference, json};
 
 use super::tar_file::TarFile;
 use crate::Error;
-use images::{Content, Found};
+use images::{Content, Found, Known};
 use saved::Saved;
 
 pub use write::{DockerArchiveWriter, DockerForm};
@@ -30,8 +30,8 @@ pub use write::{DockerArchiveWriter, DockerForm};
 /// [`Archive`](crate::Archive) reads the manifests that the images had.
 ///
 /// Opening reads the headers, the configs and a few bytes of each layer; layers whose digest is not stated,
-/// as they are compressed and their name does not have it, are read to their end. A compressed archive is uncompressed
-/// once into an unnamed temporary file.
+/// as they are compressed and their name does not have it, are read to their end, once. Of configs 64 MiB are
+/// read; images after that cannot be read. A compressed archive is uncompressed once into an unnamed temporary file.
 ///
 /// An image with something missing or wrong does not hide the others: it is not listed, and asking for it is an error.
 #[derive(Debug)]
@@ -67,8 +67,9 @@ impl DockerArchive {
         let mut index = Index::new();
         index.media_type = Some(MediaType::IMAGE_INDEX);
         let mut archive = Self { tar, blobs: HashMap::new(), index, broken: Vec::new() };
+        let mut known = Known::default();
         for image in saved {
-            archive.take(image);
+            archive.take(image, &mut known);
         }
         match archive.broken.first() {
             Some(first) if archive.index.manifests.is_empty() => Err(first.to_error()),
@@ -93,8 +94,8 @@ impl DockerArchive {
     }
 
     /// Takes in what one entry of `manifest.json` names.
-    fn take(&mut self, saved: Saved) {
-        match Found::read(&self.tar, &saved) {
+    fn take(&mut self, saved: Saved, known: &mut Known) {
+        match Found::read(&self.tar, &saved, known) {
             Ok(found) => {
                 let unnamed = saved.tags.is_empty().then(|| found.descriptor.clone());
                 let named = saved.tags.into_iter().map(|tag| {

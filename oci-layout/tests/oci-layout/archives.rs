@@ -329,7 +329,7 @@ fn nested_indexes_are_archived_whole() {
 
 /// How much this thread has read, in bytes.
 #[cfg(target_os = "linux")]
-fn read_so_far() -> u64 {
+pub(crate) fn read_so_far() -> u64 {
     let text = fs::read_to_string("/proc/thread-self/io").unwrap();
     text.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
 }

@@ -12,6 +12,7 @@ use oci_image::{Algorithm, Descriptor, Digest, MediaType, Platform, docker};
 use oci_layout::{Archive, DockerArchive, DockerArchiveWriter, DockerForm, ErrorKind, Layout};
 use tempfile::TempDir;
 
+use crate::archives::read_so_far;
 use crate::damage::store;
 use crate::fixture::directory;
 use oci_testing::mount::run;
@@ -344,6 +345,33 @@ fn a_layer_that_is_not_what_its_diff_id_says_is_not_read_to_the_end() {
     let layer = archive.image("app:v1").unwrap().manifest().layers[0].clone();
     let error = archive.read(&layer, 1 << 20).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+}
+
+/// An entry of `manifest.json` is short, and what it names may be long.
+#[test]
+fn what_many_images_name_is_not_read_for_each_of_them() {
+    let directory = directory();
+    let open = |comment: usize, images: usize| {
+        let config = format!(
+            r#"{{"architecture":"amd64","os":"linux","history":[{{"comment":"{}"}}],
+                "rootfs":{{"type":"layers","diff_ids":["{}"]}}}}"#,
+            "x".repeat(comment),
+            Digest::EMPTY_JSON,
+        );
+        let saved = vec![r#"{"Config":"config","Layers":["layer"]}"#; images].join(",");
+        let mut gzip = vec![0x1f, 0x8b, 8, 0];
+        gzip.resize(1 << 20, 0);
+        let tar = Tar::new().file("manifest.json", format!("[{saved}]")).file("config", config);
+        let path = write(&directory, &tar.file("layer", gzip).end());
+        let before = read_so_far();
+        let archive = DockerArchive::open(path).unwrap();
+        let read = (read_so_far() - before) >> 20;
+        (archive.list().unwrap().len(), archive.unreadable().count(), read)
+    };
+    assert_eq!(open(10, 1000), (1000, 0, 1));
+    let (listed, unreadable, read) = open(4_000_000, 40);
+    assert_eq!((listed, unreadable), (17, 23));
+    assert!(read < 70, "{read} MiB");
 }
 
 /// What a program says that must succeed.

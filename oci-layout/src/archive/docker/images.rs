@@ -28,11 +28,24 @@ pub(super) struct Found {
     pub(super) blobs: HashMap<Digest, Content>,
 }
 
+/// How many bytes of configs are read of an archive, one that several images name as often as they do: a
+/// short `manifest.json` may name one large config many thousand times.
+const CONFIGS_LIMIT: u64 = 64 << 20;
+
+/// What was read for the images before.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// How many bytes of configs.
+    config_bytes: u64,
+    /// The digests of layers that had to be computed, which images share.
+    layers: HashMap<Span, Digest>,
+}
+
 impl Found {
     /// Looks for what one entry of `manifest.json` names.
-    pub(super) fn read(tar: &TarFile, saved: &Saved) -> Result<Self, Error> {
+    pub(super) fn read(tar: &TarFile, saved: &Saved, known: &mut Known) -> Result<Self, Error> {
         let mut blobs = HashMap::new();
-        let config = config(tar, &saved.config)?;
+        let config = config(tar, &saved.config, known)?;
         if config.rootfs.diff_ids.len() != saved.layers.len() {
             let (layers, diff_ids) = (saved.layers.len(), config.rootfs.diff_ids.len());
             let reason = format!("it has {layers} layers and {diff_ids} diff IDs");
@@ -40,7 +53,7 @@ impl Found {
         }
         let mut layers = Vec::new();
         for (name, diff_id) in saved.layers.iter().zip(&config.rootfs.diff_ids) {
-            let (layer, span) = layer(tar, name, diff_id)
+            let (layer, span) = layer(tar, name, diff_id, known)
                 .map_err(|error| Error::io(format!("cannot read layer `{name}`"), error))?;
             blobs.insert(layer.digest.clone(), Content::InPlace(span));
             layers.push(layer);
@@ -61,8 +74,13 @@ impl Found {
 }
 
 /// The config of this name. If the name says a digest it is the one that counts.
-fn config(tar: &TarFile, name: &str) -> Result<Document<Config>, Error> {
+fn config(tar: &TarFile, name: &str, known: &mut Known) -> Result<Document<Config>, Error> {
+    if known.config_bytes >= CONFIGS_LIMIT {
+        let reason = format!("the images before it have configs of {CONFIGS_LIMIT} bytes or more");
+        return Err(Error::invalid(format!("cannot read config `{name}`"), reason));
+    }
     let bytes = tar.read(name, json::DOCUMENT_LIMIT)?;
+    known.config_bytes += bytes.len() as u64;
     let digest = claimed_by_path(name).or_else(|| claimed_by_stem(name));
     let digest = digest.unwrap_or_else(|| Digest::sha256(&bytes));
     let descriptor = Descriptor::new(MediaType::IMAGE_CONFIG, digest, bytes.len() as u64);
@@ -72,7 +90,12 @@ fn config(tar: &TarFile, name: &str) -> Result<Document<Config>, Error> {
 
 /// What names the layer in the file `name`: its digest is the diff ID if it is not compressed, else what
 /// its path says, else what it is.
-fn layer(tar: &TarFile, name: &str, diff_id: &Digest) -> io::Result<(Descriptor, Span)> {
+fn layer(
+    tar: &TarFile,
+    name: &str,
+    diff_id: &Digest,
+    known: &mut Known,
+) -> io::Result<(Descriptor, Span)> {
     let span = tar.find(name)?.ok_or_else(missing)?;
     let mut start = Vec::with_capacity(Codec::START);
     tar.reader(span).take(Codec::START as u64).read_to_end(&mut start)?;
@@ -85,11 +108,14 @@ fn layer(tar: &TarFile, name: &str, diff_id: &Digest) -> io::Result<(Descriptor,
         }
         (Codec::None, _) => diff_id.clone(),
         (_, Some(claimed)) => claimed,
-        (_, None) => {
-            let mut hash = HashWriter::new(io::sink(), Algorithm::Sha256);
-            io::copy(&mut tar.reader(span), &mut hash)?;
-            hash.finish().1
-        }
+        (_, None) => match known.layers.get(&span) {
+            Some(digest) => digest.clone(),
+            None => {
+                let mut hash = HashWriter::new(io::sink(), Algorithm::Sha256);
+                io::copy(&mut tar.reader(span), &mut hash)?;
+                known.layers.entry(span).or_insert(hash.finish().1).clone()
+            }
+        },
     };
     Ok((Descriptor::new(media_type, digest, span.size), span))
 }
