@@ -230,6 +230,10 @@ struct LegacyArchive {
     manifest: String,
 }
 
+/// The layer's path in a layout if it had another digest.
+const OTHER_LAYER: &str =
+    "blobs/sha256/0000000000000000000000000000000000000000000000000000000000000000";
+
 impl LegacyArchive {
     fn new() -> Self {
         let layer = Tar::default().file("f", "content").end();
@@ -249,6 +253,7 @@ impl LegacyArchive {
             .directory("a/")
             .file("a/layer.tar", &self.layer)
             .symlink("b/layer.tar", "../a/layer.tar")
+            .symlink(OTHER_LAYER, "../../a/layer.tar")
             .file(&self.config_name, &self.config)
             .file("manifest.json", &self.manifest);
         let directory = directory();
@@ -294,6 +299,11 @@ fn what_does_not_fit_together_is_refused() {
         ("no such config", &good.manifest.replace(&good.config_name, &other), ErrorKind::NotFound),
         ("no such layer", &good.manifest.replace("a/layer", "c/layer"), ErrorKind::NotFound),
         ("a directory", &good.manifest.replace("a/layer.tar", "a"), ErrorKind::Invalid),
+        (
+            "another layer digest",
+            &good.manifest.replace("a/layer.tar", OTHER_LAYER),
+            ErrorKind::Invalid,
+        ),
         ("too few layers", &good.manifest.replace(r#""a/layer.tar""#, ""), ErrorKind::Invalid),
         (
             "too many layers",

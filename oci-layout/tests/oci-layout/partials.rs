@@ -200,6 +200,13 @@ fn a_writer_that_resumes_removes_what_is_over_a_limit() {
 }
 
 #[test]
+fn a_writer_that_wrote_nothing_keeps_nothing() {
+    let (_directory, layout) = empty();
+    layout.resume(&half(1).0).unwrap().unwrap().keep().unwrap();
+    assert_eq!(partials(layout.path()), [""; 0]);
+}
+
+#[test]
 fn what_was_kept_and_cannot_be_true_is_dropped() {
     let map = |layout: &Layout, text: &str| fs::write(map(layout, &half(1).0), text).unwrap();
     type Damage<'a> = &'a dyn Fn(&Layout, &Path);
