@@ -1,5 +1,7 @@
-//! Parses and lints documents of the OCI specs; lists, checks and cleans layouts; lists archives.
+//! Parses and lints documents of the OCI specs; lists, checks and cleans layouts; lists archives; edits and compares images.
 
+mod diff;
+mod edit;
 mod store;
 
 use std::error::Error;
@@ -23,6 +25,14 @@ usage: oci-inspect parse KIND [FILE]
        oci-inspect untag [--json] oci:DIRECTORY:TAG
        oci-inspect gc [--dry-run] [--json] oci:DIRECTORY
        oci-inspect fsck [--repair] [--json] oci:DIRECTORY
+       oci-inspect config CHANGE... oci:DIRECTORY:TAG [NEWTAG]
+       oci-inspect append --layer FILE... [--created-by TEXT] oci:DIRECTORY:TAG [NEWTAG]
+       oci-inspect flatten oci:DIRECTORY:TAG [NEWTAG]
+       oci-inspect squash --layers FROM..TO oci:DIRECTORY:TAG [NEWTAG]
+       oci-inspect rebase --old-base oci:DIRECTORY:TAG --new-base oci:DIRECTORY:TAG oci:DIRECTORY:TAG [NEWTAG]
+       oci-inspect recompress oci:DIRECTORY:TAG [NEWTAG]
+       oci-inspect strip [--path PATH...] [--latest SECONDS] oci:DIRECTORY:TAG [NEWTAG]
+       oci-inspect diff [--platform PLATFORM] STORE:TAG STORE:TAG
 
   parse    prints the document in the usual form, or one line with the reason why it is not valid
   lint     prints a line of JSON for each finding; exit status 1 if one is an error
@@ -31,6 +41,23 @@ usage: oci-inspect parse KIND [FILE]
   tag      adds a name to an image; untag removes a name
   gc       removes what no image needs
   fsck     checks a layout; exit status 1 if something is wrong, or still wrong after --repair
+
+These edit an image, or all of an index, and give the result the name NEWTAG, or the name that it has. With
+--platform OS/ARCH only images for it are edited; --dry-run says what would be made and keeps nothing.
+
+  config      --env, --label or --annotation NAME=VALUE; --unset-env, --unset-label or --unset-annotation NAME;
+              --entrypoint or --cmd \"WORD...\"; --user, --workdir, --expose, --volume, --stop-signal, --author
+              or --created VALUE
+  append      puts layers on top: archives, compressed or not
+  flatten     makes one layer of all
+  squash      makes one layer of some, which are counted from 1
+  rebase      moves an image from its base to another one
+  recompress  compresses the layers anew
+  strip       leaves out of the layers what is at a path or below it; later times become SECONDS after 1970
+  diff        compares config, annotations and files; exit status 1 if something differs
+
+--compress gzip, zstd or none and --level N say how new layers are compressed. --codec-by-content reads layers by the
+compression that they have where their media types say another.
 
 --json prints a line of JSON for each thing. STORE is oci:DIRECTORY, oci-archive:FILE or docker-archive:FILE.
 --shared-blobs DIRECTORY names the directory of the blobs, if layouts share them. gc then needs all of these
@@ -66,6 +93,12 @@ fn run() -> Result<ExitCode> {
         }
         Some(other) => return Err(other.unexpected().into()),
     };
+    if edit::COMMANDS.contains(&command.as_str()) {
+        return edit::run(&command, arguments);
+    }
+    if command == "diff" {
+        return diff::run(arguments);
+    }
     if store::COMMANDS.contains(&command.as_str()) {
         return store::run(&command, arguments);
     }

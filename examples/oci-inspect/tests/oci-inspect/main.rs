@@ -1,5 +1,6 @@
 //! What `oci-inspect` promises.
 #![allow(clippy::unwrap_used)]
 
+mod edit;
 mod inspect;
 mod store;

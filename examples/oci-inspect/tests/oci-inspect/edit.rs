@@ -1,0 +1,208 @@
+//! `oci-inspect` where it edits images, with skopeo and umoci as readers of what comes out.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use oci_image::blob::{BlobSinkExt, BlobSourceExt};
+use oci_image::build::{Builder, Layer, assemble};
+use oci_image::images::Images;
+use oci_image::layer::Limits;
+use oci_image::{AnyDocument, Descriptor, Document, Index, MediaType, Platform};
+use oci_layout::Layout;
+use oci_testing::tar::{Tar, diff_id};
+
+fn layer(layout: &Layout, tar: &[u8]) -> Layer {
+    let blob = Descriptor::of(MediaType::LAYER_TAR, tar);
+    layout.put(&blob, tar).unwrap();
+    Layer::new(blob, diff_id(tar)).created_by("test")
+}
+
+/// A layout with an image `v1` of three layers for the host, on a base `base` of one.
+fn layout(directory: &Path) -> Layout {
+    let layout = Layout::create(directory.join("images")).unwrap();
+    let base = layer(&layout, &Tar::new().directory("etc").file("etc/os", "1").end());
+    let base = Builder::new(&Platform::host()).layer(base).build().unwrap();
+    let files = layer(&layout, &Tar::new().file("etc/one", "one").file("etc/gone", "x").end());
+    let less = layer(&layout, &Tar::new().file("etc/.wh.gone", "").file("etc/two", "two").end());
+    let image = Builder::from(&base).layer(files).layer(less).cmd(["/bin/sh"]).build().unwrap();
+    layout.put_image(&base).unwrap().tag("base").unwrap();
+    layout.put_image(&image).unwrap().tag("v1").unwrap();
+    layout
+}
+
+/// Runs a command. Gives its exit status, and what it printed.
+fn inspect(layout: &Layout, command: &str, arguments: &[&str], names: &[&str]) -> (i32, String) {
+    let mut inspect = Command::new(env!("CARGO_BIN_EXE_oci-inspect"));
+    inspect.arg(command).args(arguments);
+    for (position, name) in names.iter().enumerate() {
+        let is_image = position == 0 || command == "diff";
+        let place = format!("oci:{}:{name}", layout.path().display());
+        inspect.arg(if is_image { &place } else { *name });
+    }
+    let output = inspect.output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(text).unwrap())
+}
+
+/// The files that an image has, by their names.
+fn files(layout: &Layout, name: &str) -> Vec<(&'static str, String)> {
+    let image = layout.image(name).unwrap();
+    let files = image.files(&Limits::default()).unwrap();
+    let read = |path: &'static str| {
+        let content = files.read(&path.parse().unwrap(), 100).ok()?;
+        Some((path, String::from_utf8(content).unwrap()))
+    };
+    ["etc/os", "etc/one", "etc/gone", "etc/two", "etc/more"].into_iter().filter_map(read).collect()
+}
+
+/// skopeo copies the image, and umoci unpacks it.
+fn is_read(layout: &Layout, name: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let source = format!("{}:{name}", layout.path().display());
+    let target = format!("oci-archive:{}:copy", directory.path().join("copy.tar").display());
+    let mut skopeo = Command::new("skopeo");
+    skopeo.args(["--insecure-policy", "copy", "-q", &format!("oci:{source}"), &target]);
+    assert!(skopeo.status().unwrap().success(), "{name}");
+    let bundle = directory.path().join("bundle");
+    let mut umoci = Command::new("umoci");
+    umoci.args(["unpack", "--image", &source]).arg(&bundle);
+    assert!(umoci.status().unwrap().success(), "{name}");
+    for (path, content) in files(layout, name) {
+        assert_eq!(fs::read_to_string(bundle.join("rootfs").join(path)).unwrap(), content);
+    }
+}
+
+fn layers(layout: &Layout, name: &str) -> usize {
+    layout.image(name).unwrap().manifest().layers.len()
+}
+
+#[test]
+#[ignore = "needs root, skopeo and umoci"]
+fn other_programs_read_what_every_command_makes() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = layout(directory.path());
+    let before = files(&layout, "v1");
+    let more = directory.path().join("more.tar");
+    fs::write(&more, Tar::new().file("etc/more", "more").end()).unwrap();
+    let new_base = layer(&layout, &Tar::new().directory("etc").file("etc/os", "2").end());
+    let new_base = Builder::new(&Platform::host()).layer(new_base).build().unwrap();
+    layout.put_image(&new_base.to_docker().unwrap()).unwrap().tag("new").unwrap();
+    let place = |name: &str| format!("oci:{}:{name}", layout.path().display());
+
+    for (command, arguments, count) in [
+        ("config", vec!["--env", "A=b", "--label", "x=y", "--user", "1000"], 3),
+        ("append", vec!["--layer", more.to_str().unwrap()], 4),
+        ("flatten", vec!["--compress", "zstd"], 1),
+        ("squash", vec!["--layers", "2..3"], 2),
+        ("rebase", vec!["--old-base", &place("base"), "--new-base", &place("new")], 3),
+        ("recompress", vec!["--compress", "gzip", "--level", "9"], 3),
+        ("strip", vec!["--path", "etc/one", "--latest", "1000"], 3),
+    ] {
+        let (status, text) = inspect(&layout, command, &arguments, &["v1", command]);
+        assert_eq!(status, 0, "{command}: {text}");
+        assert_eq!(layers(&layout, command), count, "{command}");
+        if command != "flatten" {
+            // umoci 0.4.7 knows no zstd.
+            is_read(&layout, command);
+        }
+        let after = files(&layout, command);
+        match command {
+            "append" => assert_eq!(after[3], ("etc/more", "more".into())),
+            "rebase" => assert_eq!(after[0], ("etc/os", "2".into())),
+            "strip" => assert_eq!(after.len(), before.len() - 1),
+            _ => assert_eq!(after, before, "{command}"),
+        }
+    }
+    let config = layout.image("config").unwrap().config().unwrap().config.clone().unwrap();
+    assert_eq!((config.env, config.cmd), (vec!["A=b".to_owned()], vec!["/bin/sh".to_owned()]));
+    assert_eq!(
+        layout
+            .fsck()
+            .unwrap()
+            .iter()
+            .filter(|it| it.kind.level() == oci_image::Level::Error)
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn a_dry_run_keeps_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = layout(directory.path());
+    let before = layout.index().unwrap().into_owned();
+    let blobs = || fs::read_dir(layout.path().join("blobs/sha256")).unwrap().count();
+    let count = blobs();
+    let (status, dry) = inspect(&layout, "flatten", &["--dry-run"], &["v1"]);
+    assert_eq!((status, blobs()), (0, count), "{dry}");
+    assert_eq!(*layout.index().unwrap(), before);
+    let (_, text) = inspect(&layout, "flatten", &[], &["v1"]);
+    assert_eq!(dry.trim_end(), format!("{}\t(dry run)", text.trim_end()));
+    assert_eq!(layers(&layout, "v1"), 1, "without a new name it takes the place of the image");
+}
+
+#[test]
+fn all_images_of_an_index_are_edited_or_those_for_a_platform() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = layout(directory.path());
+    let layer = layer(&layout, &Tar::new().file("a", "b").end());
+    let images = ["linux/amd64", "linux/arm64"].map(|platform| {
+        let builder = Builder::new(&platform.parse().unwrap()).layer(layer.clone());
+        layout.put_image(&builder.build().unwrap()).unwrap().descriptor().clone()
+    });
+    let index: Document<Index> = assemble(images.clone()).unwrap();
+    layout.put_document(&AnyDocument::Index(index)).unwrap().tag("all").unwrap();
+    let entries = |name: &str| {
+        let index = layout.document::<Index>(&layout.resolve(name).unwrap()).unwrap();
+        index.into_value().manifests
+    };
+    let label = ["--label", "x=y"];
+    assert_eq!(inspect(&layout, "config", &label, &["all", "both"]).0, 0);
+    let both = entries("both");
+    assert!(both.iter().zip(&images).all(|(after, before)| after.digest != before.digest));
+    let one = [&label[..], &["--platform", "linux/arm64"]].concat();
+    assert_eq!(inspect(&layout, "config", &one, &["all", "one"]).0, 0);
+    assert_eq!(entries("one"), [images[0].clone(), both[1].clone()]);
+    let none = [&label[..], &["--platform", "linux/s390x"]].concat();
+    assert_eq!(inspect(&layout, "config", &none, &["all", "none"]).0, 1);
+}
+
+#[test]
+fn differences_are_told_by_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = layout(directory.path());
+    assert_eq!(inspect(&layout, "diff", &[], &["v1", "v1"]), (0, String::new()));
+    let strip = ["--path", "etc/one"];
+    assert_eq!(inspect(&layout, "strip", &strip, &["v1", "less"]).0, 0);
+    assert_eq!(inspect(&layout, "config", &["--env", "A=b"], &["less", "less"]).0, 0);
+    let (status, text) = inspect(&layout, "diff", &[], &["v1", "less"]);
+    let lines: Vec<_> =
+        text.lines().map(|line| line.split(' ').take(3).collect::<Vec<_>>()).collect();
+    assert_eq!(status, 1);
+    assert_eq!(lines[0], ["+", "config/config/Env", "[\"A=b\"]"]);
+    assert_eq!(lines[1][..], ["-", "file", "/etc/one"]);
+    assert_eq!(lines.len(), 2, "{text}");
+}
+
+#[test]
+fn wrong_command_lines_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = layout(directory.path());
+    for (command, arguments) in [
+        ("config", &[][..]),
+        ("config", &["--env", "A"]),
+        ("config", &["--layer", "x"]),
+        ("append", &[]),
+        ("append", &["--layer", "/nonexistent"]),
+        ("squash", &["--layers", "0..1"]),
+        ("squash", &["--layers", "2..9"]),
+        ("rebase", &["--old-base", "oci:x:y"]),
+        ("strip", &[]),
+        ("recompress", &["--compress", "lzma"]),
+    ] {
+        let (status, text) = inspect(&layout, command, arguments, &["v1"]);
+        assert_eq!(status, 1, "{command} {arguments:?}: {text}");
+        assert!(text.starts_with("oci-inspect: "), "{text}");
+    }
+}
