@@ -76,8 +76,8 @@ pub(super) fn own_media_type(
     });
 }
 
-/// Config and layers are named by the types of the manifest's own format: skopeo, podman and others refuse
-/// a manifest that has types of both.
+/// Config and layers are named by the types of the manifest's own format. The spec calls the types of both
+/// interchangeable, but skopeo, podman and others refuse a manifest that has types of both.
 fn format(findings: &mut Findings, manifest: &Manifest) {
     let Manifest { media_type, config, layers, .. } = manifest;
     let mut types = media_type
@@ -88,7 +88,7 @@ fn format(findings: &mut Findings, manifest: &Manifest) {
     let check = |findings: &mut Findings, media_type: &MediaType| {
         if Format::of(media_type).is_some_and(|format| format != expected) {
             let message = format!("`{media_type}` is not of the manifest's own format, {expected}");
-            findings.at("mediaType", |findings| findings.error("IMG-MT-06", message));
+            findings.at("mediaType", |findings| findings.warning("IMG-MT-06", message));
         }
     };
     findings.at("config", |findings| check(findings, &config.media_type));

@@ -71,12 +71,12 @@ fn manifests_are_held_to_their_rules() {
         (
             "a/config",
             "application/vnd.docker.container.image.v1+json",
-            &["error IMG-MT-06 /config/mediaType"],
+            &["warning IMG-MT-06 /config/mediaType"],
         ),
         (
             "a/layer",
             "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-            &["warning IMG-LAYER-16 /layers/0/mediaType", "error IMG-MT-06 /layers/0/mediaType"],
+            &["warning IMG-LAYER-16 /layers/0/mediaType", "warning IMG-MT-06 /layers/0/mediaType"],
         ),
         ("a/layer", "application/vnd.oci.image.layer.v1.tar+zstd", &[]),
         ("a/config", "application/vnd.oci.empty.v1+json", &["error IMG-MAN-04 /artifactType"]),
