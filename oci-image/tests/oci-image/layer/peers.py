@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import re
 import struct
 import sys
 import tarfile
@@ -25,7 +26,15 @@ def xattrs(records):
 
 
 def libarchive(name, value):
-    return urllib.parse.unquote_to_bytes(name), base64.b64decode(value + b"==")
+    """What is malformed is skipped: Python itself would make something of it."""
+    decoded = base64.b64decode(value + b"==")
+    encoded = base64.b64encode(decoded)
+    if value not in (encoded, encoded.rstrip(b"=")) or re.search(rb"%(?![0-9A-Fa-f]{2})", name):
+        raise ValueError(name, value)
+    name = urllib.parse.unquote_to_bytes(name)
+    if not name or b"\0" in name:
+        raise ValueError(name)
+    return name, decoded
 
 
 def members(archive):
