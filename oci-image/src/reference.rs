@@ -120,6 +120,10 @@ impl FromStr for Reference {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        if registry::has_scheme(text) {
+            let error = NameError::new("a reference", text, BrokenRule::Scheme);
+            return Err(ReferenceError::Registry(error));
+        }
         let (name, digest) = match text.split_once('@') {
             Some((name, digest)) => (name, Some(digest.parse().map_err(ReferenceError::Digest)?)),
             None => (text, None),

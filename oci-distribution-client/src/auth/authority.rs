@@ -228,6 +228,7 @@ impl Authority {
             let is_refused = matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied);
             match credentials {
                 None if is_refused => error.because(self.without_credentials(scopes)),
+                Some(_) if is_refused => error.because("it refuses the configured credentials"),
                 _ => error,
             }
         })?;

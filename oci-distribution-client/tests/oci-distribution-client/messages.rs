@@ -89,7 +89,7 @@ async fn a_registry_that_wants_credentials_says_for_what_and_how_to_give_them() 
         let wrong = config(&registry).credentials(&host, Credentials::basic("alice", "canary"));
         let error = resolve(wrong, &host).await;
         assert_eq!(error.kind(), ErrorKind::Unauthorized);
-        assert!(!chain(&error).contains("none are configured"), "{}", chain(&error));
+        assert!(chain(&error).contains("refuses the configured credentials"), "{}", chain(&error));
     }
 }
 
@@ -124,7 +124,7 @@ fn settings_that_cannot_be_used_say_why() {
         (
             Config::default().plain_http("http://localhost"),
             "cannot use `http://localhost` over http: cannot use `http://localhost` as a registry: \
-             its port is not a number up to 65535",
+             it is a URL: leave out what stands before the host",
         ),
         (
             Config::default().mirror("docker.io", "mirror.example/UPPER"),
@@ -134,7 +134,7 @@ fn settings_that_cannot_be_used_say_why() {
         (
             Config::default().credentials("https://a.example", Credentials::basic("a", "b")),
             "cannot use the credentials for `https://a.example`: cannot use `https://a.example` as a \
-             registry: its port is not a number up to 65535",
+             registry: it is a URL: leave out what stands before the host",
         ),
         (
             Config::default().token_server("a.example", "auth.example"),

@@ -62,6 +62,8 @@ pub enum BrokenRule {
         /// Where it begins.
         position: usize,
     },
+    /// It begins with a scheme, such as `https://`, or with a transport, such as `docker://`.
+    Scheme,
     /// The port is not a number up to 65535.
     Port,
     /// The host in brackets is not an IPv6 address.
@@ -121,6 +123,7 @@ impl fmt::Display for BrokenRule {
             Self::Separator { text, position } => {
                 write!(f, "`{text}` at character {position} is not `.`, `_`, `__` or dashes")
             }
+            Self::Scheme => f.write_str("it is a URL: leave out what stands before the host"),
             Self::Port => f.write_str("its port is not a number up to 65535"),
             Self::Address => f.write_str("the host in brackets is not an IPv6 address"),
             Self::Ambiguous => f.write_str(

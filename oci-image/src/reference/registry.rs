@@ -44,9 +44,17 @@ impl FromStr for RegistryName {
 /// What errors call it.
 pub(super) const NOUN: &str = "a registry";
 
+/// Whether it is a URL, which is not a name: no part of a name may hold `://`.
+pub(super) fn has_scheme(text: &str) -> bool {
+    text.contains("://")
+}
+
 fn check(text: &str) -> Result<(), BrokenRule> {
     if text.is_empty() {
         return Err(BrokenRule::Empty);
+    }
+    if has_scheme(text) {
+        return Err(BrokenRule::Scheme);
     }
     let (host, port) = match text.rfind(']') {
         Some(end) => text.split_at(end + 1),

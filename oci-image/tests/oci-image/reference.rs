@@ -151,6 +151,8 @@ fn an_error_says_which_rule_is_broken() {
         (repository("a/b.-c"), "cannot use `a/b.-c` as a repository name: `.-` at character 4 is not `.`, `_`, `__` or dashes".into()),
         (repository("App"), "cannot use `App` as a repository name: character 1 is `A`, which is not allowed there".into()),
         (registry("a.io:x"), "cannot use `a.io:x` as a registry: its port is not a number up to 65535".into()),
+        (registry("https://a.io"), "cannot use `https://a.io` as a registry: it is a URL: leave out what stands before the host".into()),
+        ("docker://a.io/b:c".parse::<Reference>().unwrap_err().to_string(), "cannot use `docker://a.io/b:c` as a reference: it is a URL: leave out what stands before the host".into()),
         (registry("[::1"), "cannot use `[::1` as a registry: the host in brackets is not an IPv6 address".into()),
         (registry("a..io"), "cannot use `a..io` as a registry: it has an empty component at character 3".into()),
         (registry("a_b.io"), "cannot use `a_b.io` as a registry: character 2 is `_`, which is not allowed there".into()),

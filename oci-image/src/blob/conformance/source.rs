@@ -53,7 +53,9 @@ fn other_size<S: BlobSource + ?Sized>(store: &S, blob: &Descriptor) -> Result<()
         }
         let wrong = Descriptor { size, ..blob.clone() };
         let ended_well = matches!(super::read(store, &wrong), Ok(Some(_)));
-        ensure(claim, !ended_well, || format!("it ended well where the size should be {size}"))?;
+        ensure(claim, !ended_well, || {
+            format!("it ended well where the size should be {size}: a `VerifyReader` would not")
+        })?;
     }
     Ok(())
 }
