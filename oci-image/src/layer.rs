@@ -23,7 +23,7 @@ pub use compression::{Codec, CodecBy, Compression};
 pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use error::{MarkerDefect, ReadError};
-pub use files::{Files, FilesError, Obstacle};
+pub use files::{Files, FilesError, ListedFile, Obstacle, PathPattern};
 pub use limits::{LimitExceeded, Limits};
 pub use overlay::{Overlay, OverlayEncoder, OverlayError};
 pub use reader::Reader;

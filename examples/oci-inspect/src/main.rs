@@ -21,6 +21,8 @@ usage: oci-inspect parse KIND [FILE]
        oci-inspect --batch
        oci-inspect ls [--json] STORE[:TAG]
        oci-inspect tree [--json] STORE[:TAG]
+       oci-inspect files [--json] STORE[:TAG]
+       oci-inspect find [--json] STORE[:TAG] PATTERN...
        oci-inspect tag [--json] oci:DIRECTORY:TAG NEWTAG
        oci-inspect untag [--json] oci:DIRECTORY:TAG
        oci-inspect gc [--dry-run] [--json] oci:DIRECTORY
@@ -38,6 +40,8 @@ usage: oci-inspect parse KIND [FILE]
   lint     prints a line of JSON for each finding; exit status 1 if one is an error
   --batch  reads lines of {\"kind\":KIND,\"text\":DOCUMENT} and prints a line for each
   ls       lists the images of a layout or an archive; tree also what they consist of
+  files    lists the files of an image without unpacking it: the layer, the time, and mode, owner, size and path
+  find     lists those whose paths match: * and ? stand for parts of a name, ** for any number of names
   tag      adds a name to an image; untag removes a name
   gc       removes what no image needs
   fsck     checks a layout; exit status 1 if something is wrong, or still wrong after --repair

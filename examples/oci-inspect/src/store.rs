@@ -1,5 +1,6 @@
-//! The commands on layouts and archives: ls, tree, tag, untag, gc, fsck.
+//! The commands on layouts and archives: ls, tree, files, find, tag, untag, gc, fsck.
 
+mod files;
 mod fsck;
 mod gc;
 mod names;
@@ -20,7 +21,8 @@ use serde::Serialize;
 
 use crate::Result;
 
-pub(crate) const COMMANDS: [&str; 6] = ["ls", "tree", "tag", "untag", "gc", "fsck"];
+pub(crate) const COMMANDS: [&str; 8] =
+    ["ls", "tree", "files", "find", "tag", "untag", "gc", "fsck"];
 
 /// A command line: the store, and the options.
 #[derive(Default)]
@@ -31,6 +33,8 @@ struct Request {
     options: LayoutOptions,
     shares_blobs: bool,
     new_name: Option<String>,
+    /// What paths of files are to match.
+    patterns: Vec<Vec<u8>>,
     json: bool,
     dry_run: bool,
     repair: bool,
@@ -41,6 +45,8 @@ pub(crate) fn run(command: &str, arguments: lexopt::Parser) -> Result<ExitCode> 
     let request = Request::parse(command, arguments)?;
     match command {
         "ls" => names::list(&request),
+        "find" if request.patterns.is_empty() => Err("the PATTERN is missing".into()),
+        "files" | "find" => files::list(&request),
         "tag" => names::tag(&request),
         "untag" => names::untag(&request),
         "gc" => gc::collect(&request),
@@ -67,6 +73,9 @@ impl Request {
                 }
                 Value(image) if command == "gc" && request.shares_blobs => {
                     request.others.push(image.parse_with(str::parse)?);
+                }
+                Value(pattern) if command == "find" => {
+                    request.patterns.push(pattern.into_encoded_bytes());
                 }
                 Value(name) if command == "tag" && request.new_name.is_none() => {
                     request.new_name = Some(name.string()?);

@@ -2,6 +2,8 @@
 
 mod error;
 mod export;
+mod list;
+mod pattern;
 mod tree;
 
 use std::fmt;
@@ -10,9 +12,11 @@ use std::io::Read;
 use oci_digest::Digest;
 
 pub use self::error::{FilesError, Obstacle};
+pub use self::list::ListedFile;
+pub use self::pattern::PathPattern;
 
-use self::tree::{Tree, What};
-use super::{Change, Codec, Decoder, EntryPath, Limits, Reader};
+use self::tree::{Other, Tree, What};
+use super::{Change, Codec, Decoder, EntryPath, Kind, Limits, Reader};
 use crate::blob::BlobSource;
 use crate::{Descriptor, RootFs};
 
@@ -84,7 +88,7 @@ impl<'a, S: BlobSource + ?Sized> Files<'a, S> {
     pub fn read(&self, path: &EntryPath, limit: u64) -> Result<Vec<u8>, FilesError> {
         let failed = |obstacle| FilesError::Path { path: path.clone(), obstacle };
         let (origin, size) = match self.tree.resolve(path).map_err(failed)? {
-            What::File { origin, size } => (*origin, *size),
+            What::Other(Other { origin, kind: Kind::File { size }, .. }) => (*origin, *size),
             _ => return Err(failed(Obstacle::NotAFile)),
         };
         if size > limit {

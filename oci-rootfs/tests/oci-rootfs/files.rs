@@ -56,6 +56,92 @@ fn both(layers: &[Vec<u8>]) -> [Option<Tree>; 2] {
 }
 
 #[test]
+fn files_are_listed_and_found_with_the_layers_that_they_come_from() {
+    let base = Tar::new()
+        .entry(header(b'5', "./").mode(0o751))
+        .entry(header(b'5', "etc").mode(0o710).owner(1, 2).mtime(3))
+        .with(header(b'0', "etc/b").mode(0o4755).owner(4, 5).xattr("user.a", "x"), "four")
+        .hardlink("etc/a", "etc/b")
+        .symlink("link", "etc/b")
+        .file("gone", "1")
+        .file("usr/lib/x/y.so", "12")
+        .end();
+    let top = Tar::new()
+        .file(".wh.gone", "")
+        .entry(header(b'3', "null").device(1, 3))
+        .file("usr/z.so", "new")
+        .end();
+    let (blobs, manifest) = image(&[base, top]);
+    let files = files(&blobs, &manifest).unwrap();
+    let line = |file: oci_image::layer::ListedFile| {
+        let layer = file.layer.map_or("-".into(), |layer| layer.to_string());
+        format!("{layer} {}", file.entry)
+    };
+    let all: Vec<_> = files.list().map(line).collect();
+    let expected = [
+        "1 d0751 0:0 /",
+        "1 d0710 1:2 /etc",
+        "1 -4755 4:5 4 /etc/a",
+        "1 h4755 4:5 /etc/b = /etc/a",
+        "1 l0777 0:0 /link -> etc/b",
+        "2 c0644 0:0 1:3 /null",
+        "- d0755 0:0 /usr",
+        "- d0755 0:0 /usr/lib",
+        "- d0755 0:0 /usr/lib/x",
+        "1 -0644 0:0 2 /usr/lib/x/y.so",
+        "2 -0644 0:0 3 /usr/z.so",
+    ];
+    assert_eq!(all, expected);
+    let a = files.list().nth(2).unwrap().entry.metadata;
+    assert_eq!(a.xattrs, [(b"user.a".to_vec(), b"x".to_vec())].into());
+
+    let found = |patterns: &[&str]| -> Vec<String> {
+        let patterns: Vec<_> = patterns.iter().map(oci_image::layer::PathPattern::new).collect();
+        files.find(&patterns).map(|file| file.entry.path.to_string()).collect()
+    };
+    assert_eq!(found(&["/etc/a"]), ["/etc/a"]);
+    assert_eq!(found(&["etc/?", "null"]), ["/etc/a", "/etc/b", "/null"]);
+    assert_eq!(found(&["*.so"]), [""; 0]);
+    assert_eq!(found(&["**/*.so"]), ["/usr/lib/x/y.so", "/usr/z.so"]);
+    assert_eq!(found(&["usr/**"]).len(), 5);
+    assert_eq!(found(&["usr/*/x/**"]), ["/usr/lib/x", "/usr/lib/x/y.so"]);
+    assert_eq!(found(&["**/l*b/**/y.*o"]), ["/usr/lib/x/y.so"]);
+    assert_eq!(found(&["/"]), ["/"]);
+    assert_eq!(found(&["**"]).len(), expected.len());
+    assert_eq!(found(&["etc/[ab]", "gone", ""]), ["/"]);
+}
+
+/// What is listed is what unpacking makes.
+#[test]
+#[ignore = "needs root"]
+fn lists_of_any_layers_are_those_of_unpacked_trees() {
+    proptest!(config(100), |(stack in stack())| {
+        let layers = archives(&stack);
+        let (blobs, manifest) = image(&layers);
+        let Ok(listed) = files(&blobs, &manifest) else { return Ok(()) };
+        let directory = crate::unpack::unpacked(&layers).unwrap();
+        let tree = without_root(tree(&directory.path().join("root")));
+        let listed: Vec<_> = listed.list().skip(1).collect();
+        prop_assert_eq!(listed.len(), tree.len());
+        for file in listed {
+            let path = file.entry.path.as_bytes().escape_ascii().to_string();
+            let (node, metadata) = (&tree[&path], &file.entry.metadata);
+            prop_assert_eq!((metadata.uid, metadata.gid), node.owner);
+            if !matches!(node.what, crate::tree::What::Symlink(_)) {
+                prop_assert_eq!(metadata.mode, node.mode);
+            }
+            let time = (metadata.mtime.seconds(), i64::from(metadata.mtime.nanoseconds()));
+            prop_assert_eq!(time, node.mtime);
+            if let crate::tree::What::File(content) = &node.what
+                && let oci_image::layer::Kind::File { size } = file.entry.kind
+            {
+                prop_assert_eq!(size, content.len() as u64);
+            }
+        }
+    });
+}
+
+#[test]
 fn an_export_is_what_the_layers_make() {
     let layers = hiding();
     for count in 1..=layers.len() {

@@ -280,3 +280,35 @@ fn a_layout_of_another_version_is_a_finding() {
         assert_eq!(text.lines().count(), 1, "{text}");
     }
 }
+
+#[test]
+fn lists_and_finds_files_without_unpacking() {
+    use oci_image::layer::{Compression, Entry, Kind, Metadata, Writer};
+    let (_directory, layout, ..) = layout();
+    let mut layer = Writer::new(Vec::new(), &Compression::gzip()).unwrap();
+    let entry = |path: &str, kind| Entry::new(path.parse().unwrap(), kind, Metadata::new(0o640));
+    layer.append(&entry("etc", Kind::Directory).into()).unwrap();
+    layer.append_file(&entry("etc/hosts", Kind::File { size: 3 }), &b"box"[..]).unwrap();
+    let target = "etc/hosts".into();
+    layer.append(&entry("link\n", Kind::Symlink { target }).into()).unwrap();
+    let (blob, descriptor, diff_id) = layer.finish().unwrap();
+    layout.put(&descriptor, &blob).unwrap();
+    let layer = oci_image::build::Layer::new(descriptor, diff_id);
+    let image = oci_image::build::Builder::new(&oci_image::Platform::host()).layer(layer);
+    layout.put_image(&image.build().unwrap()).unwrap().tag("files").unwrap();
+
+    let (status, text) = inspect(&layout, "files", ":files", &[]);
+    assert_eq!(status, Some(0), "{text}");
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[1..3], ["1\t0\td0640 0:0 /etc", "1\t0\t-0640 0:0 3 /etc/hosts"], "{text}");
+    assert_eq!(lines.len(), 4, "{text}");
+    let (_, text) = inspect(&layout, "find", ":files", &["--json", "**/h*", "none"]);
+    let [line] = &lines_of_json(&text)[..] else { panic!("{text}") };
+    let expected = serde_json::json!({
+        "path": "etc/hosts", "kind": "file", "size": 3, "mode": "0640", "uid": 0, "gid": 0,
+        "mtime": "0", "target": null, "device": null, "xattrs": {}, "layer": 1,
+    });
+    assert_eq!(*line, expected);
+    assert_eq!(inspect(&layout, "find", ":files", &[]).0, Some(1));
+    assert_eq!(inspect(&layout, "files", ":none", &[]).0, Some(1));
+}

@@ -63,18 +63,17 @@ impl Plan {
         let mut open = vec![(EntryPath::ROOT, tree.root())];
         while let Some((path, what)) = open.pop() {
             let origin = match what {
+                What::Other(other) => other.origin,
                 What::Directory(directory) => {
                     let children = directory.children.iter().rev();
                     open.extend(children.map(|(name, id)| (path.joined(name), tree.get(*id))));
-                    match &directory.metadata {
-                        Some(metadata) => plan.directories.insert(path, (**metadata).clone()),
+                    match &directory.said {
+                        Some((metadata, _)) => plan.directories.insert(path, (**metadata).clone()),
                         None if path.is_root() => None,
                         None => plan.directories.insert(path, Metadata::new(0o755)),
                     };
                     continue;
                 }
-                What::Symlink { origin, .. } => origin,
-                What::File { origin, .. } | What::Special { origin } => origin,
             };
             plan.names[origin.layer].entry(origin.entry).or_default().push(path);
         }

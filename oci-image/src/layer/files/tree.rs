@@ -40,21 +40,37 @@ pub(super) struct Origin {
 /// What is at a path.
 pub(super) enum What {
     Directory(Directory),
-    Symlink { target: Vec<u8>, origin: Origin },
-    File { origin: Origin, size: u64 },
-    Special { origin: Origin },
+    Other(Other),
+}
+
+/// What is not a directory.
+pub(super) struct Other {
+    pub(super) origin: Origin,
+    /// Neither directory nor hard link.
+    pub(super) kind: Kind,
+    pub(super) metadata: Box<Metadata>,
 }
 
 pub(super) struct Directory {
     pub(super) children: BTreeMap<Box<[u8]>, Id>,
     parent: Id,
-    /// What a layer says of it, if one does.
-    pub(super) metadata: Option<Box<Metadata>>,
+    /// What a layer says of it, if one does, and the number of that layer, from 0.
+    pub(super) said: Option<(Box<Metadata>, usize)>,
+}
+
+impl What {
+    /// The text of a symbolic link.
+    fn link(&self) -> Option<&[u8]> {
+        match self {
+            Self::Other(Other { kind: Kind::Symlink { target }, .. }) => Some(target),
+            _ => None,
+        }
+    }
 }
 
 impl Directory {
     fn empty(parent: Id) -> What {
-        What::Directory(Self { children: BTreeMap::new(), parent, metadata: None })
+        What::Directory(Self { children: BTreeMap::new(), parent, said: None })
     }
 }
 
@@ -112,9 +128,9 @@ impl Tree {
                 What::Directory(directory) if *name == b".."[..] => here = directory.parent,
                 What::Directory(directory) => {
                     let id = *directory.children.get(&*name).ok_or(Obstacle::NotFound)?;
-                    match &self.nodes[id] {
-                        What::Symlink { target, .. } => here = way.follow(target, here)?,
-                        _ => here = id,
+                    match self.nodes[id].link() {
+                        Some(target) => here = way.follow(target, here)?,
+                        None => here = id,
                     }
                 }
                 _ => return Err(Obstacle::NotADirectory),
@@ -140,21 +156,22 @@ impl Tree {
             self.upper.insert((parent, name.into()));
         }
         let there = self.child(parent, name);
-        let origin = self.now;
-        let what = match &entry.kind {
+        match &entry.kind {
             Kind::Directory => {
                 let id = match there.filter(|id| matches!(self.nodes[*id], What::Directory(_))) {
                     Some(id) => id,
                     None => self.put(parent, name, Directory::empty(parent))?,
                 };
-                return self.describe(id, &entry.metadata);
+                self.describe(id, &entry.metadata)
             }
-            Kind::Hardlink { target } => return self.link(parent, name, target),
-            Kind::Symlink { target } => What::Symlink { target: target.clone(), origin },
-            Kind::File { size } => What::File { origin, size: *size },
-            Kind::CharDevice(_) | Kind::BlockDevice(_) | Kind::Fifo => What::Special { origin },
-        };
-        self.put(parent, name, what).map(drop)
+            Kind::Hardlink { target } => self.link(parent, name, target),
+            kind => {
+                let metadata = Box::new(entry.metadata.clone());
+                let other = Other { origin: self.now, kind: kind.clone(), metadata };
+                self.take_metadata(&entry.metadata)?;
+                self.put(parent, name, What::Other(other)).map(drop)
+            }
+        }
     }
 
     fn link(&mut self, parent: Id, name: &[u8], target: &EntryPath) -> Result<(), Obstacle> {
@@ -245,9 +262,12 @@ impl Tree {
                 continue;
             }
             let there = self.child(here, &name);
+            if let Some(target) = there.and_then(|id| self.nodes[id].link()) {
+                here = way.follow(target, here)?;
+                continue;
+            }
             here = match (there.map(|id| (id, &self.nodes[id])), missing) {
                 (Some((id, What::Directory(_))), _) => id,
-                (Some((_, What::Symlink { target, .. })), _) => way.follow(target, here)?,
                 (_, Missing::Make) => self.put(here, &name, Directory::empty(here))?,
                 (Some(_), Missing::Fail) => return Err(Obstacle::NotADirectory),
                 (None, Missing::Fail) => return Err(Obstacle::NotFound),
@@ -273,9 +293,7 @@ impl Tree {
     /// Puts something new in a directory, in the place of what was there.
     fn put(&mut self, directory: Id, name: &[u8], what: What) -> Result<Id, Obstacle> {
         let id = self.nodes.len();
-        if let What::Symlink { target, .. } = &what {
-            self.take(target.len())?;
-        }
+        self.take(what.link().map_or(0, <[u8]>::len))?;
         self.insert(directory, name, id)?;
         self.nodes.push(what);
         Ok(id)
@@ -290,13 +308,19 @@ impl Tree {
     }
 
     fn describe(&mut self, id: Id, metadata: &Metadata) -> Result<(), Obstacle> {
-        let xattrs = metadata.xattrs.iter().map(|(name, value)| NODE + name.len() + value.len());
-        let windows = metadata.windows.iter().map(|(key, value)| NODE + key.len() + value.len());
-        self.take(NODE + xattrs.chain(windows).sum::<usize>())?;
+        self.take(NODE)?;
+        self.take_metadata(metadata)?;
+        let layer = self.now.layer;
         if let What::Directory(directory) = &mut self.nodes[id] {
-            directory.metadata = Some(Box::new(metadata.clone()));
+            directory.said = Some((Box::new(metadata.clone()), layer));
         }
         Ok(())
+    }
+
+    fn take_metadata(&mut self, metadata: &Metadata) -> Result<(), Obstacle> {
+        let xattrs = metadata.xattrs.iter().map(|(name, value)| NODE + name.len() + value.len());
+        let windows = metadata.windows.iter().map(|(key, value)| NODE + key.len() + value.len());
+        self.take(xattrs.chain(windows).sum())
     }
 
     /// Takes memory. None is given back: what is replaced costs as much.
