@@ -176,6 +176,8 @@ async fn credentials_go_only_to_token_servers_that_are_safe() {
         ("http://localhost/token", false),
         ("http://127.0.0.1:5000/token", false),
         ("https://canary:pw@auth.example/token", false),
+        ("https://canary@auth.example/token", false),
+        ("https://:pw@auth.example/token", false),
         ("file:///etc/passwd", false),
         ("/token", false),
         ("", false),

@@ -13,6 +13,7 @@ mod fixture;
 mod images;
 mod labels;
 mod leaks;
+mod limits;
 mod messages;
 mod mirror;
 mod moves;

@@ -289,3 +289,27 @@ async fn a_blob_over_the_limit_is_refused() {
     client.patch(&session, Some("0-3"), b"cont").await.is(202);
     client.patch(&session, Some("4-6"), b"ent").await.refused(413, "SIZE_INVALID");
 }
+
+#[tokio::test]
+async fn a_blob_over_the_limit_is_refused_where_its_length_is_not_announced() {
+    let mut limits = Limits::default();
+    limits.blob = 6;
+    let client = Client::of(oci_registry::serve(Store::memory()).limits(limits)).await;
+    let pieces = |pieces: &'static [&'static str]| {
+        let stream =
+            futures_util::stream::iter(pieces.iter().copied().map(Ok::<_, std::io::Error>));
+        reqwest::Body::wrap_stream(stream)
+    };
+    for method in [Method::PATCH, Method::PUT] {
+        let session = client.session("a").await;
+        let path = match method {
+            Method::PUT => format!("{session}?digest={}", Digest::sha256("content")),
+            _ => session,
+        };
+        let request = client.request(method, &path).body(pieces(&["cont", "ent"]));
+        client.send(request).await.refused(413, "SIZE_INVALID");
+    }
+    let session = client.session("a").await;
+    let request = client.request(Method::PATCH, &session).body(pieces(&["con", "ten"]));
+    client.send(request).await.is(202);
+}

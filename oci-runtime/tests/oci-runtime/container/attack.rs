@@ -189,3 +189,35 @@ fn what_is_kept_about_a_container_is_for_its_owner() {
     }
     container.force_delete().unwrap();
 }
+
+/// The peer stays, so an init that trusts the socket waits for instructions.
+#[test]
+#[ignore = "needs root"]
+fn an_init_takes_no_instructions_from_another_user() {
+    use std::os::unix::net::UnixStream;
+    use std::os::unix::process::CommandExt;
+    use std::time::{Duration, Instant};
+    let nobody = rustix::process::Uid::from_raw(65_534);
+    let pair = std::thread::spawn(move || {
+        // The kernel notes who makes the pair; only this thread becomes another user.
+        rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+        UnixStream::pair().unwrap()
+    });
+    let (theirs, ours) = pair.join().unwrap();
+    let mut init = std::process::Command::new(env!("CARGO_BIN_EXE_oci-runtime-init"))
+        .arg0("oci-runtime: init")
+        .stdin(std::os::fd::OwnedFd::from(theirs))
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let status = loop {
+        match init.try_wait().unwrap() {
+            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            status => break status,
+        }
+    };
+    drop(init.kill());
+    init.wait().unwrap();
+    assert_eq!(status.and_then(|status| status.code()), Some(126), "it waits for instructions");
+    drop(ours);
+}

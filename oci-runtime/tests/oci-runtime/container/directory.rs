@@ -1,8 +1,8 @@
 //! The directory of containers: what cannot be read in it, and what a killed process left there.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use oci_runtime::{Bundle, ErrorKind, Runtime, Spec, Stdio};
@@ -28,6 +28,30 @@ fn a_list_has_no_leftover_and_leaves_none() {
     let leftover = leftover(dir.path());
     assert!(runtime.list().unwrap().is_empty());
     assert!(!leftover.exists());
+}
+
+#[test]
+fn a_directory_that_other_users_may_write_to_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let open_with = |mode| {
+        fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
+        Runtime::open(dir.path()).map(drop)
+    };
+    for mode in [0o700, 0o750, 0o755] {
+        open_with(mode).unwrap_or_else(|error| panic!("{mode:o}: {error}"));
+    }
+    for mode in [0o777, 0o1777, 0o770, 0o720, 0o702] {
+        assert!(open_with(mode).is_err(), "{mode:o}");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_directory_of_another_user_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    Runtime::open(dir.path()).unwrap();
+    std::os::unix::fs::chown(dir.path(), Some(65_534), None).unwrap();
+    Runtime::open(dir.path()).unwrap_err();
 }
 
 #[test]

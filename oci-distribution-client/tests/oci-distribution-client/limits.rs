@@ -1,0 +1,181 @@
+//! Each limit, on both sides of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Response;
+use oci_distribution_client::transport::Body;
+use oci_distribution_client::{
+    Client, Config, Credentials, Error, ErrorKind, Limits, Repository, Retry,
+};
+use oci_image::blob::Memory;
+use oci_image::{AnyDocument, Document, Index, MediaType};
+use oci_registry::Fault;
+
+use super::fake::{Fake, Seen, answer};
+use super::fixture::{Fixture, chain, config, quick, registry, repository};
+
+const HOST: &str = "registry.example";
+
+/// A repository whose registry answers by a script, and the limits of its client.
+fn scripted(
+    script: impl Fn(&Seen) -> Response<Body> + Send + Sync + 'static,
+    limit: impl FnOnce(&mut Limits),
+) -> Repository {
+    let config = Config::default().transport(Fake::new(script)).retry(quick());
+    let config = config.credentials(HOST, Credentials::basic("user", "password"));
+    limited(config, &format!("{HOST}/a"), limit)
+}
+
+fn limited(config: Config, name: &str, limit: impl FnOnce(&mut Limits)) -> Repository {
+    let mut limits = Limits::default();
+    limit(&mut limits);
+    Client::new(config.limits(limits)).unwrap().repository(name).unwrap()
+}
+
+#[track_caller]
+fn is_over_the_limit<T>(result: Result<T, Error>) {
+    let error = result.map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit, "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn manifests_are_bounded() {
+    let registry = registry().await;
+    let fixture = Fixture::new();
+    let pushed = repository(&registry, "a");
+    pushed.push(&fixture.blobs, fixture.amd64.descriptor()).await.unwrap();
+    let size = fixture.amd64.descriptor().size;
+    let limited =
+        |size| limited(config(&registry), &pushed.to_string(), |limits| limits.manifest = size);
+    limited(size).manifest(fixture.amd64.descriptor()).await.unwrap();
+    is_over_the_limit(limited(size - 1).manifest(fixture.amd64.descriptor()).await);
+}
+
+#[tokio::test]
+async fn pages_are_bounded_in_size_and_number() {
+    let page = r#"{"name":"a","tags":["t"]}"#;
+    let script = |seen: &Seen| {
+        let last = seen.uri.query().and_then(|query| query.rsplit_once("last=t"));
+        let page = last.map_or(1, |(_, number)| number.parse::<u32>().unwrap() + 1);
+        let link = format!("</v2/a/tags/list?n=1&last=t{page}>; rel=\"next\"");
+        let next = [("link", link.as_str())];
+        answer(200, if page < 3 { &next } else { &[] }, r#"{"name":"a","tags":["t"]}"#)
+    };
+    let size = page.len() as u64;
+    assert_eq!(scripted(script, |limits| limits.page = size).tags().await.unwrap().len(), 3);
+    is_over_the_limit(scripted(script, |limits| limits.page = size - 1).tags().await);
+    assert_eq!(scripted(script, |limits| limits.pages = 3).tags().await.unwrap().len(), 3);
+    is_over_the_limit(scripted(script, |limits| limits.pages = 2).tags().await);
+    assert_eq!(scripted(script, |limits| limits.list = 3 * size).tags().await.unwrap().len(), 3);
+    is_over_the_limit(scripted(script, |limits| limits.list = 3 * size - 1).tags().await);
+}
+
+#[tokio::test]
+async fn answers_of_token_servers_are_bounded() {
+    let body = r#"{"token":"t"}"#;
+    let script = |seen: &Seen| match (seen.uri.path(), seen.authorization()) {
+        ("/token", _) => answer(200, &[], r#"{"token":"t"}"#),
+        (_, Some("Bearer t")) => answer(200, &[], r#"{"name":"a","tags":[]}"#),
+        _ => {
+            let challenge = format!(r#"Bearer realm="https://{HOST}/token",service="s""#);
+            answer(401, &[("www-authenticate", &challenge)], "")
+        }
+    };
+    let size = body.len() as u64;
+    scripted(script, |limits| limits.token = size).tags().await.unwrap();
+    scripted(script, |limits| limits.token = size - 1).tags().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn bodies_of_errors_are_bounded() {
+    let body = r#"{"errors":[{"code":"DENIED","message":"no"}]}"#;
+    let script = |_: &Seen| answer(403, &[], r#"{"errors":[{"code":"DENIED","message":"no"}]}"#);
+    for (size, codes) in [(body.len(), 1), (body.len() - 1, 0)] {
+        let error = scripted(script, |limits| limits.error = size as u64).tags().await.unwrap_err();
+        assert_eq!((error.status(), error.codes().len()), (Some(403), codes), "{}", chain(&error));
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_bounded() {
+    let script = |seen: &Seen| match seen.uri.path() {
+        "/v2/a/tags/list" => answer(307, &[("location", "/1")], ""),
+        "/1" => answer(307, &[("location", "/2")], ""),
+        _ => answer(200, &[], r#"{"name":"a","tags":[]}"#),
+    };
+    scripted(script, |limits| limits.redirects = 2).tags().await.unwrap();
+    is_over_the_limit(scripted(script, |limits| limits.redirects = 1).tags().await);
+}
+
+/// Pulls an index, in an index, of the images of the fixture: three documents one below the other, four in all.
+#[tokio::test]
+async fn graphs_are_bounded_in_depth_number_and_bytes() {
+    let registry = registry().await;
+    let fixture = Fixture::new();
+    let mut outer = Index::new();
+    outer.media_type = Some(MediaType::IMAGE_INDEX);
+    outer.manifests = vec![fixture.index.descriptor().clone()];
+    let outer = Document::new(outer).unwrap();
+    let pushed = repository(&registry, "a");
+    pushed.push(&fixture.blobs, fixture.index.descriptor()).await.unwrap();
+    pushed.tag("outer", &AnyDocument::Index(outer.clone())).await.unwrap();
+    let manifests = fixture.index.value().manifests.iter().map(|it| it.size).sum::<u64>();
+    let size = manifests + fixture.index.descriptor().size + outer.descriptor().size;
+    let pull = async |limit: &dyn Fn(&mut oci_image::graph::Limits)| {
+        let repository = limited(config(&registry), &pushed.to_string(), |limits| {
+            limit(&mut limits.graph);
+        });
+        repository.pull(outer.descriptor(), &Arc::new(Memory::new())).await
+    };
+    pull(&|limits| (limits.depth, limits.documents, limits.bytes) = (3, 4, size)).await.unwrap();
+    is_over_the_limit(pull(&|limits| limits.depth = 2).await);
+    is_over_the_limit(pull(&|limits| limits.documents = 3).await);
+    is_over_the_limit(pull(&|limits| limits.bytes = size - 1).await);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_made_is_given_up() {
+    // It takes connections and says nothing, so that TLS waits.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = silent.local_addr().unwrap().to_string();
+    let mut retry = Retry::default();
+    retry.attempts = 1;
+    let config = Config::default().retry(retry);
+    let repository = limited(config, &format!("{host}/a"), |limits| {
+        limits.connect = Duration::from_millis(100);
+    });
+    let error = tokio::time::timeout(Duration::from_secs(30), repository.tags()).await;
+    let error = error.expect("the connection is waited for").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn a_commit_has_a_deadline_of_its_own() {
+    let registry = registry().await;
+    let fixture = Fixture::new();
+    let put = Fault::delay("/blobs/uploads/", Duration::from_secs(2)).method(http::Method::PUT);
+    registry.registry().add_faults([put, Fault::refuse_single_post("/blobs/uploads/")]);
+    let repository = |commit| {
+        let mut retry = quick();
+        retry.attempts = 1;
+        let name = format!("{}/a", registry.address());
+        limited(config(&registry).retry(retry), &name, |limits| {
+            (limits.stall, limits.commit) = (Duration::from_millis(500), commit);
+        })
+    };
+    // Small enough to be sent while the registry waits.
+    let layer = &fixture.layers[2];
+    let mut manifest = oci_image::Manifest::new(layer.clone());
+    manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
+    let manifest = Document::new(manifest).unwrap();
+    oci_image::blob::BlobSinkExt::put(&fixture.blobs, manifest.descriptor(), manifest.bytes())
+        .unwrap();
+    let push = async |commit| {
+        repository(commit).push(&fixture.blobs, manifest.descriptor()).await.map(drop)
+    };
+    let error = push(Duration::from_millis(100)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{}", chain(&error));
+    assert!(!repository(Duration::ZERO).has_blob(layer).await.unwrap());
+    push(Duration::from_secs(60)).await.unwrap();
+}
