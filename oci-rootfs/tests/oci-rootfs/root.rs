@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use oci_rootfs::{Resolver, Root};
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
+use rustix::io::FdFlags;
 use tempfile::TempDir;
 
 /// Each resolver that this machine has.
@@ -32,6 +33,7 @@ fn sample() -> TempDir {
         ("absolute", "/a/b/file"),
         ("climbing", "../../../outside"),
         ("a/up", ".."),
+        ("a/b/absolute", "/outside"),
         ("a/b/c/far", "../../../../../a/up/a/b"),
         ("dangling", "a/new/deep"),
         ("loop", "loop"),
@@ -81,6 +83,7 @@ fn every_path_ends_within_the_root() {
         ("a/b/", "a/b"),
         ("a/../../a/b/../../outside", "outside"),
         ("absolute", "a/b/file"),
+        ("a/b/absolute", "outside"),
         ("climbing", "outside"),
         ("a/up/a/up/outside", "outside"),
         ("a/b/c/far/file", "a/b/file"),
@@ -95,6 +98,7 @@ fn every_path_ends_within_the_root() {
         for (path, expected) in found {
             let handle = root.find(path).unwrap_or_else(|error| panic!("{path}: {error}"));
             let handle = handle.unwrap_or_else(|| panic!("{path} is not there"));
+            assert_eq!(rustix::io::fcntl_getfd(&handle), Ok(FdFlags::CLOEXEC), "{path}");
             assert_eq!(place(handle, top), Path::new(expected), "{path} by {root:?}");
         }
     });
@@ -255,7 +259,7 @@ fn a_directory_that_is_open_as_a_path_serves_as_a_root() {
 #[test]
 fn a_process_that_renames_without_pause_neither_stops_nor_misleads_a_lookup() {
     each(|root, top| {
-        symlink("../../../outside", top.join("a/trap")).unwrap();
+        symlink("../../outside", top.join("a/trap")).unwrap();
         fs::create_dir(top.join("stays")).unwrap();
         let outside = fs::metadata(top.join("../outside")).unwrap().ino();
         let stop = AtomicBool::new(false);
@@ -271,6 +275,10 @@ fn a_process_that_renames_without_pause_neither_stops_nor_misleads_a_lookup() {
             }
             for _ in 0..2000 {
                 // There or not, as it happens to be just now.
+                if let Ok(Some(handle)) = root.find("a/b") {
+                    let found = File::from(handle).metadata().unwrap();
+                    assert!(found.ino() != outside && !found.is_symlink(), "{root:?}");
+                }
                 if let Ok(Some(handle)) = root.find("a/b/../b/../../a/b/../../outside") {
                     assert_ne!(File::from(handle).metadata().unwrap().ino(), outside);
                 }
@@ -305,6 +313,27 @@ fn a_directory_that_a_link_replaces_is_never_missing() {
             stop.store(true, Ordering::Relaxed);
             assert_eq!(lost, 0, "{root:?}");
         });
+    });
+}
+
+#[test]
+fn a_process_that_puts_a_link_in_place_of_a_new_file_misleads_no_one() {
+    each(|root, top| {
+        let (link, stop) = (top.join("new"), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let _ = symlink("../made", &link);
+                    let _ = fs::remove_file(&link);
+                }
+            });
+            for _ in 0..2000 {
+                let _ = root.make_file("new");
+                let _ = fs::remove_file(&link);
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        assert!(!top.join("../made").exists(), "{root:?}");
     });
 }
 
