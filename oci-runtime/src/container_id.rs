@@ -31,7 +31,8 @@ pub struct ContainerId(String);
 /// A text that is not a [`ContainerId`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not letters, digits, `_`, `+`, `-` and `.`, at most {} bytes that begin with neither `.` nor `-`",
+    "`{}` is not letters, digits, `_`, `+`, `-` and `.`, at most {} bytes that begin with neither `.` nor `-`",
+    text.escape_debug(),
     ContainerId::MAX_LENGTH
 )]
 pub struct ContainerIdError {

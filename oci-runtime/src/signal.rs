@@ -24,7 +24,10 @@ pub struct Signal(i32);
 
 /// A text or number that is not a [`Signal`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is neither a name such as `TERM` or `SIGRTMIN+3` nor a number from 1 to 64")]
+#[error(
+    "`{}` is neither a name such as `TERM` or `SIGRTMIN+3` nor a number from 1 to 64",
+    text.escape_debug()
+)]
 pub struct SignalError {
     text: String,
 }

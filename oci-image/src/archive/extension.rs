@@ -44,11 +44,16 @@ impl Extensions {
         }
         self.offset.get_or_insert(offset);
         let taken = match kind {
-            // Go and GNU tar forget the first one, Python does not.
-            b'x' => self
-                .pax
-                .replace(Records::parse(body, limits)?)
-                .is_some_and(|first| first != Records::default()),
+            // Go and GNU tar forget the first one. Python does not, and forgets what the second has of attributes.
+            b'x' => {
+                let next = Records::parse(body, limits)?;
+                let is_safe = |first: &Records| {
+                    *first == next || *first == Records::default() && !next.has_attributes()
+                };
+                let taken = self.pax.as_ref().is_some_and(|first| !is_safe(first));
+                self.pax = Some(next);
+                taken
+            }
             b'L' => is_other(&mut self.long_name, long(body)?),
             _ => is_other(&mut self.long_link, long(body)?),
         };

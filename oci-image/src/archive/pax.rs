@@ -39,6 +39,8 @@ impl Records {
                 b"atime" | b"ctime" => drop(time(key, value)?),
                 // These are not used either, and Go refuses them.
                 b"uname" | b"gname" if value.contains(&0) => return Err(unusable(key).into()),
+                // Python dies of a character set that is not text.
+                b"hdrcharset" if str::from_utf8(value).is_err() => return Err(unusable(key).into()),
                 // GNU tar refuses what is not a number there.
                 b"GNU.volume.size" | b"GNU.volume.offset" => drop(integer(key, value)?),
                 _ if key.starts_with(b"GNU.sparse.") => return Err(Defect::Sparse.into()),
@@ -65,6 +67,11 @@ impl Records {
         }
         records.check(limits)?;
         Ok(records)
+    }
+
+    /// Whether it has what stands in no header but this one.
+    pub(super) fn has_attributes(&self) -> bool {
+        !self.xattrs.is_empty() || !self.windows.is_empty()
     }
 
     fn check(&self, limits: &Limits) -> Result<(), Fault> {

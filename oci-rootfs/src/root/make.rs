@@ -29,7 +29,11 @@ impl Root {
     /// # Errors
     /// As [`make_directory`](Self::make_directory).
     pub fn make_file(&self, path: impl AsRef<Path>) -> io::Result<OwnedFd> {
-        self.make(path.as_ref(), &|directory, name, last| match last {
+        let path = path.as_ref();
+        if path.as_os_str().as_bytes().ends_with(b"/") {
+            return Err(Errno::ISDIR.into());
+        }
+        self.make(path, &|directory, name, last| match last {
             Last::No => make_directory(directory, name),
             Last::Yes => make_file(directory, name),
         })

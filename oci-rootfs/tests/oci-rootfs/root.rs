@@ -170,6 +170,8 @@ fn what_is_missing_is_made_within_the_root() {
         assert_eq!(fs::read_to_string(top.join("a/b/file")).unwrap(), "file");
         assert_eq!(fs::metadata(top.join("x/y/f")).unwrap().len(), 0);
         assert!(top.join("a/new").is_dir());
+        root.make_file("z/").unwrap_err();
+        assert!(!top.join("z").exists());
         for path in ["a/b/file/x", "fifo/x", "loop/x"] {
             root.make_directory(path).unwrap_err();
         }

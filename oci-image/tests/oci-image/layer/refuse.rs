@@ -181,6 +181,8 @@ fn pax_values_that_cannot_be_used() {
         let archive = new().pax(&[(key, value)]).file("a", "");
         check(vec![(key, archive, Defect::PaxValue(record(key)))]);
     }
+    let archive = new().pax(&[("hdrcharset", b"\xff")]).file("a", "");
+    check(vec![("hdrcharset", archive, Defect::PaxValue(record("hdrcharset")))]);
 }
 
 #[test]
@@ -218,6 +220,14 @@ fn two_extensions_of_one_entry() {
     let symlink = Raw::of(b'2', "a").link("b").clone();
     check(vec![
         ("two PAX", new().pax(path).pax(&[("uid", "1")]).file("a", ""), Defect::ExtensionTwice),
+        (
+            "two PAX, the first of what is not used",
+            new()
+                .pax(&[("comment", "c")])
+                .pax(&[("SCHILY.xattr.security.capability", "x")])
+                .file("a", ""),
+            Defect::ExtensionTwice,
+        ),
         (
             "two long names",
             new().with(&name.0, &name.1).with(&other.0, &other.1).file("a", ""),
