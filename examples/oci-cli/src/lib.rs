@@ -1,5 +1,6 @@
-//! What the command-line tools share: names of images, local stores, progress and reports of errors.
+//! What the command-line tools share: compressions, names of images, local stores, progress and reports of errors.
 
+pub mod compression;
 pub mod image_name;
 pub mod local;
 pub mod report;

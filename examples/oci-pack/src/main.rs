@@ -71,7 +71,9 @@ impl Arguments {
             match argument {
                 Long("image") => image = Some(arguments.value()?.parse()?),
                 Long("base") => base = Some(arguments.value()?.parse()?),
-                Long("compress") => compression = arguments.value()?.parse_with(codec)?,
+                Long("compress") => {
+                    compression = arguments.value()?.parse_with(oci_cli::compression::parse)?
+                }
                 Long("level") => level = Some(arguments.value()?.parse()?),
                 Long("rootless") => owners = Owners::Caller,
                 Short('h') | Long("help") => return Ok(None),
@@ -130,15 +132,6 @@ impl Arguments {
 
 /// An archive that holds nothing.
 const EMPTY: [u8; 1024] = [0; 1024];
-
-fn codec(word: &str) -> Result<Compression, &'static str> {
-    match word {
-        "gzip" => Ok(Compression::gzip()),
-        "zstd" => Ok(Compression::zstd()),
-        "none" => Ok(Compression::none()),
-        _ => Err("it is not gzip, zstd or none"),
-    }
-}
 
 fn source_date_epoch() -> Result<Option<Timestamp>> {
     let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };

@@ -59,8 +59,8 @@ impl Implementation {
 
     #[expect(unsafe_code, reason = "it may need instructions that not every processor has")]
     pub(super) fn compress(self, streams: &mut [Stream<'_>]) {
-        // SAFETY: an implementation comes from `available` alone, which found that this processor has
-        // all instructions that its functions are compiled for.
+        // SAFETY: an implementation is the portable one or comes from `available`, which found that this
+        // processor has all instructions that its functions are compiled for.
         unsafe { (self.0.compress)(streams) }
     }
 }

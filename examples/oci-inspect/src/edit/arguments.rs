@@ -81,7 +81,8 @@ impl Said {
                 self.latest = Some(Timestamp::from_seconds(arguments.value()?.parse()?));
             }
             ("flatten" | "squash" | "recompress", "compress") => {
-                self.compression = Some(arguments.value()?.parse_with(codec)?);
+                self.compression =
+                    Some(arguments.value()?.parse_with(oci_cli::compression::parse)?);
             }
             ("flatten" | "squash" | "recompress", "level") => {
                 self.level = Some(arguments.value()?.parse()?);
@@ -121,15 +122,6 @@ impl Said {
             "strip" => Change::Strip { paths: self.stripped, latest: self.latest, limits },
             _ => Change::Recompress { compression, limits },
         })
-    }
-}
-
-fn codec(word: &str) -> Result<Compression, &'static str> {
-    match word {
-        "gzip" => Ok(Compression::gzip()),
-        "zstd" => Ok(Compression::zstd()),
-        "none" => Ok(Compression::none()),
-        _ => Err("it is not gzip, zstd or none"),
     }
 }
 
