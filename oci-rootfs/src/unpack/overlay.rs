@@ -20,6 +20,7 @@ use super::apply::Applier;
 use super::error::{Reason, UnpackError};
 use super::lower::{Lower, is_marked};
 use super::{Step, UnpackOptions, Unpacked};
+use lease::Lease;
 use record::Record;
 
 use crate::trace;
@@ -140,7 +141,7 @@ impl OverlayStore {
         chain_id: &Digest,
         below: &[PathBuf],
         options: &UnpackOptions,
-    ) -> Result<(PathBuf, File, Unpacked), UnpackError> {
+    ) -> Result<(PathBuf, Lease, Unpacked), UnpackError> {
         let text = identity::text(options);
         let name = identity::name(chain_id, &text);
         let (path, new) = (self.path.join(&name), self.path.join(format!(".{name}.new")));

@@ -1,7 +1,7 @@
 //! Layers, ready to be mounted.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -13,6 +13,7 @@ use rustix::fs::fstat;
 
 use super::super::Unpacked;
 use super::super::lower::{Found, Lower};
+use super::lease::Lease;
 use crate::Root;
 use crate::root::{Target, number};
 
@@ -24,7 +25,7 @@ use crate::root::{Target, number};
 pub struct OverlayStack {
     pub(super) layers: Vec<PathBuf>,
     /// The directories, open and locked.
-    pub(super) leases: Arc<[File]>,
+    pub(super) leases: Arc<[Lease]>,
     pub(super) overlay: Overlay,
     pub(super) unpacked: Unpacked,
 }
@@ -97,7 +98,7 @@ impl OverlayStack {
 /// The layers of an image, held open to be mounted.
 #[derive(Clone, Debug)]
 pub struct HeldLayers {
-    layers: Arc<[File]>,
+    layers: Arc<[Lease]>,
     overlay: Overlay,
 }
 
@@ -107,7 +108,7 @@ impl HeldLayers {
     ///
     /// The kernel takes enough for some two hundred layers.
     pub fn options(&self, upper: &Path, work: &Path) -> OsString {
-        let path = |layer: &File| format!("/proc/self/fd/{}", number(layer.as_fd())).into();
+        let path = |layer: &Lease| format!("/proc/self/fd/{}", number(layer.as_fd())).into();
         writable(self.overlay, self.layers.iter().map(path), upper, work)
     }
 }
