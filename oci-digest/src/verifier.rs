@@ -81,11 +81,18 @@ impl Verifier {
 
 /// This build cannot compute the digest's algorithm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot verify `{digest}`: its algorithm is not supported")]
+#[error("cannot verify `{digest}`: {}", reason(.digest))]
 #[non_exhaustive]
 pub struct Unverifiable {
     /// The digest.
     pub digest: Digest,
+}
+
+fn reason(digest: &Digest) -> &'static str {
+    match digest.algorithm_name() {
+        "blake3" => "its algorithm needs the feature `blake3`",
+        _ => "its algorithm is not supported",
+    }
 }
 
 /// Why content is not what its digest and size say.

@@ -8,6 +8,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+mod durability;
 mod extension;
 mod memory;
 mod ranges;
@@ -16,6 +17,7 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use durability::Durability;
 pub use extension::{BlobSinkExt, BlobSourceExt};
 pub use memory::Memory;
 use oci_digest::Verified;

@@ -183,7 +183,7 @@ impl Blobs {
         let path = self.path(&blob.digest);
         // Another writer may have written it without syncing, or may be about to sync it. If the sync fails the blob is
         // written to a new file: a second sync of this one would succeed and prove nothing (fsync(2)).
-        if self.durability == Durability::Synced && self.files.sync(&path, &file).is_err() {
+        if self.durability != Durability::Relaxed && self.files.sync(&path, &file).is_err() {
             return Ok(false);
         }
         self.settle(&blob.digest)?;

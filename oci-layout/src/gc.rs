@@ -82,7 +82,7 @@ impl Layout {
     /// Makes the index durable that was read. Before blobs are removed: a writer without syncs may have replaced it, and
     /// a power cut would bring back the index before, which names blobs that are gone then.
     fn settle_index(&self) -> io::Result<()> {
-        if self.durability() == Durability::Synced {
+        if self.durability() != Durability::Relaxed {
             self.files().sync(INDEX_FILE, &self.files().open(INDEX_FILE)?)?;
             self.files().sync_dir(".")?;
         }

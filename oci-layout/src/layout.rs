@@ -87,7 +87,7 @@ impl LayoutOptions {
         let path = path.as_ref();
         let failed = |error| Error::io(format!("cannot create layout `{}`", path.display()), error);
         match std::fs::create_dir(path) {
-            Ok(()) if self.durability == Durability::Synced => {
+            Ok(()) if self.durability != Durability::Relaxed => {
                 sync_parent_of(path).map_err(failed)?;
             }
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {

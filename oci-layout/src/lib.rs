@@ -44,6 +44,7 @@ pub use fsck::{Fault, FaultKind};
 pub use gc::Garbage;
 pub use index::INDEX_LIMIT;
 pub use layout::Layout;
-pub use options::{Durability, LayoutOptions, PartialLimits, Reuse};
+pub use oci_image::blob::Durability;
+pub use options::{LayoutOptions, PartialLimits, Reuse};
 pub use put::Stored;
 pub use recompress::recompress;

@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use oci_image::blob::Durability;
+
 /// How a layout is opened. The defaults are the safest.
 ///
 /// ```
@@ -19,17 +21,6 @@ pub struct LayoutOptions {
     pub(crate) reuse: Reuse,
     pub(crate) partials: PartialLimits,
     pub(crate) shared_blobs: Option<PathBuf>,
-}
-
-/// What is guaranteed when a write has returned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Durability {
-    /// What was written survives a power cut.
-    #[default]
-    Synced,
-    /// What was written survives the process alone. A power cut may leave names without content.
-    Relaxed,
 }
 
 /// When a blob that is there already is not written again.

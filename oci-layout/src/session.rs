@@ -228,8 +228,8 @@ impl Temporary {
     /// durable before its content.
     pub(crate) fn sync(&self, durability: Durability) -> io::Result<()> {
         match durability {
-            Durability::Synced => self.name.files.sync(&self.name.path, &self.file),
             Durability::Relaxed => Ok(()),
+            _ => self.name.files.sync(&self.name.path, &self.file),
         }
     }
 
@@ -271,8 +271,8 @@ impl Temporary {
 /// Makes the name `path` durable, if the durability asks for it.
 pub(crate) fn sync_parent(files: &dyn Files, path: &str, durability: Durability) -> io::Result<()> {
     match durability {
-        Durability::Synced => files.sync_dir(split(path).0),
         Durability::Relaxed => Ok(()),
+        _ => files.sync_dir(split(path).0),
     }
 }
 

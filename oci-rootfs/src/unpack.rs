@@ -23,8 +23,9 @@ use oci_image::layer::Decoder;
 use oci_image::{Config, Descriptor, Digest, Document, Manifest};
 
 pub use error::{UnpackError, UnpackErrorKind};
+pub use oci_image::blob::Durability;
 pub use options::{Devices, UnpackOptions, Xattrs};
-pub use overlay::{Durability, HeldLayers, OverlayStack, OverlayStore, StoredLayer};
+pub use overlay::{HeldLayers, OverlayStack, OverlayStore, StoredLayer};
 pub use owner::{IdRange, Owners};
 
 pub use crate::owner_xattr::OwnerXattr;

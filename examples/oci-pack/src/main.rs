@@ -8,12 +8,13 @@ use std::time::UNIX_EPOCH;
 use std::{fs, io};
 
 use lexopt::prelude::*;
+use oci_cli::config_change::ConfigChange;
 use oci_cli::image_name::ImageName;
 use oci_cli::local;
 use oci_cli::report::{Content, Steps, one_line, tell};
 use oci_image::blob::{BlobSink, BlobSource};
 use oci_image::build::{Builder, Layer};
-use oci_image::images::Image;
+use oci_image::images::{Image, Images};
 use oci_image::layer::{Compression, Timestamp};
 use oci_image::{Descriptor, Digest, Platform};
 use oci_layout::Layout;
@@ -32,7 +33,12 @@ which is also the creation time of the image.
   --base NAME      add the layer to this image; it then holds what differs from the image
   --compress WHAT  gzip, zstd or none; gzip unless given
   --level N        0 to 9 for gzip, 1 to 22 for zstd
-  --rootless       read owners from the attributes that oci-unpack --rootless writes";
+  --rootless       read owners from the attributes that oci-unpack --rootless writes
+  --platform WHAT  the platform, OS/ARCH[/VARIANT]; that of this machine or of the base unless given
+
+What the config says, and the annotations of the manifest; the rest is as in the base:
+  --env, --label or --annotation NAME=VALUE; --unset-env, --unset-label or --unset-annotation NAME
+  --entrypoint or --cmd \"WORD...\"; --user, --workdir, --expose, --volume, --stop-signal, --author or --created VALUE";
 
 fn main() -> ExitCode {
     match Arguments::parse() {
@@ -58,12 +64,15 @@ struct Arguments {
     directory: PathBuf,
     image: ImageName,
     base: Option<ImageName>,
+    platform: Option<Platform>,
+    config: Vec<ConfigChange>,
     options: PackOptions,
 }
 
 impl Arguments {
     fn parse() -> Result<Option<Self>> {
-        let (mut directory, mut image, mut base) = (None, None, None);
+        let (mut directory, mut image, mut base, mut platform) = (None, None, None, None);
+        let mut config = Vec::new();
         let (mut compression, mut level, mut owners) =
             (Compression::gzip(), None, Owners::Recorded);
         let mut arguments = lexopt::Parser::from_env();
@@ -76,7 +85,12 @@ impl Arguments {
                 }
                 Long("level") => level = Some(arguments.value()?.parse()?),
                 Long("rootless") => owners = Owners::Caller,
+                Long("platform") => platform = Some(arguments.value()?.parse()?),
                 Short('h') | Long("help") => return Ok(None),
+                Long(option) => {
+                    let option = option.to_owned();
+                    config.push(ConfigChange::parse(&option, &mut arguments)?);
+                }
                 Value(path) if directory.is_none() => directory = Some(PathBuf::from(path)),
                 other => return Err(other.unexpected().into()),
             }
@@ -88,7 +102,7 @@ impl Arguments {
         (options.owners, options.latest) = (owners, source_date_epoch()?);
         let directory = directory.ok_or("DIRECTORY is missing")?;
         let image = image.ok_or("--image is missing")?;
-        Ok(Some(Self { directory, image, base, options }))
+        Ok(Some(Self { directory, image, base, platform, config, options }))
     }
 
     fn run(mut self) -> Result<()> {
@@ -102,7 +116,7 @@ impl Arguments {
             None => None,
         };
         let base = match (&base_layout, &self.base) {
-            (Some(layout), Some(base)) => Some(local::image(layout, local::place(base)?.1)?),
+            (Some(layout), Some(base)) => Some(self.base_image(layout, base)?),
             _ => None,
         };
         let layout = Layout::create(path)?;
@@ -113,7 +127,7 @@ impl Arguments {
         };
         let mut builder = match &base {
             Some(base) => base.builder()?,
-            None => Builder::new(&Platform::host()),
+            None => Builder::new(self.platform.as_ref().unwrap_or(&Platform::host())),
         };
         match base.is_some() && layer.diff_id == Digest::sha256(EMPTY) {
             true => tell("nothing differs from the base: no layer was added"),
@@ -124,9 +138,18 @@ impl Arguments {
                 }
             }
         }
+        builder = self.config.iter().fold(builder, |builder, change| change.apply(builder));
         let image = layout.put_image(&builder.build()?)?.tag(tag)?;
         println(&image.digest);
         Ok(())
+    }
+
+    fn base_image<'a>(&self, layout: &'a Layout, base: &ImageName) -> Result<Image<'a>> {
+        let tag = local::place(base)?.1;
+        match (tag, &self.platform) {
+            (Some(tag), Some(platform)) => Ok(layout.image_for(tag, platform)?),
+            _ => Ok(local::image(layout, tag)?),
+        }
     }
 }
 

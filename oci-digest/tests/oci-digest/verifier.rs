@@ -50,6 +50,14 @@ fn an_unknown_algorithm_is_never_verified() {
 }
 
 #[test]
+#[cfg(not(feature = "blake3"))]
+fn an_algorithm_of_a_feature_names_the_feature() {
+    let digest: Digest = format!("blake3:{}", "0".repeat(64)).parse().unwrap();
+    let expected = format!("cannot verify `{digest}`: its algorithm needs the feature `blake3`");
+    assert_eq!(digest.verify(b"").unwrap_err().to_string(), expected);
+}
+
+#[test]
 fn sizes_up_to_the_largest_are_held() {
     let verifier = Verifier::new(&Digest::EMPTY_JSON, u64::MAX).unwrap();
     assert_eq!(verifier.remaining(), u64::MAX);

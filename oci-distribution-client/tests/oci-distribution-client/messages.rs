@@ -129,7 +129,7 @@ fn settings_that_cannot_be_used_say_why() {
         (
             Config::default().mirror("docker.io", "mirror.example/UPPER"),
             "cannot use the mirror `mirror.example/UPPER` of `docker.io`: cannot use `UPPER` as a \
-             repository name: character 1 is `U`, which is not allowed there",
+             repository name: character 1 is `U`, and letters must be lower case",
         ),
         (
             Config::default().credentials("https://a.example", Credentials::basic("a", "b")),

@@ -2,7 +2,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::MediaType;
-use crate::json::{self, Members};
+use crate::json::{self, Members, Value};
 
 /// A kind of document that descriptors name.
 pub trait Model: Serialize + DeserializeOwned {
@@ -28,7 +28,8 @@ pub trait Model: Serialize + DeserializeOwned {
     /// # Errors
     /// If the document has no reading or more than one, or says that it is of another kind.
     fn read(bytes: &[u8], limit: usize) -> Result<Self, ModelError> {
-        let value: Self = json::from_slice_with_limit(bytes, limit)?;
+        let value: Self = json::from_slice_with_limit(bytes, limit)
+            .map_err(|error| other_kind::<Self>(bytes, limit).unwrap_or(ModelError::Json(error)))?;
         if let Some(media_type) = value.media_type().filter(|it| !Self::MEDIA_TYPES.contains(it)) {
             return Err(ModelError::MediaType(media_type.clone()));
         }
@@ -38,6 +39,17 @@ pub trait Model: Serialize + DeserializeOwned {
             None => Ok(value),
         }
     }
+}
+
+/// Which other kind of document one is by its own words, if it says so: the reason why a member is missing.
+fn other_kind<T: Model>(bytes: &[u8], limit: usize) -> Option<ModelError> {
+    let Ok(Value::Object(members)) = json::from_slice_with_limit(bytes, limit) else { return None };
+    if let Some(text) = members.get("mediaType").and_then(Value::as_str) {
+        let media_type = MediaType::from(text);
+        return (!T::MEDIA_TYPES.contains(&media_type))
+            .then_some(ModelError::MediaType(media_type));
+    }
+    members.keys().find_map(|name| json::fold(name, T::FOREIGN)).map(ModelError::BothKinds)
 }
 
 /// Why bytes are not a document of the requested kind.

@@ -115,6 +115,9 @@ impl fmt::Display for BrokenRule {
                 "it, or a component of it, ends with `{}` at character {position}",
                 character.escape_debug()
             ),
+            Self::Character { character, position } if character.is_uppercase() => {
+                write!(f, "character {position} is `{character}`, and letters must be lower case")
+            }
             Self::Character { character, position } => write!(
                 f,
                 "character {position} is `{}`, which is not allowed there",

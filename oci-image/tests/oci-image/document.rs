@@ -68,6 +68,21 @@ fn a_document_that_contradicts_its_descriptor_is_refused() {
 }
 
 #[test]
+fn a_document_of_another_kind_is_named_before_the_members_that_it_lacks() {
+    let reason = |text: &str| {
+        let descriptor = Descriptor::of(MediaType::IMAGE_MANIFEST, text);
+        Document::<Manifest>::parse(text.as_bytes(), &descriptor).unwrap_err()
+    };
+    let index = MediaType::IMAGE_INDEX;
+    let error = reason(&format!(r#"{{"mediaType":"{index}","manifests":[]}}"#));
+    assert!(matches!(error, DocumentError::MediaType { actual, .. } if actual == index));
+    let error = reason(r#"{"schemaVersion":2,"manifests":[]}"#);
+    assert!(matches!(error, DocumentError::BothKinds { member: "manifests", .. }));
+    let error = reason(r#"{"schemaVersion":2,"layers":[]}"#);
+    assert!(matches!(error, DocumentError::Unreadable { .. }));
+}
+
+#[test]
 fn a_document_of_two_kinds_is_refused_however_its_members_are_spelled() {
     for member in ["manifests", "Manifests", "manifest\u{17f}", "fsLayers", "history", "FSLAYERS"] {
         let error = parse(&manifest(&format!(r#","{member}":[]"#))).unwrap_err();

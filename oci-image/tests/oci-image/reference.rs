@@ -149,7 +149,7 @@ fn an_error_says_which_rule_is_broken() {
         (repository("a/-b"), "cannot use `a/-b` as a repository name: a component begins with `-` at character 3".into()),
         (repository("a-/b"), "cannot use `a-/b` as a repository name: it, or a component of it, ends with `-` at character 2".into()),
         (repository("a/b.-c"), "cannot use `a/b.-c` as a repository name: `.-` at character 4 is not `.`, `_`, `__` or dashes".into()),
-        (repository("App"), "cannot use `App` as a repository name: character 1 is `A`, which is not allowed there".into()),
+        (repository("App"), "cannot use `App` as a repository name: character 1 is `A`, and letters must be lower case".into()),
         (registry("a.io:x"), "cannot use `a.io:x` as a registry: its port is not a number up to 65535".into()),
         (registry("https://a.io"), "cannot use `https://a.io` as a registry: it is a URL: leave out what stands before the host".into()),
         ("docker://a.io/b:c".parse::<Reference>().unwrap_err().to_string(), "cannot use `docker://a.io/b:c` as a reference: it is a URL: leave out what stands before the host".into()),

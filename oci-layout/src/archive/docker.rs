@@ -23,6 +23,9 @@ use saved::Saved;
 
 pub use write::{DockerArchiveWriter, DockerForm};
 
+/// The file that names the images.
+pub(super) const MANIFEST_FILE: &str = "manifest.json";
+
 /// Images in a tar archive as `docker save` writes it, read in place: nothing is extracted.
 ///
 /// What counts is `manifest.json`, in each [`DockerForm`]. The manifests are made from what it names, in
@@ -60,9 +63,9 @@ impl DockerArchive {
     /// that it names can be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let tar = TarFile::open(path.as_ref())?;
-        let bytes = tar.read("manifest.json", json::DOCUMENT_LIMIT)?;
+        let bytes = tar.read(MANIFEST_FILE, json::DOCUMENT_LIMIT)?;
         let saved: Vec<Saved> = json::from_slice(&bytes).map_err(|error| {
-            Error::invalid(format!("cannot read `manifest.json` in {}", tar.place()), error)
+            Error::invalid(format!("cannot read `{MANIFEST_FILE}` in {}", tar.place()), error)
         })?;
         let mut index = Index::new();
         index.media_type = Some(MediaType::IMAGE_INDEX);

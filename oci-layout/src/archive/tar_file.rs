@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use oci_image::archive::{self, Defect};
 
 use super::contents::{Contents, ContentsError, Span};
+use super::docker::MANIFEST_FILE;
 use super::uncompressed::uncompressed;
 use crate::Error;
+use crate::layout::LAYOUT_FILE;
 
 /// A tar archive on disk, uncompressed, whose files are read where they stand.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl TarFile {
         let about = || format!("cannot read `{name}` in {}", self.place());
         let span = self
             .find(name)
-            .and_then(|span| span.ok_or_else(missing))
+            .and_then(|span| span.ok_or_else(|| self.missing(name)))
             .map_err(|error| Error::io(about(), error))?;
         if span.size > limit as u64 {
             let size = span.size;
@@ -54,6 +56,19 @@ impl TarFile {
         let mut bytes = Vec::new();
         self.reader(span).read_to_end(&mut bytes).map_err(|error| Error::io(about(), error))?;
         Ok(bytes)
+    }
+
+    /// Why there is no such file: an archive of the other kind has another one.
+    fn missing(&self, name: &str) -> io::Error {
+        let has = |name| matches!(self.find(name), Ok(Some(_)));
+        let reason = match name {
+            LAYOUT_FILE if has(MANIFEST_FILE) => {
+                "it is a docker-archive, which `DockerArchive` opens"
+            }
+            MANIFEST_FILE if has(LAYOUT_FILE) => "it is an oci-archive, which `Archive` opens",
+            _ => return missing(),
+        };
+        io::Error::new(io::ErrorKind::NotFound, reason)
     }
 
     pub(super) fn reader(&self, span: Span) -> SpanReader<'_> {

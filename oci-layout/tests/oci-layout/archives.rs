@@ -231,6 +231,23 @@ fn what_is_not_a_tar_archive_is_reported_as_such() {
     }
 }
 
+#[test]
+fn an_archive_of_the_other_kind_is_named_as_such() {
+    let directories = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let tar = |index: usize, name| write(&directories[index], &Tar::new().file(name, "x").end());
+    let (oci, docker) = (tar(0, "oci-layout"), tar(1, "manifest.json"));
+    let other = tar(2, "etc/passwd");
+    let cases = [
+        (Archive::open(&docker).map(drop), "it is a docker-archive, which `DockerArchive` opens"),
+        (DockerArchive::open(&oci).map(drop), "it is an oci-archive, which `Archive` opens"),
+        (Archive::open(&other).map(drop), "the archive does not contain it"),
+        (DockerArchive::open(&other).map(drop), "the archive does not contain it"),
+    ];
+    for (result, expected) in cases {
+        assert_eq!(result.unwrap_err().source().unwrap().to_string(), expected);
+    }
+}
+
 fn reason(path: &PathBuf) -> String {
     Archive::open(path).unwrap_err().source().unwrap().to_string()
 }

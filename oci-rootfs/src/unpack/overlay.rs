@@ -12,7 +12,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use oci_image::blob::BlobSource;
+use oci_image::blob::{BlobSource, Durability};
 use oci_image::layer::Overlay;
 use oci_image::{Descriptor, Digest, Document, Manifest};
 
@@ -27,17 +27,6 @@ use crate::trace;
 
 pub use care::StoredLayer;
 pub use stack::{HeldLayers, OverlayStack};
-
-/// What is guaranteed of a layer in the store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Durability {
-    /// It survives a power cut.
-    #[default]
-    Synced,
-    /// It survives the process alone. A power cut may leave files without content.
-    Relaxed,
-}
 
 /// A directory of unpacked layers, each there once, which many images and processes share.
 ///
@@ -202,15 +191,15 @@ impl OverlayStore {
     /// Makes a layer and its record durable, which are on one filesystem.
     fn sync(&self, layer: &Path) -> io::Result<()> {
         match self.durability {
-            Durability::Synced => Ok(rustix::fs::syncfs(File::open(layer)?)?),
-            _ => Ok(()),
+            Durability::Relaxed => Ok(()),
+            _ => Ok(rustix::fs::syncfs(File::open(layer)?)?),
         }
     }
 
     fn sync_names(&self) -> io::Result<()> {
         match self.durability {
-            Durability::Synced => sync_names(File::open(&self.path)?),
-            _ => Ok(()),
+            Durability::Relaxed => Ok(()),
+            _ => sync_names(File::open(&self.path)?),
         }
     }
 

@@ -1,12 +1,13 @@
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
+use oci_cli::config_change::ConfigChange;
 use oci_cli::image_name::ImageName;
 use oci_image::Platform;
 use oci_image::layer::{CodecBy, Compression, EntryPath, Limits, Timestamp};
 use oci_layout::LayoutOptions;
 
-use super::change::{Change, ConfigChange};
+use super::change::Change;
 use crate::Result;
 
 /// What the command line asks for.

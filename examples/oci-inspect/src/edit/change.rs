@@ -1,7 +1,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use lexopt::prelude::*;
+use oci_cli::config_change::ConfigChange;
 use oci_cli::image_name::ImageName;
 use oci_cli::local;
 use oci_image::blob::BlobSinkExt;
@@ -105,63 +105,4 @@ fn stripped(
         entry.metadata.mtime = entry.metadata.mtime.min(latest);
     }
     Some(change)
-}
-
-/// One change of a config or of the annotations.
-pub(super) enum ConfigChange {
-    /// With a name and a value.
-    Pair(fn(Builder, &str, &str) -> Builder, String, String),
-    /// With one text.
-    Text(fn(Builder, &str) -> Builder, String),
-    /// With words, separated by spaces.
-    Words(fn(Builder, Vec<String>) -> Builder, Vec<String>),
-}
-
-impl ConfigChange {
-    pub(super) fn parse(option: &str, arguments: &mut lexopt::Parser) -> Result<Self> {
-        let pair: fn(Builder, &str, &str) -> Builder = match option {
-            "env" => Builder::env,
-            "label" => |builder, key, value| builder.label(key, value),
-            "annotation" => |builder, key, value| builder.annotation(key, value),
-            _ => return Self::parse_text(option, arguments),
-        };
-        let text = arguments.value()?.string()?;
-        let (key, value) = text.split_once('=').ok_or("the value is not NAME=VALUE")?;
-        Ok(Self::Pair(pair, key.into(), value.into()))
-    }
-
-    fn parse_text(option: &str, arguments: &mut lexopt::Parser) -> Result<Self> {
-        let text: fn(Builder, &str) -> Builder = match option {
-            "unset-env" => Builder::without_env,
-            "unset-label" => Builder::without_label,
-            "unset-annotation" => Builder::without_annotation,
-            "user" => |builder, text| builder.user(text),
-            "workdir" => |builder, text| builder.working_dir(text),
-            "expose" => |builder, text| builder.expose(text),
-            "volume" => |builder, text| builder.volume(text),
-            "stop-signal" => |builder, text| builder.stop_signal(text),
-            "author" => |builder, text| builder.author(text),
-            "created" => |builder, text| builder.created(text),
-            _ => return Self::parse_words(option, arguments),
-        };
-        Ok(Self::Text(text, arguments.value()?.string()?))
-    }
-
-    fn parse_words(option: &str, arguments: &mut lexopt::Parser) -> Result<Self> {
-        let words: fn(Builder, Vec<String>) -> Builder = match option {
-            "entrypoint" => |builder, words| builder.entrypoint(words),
-            "cmd" => |builder, words| builder.cmd(words),
-            _ => return Err(Long(option).unexpected().into()),
-        };
-        let text = arguments.value()?.string()?;
-        Ok(Self::Words(words, text.split_whitespace().map(Into::into).collect()))
-    }
-
-    fn apply(&self, builder: Builder) -> Builder {
-        match self {
-            Self::Pair(change, name, value) => change(builder, name, value),
-            Self::Text(change, text) => change(builder, text),
-            Self::Words(change, words) => change(builder, words.clone()),
-        }
-    }
 }

@@ -72,6 +72,36 @@ fn different(left: &Path, right: &Path) -> Vec<String> {
 }
 
 #[test]
+fn sets_the_config_and_the_platform_of_the_image() {
+    let field = Field::new();
+    let name = field.name("v1");
+    let first = ["--image", &name, "--platform", "linux/arm64", "--env", "A=b=c", "--cmd", "sh -l"];
+    field.pack(&[&first[..], &["--label", "org.example.a=1", "--user", "7:8"]].concat()).good();
+    let of = |tag: &str| {
+        let layout = Layout::open(field.path("layout")).unwrap();
+        let config = layout.image(tag).unwrap().config().unwrap();
+        (config.platform().to_string(), config.value().config.clone().unwrap())
+    };
+    let (platform, config) = of("v1");
+    assert_eq!(platform, "linux/arm64");
+    assert_eq!(
+        (config.env.clone(), config.cmd.clone()),
+        (vec!["A=b=c".into()], vec!["sh".into(), "-l".into()])
+    );
+    assert_eq!(config.user.as_deref(), Some("7:8"));
+
+    let next = field.name("v2");
+    field.pack(&["--image", &next, "--base", &name, "--unset-env", "A", "--user", "9"]).good();
+    let (platform, config) = of("v2");
+    assert_eq!(platform, "linux/arm64");
+    assert_eq!((config.env.len(), config.cmd.len()), (0, 2));
+    assert_eq!(config.user.as_deref(), Some("9"));
+
+    let wrong = field.pack(&["--image", &next, "--env", "A"]).bad(2);
+    assert!(wrong.contains("NAME=VALUE"), "{wrong}");
+}
+
+#[test]
 fn packs_a_directory_in_every_compression() {
     let field = Field::new();
     for (word, level, media_type) in [

@@ -8,6 +8,7 @@ use oci_image::images::Image;
 use oci_image::layer::{Compression, Limits};
 use oci_image::{Descriptor, Digest, MediaType, Reference, build, json};
 
+use super::MANIFEST_FILE;
 use super::saved::Saved;
 use crate::recompress::{recompressed, replace_layers};
 use crate::{ArchiveWriter, Error, ErrorKind};
@@ -111,7 +112,7 @@ impl<W: Write> DockerArchiveWriter<W> {
             .map_err(|error| Error::invalid("cannot write the images of the archive", error))?;
         match self.target {
             Target::Oci(archive) => {
-                archive.file("manifest.json", &manifest)?;
+                archive.file(MANIFEST_FILE, &manifest)?;
                 archive.finish()
             }
             Target::Legacy(archive) => archive.finish(&manifest),

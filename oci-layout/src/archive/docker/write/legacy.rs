@@ -8,6 +8,7 @@ use oci_image::{Config, Descriptor, Digest, Document, ExecutionConfig, MediaType
 
 use super::Saved;
 use crate::Error;
+use crate::archive::docker::MANIFEST_FILE;
 use crate::archive::docker::images::manifest;
 use crate::archive::tar_writer::TarWriter;
 use crate::archive::write::failed;
@@ -133,7 +134,7 @@ impl<W: Write> Legacy<W> {
     pub(super) fn finish(mut self, manifest: &[u8]) -> Result<W, Error> {
         let repositories = json::to_vec(&self.repositories)
             .map_err(|error| Error::invalid("cannot write the names of the images", error))?;
-        self.file("manifest.json", manifest).map_err(failed)?;
+        self.file(MANIFEST_FILE, manifest).map_err(failed)?;
         self.file("repositories", &repositories).map_err(failed)?;
         self.tar.finish().map_err(failed)
     }
