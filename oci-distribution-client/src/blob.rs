@@ -9,6 +9,7 @@ use oci_image::{Descriptor, Digest};
 use crate::auth::Access;
 use crate::call::Answer;
 use crate::error::{Error, ErrorKind};
+use crate::manifest::{content_digest, other_digest};
 use crate::repository::Repository;
 
 pub(crate) use download::Download;
@@ -148,17 +149,39 @@ impl Repository {
         access: Access,
         action: &str,
     ) -> Result<bool, Error> {
-        let url = self.blob_url(&blob.digest);
-        match self.call(Method::HEAD, url, access, action).send().await {
-            Ok(answer) => {
-                let size =
-                    answer.header(&header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
-                Ok(size.is_none_or(|size: u64| size == blob.size))
+        // What the answer to a HEAD does not say, or is refused, that to a GET may say.
+        let mut refused = None;
+        for method in [Method::HEAD, Method::GET] {
+            let url = self.blob_url(&blob.digest);
+            match self.call(method, url, access, action).send().await {
+                Ok(answer) if shows(&answer, blob) => return Ok(true),
+                Ok(_) => {}
+                Err(error) => match error.kind() {
+                    ErrorKind::NotFound => return Ok(false),
+                    ErrorKind::Denied | ErrorKind::Unsupported | ErrorKind::Refused => {
+                        refused = Some(error);
+                    }
+                    _ => return Err(error),
+                },
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
         }
+        Err(refused.unwrap_or_else(|| {
+            Error::new(ErrorKind::Protocol, action)
+                .because("neither size nor digest of the answer are those of the blob")
+        }))
     }
+}
+
+/// Whether the head of `answer` says that the blob is there: any server can answer with success, but does not
+/// know size or digest.
+fn shows(answer: &Answer, blob: &Descriptor) -> bool {
+    let is_known = match answer.content_length() {
+        Some(size) if size == blob.size => true,
+        // Some proxies give the answer to a HEAD the length of its own body.
+        None | Some(0) => content_digest(answer).as_ref() == Some(&blob.digest),
+        Some(_) => false,
+    };
+    answer.status() == StatusCode::OK && is_known && other_digest(answer, &blob.digest).is_none()
 }
 
 /// The bytes of a blob are its own: an encoding that was not requested would be taken for them.

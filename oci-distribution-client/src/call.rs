@@ -66,6 +66,11 @@ impl Answer {
     pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
         text(self.response.headers(), name)
     }
+
+    /// The length that the answer states, in bytes.
+    pub(crate) fn content_length(&self) -> Option<u64> {
+        self.header(&header::CONTENT_LENGTH)?.trim().parse().ok()
+    }
 }
 
 /// Why one attempt gave no good answer.

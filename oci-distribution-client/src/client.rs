@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderName, Method, StatusCode};
 use oci_image::Reference;
-use oci_image::distribution::Endpoint;
+use oci_image::distribution::{Endpoint, header as names};
 use oci_image::reference::RegistryName;
 
 use crate::auth::Scopes;
-use crate::call::Call;
+use crate::call::{Answer, Call};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::manifest::Resolved;
@@ -84,12 +84,28 @@ impl Client {
         let mut url = registry.base.clone();
         url.set_path(&Endpoint::Base.to_string());
         let nothing = Scopes::default();
-        Call::new(&self.shared, &registry, None, nothing, Method::GET, url, &action).send().await?;
-        Ok(())
+        let call = Call::new(&self.shared, &registry, None, nothing, Method::GET, url, &action);
+        let (answer, body) = call.read(self.shared.wire.limits.error).await?;
+        match is_of_a_registry(&answer, &body) {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::NotFound, action)
+                .because("there is a server, and its answer is not that of a registry")),
+        }
     }
 
     /// What registries wanted their users to know so far, each once, and no more than 100.
     pub fn warnings(&self) -> Vec<Warning> {
         self.shared.warnings.all()
     }
+}
+
+/// Whether a success at `/v2/` is a registry's: it says so in a header, or has at most JSON to say. Servers of
+/// another kind answer any path with a page for people.
+fn is_of_a_registry(answer: &Answer, body: &[u8]) -> bool {
+    let version = HeaderName::from_static(names::API_VERSION);
+    let is_object = || serde_json::from_slice::<serde_json::Map<_, _>>(body).is_ok();
+    answer.status() == StatusCode::OK
+        && (answer.header(&version).is_some_and(|version| version.contains("registry/2"))
+            || body.trim_ascii().is_empty()
+            || is_object())
 }

@@ -1,10 +1,11 @@
-use http::Method;
+use http::{Method, StatusCode};
 use oci_image::{Digest, TagOrDigest};
 use serde::Deserialize;
 use url::Url;
 
 use crate::auth::Access;
 use crate::error::{Error, ErrorKind};
+use crate::manifest::not_carried_out;
 use crate::push::parse_tag;
 use crate::repository::Repository;
 
@@ -53,7 +54,16 @@ impl Repository {
     }
 
     async fn delete(&self, url: Url, action: &str) -> Result<(), Error> {
-        self.call(Method::DELETE, url, Access::Delete, action).send().await.map(drop)
+        let answer = self.call(Method::DELETE, url.clone(), Access::Delete, action).send().await?;
+        // The one success of the specification; any other is believed when it shows.
+        if answer.status() == StatusCode::ACCEPTED {
+            return Ok(());
+        }
+        match self.call(Method::HEAD, url, Access::Delete, action).send().await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(not_carried_out(answer.status(), action).with_source(error)),
+            Ok(_) => Err(not_carried_out(answer.status(), action)),
+        }
     }
 }
 

@@ -25,6 +25,8 @@ impl Repository {
     pub async fn tags(&self) -> Result<Vec<String>, Error> {
         #[derive(Deserialize)]
         struct Page {
+            // Some registries write `null` for none; what has no such member at all is not a list.
+            #[serde(deserialize_with = "Option::deserialize")]
             tags: Option<Vec<String>>,
         }
         let action = format!("list the tags of `{self}`");

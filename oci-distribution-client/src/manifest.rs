@@ -1,5 +1,7 @@
 mod put;
 
+pub(crate) use put::not_carried_out;
+
 use std::fmt;
 use std::ops::Deref;
 
@@ -16,6 +18,7 @@ use crate::auth::Access;
 use crate::call::Answer;
 use crate::error::{Error, ErrorKind};
 use crate::repository::Repository;
+use crate::text::printable;
 
 /// The types of manifests that are accepted.
 const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
@@ -128,7 +131,7 @@ impl Repository {
     /// # Errors
     /// Of kind [`NotFound`](ErrorKind::NotFound) if it means nothing.
     pub async fn resolve(&self, name: &str) -> Result<Resolved, Error> {
-        let action = format!("resolve `{}` in `{self}`", crate::text::printable(name, 200));
+        let action = format!("resolve `{}` in `{self}`", printable(name, 200));
         let name = name.parse().map_err(|reason| Error::name(&action, reason))?;
         self.resolve_name(name).await
     }
@@ -149,10 +152,13 @@ impl Repository {
     }
 
     async fn resolve_here(&self, name: &TagOrDigest, action: &str) -> Result<Descriptor, Error> {
-        match self.head(name, action).await? {
-            Some(descriptor) => Ok(descriptor),
-            None => Ok(self.get(name, action).await?.0),
+        if let Some(descriptor) = self.head(name, action).await? {
+            return Ok(descriptor);
         }
+        let (descriptor, content) = self.get(name, action).await?;
+        // Nothing but the content says that it is one.
+        parse(content, &descriptor, self.shared.wire.limits.manifest, action)?;
+        Ok(descriptor)
     }
 
     /// The manifest or index that `descriptor` names: size, digest and type are verified.
@@ -228,7 +234,9 @@ impl Repository {
                 _ => return Err(error),
             },
         };
-        let size = answer.header(&header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+        // A length of nothing is that of the answer to the HEAD itself, by the word of some proxies.
+        let size = answer.content_length().filter(|size| *size > 0);
+        let media_type = content_type(&answer).filter(MediaType::is_manifest_or_index);
         let digest = match name {
             TagOrDigest::Digest(digest) => {
                 refuse_other_digest(&answer, digest, action)?;
@@ -236,7 +244,7 @@ impl Repository {
             }
             TagOrDigest::Tag(_) => content_digest(&answer),
         };
-        let parts = (content_type(&answer), digest, size);
+        let parts = (media_type, digest, size);
         let (Some(media_type), Some(digest), Some(size)) = parts else { return Ok(None) };
         let is_verifiable = digest.algorithm().is_some();
         Ok(is_verifiable.then(|| Descriptor::new(media_type, digest, size)))
@@ -253,9 +261,16 @@ impl Repository {
         let call = self.call(Method::GET, url, Access::Pull, action);
         let (answer, bytes) = call.header(header::ACCEPT, ACCEPT).read(limit).await?;
         let media_type = content_type(&answer).or_else(|| stated_media_type(&bytes));
-        let media_type = media_type.ok_or_else(|| {
-            Error::new(ErrorKind::Protocol, action).because("the manifest has no media type")
-        })?;
+        let protocol = |reason: String| Error::new(ErrorKind::Protocol, action).because(reason);
+        let media_type =
+            media_type.ok_or_else(|| protocol("the manifest has no media type".to_owned()))?;
+        // Servers that are not registries answer any path with a page for people.
+        if !media_type.is_manifest_or_index() {
+            let media_type = printable(media_type.as_str(), 100);
+            return Err(protocol(format!(
+                "the answer is of the type `{media_type}`, which is not one of manifests"
+            )));
+        }
         let digest = match name {
             TagOrDigest::Digest(digest) => Some(digest.clone()),
             TagOrDigest::Tag(_) => {
@@ -308,17 +323,21 @@ pub(crate) fn content_digest(answer: &Answer) -> Option<Digest> {
     answer.header(&name)?.parse().ok()
 }
 
-/// The header may name the content by another algorithm; by the same, it must be the same.
+/// What the registry says that the content is, if that is not `digest`. It may name the content by another
+/// algorithm; by the same, it must be the same.
+pub(crate) fn other_digest(answer: &Answer, digest: &Digest) -> Option<Digest> {
+    content_digest(answer)
+        .filter(|other| other != digest && other.algorithm_name() == digest.algorithm_name())
+}
+
 pub(crate) fn refuse_other_digest(
     answer: &Answer,
     digest: &Digest,
     action: &str,
 ) -> Result<(), Error> {
-    match content_digest(answer) {
-        Some(other) if other != *digest && other.algorithm_name() == digest.algorithm_name() => {
-            Err(Error::new(ErrorKind::Verification, action)
-                .because(format!("the registry has `{other}` for it, not `{digest}`")))
-        }
-        _ => Ok(()),
+    match other_digest(answer, digest) {
+        Some(other) => Err(Error::new(ErrorKind::Verification, action)
+            .because(format!("the registry has `{other}` for it, not `{digest}`"))),
+        None => Ok(()),
     }
 }

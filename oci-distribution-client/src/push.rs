@@ -267,9 +267,12 @@ impl Target<'_> {
         let look = self.repository.has_blob_for(upload.blob, Access::Push, &upload.action);
         match look.await {
             Ok(is_there) => Ok(is_there),
-            // There are registries without HEAD: they get the bytes.
+            // Where the registry does not say, it gets the bytes.
             Err(error) => match error.kind() {
-                ErrorKind::Denied | ErrorKind::Unsupported | ErrorKind::Refused => Ok(false),
+                ErrorKind::Denied
+                | ErrorKind::Unsupported
+                | ErrorKind::Refused
+                | ErrorKind::Protocol => Ok(false),
                 _ => Err(error),
             },
         }

@@ -9,7 +9,7 @@ use crate::auth::{Access, Scopes};
 use crate::call::{Answer, FailedAttempt};
 use crate::error::{Error, ErrorKind};
 use crate::jobs::Stop;
-use crate::manifest::refuse_other_digest;
+use crate::manifest::{not_carried_out, refuse_other_digest};
 use crate::repository::Repository;
 use crate::retry::Failure;
 use crate::transport::{Body, TransportErrorKind};
@@ -222,13 +222,12 @@ impl<'a> Upload<'a> {
         let call = self.call(Method::PUT, url);
         let call = if whole && self.blob.size > 0 { call.stream(&open) } else { call };
         let answer = call.send_once().await?;
-        if answer.status() != StatusCode::CREATED {
-            let reason =
-                format!("the registry answered {} to the upload", answer.status().as_u16());
-            return Err(self.error(ErrorKind::Protocol, reason).into());
-        }
         refuse_other_digest(&answer, &self.blob.digest, &self.action)?;
-        Ok(())
+        // The one success of the specification; any other is believed when it shows.
+        if answer.status() == StatusCode::CREATED || self.is_there().await {
+            return Ok(());
+        }
+        Err(not_carried_out(answer.status(), &self.action).into())
     }
 
     fn call(&self, method: Method, url: Url) -> crate::call::Call<'_> {

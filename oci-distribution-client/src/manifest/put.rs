@@ -1,11 +1,11 @@
 use bytes::Bytes;
-use http::{Method, header};
+use http::{Method, StatusCode, header};
 use oci_image::{AnyDocument, TagOrDigest};
 
-use super::refuse_other_digest;
+use super::{content_digest, refuse_other_digest};
 use crate::auth::Access;
 use crate::call::Answer;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::repository::Repository;
 
 impl Repository {
@@ -22,6 +22,38 @@ impl Repository {
         let call = call.header(header::CONTENT_TYPE, descriptor.media_type.as_str());
         let answer = call.bytes(Bytes::copy_from_slice(document.bytes())).send().await?;
         refuse_other_digest(&answer, &descriptor.digest, action)?;
+        let is_told = answer.status() == StatusCode::CREATED
+            && (content_digest(&answer).is_some() || answer.header(&header::LOCATION).is_some());
+        if !is_told {
+            self.read_back(name, document, answer.status(), action).await?;
+        }
         Ok(answer)
     }
+
+    /// Checks that `name` means `document` now, where the answer to a push does not say so as [spec.md]
+    /// demands: a server that is not a registry answers any request with success.
+    ///
+    /// [spec.md]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
+    async fn read_back(
+        &self,
+        name: &TagOrDigest,
+        document: &AnyDocument,
+        answered: StatusCode,
+        action: &str,
+    ) -> Result<(), Error> {
+        let found = self.get(name, action).await;
+        match found {
+            Ok((_, content)) if content.as_bytes().into_inner() == document.bytes() => Ok(()),
+            Ok(_) => Err(not_carried_out(answered, action)),
+            Err(error) => Err(not_carried_out(answered, action).with_source(error)),
+        }
+    }
+}
+
+/// A success that the state of the registry does not show.
+pub(crate) fn not_carried_out(answered: StatusCode, action: &str) -> Error {
+    Error::new(ErrorKind::Protocol, action).because(format!(
+        "the server answered {}, and did not do it: it may not be a registry",
+        answered.as_u16()
+    ))
 }

@@ -131,7 +131,7 @@ async fn an_upload_to_another_origin_carries_no_credential() {
         (HOME, "POST") => {
             answer(202, &[("location", "https://storage.example/up?state=a%2Fb")], "")
         }
-        (HOME, "PUT") => answer(201, &[], ""),
+        (HOME, "PUT") => answer(201, &[("location", "/v2/x")], ""),
         ("storage.example", "PUT") => answer(201, &[], ""),
         _ => asks_for_password(seen),
     });

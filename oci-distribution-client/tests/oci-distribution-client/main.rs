@@ -8,6 +8,7 @@ mod blobs;
 #[cfg(feature = "tracing")]
 mod events;
 mod fake;
+mod false_success;
 mod faults;
 mod fixture;
 mod images;

@@ -221,7 +221,7 @@ async fn a_push_meets_a_cut_at_every_byte_without_a_tag_too_early() {
         match (method, path.contains("/uploads/")) {
             ("HEAD", _) => "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n".into(),
             ("POST", _) => "HTTP/1.1 202 Accepted\r\nlocation: /v2/app/blobs/uploads/1\r\ncontent-length: 0\r\n".into(),
-            ("PUT", _) => "HTTP/1.1 201 Created\r\ncontent-length: 0\r\n".into(),
+            ("PUT", _) => "HTTP/1.1 201 Created\r\nlocation: /v2/x\r\ncontent-length: 0\r\n".into(),
             ("GET", true) => "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n".into(),
             _ => "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n".to_owned(),
         }
