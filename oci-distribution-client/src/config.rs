@@ -55,7 +55,8 @@ impl Config {
     /// Reads, in this order of precedence, the logins of `$REGISTRY_AUTH_FILE`,
     /// `$XDG_RUNTIME_DIR/containers/auth.json`, `$XDG_CONFIG_HOME/containers/auth.json` and
     /// `$DOCKER_CONFIG/config.json` with their usual places under `$HOME`, and the proxies of
-    /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` in lower and upper case. Credential
+    /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` in lower and upper case (see
+    /// [`proxy`](Self::proxy)). Credential
     /// helpers that these files name are looked for in `PATH` and asked when a registry wants a login.
     ///
     /// It reads files, so it may block for a moment.
@@ -99,7 +100,7 @@ impl Config {
     }
 
     /// Asks `registry`, any host with an optional port, over http: anybody on the network path reads the
-    /// credentials and chooses what tags mean.
+    /// credentials and chooses what tags mean, a proxy among them.
     pub fn danger_plain_http(mut self, registry: impl Into<String>) -> Self {
         self.danger_plain_http.push(registry.into());
         self
@@ -141,7 +142,10 @@ impl Config {
     }
 
     /// Sends requests over http and https through the proxy at `url`, but for the hosts in `except`, a
-    /// list with commas as in the variable `NO_PROXY`.
+    /// list with commas as in the variable `NO_PROXY`: `registry.example` (with all that is below it),
+    /// `registry.example:5000`, `10.1.2.3`, `10.0.0.0/8`, `*`.
+    ///
+    /// What is on this machine (`localhost`, loopback addresses) is never asked through a proxy.
     pub fn proxy(mut self, url: impl Into<String>, except: impl Into<String>) -> Self {
         let url = url.into();
         self.proxies =

@@ -2,6 +2,8 @@
 
 mod body;
 #[cfg(feature = "reqwest")]
+mod no_proxy;
+#[cfg(feature = "reqwest")]
 mod reqwest;
 mod settings;
 

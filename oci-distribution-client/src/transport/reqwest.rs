@@ -1,4 +1,5 @@
 use std::error::Error as StdError;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,9 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::Verifier;
+use url::{Host, Url};
 
+use crate::transport::no_proxy::NoProxy;
 use crate::transport::{
     Body, BoxFuture, Proxies, Tls, Transport, TransportError, TransportErrorKind,
 };
@@ -32,7 +35,7 @@ impl Reqwest {
             .connect_timeout(connect_timeout)
             .tls_backend_preconfigured(client_config(tls)?)
             .no_proxy();
-        for proxy in reqwest_proxies(proxies)? {
+        if let Some(proxy) = proxy(proxies)? {
             builder = builder.proxy(proxy);
         }
         Ok(Self { client: builder.build()? })
@@ -155,14 +158,38 @@ fn certificates(
     }
 }
 
-/// The library's own errors name the URL with the password in it.
-fn reqwest_proxies(proxies: &Proxies) -> Result<Vec<reqwest::Proxy>, &'static str> {
-    let except = || proxies.except.as_deref().and_then(reqwest::NoProxy::from_string);
-    let http = proxies.http.as_ref().map(reqwest::Proxy::http);
-    let https = proxies.https.as_ref().map(reqwest::Proxy::https);
-    let proxy = |proxy: reqwest::Result<reqwest::Proxy>| match proxy {
-        Ok(proxy) => Ok(proxy.no_proxy(except())),
-        Err(_) => Err("the URL of the proxy is not like `http://user:password@host:port`"),
+/// The proxy for each request, if there is one.
+fn proxy(proxies: &Proxies) -> Result<Option<reqwest::Proxy>, &'static str> {
+    for url in [&proxies.http, &proxies.https].into_iter().flatten() {
+        // The library's own errors name the URL with the password in it.
+        reqwest::Proxy::all(url.as_str())
+            .map_err(|_| "the URL of the proxy is not like `http://user:password@host:port`")?;
+    }
+    let Proxies { http, https, except } = proxies.clone();
+    let except = NoProxy::parse(except.as_deref().unwrap_or_default());
+    let is_used = http.is_some() || https.is_some();
+    Ok(is_used.then(|| {
+        reqwest::Proxy::custom(move |url| {
+            let proxy = if url.scheme() == "https" { &https } else { &http };
+            let is_direct = is_this_machine(url) || except.has(url);
+            proxy.clone().filter(|_| !is_direct)
+        })
+    }))
+}
+
+/// Whether a server is on this machine: to a proxy, its name means another one, which would get what is sent
+/// over http because it does not leave this machine.
+fn is_this_machine(url: &Url) -> bool {
+    let is_local = |address: IpAddr| {
+        let address = address.to_canonical();
+        address.is_loopback() || address.is_unspecified()
     };
-    http.into_iter().chain(https).map(proxy).collect()
+    url.host().is_some_and(|host| match host {
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Host::Ipv4(address) => is_local(address.into()),
+        Host::Ipv6(address) => is_local(address.into()),
+    })
 }

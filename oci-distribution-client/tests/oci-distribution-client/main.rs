@@ -19,6 +19,7 @@ mod messages;
 mod mirror;
 mod moves;
 mod peers;
+mod proxies;
 mod resume;
 mod round_trip;
 mod uploads;
