@@ -81,6 +81,16 @@ pub(crate) struct Cgroups {
     pub(crate) writable: bool,
 }
 
+impl Cgroups {
+    /// Whether a hierarchy can restrict the use of devices: by the controller of version 1, or by a program in version 2.
+    pub(crate) fn can_filter_devices(&self) -> bool {
+        self.hierarchies.iter().any(|hierarchy| {
+            hierarchy.controllers.is_empty()
+                || hierarchy.controllers.iter().any(|name| name == "devices")
+        })
+    }
+}
+
 impl Host {
     /// A recent kernel with cgroup v2 and a caller who is root: something to plan for where there is no Linux.
     pub fn typical() -> Self {

@@ -38,8 +38,7 @@ impl Planner<'_> {
             );
         }
         let writes = asked.map(|resources| self.cgroup_writes(resources)).unwrap_or_default();
-        let devices =
-            asked.map(|resources| self.device_rules(&resources.devices)).unwrap_or_default();
+        let devices = self.device_rules(asked.map_or(&[], |resources| &resources.devices));
         let hierarchies = self.host.cgroups.hierarchies.clone();
         let plan = CgroupPlan { path, hierarchies, writes, devices };
         self.steps.push(RuntimeStep::MakeCgroup(plan).into());

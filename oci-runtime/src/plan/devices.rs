@@ -115,15 +115,26 @@ impl Planner<'_> {
         Some((major, minor))
     }
 
-    /// The rules for devices, with those that every container needs added at the end.
+    /// The rules for devices: nothing is permitted but what they and those that every container needs permit. A new
+    /// cgroup has its parent's rules, which mostly permit all.
     pub(super) fn device_rules(&mut self, rules: &[linux::DeviceRule]) -> Vec<DeviceRule> {
-        if rules.is_empty() {
+        let pointer = "/linux/resources/devices";
+        if !self.host.cgroups.can_filter_devices() {
+            let reason =
+                "the host has neither the cgroup controller `devices` nor cgroup version 2";
+            match rules {
+                [] => self.warn(format!("every device can be used: {reason}")),
+                _ => self.refuse(pointer, reason),
+            }
             return Vec::new();
         }
-        let own = rules.iter().enumerate().filter_map(|(index, rule)| {
-            self.device_rule(&format!("/linux/resources/devices/{index}"), rule)
-        });
-        own.chain(needed_rules()).collect()
+        let own = rules.iter().enumerate();
+        let own =
+            own.filter_map(|(index, rule)| self.device_rule(&format!("{pointer}/{index}"), rule));
+        let all: Vec<_> = [deny_all()].into_iter().chain(own).chain(needed_rules()).collect();
+        // Most specifications begin with the same rule.
+        let skipped = usize::from(all.first() == all.get(1));
+        all.into_iter().skip(skipped).collect()
     }
 
     fn device_rule(&mut self, pointer: &str, rule: &linux::DeviceRule) -> Option<DeviceRule> {
@@ -169,6 +180,11 @@ impl Planner<'_> {
 fn default_device((path, major, minor): (&str, u32, u32), origin: DeviceOrigin) -> Device {
     let (path, kind) = (path.into(), DeviceKind::Character);
     Device { path, kind, major, minor, mode: 0o666, uid: 0, gid: 0, origin }
+}
+
+fn deny_all() -> DeviceRule {
+    let (kind, access) = (DeviceRuleKind::All, DeviceAccess::ALL.into());
+    DeviceRule { allow: false, kind, major: None, minor: None, access }
 }
 
 /// What every container may do: make device nodes, and use the devices that it has, and terminals.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use oci_runtime::Stdio;
 use oci_runtime::spec::Mount;
-use oci_runtime::spec::linux::{Device, DeviceType};
+use oci_runtime::spec::linux::{Device, DeviceRule, DeviceType, Resources};
 
 use super::fixture::{Fixture, chain, prints};
 
@@ -65,6 +65,25 @@ fn another_file_in_a_devices_place_is_an_error() {
             other => panic!("{name}: {other:?}"),
         }
         assert_eq!(fixture.residue(), Vec::<String>::new());
+    }
+}
+
+#[test]
+#[ignore = "needs root, cgroups and busybox"]
+fn a_device_that_no_rule_permits_is_not_opened() {
+    // Not even a number that no driver has: the rules are asked first.
+    let line = "busybox mknod /tmp/disk b 7 250 && cat /tmp/disk; busybox mknod /tmp/null c 1 3 && \
+                cat /tmp/null && echo null";
+    let denied = "null\ncat: can't open '/tmp/disk': Operation not permitted\n";
+    let mut null = DeviceRule::new(true);
+    null.access = Some("rwm".into());
+    (null.r#type, null.major, null.minor) = (Some(DeviceType::Char), Some(1), Some(3));
+    let empty = Resources::new();
+    let mut only_allows = Resources::new();
+    only_allows.devices = vec![null];
+    for resources in [None, Some(empty), Some(only_allows)] {
+        let text = prints(|spec| spec.linux.as_mut().unwrap().resources = resources.clone(), line);
+        assert_eq!(text, denied, "{resources:?}");
     }
 }
 
