@@ -48,6 +48,8 @@ pub struct Host {
     pub missing_system_calls: Vec<String>,
     /// Actions of system call filters, by the kernel's words.
     pub seccomp_actions: Vec<String>,
+    /// Whether the caller may ask for keyrings (keyctl(2)), and so its containers.
+    pub keyrings: bool,
     /// Security modules at work.
     pub security_modules: Vec<String>,
     /// Hard limits of the caller.
@@ -121,6 +123,7 @@ impl Host {
                 "log",
                 "allow",
             ]),
+            keyrings: true,
             security_modules: Vec::new(),
             hard_limits: BTreeMap::new(),
             id_maps: IdMaps { uids: all(), gids: all(), ..IdMaps::default() },

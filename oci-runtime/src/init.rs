@@ -61,6 +61,7 @@ fn run() -> i32 {
     if sys::signal::reset().is_err() || rustix::process::chdir("/").is_err() {
         return REFUSED;
     }
+    sys::schedule::reset();
     // The modes of device nodes and directories are those of the plan.
     rustix::process::umask(Mode::empty());
     match crate::wire::receive(&socket) {

@@ -143,6 +143,7 @@ impl<'a> Planner<'a> {
         self.check();
         self.cgroup();
         self.oom_score();
+        self.keyring();
         self.raise_limits();
         let mounts = self.filesystem();
         let opened: Vec<Step> = std::mem::take(&mut self.trees)

@@ -33,7 +33,7 @@ impl Container {
     /// with the rights, limits and user that `process` has. Returns when the program runs; what was asked for and not
     /// given is among the [`warnings`](Self::warnings).
     ///
-    /// Nothing is taken from the container's program: without `process.env` there is no environment, without
+    /// Nothing but `oomScoreAdj` is taken from the container's program: without `process.env` there is no environment, without
     /// `process.capabilities` there are none, and without `process.user` it is user and group 0.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ pub(crate) mod bpf;
 pub(crate) mod clone;
 pub(crate) mod descriptors;
 pub(crate) mod execute;
+pub(crate) mod keyring;
 pub(crate) mod mount;
 pub(crate) mod namespace;
 pub(crate) mod network;

@@ -53,6 +53,7 @@ impl Host {
             filesystems: filesystems(),
             missing_system_calls: missing_system_calls(),
             seccomp_actions: list("/proc/sys/kernel/seccomp/actions_avail"),
+            keyrings: sys::keyring::are_there(),
             security_modules: list("/sys/kernel/security/lsm"),
             hard_limits: hard_limits(),
             id_maps: id_maps(),

@@ -243,6 +243,7 @@ impl Init {
     fn process(&mut self, step: &ProcessStep) -> Result<(), StepError> {
         match step {
             ProcessStep::OomScore(value) => identity::oom_score(*value),
+            ProcessStep::SessionKeyring => Ok(sys::keyring::new_session()?),
             ProcessStep::Processors(list) => identity::processors(list),
             ProcessStep::Session => Ok(rustix::process::setsid().map(drop)?),
             ProcessStep::Terminal { height, width, make_console } => {

@@ -12,6 +12,9 @@ impl Plan {
     /// Every reason why the process cannot be had there.
     pub(crate) fn exec(process: Process, bundle: &Bundle, host: &Host) -> Result<Self, Refusals> {
         let mut spec = bundle.spec().clone();
+        let mut process = process;
+        let own = spec.process.as_ref().and_then(|process| process.oom_score_adj);
+        process.oom_score_adj = process.oom_score_adj.or(own);
         spec.process = Some(process.clone());
         // What follows the container is not the process's.
         spec.hooks = None;
@@ -29,6 +32,7 @@ impl Planner<'_> {
             self.initial_affinity(affinity);
         }
         self.oom_score();
+        self.keyring();
         self.raise_limits();
         self.join_container();
         self.enter_cgroup();

@@ -18,6 +18,14 @@ impl Planner<'_> {
         self.steps.push(ProcessStep::OomScore(score).into());
     }
 
+    /// Replaces the caller's session keyring, which passes clone and exec with the keys in it. Before the user
+    /// namespace: the keyring counts for the caller, not for one of its subordinate users, who may have few keys.
+    pub(super) fn keyring(&mut self) {
+        if self.host.keyrings {
+            self.steps.push(ProcessStep::SessionKeyring.into());
+        }
+    }
+
     /// Adds the steps from the finished filesystem to the program.
     pub(super) fn process(&mut self) {
         let Some(process) = &self.spec.process else {

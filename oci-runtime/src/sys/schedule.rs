@@ -18,6 +18,25 @@ pub(crate) struct Schedule {
     pub(crate) period: u64,
 }
 
+/// Gives up what the thread that launched this process had set for itself and what passes exec: processors, real-time
+/// scheduling, memory policy and personality (a debugger turns randomized addresses off).
+///
+/// What a filter of system calls around this process forbids to change stays, as it does for the container.
+pub(crate) fn reset() {
+    // As many processors as the kernel can be built for; it ignores those that are not there.
+    let all = [u64::MAX; 8192 / 64];
+    // SAFETY: the map is as long as is said.
+    unsafe { libc::syscall(libc::SYS_sched_setaffinity, 0, size_of_val(&all), all.as_ptr()) };
+    // SAFETY: takes no pointer.
+    let policy = unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) };
+    let real_time = [libc::SCHED_FIFO, libc::SCHED_RR, libc::SCHED_DEADLINE].map(i64::from);
+    if real_time.contains(&policy) {
+        let _ = set_schedule(Schedule::default());
+    }
+    let _ = set_memory_policy(libc::MPOL_DEFAULT as u32, &[]);
+    let _ = set_personality(0);
+}
+
 /// Sets how this thread is scheduled.
 pub(crate) fn set_schedule(mut schedule: Schedule) -> io::Result<()> {
     schedule.size = size_of::<Schedule>() as u32;

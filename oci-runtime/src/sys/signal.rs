@@ -4,9 +4,22 @@ use std::io;
 
 /// Sets every signal to its default action and blocks none: ignored and blocked signals pass exec.
 pub(crate) fn reset() -> io::Result<()> {
+    const SIGNAL_SET_SIZE: usize = 8;
+    // The kernel's sigaction: all zero is SIG_DFL without flags, and no machine has a longer one.
+    let default = [0u64; 4];
     for signal in 1..=64 {
-        // SAFETY: SIG_DFL runs no code of ours. The kernel and libc refuse the few that cannot be set.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // Not by libc, which keeps signals 32 and 33 for itself. The kernel refuses SIGKILL and SIGSTOP, which need it
+        // not.
+        // SAFETY: the action outlives the call and runs no code of ours; the old one is not asked for.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                std::ptr::null::<u64>(),
+                SIGNAL_SET_SIZE,
+            )
+        };
     }
     let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset initialises the set before it is read; the old mask is not asked for.

@@ -10,6 +10,7 @@ mod events;
 mod exec;
 mod fixture;
 mod hooks;
+mod inherited;
 mod life;
 mod limits;
 mod mounts;

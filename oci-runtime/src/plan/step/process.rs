@@ -12,6 +12,8 @@ use crate::host::Resource;
 pub(crate) enum ProcessStep {
     /// Set how readily the kernel kills the process when memory is short.
     OomScore(i32),
+    /// Make a session keyring: the caller's holds its secrets.
+    SessionKeyring,
     /// Run on these processors.
     Processors(Vec<u32>),
     /// Lead a session of its own.
@@ -53,6 +55,7 @@ impl Display for ProcessStep {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::OomScore(value) => write!(f, "set oom_score_adj to {value}"),
+            Self::SessionKeyring => f.write_str("make session keyring"),
             Self::Processors(list) => {
                 let list: Vec<String> = list.iter().map(u32::to_string).collect();
                 write!(f, "run on processors {}", list.join(","))
