@@ -1,5 +1,5 @@
-//! What the tests of several packages share: running programs, comparing trees of files, collecting events, and
-//! Debian's registry.
+//! What the tests of several packages share: what they need of the machine, running programs, comparing trees of
+//! files, collecting events, and Debian's registry.
 //!
 //! What goes wrong here is a failed test: it panics.
 #![allow(clippy::unwrap_used)]
@@ -8,6 +8,7 @@ mod chain;
 pub mod docker_registry;
 pub mod events;
 pub mod mount;
+pub mod need;
 pub mod program;
 pub mod tar;
 pub mod tree;
