@@ -44,8 +44,8 @@ fn run(program: &str, arguments: &[&str], path: &Path) {
 
 /// `fsync` of the directory alone says that all is well.
 #[test]
-#[ignore = "needs root, xfs"]
 fn a_rename_that_xfs_gave_up_on_is_not_said_to_be_durable() {
+    oci_testing::needs!(root, loop_devices, "mkfs.xfs", "xfs_io");
     let xfs = Xfs::new();
     let place = |name: &str| xfs.path().join(name);
     let directory = File::open(xfs.path()).unwrap();

@@ -273,8 +273,8 @@ fn a_compression_that_cannot_be_read_is_named_with_what_converts_it() {
 
 #[test]
 #[cfg(feature = "xz")]
-#[ignore = "needs xz"]
 fn archives_compressed_by_xz_are_read() {
+    oci_testing::needs!("xz");
     let (directory, layout, tar) = archive();
     let path = write(&directory, &tar);
     let status = Command::new("xz").args(["-k", "-T2", "--block-size=4096"]).arg(&path).status();

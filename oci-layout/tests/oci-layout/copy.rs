@@ -65,8 +65,8 @@ fn files_are_shared_where_the_filesystem_can() {
 /// With reflinks the two are files of their own that share their blocks.
 #[test]
 #[cfg(target_os = "linux")]
-#[ignore = "needs root, loop devices and xfsprogs"]
 fn on_xfs_a_copy_takes_no_space_and_outlives_damage_to_the_other() {
+    oci_testing::needs!(root, loop_devices, "mkfs.xfs");
     use oci_testing::mount::{Mount, run};
 
     let directory = directory();

@@ -398,8 +398,8 @@ fn name(transport: &str, path: &Path, tag: &str) -> String {
 }
 
 #[test]
-#[ignore = "needs skopeo"]
 fn skopeo_reads_what_we_save_and_we_read_what_it_saves() {
+    oci_testing::needs!("skopeo");
     let (directory, layout) = store();
     let config = |layout: &Layout, name| layout.image(name).unwrap().config().unwrap();
     for form in FORMS {
@@ -443,8 +443,8 @@ fn accept_anything(directory: &TempDir) -> String {
 }
 
 #[test]
-#[ignore = "needs root, podman"]
 fn podman_loads_what_we_save_and_we_read_what_it_saves() {
+    oci_testing::needs!(root, "podman");
     let (directory, layout) = store();
     let policy = accept_anything(&directory);
     for form in FORMS {
@@ -462,8 +462,8 @@ fn podman_loads_what_we_save_and_we_read_what_it_saves() {
 }
 
 #[test]
-#[ignore = "needs root, buildah"]
 fn buildah_pulls_what_we_save() {
+    oci_testing::needs!(root, "buildah");
     let (directory, layout) = store();
     let policy = accept_anything(&directory);
     let id = layout.image("v1").unwrap().manifest().config.digest.encoded().to_owned();

@@ -81,8 +81,8 @@ fn copies(layout: &Layout, manifest: &Document<Manifest>, kinds: &[&str]) -> boo
 
 // covers: IMG-MT-06
 #[test]
-#[ignore = "needs skopeo"]
 fn skopeo_copies_what_was_joined_of_both_formats() {
+    oci_testing::needs!("skopeo");
     let (_directory, layout) = store();
     for (name, image) in joined(&layout) {
         let _ = layout.put_image(&image).unwrap().tag(name).unwrap();
@@ -97,8 +97,8 @@ fn skopeo_copies_what_was_joined_of_both_formats() {
 
 /// What the rule of lint is for.
 #[test]
-#[ignore = "needs skopeo"]
 fn skopeo_refuses_manifests_that_mix_formats() {
+    oci_testing::needs!("skopeo");
     let (_directory, layout) = store();
     let image = layout.image("v1").unwrap().documents().unwrap();
     let docker = image.to_docker().unwrap();
@@ -217,8 +217,8 @@ fn any_edits_give_an_image_that_lint_accepts() {
 }
 
 #[test]
-#[ignore = "needs skopeo"]
 fn any_edits_give_an_image_that_skopeo_copies() {
+    oci_testing::needs!("skopeo");
     let (_directory, layout) = store();
     let mut runner = TestRunner::deterministic();
     for _ in 0..8 {

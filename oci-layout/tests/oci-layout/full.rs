@@ -73,20 +73,20 @@ fn sweep(room: impl Fn(usize) -> Mount, most: usize, add: Add<'_>) {
 }
 
 #[test]
-#[ignore = "needs root"]
 fn a_disk_without_room_for_bytes_hurts_nothing_that_is_there() {
+    oci_testing::needs!(root);
     sweep(|pages| Mount::tmpfs(pages * 4096, 0), 100, &commit);
 }
 
 #[test]
-#[ignore = "needs root"]
 fn a_disk_without_room_for_files_hurts_nothing_that_is_there() {
+    oci_testing::needs!(root);
     sweep(|inodes| Mount::tmpfs(0, inodes), 100, &commit);
 }
 
 #[test]
-#[ignore = "needs root"]
 fn a_disk_without_room_for_a_copy_hurts_nothing_that_is_there() {
+    oci_testing::needs!(root);
     let (_directory, source) = empty();
     (0..COUNT).try_for_each(|number| commit(&source, number)).unwrap();
     let copy = |layout: &Layout, number: usize| -> io::Result<()> {

@@ -283,8 +283,8 @@ fn one_of_several_layouts_that_lists_what_is_missing_stops_their_collector() {
 }
 
 #[test]
-#[ignore = "needs umoci"]
 fn umoci_too_removes_nothing_where_the_index_lists_what_is_missing() {
+    oci_testing::needs!("umoci");
     let absent = Descriptor::of(MediaType::IMAGE_MANIFEST, "absent");
     let (_directory, layout, absent) = listing(|_| absent);
     let before = blobs(&layout);

@@ -68,8 +68,8 @@ fn archive(layout: &Layout, directory: &TempDir) -> PathBuf {
 
 // covers: IMG-LAYOUT-02, IMG-LAYOUT-03, IMG-LAYOUT-04, IMG-LAYOUT-05
 #[test]
-#[ignore = "needs skopeo"]
 fn skopeo_reads_our_layouts_and_we_read_its() {
+    oci_testing::needs!("skopeo");
     let (_directory, layout) = store();
     let ours = name("oci", layout.path(), "v1");
     let said = String::from_utf8(skopeo(&["inspect", &ours])).unwrap();
@@ -87,8 +87,8 @@ fn skopeo_reads_our_layouts_and_we_read_its() {
 
 // covers: IMG-LAYOUT-01
 #[test]
-#[ignore = "needs skopeo"]
 fn skopeo_reads_our_archives_and_we_read_its() {
+    oci_testing::needs!("skopeo");
     let (directory, layout) = store();
     let ours = name("oci-archive", &archive(&layout, &directory), "v1");
     skopeo(&["inspect", &ours]);
@@ -100,8 +100,8 @@ fn skopeo_reads_our_archives_and_we_read_its() {
 }
 
 #[test]
-#[ignore = "needs umoci"]
 fn umoci_unpacks_what_we_write_and_we_read_what_it_adds() {
+    oci_testing::needs!("umoci");
     let (directory, layout) = store();
     let path = layout.path().to_owned();
     let image = name("oci", &path, "v1").replacen("oci:", "", 1);
@@ -134,8 +134,8 @@ fn umoci_unpacks_what_we_write_and_we_read_what_it_adds() {
 }
 
 #[test]
-#[ignore = "needs umoci"]
 fn a_file_that_umoci_inserts_is_read() {
+    oci_testing::needs!("umoci");
     let directory = directory();
     let [path, file] = ["image", "file"].map(|name| directory.path().join(name));
     let image = format!("{}:new", path.display());
@@ -151,8 +151,8 @@ fn a_file_that_umoci_inserts_is_read() {
 }
 
 #[test]
-#[ignore = "needs umoci"]
 fn a_layout_that_umoci_makes_is_read() {
+    oci_testing::needs!("umoci");
     let directory = directory();
     let path = directory.path().join("layout");
     umoci(&["init", "--layout", path.to_str().unwrap()]);
@@ -163,8 +163,8 @@ fn a_layout_that_umoci_makes_is_read() {
 }
 
 #[test]
-#[ignore = "needs root, buildah"]
 fn buildah_pulls_our_layouts_and_we_read_what_it_pushes() {
+    oci_testing::needs!(root, "buildah");
     let (directory, layout) = store();
     let storage = directory.path().join("storage");
     let buildah = |arguments: &[&str]| {

@@ -112,8 +112,8 @@ fn layout(disk: &Disk, round: usize) -> PathBuf {
 }
 
 #[test]
-#[ignore = "needs root, ext4, xfs"]
 fn a_power_cut_takes_nothing_that_was_synced() {
+    oci_testing::needs!(root, loop_devices, "mkfs.ext4", "mkfs.xfs", "xfs_io");
     if work() {
         return;
     }
@@ -137,8 +137,8 @@ const COPIES: usize = 100;
 
 /// Nor from what it was copied of. On ext4 the copy is by hard links, on xfs by reflinks.
 #[test]
-#[ignore = "needs root, ext4, xfs"]
 fn a_power_cut_takes_nothing_that_was_copied() {
+    oci_testing::needs!(root, loop_devices, "mkfs.ext4", "mkfs.xfs", "xfs_io");
     if work() {
         return;
     }
@@ -165,8 +165,8 @@ fn a_power_cut_takes_nothing_that_was_copied() {
 
 /// That the tests above can fail.
 #[test]
-#[ignore = "needs root, ext4, xfs"]
 fn a_power_cut_takes_what_was_not_synced() {
+    oci_testing::needs!(root, loop_devices, "mkfs.ext4", "mkfs.xfs", "xfs_io");
     if work() {
         return;
     }

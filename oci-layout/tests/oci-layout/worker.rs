@@ -30,7 +30,7 @@ pub(crate) fn command<F: Fn()>(
     let _ = test;
     let (_, name) = std::any::type_name::<F>().split_once("::").unwrap();
     let mut command = Command::new(program);
-    command.args(["--exact", name, "--include-ignored", "--test-threads=1", "--nocapture"]);
+    command.args(["--exact", name, "--test-threads=1", "--nocapture"]);
     command.env(ROLE, role).env(LAYOUT, layout).stdin(Stdio::null()).stdout(Stdio::piped());
     command
 }

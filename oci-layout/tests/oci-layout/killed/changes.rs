@@ -168,39 +168,39 @@ fn blobs(place: &Path) -> usize {
 }
 
 #[test]
-#[ignore = "needs strace"]
 fn names_are_those_before_or_after_wherever_it_is_killed() {
+    oci_testing::needs!("strace");
     sweep(names_are_those_before_or_after_wherever_it_is_killed, &NAMES, Injection::Kill);
 }
 
 #[test]
-#[ignore = "needs strace"]
 fn names_are_those_before_or_after_whichever_call_fails() {
+    oci_testing::needs!("strace");
     sweep(names_are_those_before_or_after_whichever_call_fails, &NAMES, Injection::Fail);
 }
 
 #[test]
-#[ignore = "needs strace"]
 fn a_collector_takes_nothing_that_is_needed_wherever_it_is_killed() {
+    oci_testing::needs!("strace");
     let this = a_collector_takes_nothing_that_is_needed_wherever_it_is_killed;
     sweep(this, &GARBAGE, Injection::Kill);
 }
 
 #[test]
-#[ignore = "needs strace"]
 fn a_collector_takes_nothing_that_is_needed_whichever_call_fails() {
+    oci_testing::needs!("strace");
     let this = a_collector_takes_nothing_that_is_needed_whichever_call_fails;
     sweep(this, &GARBAGE, Injection::Fail);
 }
 
 #[test]
-#[ignore = "needs strace"]
 fn a_repair_takes_nothing_that_is_whole_wherever_it_is_killed() {
+    oci_testing::needs!("strace");
     sweep(a_repair_takes_nothing_that_is_whole_wherever_it_is_killed, &REPAIR, Injection::Kill);
 }
 
 #[test]
-#[ignore = "needs strace"]
 fn a_repair_takes_nothing_that_is_whole_whichever_call_fails() {
+    oci_testing::needs!("strace");
     sweep(a_repair_takes_nothing_that_is_whole_whichever_call_fails, &REPAIR, Injection::Fail);
 }

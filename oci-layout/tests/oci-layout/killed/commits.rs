@@ -22,15 +22,15 @@ fn step(place: &Path, number: usize) -> std::io::Result<()> {
 }
 
 #[test]
-#[ignore = "needs strace"]
 fn a_process_killed_at_any_call_loses_nothing_that_it_reported() {
+    oci_testing::needs!("strace");
     let this = a_process_killed_at_any_call_loses_nothing_that_it_reported;
     sweep(this, &COMMITS, Injection::Kill);
 }
 
 #[test]
-#[ignore = "needs strace"]
 fn any_call_that_fails_is_an_error_and_loses_nothing() {
+    oci_testing::needs!("strace");
     let this = any_call_that_fails_is_an_error_and_loses_nothing;
     sweep(this, &COMMITS, Injection::Fail);
 }

@@ -101,21 +101,21 @@ fn inode(path: &Path) -> u64 {
 }
 
 #[test]
-#[ignore = "needs strace"]
 fn a_copy_that_shares_files_is_whole_wherever_it_is_killed() {
+    oci_testing::needs!("strace");
     let this = a_copy_that_shares_files_is_whole_wherever_it_is_killed;
     sweep(this, &SHARED, Injection::Kill);
 }
 
 #[test]
-#[ignore = "needs strace"]
 fn a_copy_that_shares_files_is_whole_whichever_call_fails() {
+    oci_testing::needs!("strace");
     let this = a_copy_that_shares_files_is_whole_whichever_call_fails;
     sweep(this, &SHARED, Injection::Fail);
 }
 
 #[test]
-#[ignore = "needs strace"]
 fn a_copy_by_bytes_is_whole_wherever_it_is_killed() {
+    oci_testing::needs!("strace");
     sweep(a_copy_by_bytes_is_whole_wherever_it_is_killed, &BY_BYTES, Injection::Kill);
 }
