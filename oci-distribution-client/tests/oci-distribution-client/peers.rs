@@ -44,8 +44,8 @@ async fn round_trip(client: &Client, host: &str) {
 }
 
 #[tokio::test]
-#[ignore = "needs docker-registry"]
 async fn docker_registry_takes_and_gives_images() {
+    oci_testing::needs!("docker-registry");
     let directory = oci_testing::directory();
     let registry = DockerRegistry::start(directory.path(), "").unwrap();
     let config = Config::default().plain_http(registry.host()).retry(quick());
@@ -53,8 +53,8 @@ async fn docker_registry_takes_and_gives_images() {
 }
 
 #[tokio::test]
-#[ignore = "needs docker-registry and htpasswd"]
 async fn docker_registry_with_a_password_file_knows_its_user() {
+    oci_testing::needs!("docker-registry", "htpasswd");
     let directory = oci_testing::directory();
     let path = directory.path();
     run(path, "htpasswd", &["-Bbc", "users", "alice", "secret"]);
@@ -74,8 +74,8 @@ async fn docker_registry_with_a_password_file_knows_its_user() {
 }
 
 #[tokio::test]
-#[ignore = "needs docker-registry and openssl"]
 async fn docker_registry_with_tls_is_trusted_only_by_its_certificate() {
+    oci_testing::needs!("docker-registry", "openssl");
     let directory = oci_testing::directory();
     let path = directory.path();
     let subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];

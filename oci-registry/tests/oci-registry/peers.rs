@@ -80,8 +80,8 @@ fn digest_of(layout: &Path) -> String {
 }
 
 #[tokio::test]
-#[ignore = "needs skopeo"]
 async fn skopeo_copies_to_it_and_back() {
+    oci_testing::needs!("skopeo");
     let directory = tempfile::tempdir().unwrap();
     let source = layout(&directory.path().join("source")).await;
     let stores = [Store::memory(), Store::directory(directory.path().join("store")).unwrap()];
@@ -117,8 +117,8 @@ async fn skopeo_copies_to_it_and_back() {
 }
 
 #[tokio::test]
-#[ignore = "needs skopeo"]
 async fn skopeo_logs_in() {
+    oci_testing::needs!("skopeo");
     let directory = tempfile::tempdir().unwrap();
     let source = layout(&directory.path().join("source")).await;
     for auth in [Auth::basic(), Auth::bearer()] {
@@ -136,8 +136,8 @@ async fn skopeo_logs_in() {
 }
 
 #[tokio::test]
-#[ignore = "needs skopeo and docker-registry"]
 async fn skopeo_copies_between_it_and_docker_registry() {
+    oci_testing::needs!("skopeo", "docker-registry");
     let directory = tempfile::tempdir().unwrap();
     let source = layout(&directory.path().join("source")).await;
     let client = Client::new().await;
@@ -182,8 +182,8 @@ async fn docker_registry(directory: &Path) -> (tokio::process::Child, String) {
 }
 
 #[tokio::test]
-#[ignore = "needs skopeo and buildah, as root"]
 async fn buildah_pulls_and_pushes() {
+    oci_testing::needs!(root, "skopeo", "buildah");
     let directory = tempfile::tempdir().unwrap();
     let source = layout(&directory.path().join("source")).await;
     let client = Client::new().await;
