@@ -1,10 +1,11 @@
 //! What the tests of several packages share: what they need of the machine, running programs, comparing trees of
-//! files, collecting events, and Debian's registry.
+//! files, collecting events, and Debian's registry and containerd.
 //!
 //! What goes wrong here is a failed test: it panics.
 #![allow(clippy::unwrap_used)]
 
 mod chain;
+pub mod containerd;
 pub mod docker_registry;
 pub mod events;
 pub mod mount;

@@ -4,7 +4,6 @@ mod archive;
 mod auth;
 mod buildah;
 mod bundle;
-mod containerd;
 mod debian;
 mod mirror;
 mod ours;

@@ -7,8 +7,8 @@ use std::process::Command;
 use oci_image::images::Images;
 use oci_layout::{Archive, ArchiveWriter, DockerArchiveWriter, DockerForm, Layout};
 
-use super::containerd::Containerd;
 use super::ours;
+use oci_testing::containerd::Containerd;
 use oci_testing::program::{run, run_with};
 
 /// Writes all of `v1` into an archive.

@@ -11,9 +11,8 @@ use oci_image::platform::choice::Choice;
 use oci_image::{Config, Descriptor, Document, Index, Manifest, MediaType, json};
 use oci_layout::{ArchiveWriter, Layout};
 use oci_rootfs::PackOptions;
+use oci_testing::containerd::Containerd;
 use oci_testing::program::run_with;
-
-use super::containerd::Containerd;
 
 /// What indexes offer, in their order, and the machines that take of them.
 ///
