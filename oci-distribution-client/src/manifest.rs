@@ -298,7 +298,7 @@ pub(crate) fn parse(
     action: &str,
 ) -> Result<AnyDocument, Error> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let parsed = AnyDocument::parse_verified_with_limit(content.as_bytes(), descriptor, limit);
+    let parsed = AnyDocument::parse_verified(content.as_bytes(), descriptor, limit);
     parsed.map_err(|source| {
         Error::new(ErrorKind::Document, action)
             .because("it is not a valid manifest of its type")

@@ -67,22 +67,11 @@ impl<T: Model> Document<T> {
         Self::from_verified(descriptor.verify(bytes.into())?, descriptor, limit)
     }
 
-    /// Reads the document that `descriptor` names of bytes that were verified: they are not hashed again.
+    /// Reads the document that `descriptor` names, of at most `limit` bytes that were verified: they are not hashed again.
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn parse_verified<B: AsRef<[u8]> + Into<Arc<[u8]>>>(
-        bytes: Verified<B>,
-        descriptor: &Descriptor,
-    ) -> Result<Self, DocumentError> {
-        Self::parse_verified_with_limit(bytes, descriptor, json::DOCUMENT_LIMIT)
-    }
-
-    /// As [`parse_verified`](Self::parse_verified), if they are at most `limit` bytes.
-    ///
-    /// # Errors
-    /// As [`parse`](Self::parse).
-    pub fn parse_verified_with_limit<B: AsRef<[u8]> + Into<Arc<[u8]>>>(
         bytes: Verified<B>,
         descriptor: &Descriptor,
         limit: usize,

@@ -4,7 +4,7 @@ use oci_digest::Verified;
 
 use super::{Document, DocumentError};
 use crate::validate::{Findings, Lint};
-use crate::{Descriptor, Index, Manifest, MediaType, json};
+use crate::{Descriptor, Index, Manifest, MediaType};
 
 /// A manifest or an index, whichever its descriptor says. Closed by nature: a document that names
 /// others is one of the two.
@@ -34,30 +34,19 @@ impl AnyDocument {
         }
     }
 
-    /// As [`parse`](Self::parse), of bytes that were verified: see [`Document::parse_verified`].
+    /// As [`parse`](Self::parse), of at most `limit` bytes that were verified: see [`Document::parse_verified`].
     ///
     /// # Errors
     /// As [`Document::parse`].
     pub fn parse_verified<B: AsRef<[u8]> + Into<Arc<[u8]>>>(
         bytes: Verified<B>,
         descriptor: &Descriptor,
-    ) -> Result<Self, DocumentError> {
-        Self::parse_verified_with_limit(bytes, descriptor, json::DOCUMENT_LIMIT)
-    }
-
-    /// As [`parse_verified`](Self::parse_verified), if they are at most `limit` bytes.
-    ///
-    /// # Errors
-    /// As [`Document::parse`].
-    pub fn parse_verified_with_limit<B: AsRef<[u8]> + Into<Arc<[u8]>>>(
-        bytes: Verified<B>,
-        descriptor: &Descriptor,
         limit: usize,
     ) -> Result<Self, DocumentError> {
         if descriptor.media_type.is_index() {
-            Document::parse_verified_with_limit(bytes, descriptor, limit).map(Self::Index)
+            Document::parse_verified(bytes, descriptor, limit).map(Self::Index)
         } else {
-            Document::parse_verified_with_limit(bytes, descriptor, limit).map(Self::Manifest)
+            Document::parse_verified(bytes, descriptor, limit).map(Self::Manifest)
         }
     }
 

@@ -7,7 +7,9 @@ use oci_image::blob::{
 };
 use oci_image::build::{Builder, Image, Layer};
 use oci_image::oci_digest::Verified;
-use oci_image::{Algorithm, AnyDocument, Descriptor, Digest, Document, Index, Manifest, MediaType};
+use oci_image::{
+    Algorithm, AnyDocument, Descriptor, Digest, Document, Index, Manifest, MediaType, json,
+};
 
 // covers: IMG-DESC-05, IMG-DESC-07
 #[test]
@@ -187,10 +189,12 @@ fn what_was_verified_is_not_hashed_again() {
         (br#"{"schemaVersion":2,"manifests":[]}"#, br#"{"manifests":[],"schemaVersion":2}"#);
     let descriptor = Descriptor::of(MediaType::IMAGE_INDEX, seen);
     let verified = descriptor.verify(Changing(seen, later)).unwrap();
-    let document = Document::<Index>::parse_verified(verified, &descriptor).unwrap();
+    let document =
+        Document::<Index>::parse_verified(verified, &descriptor, json::DOCUMENT_LIMIT).unwrap();
     assert_eq!(document.bytes(), later);
     let verified = descriptor.verify(Changing(seen, later)).unwrap();
-    let document = AnyDocument::parse_verified(verified, &descriptor).unwrap();
+    let document =
+        AnyDocument::parse_verified(verified, &descriptor, json::DOCUMENT_LIMIT).unwrap();
 
     // Nor is it when it is stored; but when it is read it is.
     let store = Memory::new();
@@ -205,8 +209,11 @@ fn a_witness_of_other_content_is_refused() {
         Descriptor::of(MediaType::IMAGE_INDEX, br#"{"schemaVersion":2,"manifests":[]}"#);
     let other =
         Verified::hash(br#"{"manifests":[],"schemaVersion":2}"#.to_vec(), Algorithm::Sha256);
-    assert!(Document::<Index>::parse_verified(other.clone(), &descriptor).is_err());
-    assert!(AnyDocument::parse_verified(other, &descriptor).is_err());
+    assert!(
+        Document::<Index>::parse_verified(other.clone(), &descriptor, json::DOCUMENT_LIMIT)
+            .is_err()
+    );
+    assert!(AnyDocument::parse_verified(other, &descriptor, json::DOCUMENT_LIMIT).is_err());
     let mut short = Descriptor::empty_json();
     short.size = 1;
     assert!(short.check_names(&empty()).is_err());
