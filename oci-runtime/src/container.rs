@@ -161,8 +161,22 @@ impl Container {
     fn ask_to_start(&self, doing: &str) -> Result<(), Error> {
         let system = |error: io::Error| Error::because(ErrorKind::System, doing, error);
         let (_handle, path) = start_socket(&self.dir()).map_err(system)?;
-        let mut socket = UnixStream::connect(path).map_err(system)?;
-        socket.write_all(b"s").map_err(system)?;
+        let asked = UnixStream::connect(path).and_then(|mut socket| {
+            socket.write_all(b"s")?;
+            Ok(socket)
+        });
+        let socket = match asked {
+            // It has been killed since its status was read.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionRefused | io::ErrorKind::BrokenPipe
+                ) =>
+            {
+                return Err(Error::new(ErrorKind::State, doing, "it has ended"));
+            }
+            asked => asked.map_err(system)?,
+        };
         // The program's exec closes the other end.
         match wire::receive(&socket) {
             Ok(None) => Ok(()),

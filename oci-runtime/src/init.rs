@@ -19,10 +19,12 @@ mod supervisor;
 mod terminal;
 
 use std::ffi::OsStr;
+use std::sync::OnceLock;
 
 use rustix::fs::Mode;
 
 use crate::sys;
+use crate::wire::Greeting;
 
 pub(crate) use namespaces::lines;
 use steps::Init;
@@ -33,11 +35,42 @@ pub(crate) const ARGUMENT: &str = "oci-runtime: init";
 /// Becomes the init of a container if this process was made for that, else returns at once.
 ///
 /// Call it as the first line of `main` of a program that uses [`Launcher::current_exe`](crate::Launcher::current_exe):
-/// the launcher runs the program again under another name, and this function never returns there.
+/// the launcher runs the program again under another name, and this function never returns there. Before other threads:
+/// `#[tokio::main]` starts some before the body of `main`, so make the runtime in a plain `main`, after this call.
+/// Without the call, or with it among threads, no container is made.
 pub fn init() {
-    if std::env::args_os().next().as_deref() == Some(OsStr::new(ARGUMENT)) {
+    if is_launched() {
         sys::clone::leave(run());
     }
+    let call = if is_alone() { Call::Alone } else { Call::AmongThreads };
+    let _ = CALL.set(call);
+}
+
+/// How `main` of this program called [`init`]: it is called so, too, where the program is to become an init. Set by the
+/// first call; later ones do nothing there.
+static CALL: OnceLock<Call> = OnceLock::new();
+
+/// How [`init`] was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Never,
+    AmongThreads,
+    Alone,
+}
+
+/// How [`init`] was called in this process.
+pub(crate) fn call() -> Call {
+    CALL.get().copied().unwrap_or(Call::Never)
+}
+
+/// Whether this process was started to become an init.
+pub(crate) fn is_launched() -> bool {
+    std::env::args_os().next().as_deref() == Some(OsStr::new(ARGUMENT))
+}
+
+/// Whether this process has one thread. Where `/proc` does not tell, the kernel does at the steps that need it.
+fn is_alone() -> bool {
+    !std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() > 1)
 }
 
 /// The exit status of an init that carries nothing out.
@@ -58,6 +91,10 @@ fn run() -> i32 {
         return REFUSED;
     }
     let Ok(socket) = close_others(socket) else { return REFUSED };
+    let greeting = if is_alone() { Greeting::Alone } else { Greeting::HasThreads };
+    if crate::wire::send(&socket, &greeting, &[]).is_err() || greeting == Greeting::HasThreads {
+        return REFUSED;
+    }
     if sys::signal::reset().is_err() || rustix::process::chdir("/").is_err() {
         return REFUSED;
     }
@@ -77,4 +114,15 @@ fn close_others(socket: std::os::fd::OwnedFd) -> std::io::Result<std::os::fd::Ow
     drop(socket);
     sys::descriptors::close_from(3)?;
     Ok(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_with_a_thread_is_not_alone() {
+        let alone = std::thread::scope(|scope| scope.spawn(is_alone).join());
+        assert!(!alone.unwrap());
+    }
 }

@@ -1,14 +1,21 @@
 //! The launching side: a fresh init, and the steps that it cannot do itself.
 
+mod greeting;
+
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, ExitStatus};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use greeting::Missing;
 use rustix::process::{Signal, pidfd_send_signal};
 
+use crate::child::Child;
+use crate::launcher::{Started, THREADS};
 use crate::plan::{NamespaceStep, RuntimeStep, Step};
+use crate::standard_error::StandardError;
 use crate::wait::wait;
 use crate::wire::{self, Event, Failure, Instructions, Reply, Report, Role};
 use crate::{Error, ErrorKind, Launcher, trace};
@@ -36,6 +43,8 @@ pub(crate) trait RuntimeSteps {
     fn run(&mut self, step: &RuntimeStep, pid: i32) -> Result<(), Error>;
     /// The container's process exists.
     fn process_created(&mut self, launched: &Launched) -> Result<(), Error>;
+    /// Whether the kernel has killed a process of the container's cgroup since the launch, for want of memory.
+    fn is_out_of_memory(&self) -> bool;
 }
 
 /// What fails when the init does not answer as it should.
@@ -50,11 +59,11 @@ pub(crate) fn launch(
 ) -> Result<Launched, Error> {
     let steps = launch.steps;
     let supervised = steps.contains(&NamespaceStep::CloneAndWait.into());
-    let (mut child, socket) = launcher.spawn()?;
-    let pid = i32::try_from(child.id()).unwrap_or_default();
+    let Started { child, socket, errors } = launcher.spawn()?;
+    let pid = child.pid;
     let mut conversation =
         Conversation { socket, steps, runtime_steps, pid, launched: None, next: 0 };
-    let result = conversation.tell(launch).and_then(|()| conversation.listen());
+    let result = conversation.begin(launch);
     let launched = conversation.launched.take();
     // Closes the socket: a child that waits for a reply sees that there will be none, and ends.
     drop(conversation);
@@ -68,8 +77,14 @@ pub(crate) fn launch(
             Ok(launched)
         }
         (result, launched) => {
-            let status = stop(&mut child, launched.as_ref(), supervised);
-            Err(result.map_or_else(|error| error, |_| ended_early(status)))
+            let status = stop(&child, launched.as_ref(), supervised);
+            Err(match result {
+                Ok(Outcome::Missing(missing)) => no_init(launcher, missing, status, errors),
+                Ok(Outcome::Closed | Outcome::Done) => {
+                    ended_early(status, errors, runtime_steps.is_out_of_memory())
+                }
+                Err(error) => error,
+            })
         }
     }
 }
@@ -87,24 +102,55 @@ fn kill(launched: &Launched) {
 
 /// Kills what was started and waits until it is gone. Returns how the last of the processes that could report ended: a
 /// process that has begun to exit keeps its own status.
-fn stop(child: &mut Child, launched: Option<&Launched>, supervised: bool) -> Option<ExitStatus> {
+fn stop(child: &Child, launched: Option<&Launched>, supervised: bool) -> Option<ExitStatus> {
     let Some(launched) = launched else {
-        let _ = child.kill();
-        return child.wait().ok();
+        child.kill();
+        return child.wait();
     };
     if supervised {
         // Its supervisor has to reap it, or the PID namespace that it joined could not end; then that ends, too.
         kill(launched);
-        return child.wait().ok();
+        return child.wait();
     }
-    let _ = child.kill();
-    let _ = child.wait();
+    child.kill();
+    child.wait();
     end(launched)
 }
 
-fn ended_early(status: Option<ExitStatus>) -> Error {
-    let how = status.map_or_else(|| "for an unknown reason".into(), |status| status.to_string());
-    Error::new(ErrorKind::System, TALK, format!("it ended without a report: {how}"))
+/// The error of a program that did not become an init.
+fn no_init(
+    launcher: &Launcher,
+    missing: Missing,
+    status: Option<ExitStatus>,
+    errors: StandardError,
+) -> Error {
+    let (how, said) = (how_ended(status), errors.saying());
+    let rule = "its `main` must begin with `oci_runtime::init()`";
+    let reason = match missing {
+        Missing::Threads => THREADS.into(),
+        Missing::Closed => format!("it ended before it was an init ({how}){said}: {rule}"),
+        Missing::TimedOut => {
+            format!("it was not an init within {} s{said}: {rule}", greeting::TIMEOUT.as_secs())
+        }
+    };
+    Error::new(ErrorKind::System, launcher.action(), reason)
+}
+
+/// The error of an init that ended before its steps were done.
+fn ended_early(status: Option<ExitStatus>, errors: StandardError, out_of_memory: bool) -> Error {
+    let (how, said) = (how_ended(status), errors.saying());
+    let is_killed = status.and_then(|status| status.signal()) == Some(libc::SIGKILL);
+    let reason = match is_killed && out_of_memory {
+        true => "the kernel killed it because the memory of its cgroup is used up: raise \
+                 `/linux/resources/memory/limit`"
+            .into(),
+        false => format!("it ended without a report ({how}){said}"),
+    };
+    Error::new(ErrorKind::System, TALK, reason)
+}
+
+fn how_ended(status: Option<ExitStatus>) -> String {
+    status.map_or_else(|| "for an unknown reason".into(), |status| status.to_string())
 }
 
 /// How the conversation with an init ended.
@@ -113,6 +159,8 @@ enum Outcome {
     Done,
     /// The init closed its socket.
     Closed,
+    /// The program did not become an init.
+    Missing(Missing),
 }
 
 /// The talk with one init.
@@ -128,20 +176,24 @@ struct Conversation<'a> {
 }
 
 impl Conversation<'_> {
-    /// Sends the instructions, and closes this process's copies of the descriptors.
-    fn tell(&self, launch: Launch<'_>) -> Result<(), Error> {
-        let (roles, descriptors): (Vec<Role>, Vec<OwnedFd>) =
-            launch.descriptors.into_iter().unzip();
-        let steps = launch.steps.to_vec();
-        let instructions = Instructions { steps, descriptors: roles, state: launch.state };
-        let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-        wire::send(&self.socket, &instructions, &descriptors).map_err(Error::system(TALK))
+    /// Has the init carry out its instructions.
+    fn begin(&mut self, launch: Launch<'_>) -> Result<Outcome, Error> {
+        let socket = &self.socket;
+        let greeting = greeting::exchange(socket, greeting::TIMEOUT, || tell(socket, launch));
+        match greeting {
+            Ok(Ok(())) => self.listen(),
+            Ok(Err(missing)) => Ok(Outcome::Missing(missing)),
+            Err(error) => closed(error),
+        }
     }
 
     /// Reads reports until the steps are done, and does what they ask for.
     fn listen(&mut self) -> Result<Outcome, Error> {
         loop {
-            let message = wire::receive(&self.socket).map_err(Error::system(TALK))?;
+            let message = match wire::receive(&self.socket) {
+                Ok(message) => message,
+                Err(error) => return closed(error),
+            };
             let Some((Report { elapsed, event }, descriptors)) = message else {
                 // Where nothing waits for a start, the exec of the program closes the socket.
                 let executed = !self.steps.contains(&Step::AwaitStart) && self.launched.is_some();
@@ -154,7 +206,9 @@ impl Conversation<'_> {
                 Event::ProcessCreated { pid } => self.process_created(pid, descriptors)?,
                 Event::RunStep { step } => self.run_step(step)?,
             }
-            wire::send(&self.socket, &Reply::Done, &[]).map_err(Error::system(TALK))?;
+            if let Err(error) = wire::send(&self.socket, &Reply::Done, &[]) {
+                return closed(error);
+            }
         }
     }
 
@@ -186,6 +240,25 @@ impl Conversation<'_> {
             return Err(error);
         }
         self.step_done(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+/// Sends the instructions, and closes this process's copies of the descriptors.
+fn tell(socket: &UnixStream, launch: Launch<'_>) -> io::Result<()> {
+    let (roles, descriptors): (Vec<Role>, Vec<OwnedFd>) = launch.descriptors.into_iter().unzip();
+    let steps = launch.steps.to_vec();
+    let instructions = Instructions { steps, descriptors: roles, state: launch.state };
+    let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+    wire::send(socket, &instructions, &descriptors)
+}
+
+/// What an error of the socket means: these are the ways to learn that the other side is gone.
+fn closed(error: io::Error) -> Result<Outcome, Error> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::UnexpectedEof => Ok(Outcome::Closed),
+        _ => Err(Error::system(TALK)(error)),
     }
 }
 
@@ -249,6 +322,9 @@ mod tests {
             fn process_created(&mut self, launched: &Launched) -> Result<(), Error> {
                 self.0.push(format!("created {}", launched.pid));
                 Ok(())
+            }
+            fn is_out_of_memory(&self) -> bool {
+                false
             }
         }
         let (socket, init) = UnixStream::pair().unwrap();

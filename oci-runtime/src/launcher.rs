@@ -6,15 +6,16 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 
-use crate::init::ARGUMENT;
-use crate::spawn::spawn;
+use crate::child::Child;
+use crate::init::{ARGUMENT, Call};
+use crate::standard_error::StandardError;
 use crate::{Error, ErrorKind, trace};
 
 /// The program that becomes the init of containers, sealed in memory so that nobody can change it.
@@ -25,9 +26,22 @@ use crate::{Error, ErrorKind, trace};
 #[derive(Clone, Debug)]
 pub struct Launcher(Arc<Program>);
 
+/// Why a program with threads is no init.
+pub(crate) const THREADS: &str = "the program has threads before it calls `oci_runtime::init()`: call it on the first line \
+    of `main`, outside of `#[tokio::main]`";
+
+/// A program that was started to become an init.
+pub(crate) struct Started {
+    pub(crate) child: Child,
+    pub(crate) socket: UnixStream,
+    pub(crate) errors: StandardError,
+}
+
 #[derive(Debug)]
 struct Program {
     path: PathBuf,
+    /// It is the program that runs.
+    is_current: bool,
     /// The lock is held while the program is copied, so that it is copied once.
     sealed: Mutex<Option<Arc<OwnedFd>>>,
 }
@@ -36,12 +50,40 @@ impl Launcher {
     /// This very program, whose `main` begins with [`oci_runtime::init()`](crate::init).
     pub fn current_exe() -> Self {
         // The file that runs, even if another file is at its path by now.
-        Self::program("/proc/self/exe")
+        Self::new("/proc/self/exe".into(), true)
     }
 
-    /// Another program whose `main` begins with [`oci_runtime::init()`](crate::init), such as `oci-runtime-init`.
+    /// Another program whose `main` begins with [`oci_runtime::init()`](crate::init), such as `oci-runtime-init`. It must
+    /// get there within 30 seconds.
     pub fn program(path: impl Into<PathBuf>) -> Self {
-        Self(Arc::new(Program { path: path.into(), sealed: Mutex::new(None) }))
+        Self::new(path.into(), false)
+    }
+
+    fn new(path: PathBuf, is_current: bool) -> Self {
+        Self(Arc::new(Program { path, is_current, sealed: Mutex::new(None) }))
+    }
+
+    /// Fails if the program cannot become an init, as far as that can be known before it is started: it would run its
+    /// `main` again, and that would launch it again.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let reason = match crate::init::call() {
+            _ if crate::init::is_launched() => {
+                "this program was started to become an init itself, and its `main` does not begin with \
+                 `oci_runtime::init()`"
+            }
+            Call::Never if self.0.is_current => {
+                "this program has not called `oci_runtime::init()`: call it on the first line of `main`, or give the \
+                 runtime a launcher (`Launcher::program`)"
+            }
+            Call::AmongThreads if self.0.is_current => THREADS,
+            Call::Never | Call::AmongThreads | Call::Alone => return Ok(()),
+        };
+        Err(Error::new(ErrorKind::System, self.action(), reason))
+    }
+
+    /// What fails where the program does not become an init.
+    pub(crate) fn action(&self) -> String {
+        format!("start init from `{}`", self.0.path.display())
     }
 
     fn sealed(&self) -> io::Result<Arc<OwnedFd>> {
@@ -54,15 +96,16 @@ impl Launcher {
         Ok(program)
     }
 
-    /// Starts an init. Its standard input is the socket; it gets nothing else of this process.
+    /// Starts an init. Its standard input is the socket, its standard error is kept for the case that it ends early; it
+    /// gets nothing else of this process.
     ///
     /// The standard library spawns without copying this process (`posix_spawn`: vfork and exec), so no lock of another
     /// thread can be held in the child, and nothing of this process is changed on the way.
-    pub(crate) fn spawn(&self) -> Result<(Child, UnixStream), Error> {
-        let action = || format!("start init from `{}`", self.0.path.display());
-        let system = |error| Error::because(ErrorKind::System, action(), error);
+    pub(crate) fn spawn(&self) -> Result<Started, Error> {
+        let system = |error| Error::because(ErrorKind::System, self.action(), error);
         let program = self.sealed().map_err(system)?;
         let (ours, theirs) = UnixStream::pair().map_err(system)?;
+        let errors = StandardError::new().map_err(system)?;
         // By descriptor: nobody can put another program there between the sealing and the exec (CVE-2019-5736 was a
         // container that overwrote the runtime's own program through /proc/self/exe; seals forbid that too).
         let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
@@ -71,10 +114,10 @@ impl Launcher {
             .env_clear()
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let child = spawn(&mut command).map_err(system)?;
-        trace::launched(&self.0.path, child.id());
-        Ok((child, ours))
+            .stderr(errors.stdio().map_err(system)?);
+        let child = Child::spawn(&mut command).map_err(system)?;
+        trace::launched(&self.0.path, child.pid);
+        Ok(Started { child, socket: ours, errors })
     }
 }
 

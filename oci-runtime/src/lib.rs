@@ -29,6 +29,8 @@ pub mod spec;
 #[cfg(target_os = "linux")]
 mod cgroup;
 #[cfg(target_os = "linux")]
+mod child;
+#[cfg(target_os = "linux")]
 mod container;
 #[cfg(target_os = "linux")]
 mod hooks;
@@ -50,6 +52,8 @@ mod runtime_steps;
 mod signal;
 #[cfg(target_os = "linux")]
 mod spawn;
+#[cfg(target_os = "linux")]
+mod standard_error;
 #[cfg(target_os = "linux")]
 mod stdio;
 #[cfg(target_os = "linux")]

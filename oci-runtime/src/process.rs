@@ -3,9 +3,6 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::ExitStatus;
 
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
-
 use crate::launch::{Launch, Launched, RuntimeSteps, launch};
 use crate::plan::RuntimeStep;
 use crate::record::Record;
@@ -46,6 +43,7 @@ impl Container {
         self.require_status(&record, &doing(), &[Status::Created, Status::Running])?;
         let target =
             record.pidfd().ok_or_else(|| Error::new(ErrorKind::State, doing(), "it has ended"))?;
+        self.launcher().check()?;
         let host = Host::probe().map_err(Error::system("probe the host"))?;
         let bundle = Bundle::new(record.bundle.clone(), self.spec()?);
         let plan = Plan::exec(process, &bundle, &host)
@@ -55,16 +53,16 @@ impl Container {
             stdio.into_descriptors().map_err(Error::system("open standard input and output"))?;
         descriptors.push((Role::Target, target));
         let launched = Launch { steps: &plan.steps, descriptors, state: serde_json::Value::Null };
-        let process = launch(self.launcher(), launched, &mut Joining(&record))?;
-        let supervisor = process.supervisor.map(|child| pidfd(&child)).transpose();
-        let supervisor = supervisor
-            .map_err(Error::system(doing()))?
+        let mut joining = Joining { oom_kills: record.cgroup.oom_kills(), record: &record };
+        let process = launch(self.launcher(), launched, &mut joining)?;
+        let supervisor = process
+            .supervisor
             .ok_or_else(|| Error::new(ErrorKind::System, doing(), "the init has no child"))?;
         plan.warnings().iter().for_each(|warning| self.warn(warning.clone()));
         Ok(Process {
             pid: process.pid,
             process: process.pidfd,
-            supervisor,
+            supervisor: supervisor.pidfd,
             container: self.id().clone(),
         })
     }
@@ -106,22 +104,20 @@ impl AsFd for Process {
     }
 }
 
-/// A handle of a child that was not waited for, so that its number is its own.
-fn pidfd(child: &std::process::Child) -> std::io::Result<OwnedFd> {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    Ok(pidfd_open(pid.ok_or(Errno::SRCH)?, PidfdFlags::empty())?)
-}
-
 /// What the launching process does for a process that joins a container.
-struct Joining<'a>(&'a Record);
+struct Joining<'a> {
+    record: &'a Record,
+    /// Processes of the container that the kernel killed before for want of memory.
+    oom_kills: Option<u64>,
+}
 
 impl RuntimeSteps for Joining<'_> {
     fn run(&mut self, step: &RuntimeStep, pid: i32) -> Result<(), Error> {
         match step {
             RuntimeStep::EnterCgroup => self
-                .0
+                .record
                 .cgroup
-                .join(pid, self.0.pid.unwrap_or_default())
+                .join(pid, self.record.pid.unwrap_or_default())
                 .map_err(|error| Error::because(ErrorKind::Step, step.to_string(), error)),
             RuntimeStep::MakeCgroup(_) | RuntimeStep::MapIds(_) | RuntimeStep::Hooks(_) => {
                 let reason = "the container exists already";
@@ -132,5 +128,9 @@ impl RuntimeSteps for Joining<'_> {
 
     fn process_created(&mut self, _: &Launched) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn is_out_of_memory(&self) -> bool {
+        self.record.cgroup.oom_kills() > self.oom_kills
     }
 }

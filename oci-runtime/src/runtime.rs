@@ -94,6 +94,7 @@ impl Runtime {
         stdio: Stdio,
     ) -> Result<Container, Error> {
         let doing = || format!("create container `{id}`");
+        self.launcher.check()?;
         let host = Host::probe().map_err(Error::system("probe the host"))?;
         let bundle_dir = std::path::absolute(bundle.dir()).map_err(Error::system(doing()))?;
         if bundle_dir.to_str().is_none() {

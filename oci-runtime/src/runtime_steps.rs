@@ -52,6 +52,10 @@ impl RuntimeSteps for Creation<'_> {
         self.entry.record.set_process(launched.pid)?;
         self.entry.save()
     }
+
+    fn is_out_of_memory(&self) -> bool {
+        self.entry.record.cgroup.oom_kills() > Some(0)
+    }
 }
 
 /// Writes the id mappings of a process's user namespace.

@@ -13,7 +13,7 @@ use crate::ContainerId;
 use crate::plan::Step;
 
 /// An init was started.
-pub(crate) fn launched(program: &Path, pid: u32) {
+pub(crate) fn launched(program: &Path, pid: i32) {
     debug!(program = %program.display(), pid, "started init");
 }
 

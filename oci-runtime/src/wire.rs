@@ -21,6 +21,15 @@ pub(crate) const MAX_FRAME: usize = 8 << 20;
 /// The most descriptors that come with one frame.
 pub(crate) const MAX_DESCRIPTORS: usize = 16;
 
+/// The first frame from an init: it reads instructions and carries them out, or why not.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Greeting {
+    /// It has one thread.
+    Alone,
+    /// It has threads: no instructions are carried out.
+    HasThreads,
+}
+
 /// The first frame to an init: what to carry out. Its descriptors are named by `descriptors`, in order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Instructions {

@@ -35,12 +35,19 @@ pub struct Stats {
 }
 
 impl Cgroup {
+    /// How many processes the kernel killed because memory was short. None: it does not count them.
+    pub(crate) fn oom_kills(&self) -> Option<u64> {
+        let group = self.group("memory")?;
+        let file = if group.is_unified() { "memory.events" } else { "memory.oom_control" };
+        field(&group.directory.join(file), "oom_kill")
+    }
+
     /// Reads what the processes use.
     pub(crate) fn stats(&self) -> Stats {
         let v1 = |controller: &str| {
             self.groups.iter().find(|group| group.controllers.iter().any(|name| name == controller))
         };
-        let mut stats = Stats::default();
+        let mut stats = Stats { oom_kills: self.oom_kills(), ..Stats::default() };
         if let Some(group) = self.unified() {
             let directory = &group.directory;
             stats.cpu_nanoseconds =
@@ -48,7 +55,6 @@ impl Cgroup {
             stats.cpu_throttled = field(&directory.join("cpu.stat"), "nr_throttled");
             stats.memory_bytes = number(&directory.join("memory.current"));
             stats.memory_peak_bytes = number(&directory.join("memory.peak"));
-            stats.oom_kills = field(&directory.join("memory.events"), "oom_kill");
             stats.pids = number(&directory.join("pids.current"));
         }
         if let Some(group) = v1("cpuacct") {
@@ -60,7 +66,6 @@ impl Cgroup {
         if let Some(group) = v1("memory") {
             stats.memory_bytes = number(&group.directory.join("memory.usage_in_bytes"));
             stats.memory_peak_bytes = number(&group.directory.join("memory.max_usage_in_bytes"));
-            stats.oom_kills = field(&group.directory.join("memory.oom_control"), "oom_kill");
         }
         if let Some(group) = v1("pids") {
             stats.pids = number(&group.directory.join("pids.current"));

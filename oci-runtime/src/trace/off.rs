@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::ContainerId;
 use crate::plan::Step;
 
-pub(crate) fn launched(_: &Path, _: u32) {}
+pub(crate) fn launched(_: &Path, _: i32) {}
 
 pub(crate) fn step_done(_: usize, _: &Step, _: Duration) {}
 

@@ -11,6 +11,7 @@ mod exec;
 mod fixture;
 mod hooks;
 mod inherited;
+mod init;
 mod life;
 mod limits;
 mod mounts;

@@ -1,0 +1,71 @@
+//! Programs that become the init of containers, and those that do not.
+
+use oci_runtime::spec::linux::{Memory, Resources};
+use oci_runtime::{Launcher, Runtime, Stdio};
+
+use super::fixture::{Fixture, chain};
+
+fn error(fixture: &Fixture) -> String {
+    let error = chain(&fixture.create(Stdio::null()).map(drop).unwrap_err());
+    assert_eq!(fixture.residue(), Vec::<String>::new());
+    assert!(fixture.runtime.list().unwrap().is_empty());
+    error
+}
+
+/// This program does not begin with the call: it would run its tests again in the place of an init.
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn of_a_program_that_has_not_called_init_is_not_started() {
+    let mut fixture = Fixture::new();
+    fixture.runtime = Runtime::open(fixture.dir.path().join("own")).unwrap();
+    assert_eq!(
+        error(&fixture),
+        "cannot start init from `/proc/self/exe`: this program has not called `oci_runtime::init()`: call it on the \
+         first line of `main`, or give the runtime a launcher (`Launcher::program`)"
+    );
+    // As inside of `#[tokio::main]`: a test has a thread of its own.
+    oci_runtime::init();
+    assert_eq!(
+        error(&fixture),
+        "cannot start init from `/proc/self/exe`: the program has threads before it calls `oci_runtime::init()`: call \
+         it on the first line of `main`, outside of `#[tokio::main]`"
+    );
+}
+
+#[test]
+#[ignore = "needs user namespaces and busybox"]
+fn a_program_that_is_no_init_is_named_with_what_it_said() {
+    let mut fixture = Fixture::new();
+    let rule = "its `main` must begin with `oci_runtime::init()`";
+    for (program, reason) in [
+        ("/bin/true", format!("it ended before it was an init (exit status: 0): {rule}")),
+        ("/bin/false", format!("it ended before it was an init (exit status: 1): {rule}")),
+        (
+            "/bin/sleep",
+            format!("it ended before it was an init (exit status: 1), saying `{SAID}`: {rule}"),
+        ),
+    ] {
+        let launcher = Launcher::program(program);
+        fixture.runtime = Runtime::open(fixture.dir.path().join("own")).unwrap().launcher(launcher);
+        assert_eq!(error(&fixture), format!("cannot start init from `{program}`: {reason}"));
+    }
+}
+
+const SAID: &str =
+    "oci-runtime: init: missing operand; Try 'oci-runtime: init --help' for more information.";
+
+#[test]
+#[ignore = "needs root, cgroups and busybox"]
+fn that_is_killed_for_want_of_memory_names_the_limit() {
+    let mut fixture = Fixture::new();
+    let mut memory = Memory::new();
+    memory.limit = Some(4096);
+    let mut resources = Resources::new();
+    resources.memory = Some(memory);
+    fixture.spec.linux.as_mut().unwrap().resources = Some(resources);
+    assert_eq!(
+        error(&fixture),
+        "cannot talk to init: the kernel killed it because the memory of its cgroup is used up: raise \
+         `/linux/resources/memory/limit`"
+    );
+}
