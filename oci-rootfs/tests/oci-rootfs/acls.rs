@@ -31,8 +31,8 @@ fn list() -> Vec<u8> {
 }
 
 #[test]
-#[ignore = "needs a filesystem with access control lists"]
 fn files_have_the_lists_of_the_image_and_none_of_the_hosts() {
+    oci_testing::needs!(access_control_lists);
     let directory = tempfile::tempdir().unwrap();
     rustix::fs::setxattr(directory.path(), DEFAULT, &list(), XattrFlags::empty()).unwrap();
     let layer = Tar::new()

@@ -204,8 +204,8 @@ fn exchanged_directories_lead_no_change_out_of_the_root() {
 
 /// The race has teeth: it leads a program out that trusts in paths.
 #[test]
-#[ignore = "needs GNU tar and two processors"]
 fn exchanged_directories_lead_a_trusting_program_out_of_the_root() {
+    oci_testing::needs!(gnu_tar, two_processors);
     assert!(race(&Field::new(), 60.0, |field, layer| {
         let archive = field.directory.path().with_extension("tar");
         fs::write(&archive, layer).unwrap();

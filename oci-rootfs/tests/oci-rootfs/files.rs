@@ -117,8 +117,8 @@ fn files_are_listed_and_found_with_the_layers_that_they_come_from() {
 
 /// What is listed is what unpacking makes.
 #[test]
-#[ignore = "needs root"]
 fn lists_of_any_layers_are_those_of_unpacked_trees() {
+    oci_testing::needs!(root);
     proptest!(config(100), |(stack in stack())| {
         let layers = archives(&stack);
         let (blobs, manifest) = image(&layers);

@@ -264,8 +264,8 @@ fn options_name_the_top_layer_first_and_escape_paths() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn an_overlay_shows_what_layers_make_one_on_the_other() {
+    oci_testing::needs!(root);
     for overlay in [Overlay::Trusted, Overlay::User] {
         let field = Field::new(overlay);
         let layers = hiding();
@@ -277,8 +277,8 @@ fn an_overlay_shows_what_layers_make_one_on_the_other() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn a_layer_that_hides_all_below_it_is_the_lowest_of_the_stack() {
+    oci_testing::needs!(root);
     let field = Field::new(Overlay::Trusted);
     let base = Tar::new().directory("d").file("d/f", "1").end();
     let middle = Tar::new().file(".wh..wh..opq", "").file("d/g", "2").end();
@@ -290,8 +290,8 @@ fn a_layer_that_hides_all_below_it_is_the_lowest_of_the_stack() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn attributes_of_overlays_in_layers_are_escaped() {
+    oci_testing::needs!(root);
     let field = Field::new(Overlay::Trusted);
     let base = Tar::new().directory("d").file("d/f", "1").end();
     let top = Tar::new().entry(header(b'5', "d").xattr("trusted.overlay.opaque", "y")).end();
@@ -301,8 +301,8 @@ fn attributes_of_overlays_in_layers_are_escaped() {
 
 /// Attributes of an image that mean something to overlays are the image's in every form.
 #[test]
-#[ignore = "needs root, to mount"]
 fn attributes_of_overlays_in_layers_stay_in_every_form() {
+    oci_testing::needs!(root);
     let file = header(b'5', "d").xattr("trusted.overlay.opaque", "y").xattr("user.overlay.x", "1");
     let layer = Tar::new().entry(file).end();
     let names = ["trusted.overlay.opaque", "user.overlay.x"];
@@ -366,8 +366,8 @@ fn layers_of(trees: &[PathBuf]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn overlays_and_flat_trees_of_any_layers_are_the_same() {
+    oci_testing::needs!(root);
     let mut runner = TestRunner::deterministic();
     for _ in 0..20 {
         let field = Field::new(Overlay::Trusted);
@@ -383,8 +383,8 @@ fn overlays_and_flat_trees_of_any_layers_are_the_same() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn overlays_and_flat_trees_of_layers_with_entries_in_any_order_are_the_same() {
+    oci_testing::needs!(root);
     proptest!(config(150), |(stack in stack())| {
         let layers = archives(&stack);
         let field = Field::new([Overlay::Trusted, Overlay::User][stack.len() % 2]);
@@ -394,8 +394,8 @@ fn overlays_and_flat_trees_of_layers_with_entries_in_any_order_are_the_same() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn what_is_changed_in_an_overlay_becomes_a_layer() {
+    oci_testing::needs!(root);
     let mut runner = TestRunner::deterministic();
     for round in 0..20 {
         let field = Field::new([Overlay::Trusted, Overlay::User][round % 2]);

@@ -64,8 +64,8 @@ fn root(path: impl AsRef<Path>) -> Root {
 }
 
 #[test]
-#[ignore = "needs root"]
 fn a_root_is_kept_by_every_way_of_packing() {
+    oci_testing::needs!(root);
     let directory = sample();
     std::os::unix::fs::chown(directory.path(), Some(7), Some(8)).unwrap();
     let time = fs::File::open(directory.path()).unwrap();
@@ -87,8 +87,8 @@ fn a_root_is_kept_by_every_way_of_packing() {
 }
 
 #[test]
-#[ignore = "needs root"]
 fn what_was_not_changed_differs_in_nothing() {
+    oci_testing::needs!(root);
     let directory = sample();
     let tree = root(directory.path());
     let layer = write(&Pack::all(&tree), &options());
@@ -114,8 +114,8 @@ fn what_was_not_changed_differs_in_nothing() {
 
 /// The comparison sees what is written, not what is there.
 #[test]
-#[ignore = "needs root"]
 fn what_is_written_alike_differs_in_nothing() {
+    oci_testing::needs!(root);
     let range = IdRange { inside: 0, outside: 100_000, size: 65_536 };
     let mapped = Owners::Mapped { users: vec![range], groups: vec![range] };
     for owners in [Owners::Recorded, mapped] {

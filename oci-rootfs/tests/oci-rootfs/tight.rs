@@ -55,8 +55,8 @@ fn check_lines(error: &dyn Error) {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn a_full_disk_leaves_an_incomplete_tree_that_is_unpacked_again_with_room() {
+    oci_testing::needs!(root);
     let directory = tempfile::tempdir().unwrap();
     let expected = directory.path().join("root");
     let (blobs, manifest) = image(&layers());
@@ -80,8 +80,8 @@ fn a_full_disk_leaves_an_incomplete_tree_that_is_unpacked_again_with_room() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn a_full_disk_leaves_a_tree_that_the_same_layer_is_applied_to_again() {
+    oci_testing::needs!(root);
     let [base, top] = layers();
     for (what, mount) in tight() {
         let root = Root::create(mount.path().join("root")).unwrap();
@@ -101,8 +101,8 @@ fn a_full_disk_leaves_a_tree_that_the_same_layer_is_applied_to_again() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn a_full_disk_leaves_no_layer_in_a_store() {
+    oci_testing::needs!(root);
     let (blobs, manifest) = image(&layers());
     for (what, mount) in tight() {
         let store = OverlayStore::create(mount.path(), Overlay::Trusted).unwrap();
@@ -116,8 +116,8 @@ fn a_full_disk_leaves_no_layer_in_a_store() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn a_full_disk_leaves_no_blob_of_a_tree_that_was_packed() {
+    oci_testing::needs!(root);
     let tree = tempfile::tempdir().unwrap();
     fs::write(tree.path().join("file"), vec![7; 8 << 20]).unwrap();
     let root = Root::open(tree.path()).unwrap();

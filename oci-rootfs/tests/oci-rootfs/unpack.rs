@@ -281,8 +281,8 @@ fn a_layer_is_applied_to_what_is_there() {
 
 // covers: IMG-LAYER-03
 #[test]
-#[ignore = "needs root"]
 fn gives_files_owners_devices_and_extended_attributes() {
+    oci_testing::needs!(root);
     let capability = b"\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
     let layer = Tar::new()
         .entry(header(b'5', "d").owner(1000, 1001).xattr("user.on", "directory"))
@@ -311,8 +311,8 @@ fn gives_files_owners_devices_and_extended_attributes() {
 }
 
 #[test]
-#[ignore = "needs root"]
 fn attributes_of_the_host_are_left_out_unless_asked_for() {
+    oci_testing::needs!(root);
     let names = ["security.selinux", "trusted.overlay.opaque", "user.overlay.x", "user.own"];
     let file = names.iter().fold(header(b'0', "f"), |file, name| file.xattr(name, "v"));
     let layer = Tar::new().entry(file).end();
@@ -342,8 +342,8 @@ fn attributes_of_the_host_are_left_out_unless_asked_for() {
 }
 
 #[test]
-#[ignore = "needs root"]
 fn owners_are_mapped_there_and_back() {
+    oci_testing::needs!(root);
     let layer = Tar::new()
         .entry(header(b'5', "d").owner(0, 5))
         .entry(header(b'0', "f").owner(1000, 0))
@@ -403,8 +403,8 @@ fn there_and_back(layer: &[u8], unpacking: &UnpackOptions) -> (TempDir, Vec<Entr
 
 /// Without privileges all files are the caller's, and a layer of them says whose they were.
 #[test]
-#[ignore = "needs a filesystem with attributes of users"]
 fn owners_that_files_cannot_have_are_recorded() {
+    oci_testing::needs!(user_attributes);
     let layer = Tar::new()
         .entry(header(b'5', "d").owner(0, 0))
         .entry(header(b'0', "d/f").owner(1000, 0))
@@ -418,8 +418,8 @@ fn owners_that_files_cannot_have_are_recorded() {
 }
 
 #[test]
-#[ignore = "needs a filesystem with attributes of users"]
 fn owners_modes_and_devices_are_recorded_as_containers_storage_does() {
+    oci_testing::needs!(user_attributes);
     let layer = Tar::new()
         .entry(header(b'5', "d").owner(0, 0).mode(0o1777))
         .entry(header(b'4', "d/disk").owner(0, 6).mode(0o660).device(8, 1))
@@ -447,8 +447,8 @@ fn owners_modes_and_devices_are_recorded_as_containers_storage_does() {
 
 /// An image has no say in whose its files are by an attribute.
 #[test]
-#[ignore = "needs a filesystem with attributes of users"]
 fn attributes_of_an_image_record_no_owner() {
+    oci_testing::needs!(user_attributes);
     let file =
         header(b'0', "f").owner(1, 1).xattr("user.containers.override_stat", "9:9:4755:file");
     let (_directory, entries) =

@@ -176,8 +176,8 @@ mod tests {
 
     /// The unified hierarchy wherever it is mounted: also where version 1 restricts devices.
     #[test]
-    #[ignore = "needs root and a unified cgroup hierarchy"]
     fn a_program_permits_what_the_rules_permit() {
+        oci_testing::needs!(root, unified_cgroups);
         let mount = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
             .into_iter()
             .find(|mount| Path::new(mount).join("cgroup.procs").exists())

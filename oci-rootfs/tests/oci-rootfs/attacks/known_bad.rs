@@ -44,8 +44,8 @@ fn smuggled() -> Vec<u8> {
 }
 
 #[test]
-#[ignore = "needs cargo, crates.io and GNU tar"]
 fn what_gets_out_of_known_bad_crates_stays_within() {
+    oci_testing::needs!("cargo", crates_io, gnu_tar);
     let program = program();
 
     // A directory over a link changed the mode of what the link leads to (CVE-2026-33056).

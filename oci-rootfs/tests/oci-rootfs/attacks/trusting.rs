@@ -11,8 +11,8 @@ use super::*;
 use crate::tree::What;
 
 #[test]
-#[ignore = "needs python3 and GNU tar"]
 fn layers_lead_trusting_programs_out_of_the_root() {
+    oci_testing::needs!(gnu_tar, "python3");
     for (what, attack, end, falls) in attacks() {
         let (programs, expected, why) = match falls {
             Affected::Out(programs) => (programs, Way::Out, ""),
@@ -35,8 +35,8 @@ fn layers_lead_trusting_programs_out_of_the_root() {
 /// What an overlay takes for a whiteout and for an opaque directory: `overlay.rs` has it refused and
 /// escaped.
 #[test]
-#[ignore = "needs root and GNU tar"]
 fn devices_and_attributes_of_overlays_come_through_a_trusting_program() {
+    oci_testing::needs!(root, gnu_tar);
     let field = Field::new();
     let layer = Tar::new()
         .entry(header(b'5', "d").xattr("trusted.overlay.opaque", "y"))

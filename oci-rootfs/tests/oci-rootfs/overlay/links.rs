@@ -108,8 +108,8 @@ fn a_link_to_a_file_of_a_lower_layer_is_one_more_name_of_it() {
 }
 
 #[test]
-#[ignore = "needs root"]
 fn a_link_to_what_no_layer_shows_is_refused() {
+    oci_testing::needs!(root);
     for top in dead() {
         let base = Tar::new().file("d/f", "1").file("e/in", "1").file("usr/bin/tool", "1");
         let base = base.symlink("bin", "usr/bin").file("gone", "1").end();
@@ -130,8 +130,8 @@ fn a_link_to_what_no_layer_shows_is_refused() {
 
 // covers: IMG-LAYER-05
 #[test]
-#[ignore = "needs root, to mount"]
 fn an_overlay_shows_links_as_a_flat_tree_does() {
+    oci_testing::needs!(root);
     for (number, top) in links().iter().enumerate() {
         let overlay = [Overlay::Trusted, Overlay::User][number % 2];
         let layers = above(top);
@@ -140,8 +140,8 @@ fn an_overlay_shows_links_as_a_flat_tree_does() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn an_overlay_shows_what_was_made_again_as_a_flat_tree_does() {
+    oci_testing::needs!(root);
     let tops = [
         // By a link of another layer to the directory above it.
         Tar::new().file("bin/.wh..wh..opq", ""),

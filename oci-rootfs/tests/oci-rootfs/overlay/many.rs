@@ -19,8 +19,8 @@ fn other_users_cannot_enter_a_store() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn the_root_of_an_overlay_is_like_that_of_the_image() {
+    oci_testing::needs!(root);
     let field = Field::new(Overlay::Trusted);
     let root = header(b'5', "./").mode(0o751).owner(7, 8).mtime(9).xattr("user.a", "1");
     let base = Tar::new().entry(root).file("f", "1").end();
@@ -41,8 +41,8 @@ fn the_root_of_an_overlay_is_like_that_of_the_image() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn an_image_has_more_layers_than_the_options_of_a_mount_can_name() {
+    oci_testing::needs!(root);
     let field = Field::new(Overlay::Trusted);
     let layers: Vec<_> =
         (0..130).map(|number| Tar::new().file(format!("{number}"), "x").end()).collect();

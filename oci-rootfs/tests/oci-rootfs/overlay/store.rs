@@ -43,8 +43,8 @@ fn layers(number: usize) -> [Vec<u8>; 3] {
 }
 
 #[test]
-#[ignore = "needs root"]
 fn a_layer_is_used_again_for_what_makes_the_same_files_alone() {
+    oci_testing::needs!(root);
     let directory = oci_testing::directory();
     let store = store(directory.path(), Overlay::Trusted);
     let layer = [Tar::new()
@@ -162,8 +162,8 @@ fn only_what_nobody_uses_is_pruned() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn what_is_mounted_is_not_pruned() {
+    oci_testing::needs!(root);
     let directory = oci_testing::directory();
     let store = store(directory.path(), Overlay::Trusted);
     let [upper, work, merged] = ["upper", "work", "merged"].map(|name| directory.path().join(name));
@@ -228,7 +228,7 @@ fn a_store_outlives_processes_that_are_killed() {
     let start = || -> Child {
         let test = "overlay::store::a_store_outlives_processes_that_are_killed";
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", test, "--include-ignored"]).env(INNER, directory.path());
+        command.args(["--exact", test]).env(INNER, directory.path());
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
     let mut workers: Vec<Child> = (0..8).map(|_| start()).collect();

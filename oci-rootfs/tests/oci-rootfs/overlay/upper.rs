@@ -264,8 +264,8 @@ fn try_to(change: Step, root: &Path) {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn a_layer_has_all_that_the_overlay_showed() {
+    oci_testing::needs!(root);
     for options in ALL {
         for (what, change) in CHANGES {
             let mut tower = Tower::new(base);
@@ -279,8 +279,8 @@ fn a_layer_has_all_that_the_overlay_showed() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn layers_have_all_that_overlays_above_overlays_showed() {
+    oci_testing::needs!(root);
     // Redirects that lead through layers with redirects of their own, data three layers below.
     let towers: [&[Step]; 5] = [
         &[|root| {
@@ -357,8 +357,8 @@ fn stir(root: &Path, numbers: &mut Numbers) {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn layers_have_all_that_was_changed_in_any_way() {
+    oci_testing::needs!(root);
     for seed in 0..24 {
         let mut numbers = Numbers(seed);
         // An index of one overlay does not reach through another.
@@ -404,8 +404,8 @@ fn names(path: &Path) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn attributes_of_users_mean_the_same() {
+    oci_testing::needs!(root);
     for (what, change) in CHANGES {
         let mut tower = Tower::new(base);
         tower.raise(ALL[0], change);
@@ -417,8 +417,8 @@ fn attributes_of_users_mean_the_same() {
 
 /// What a user gave a file by a name that means something to other overlays alone is the file's.
 #[test]
-#[ignore = "needs root, to mount"]
 fn attributes_of_the_other_kind_are_the_files_own() {
+    oci_testing::needs!(root);
     let mut tower = Tower::new(base);
     tower.raise(ALL[0], |root| {
         mode(root.join("big"), 0o600);
@@ -433,8 +433,8 @@ fn attributes_of_the_other_kind_are_the_files_own() {
 
 /// The other names show what the removed one was changed to, which neither directory has.
 #[test]
-#[ignore = "needs root, to mount"]
 fn what_only_the_index_has_is_refused() {
+    oci_testing::needs!(root);
     let mut tower = Tower::new(base);
     let shown = tower.raise(ALL[0], |root| {
         fs::write(root.join("sub/linked"), "changed").unwrap();
@@ -449,8 +449,8 @@ fn what_only_the_index_has_is_refused() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn what_is_not_whole_without_the_lower_directories_is_refused_without_them() {
+    oci_testing::needs!(root);
     let parts: [(&str, Step); 4] = [
         ("`/big`: its attribute `trusted.overlay.metacopy`", |root| mode(root.join("big"), 0o600)),
         ("`/moved`: its attribute `trusted.overlay.metacopy`", |root| {
@@ -482,8 +482,8 @@ fn what_is_not_whole_without_the_lower_directories_is_refused_without_them() {
 
 /// Whoever packs an upper directory as if it were a tree would get zeros, or half of a directory.
 #[test]
-#[ignore = "needs root, to mount"]
 fn a_part_of_an_overlay_is_not_packed_as_a_whole_tree() {
+    oci_testing::needs!(root);
     let parts: [Step; 2] = [|root| mode(root.join("big"), 0o600), |root| rename(root, "sub", "x")];
     for change in parts {
         for is_trusted in [true, false] {
@@ -504,8 +504,8 @@ fn a_part_of_an_overlay_is_not_packed_as_a_whole_tree() {
 }
 
 #[test]
-#[ignore = "needs root, to set attributes"]
 fn what_an_overlay_notes_of_itself_is_in_no_layer() {
+    oci_testing::needs!(root);
     for prefix in ["trusted.overlay.", "user.overlay."] {
         let tower = Tower::new(|root| {
             fs::create_dir(root.join("d")).unwrap();

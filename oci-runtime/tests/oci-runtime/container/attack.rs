@@ -34,8 +34,8 @@ fn dev_leads_out(fixture: &mut Fixture) -> std::path::PathBuf {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_dev_that_leads_out_gets_no_devices() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new().shell("true");
     let canary = dev_leads_out(&mut fixture);
     let error = fixture.run().map(drop).unwrap_err();
@@ -50,8 +50,8 @@ fn a_dev_that_leads_out_gets_no_devices() {
 
 /// The test above has teeth: it tells a runtime that follows the link.
 #[test]
-#[ignore = "needs root, busybox and runc 1.1.5"]
 fn a_runtime_that_follows_the_dev_link_is_caught() {
+    oci_testing::needs!(root, busybox, runc_1_1_5);
     let mut fixture = Fixture::new().shell("true");
     let canary = dev_leads_out(&mut fixture);
     let config = oci_image::json::to_vec(&fixture.spec).unwrap();
@@ -72,8 +72,8 @@ fn a_runtime_that_follows_the_dev_link_is_caught() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn mounts_through_links_stay_inside() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new().shell("touch /mnt/x; cat /proc/mounts");
     let canary = canary(&fixture);
     symlink(&canary, fixture.rootfs().join("mnt")).unwrap();
@@ -88,8 +88,8 @@ fn mounts_through_links_stay_inside() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn proc_is_mounted_on_a_plain_directory_only() {
+    oci_testing::needs!(user_namespaces, busybox);
     let fixture = Fixture::new().shell("true");
     fs::remove_dir(fixture.rootfs().join("proc")).unwrap();
     fs::create_dir(fixture.rootfs().join("elsewhere")).unwrap();
@@ -103,8 +103,8 @@ fn proc_is_mounted_on_a_plain_directory_only() {
 }
 
 #[test]
-#[ignore = "needs root and busybox"]
 fn another_file_at_the_path_of_a_device_is_refused() {
+    oci_testing::needs!(root, busybox);
     let plant: [fn(&Path); 3] = [
         |path| fs::write(path, "").unwrap(),
         |path| symlink("/proc/sys/kernel/core_pattern", path).unwrap(),
@@ -129,8 +129,8 @@ fn another_file_at_the_path_of_a_device_is_refused() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_working_directory_outside_is_refused() {
+    oci_testing::needs!(user_namespaces, busybox);
     // Inheritable on purpose, as a careless caller has it.
     let outside = fs::File::open("/").unwrap();
     rustix::io::fcntl_setfd(&outside, rustix::io::FdFlags::empty()).unwrap();
@@ -145,8 +145,8 @@ fn a_working_directory_outside_is_refused() {
 
 /// What a container could overwrite through /proc/1/exe would run as the next container's init (CVE-2019-5736).
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn the_init_runs_from_sealed_memory() {
+    oci_testing::needs!(user_namespaces, busybox);
     let fixture = Fixture::new();
     let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
     let program = format!("/proc/{}/exe", container.state().unwrap().pid.unwrap());
@@ -174,8 +174,8 @@ fn ids_that_are_paths_or_options_are_refused() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn what_is_kept_about_a_container_is_for_its_owner() {
+    oci_testing::needs!(user_namespaces, busybox);
     use std::os::unix::fs::PermissionsExt;
     let fixture = Fixture::new();
     let container = fixture.create(Stdio::null()).unwrap();
@@ -192,8 +192,8 @@ fn what_is_kept_about_a_container_is_for_its_owner() {
 
 /// The peer stays, so an init that trusts the socket waits for instructions.
 #[test]
-#[ignore = "needs root"]
 fn an_init_takes_no_instructions_from_another_user() {
+    oci_testing::needs!(root);
     use std::os::unix::net::UnixStream;
     use std::os::unix::process::CommandExt;
     use std::time::{Duration, Instant};

@@ -35,8 +35,8 @@ fn snapshot() -> Vec<String> {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn is_not_changed_and_not_held_up_by_busy_threads() {
+    oci_testing::needs!(user_namespaces, busybox);
     let stop = AtomicBool::new(false);
     let before = snapshot();
     let environment: Vec<_> = std::env::vars_os().collect();

@@ -31,8 +31,8 @@ fn directories(id: &str) -> Vec<PathBuf> {
 
 // covers: RT-LINUX-14, RT-LINUX-15
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn a_container_is_in_its_group_of_every_hierarchy() {
+    oci_testing::needs!(root, cgroups, busybox);
     let fixture = Fixture::new().shell("true");
     let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
     let pid = container.state().unwrap().pid.unwrap().to_string();
@@ -51,8 +51,8 @@ fn a_container_is_in_its_group_of_every_hierarchy() {
 /// Whoever may write to a group of a version 1 hierarchy could escape limits: it stays the host's.
 // covers: RT-LINUX-16
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn a_group_of_the_first_version_keeps_its_owner() {
+    oci_testing::needs!(root, cgroups, busybox);
     let mut fixture = Fixture::new().shell("true");
     let linux = fixture.spec.linux.as_mut().unwrap();
     linux.namespaces.push(Namespace::new(NamespaceType::User));
@@ -73,8 +73,8 @@ fn a_group_of_the_first_version_keeps_its_owner() {
 
 // covers: RT-LINUX-13
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn a_group_that_is_there_already_is_anothers() {
+    oci_testing::needs!(root, cgroups, busybox);
     let fixture = Fixture::new().shell("true");
     // A hierarchy that is mounted, whichever it is here.
     let made = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
@@ -105,8 +105,8 @@ fn fixture_below(parent: &str) -> Fixture {
 }
 
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn the_last_of_two_containers_removes_the_parents_that_the_first_made() {
+    oci_testing::needs!(root, cgroups, busybox);
     let parent = format!("oci-test-last-{}", std::process::id());
     let (first, second) = (fixture_below(&parent), fixture_below(&parent));
     let make = |fixture: &Fixture| fixture.create(Stdio::null()).map_err(|error| chain(&error));
@@ -119,8 +119,8 @@ fn the_last_of_two_containers_removes_the_parents_that_the_first_made() {
 }
 
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn containers_that_come_and_go_at_once_leave_no_parent() {
+    oci_testing::needs!(root, cgroups, busybox);
     let parent = format!("oci-test-race-{}", std::process::id());
     std::thread::scope(|scope| {
         for _ in 0..3 {
@@ -135,8 +135,8 @@ fn containers_that_come_and_go_at_once_leave_no_parent() {
 }
 
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn a_parent_that_another_made_stays() {
+    oci_testing::needs!(root, cgroups, busybox);
     let parent = format!("oci-test-theirs-{}", std::process::id());
     let fixture = Fixture::new().shell("true");
     let made = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
@@ -158,8 +158,8 @@ fn unified(id: &str) -> Option<PathBuf> {
 
 /// Like a service manager in a container that gives its services groups of their own.
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn a_process_is_added_to_a_container_that_hands_its_controllers_on() {
+    oci_testing::needs!(root, cgroups, busybox);
     let fixture = Fixture::new().shell("exec sleep 100");
     let line = "grep ^0:: /proc/self/cgroup";
     within(&fixture, |container| {

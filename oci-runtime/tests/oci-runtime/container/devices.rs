@@ -17,8 +17,8 @@ fn device(kind: DeviceType, path: &str, number: Option<(i64, i64)>) -> Device {
 
 // covers: RT-LINUX-07
 #[test]
-#[ignore = "needs root and busybox"]
 fn devices_are_there_with_numbers_owner_and_mode() {
+    oci_testing::needs!(root, busybox);
     let text = prints(
         |spec| {
             let mut null = device(DeviceType::Char, "/dev/own/null", Some((1, 3)));
@@ -40,8 +40,8 @@ fn devices_are_there_with_numbers_owner_and_mode() {
 
 // covers: RT-LINUX-09
 #[test]
-#[ignore = "needs root and busybox"]
 fn another_file_in_a_devices_place_is_an_error() {
+    oci_testing::needs!(root, busybox);
     use std::os::unix::fs::symlink;
     type Prepare = fn(&Path);
     let cases: [(&str, Prepare, bool); 5] = [
@@ -69,8 +69,8 @@ fn another_file_in_a_devices_place_is_an_error() {
 }
 
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn a_device_that_no_rule_permits_is_not_opened() {
+    oci_testing::needs!(root, cgroups, busybox);
     // Not even a number that no driver has: the rules are asked first.
     let line = "busybox mknod /tmp/disk b 7 250 && cat /tmp/disk; busybox mknod /tmp/null c 1 3 && \
                 cat /tmp/null && echo null";
@@ -112,8 +112,8 @@ fn names(directory: &Path) -> Vec<String> {
 
 // covers: RT-LINUX-07
 #[test]
-#[ignore = "needs root and busybox"]
 fn nothing_is_made_in_a_directory_of_the_host() {
+    oci_testing::needs!(root, busybox);
     let line = "echo x > /dev/null && ls /dev";
     for destination in ["/dev", "/dev/", "//dev/./", "/tmp/../dev"] {
         let (mut fixture, directory) = with_the_hosts_dev(destination, line);
@@ -140,8 +140,8 @@ fn nothing_is_made_in_a_directory_of_the_host() {
 
 /// The console of the container is shown over the host's, and none is made where the host has none.
 #[test]
-#[ignore = "needs root and busybox"]
 fn a_terminal_makes_no_console_in_a_directory_of_the_host() {
+    oci_testing::needs!(root, busybox);
     for has_console in [false, true] {
         let line = "[ /dev/console -ef /dev/pts/0 ] && echo console";
         let (mut fixture, directory) = with_the_hosts_dev("/dev", line);
@@ -170,8 +170,8 @@ fn a_terminal_makes_no_console_in_a_directory_of_the_host() {
 
 /// What is mounted last decides whose the directory is.
 #[test]
-#[ignore = "needs root and busybox"]
 fn devices_are_made_in_what_is_mounted_over_a_directory_of_the_host() {
+    oci_testing::needs!(root, busybox);
     let (mut fixture, directory) = with_the_hosts_dev("/dev", "stat -c '%n %t:%T' /dev/own/zero");
     fs::create_dir(directory.join("own")).unwrap();
     let mut mount = Mount::new("/dev/own".into());
@@ -187,8 +187,8 @@ fn devices_are_made_in_what_is_mounted_over_a_directory_of_the_host() {
 
 /// Changing a mount makes it no directory of the host.
 #[test]
-#[ignore = "needs root and busybox"]
 fn a_dev_that_is_remounted_has_its_devices() {
+    oci_testing::needs!(root, busybox);
     let change = |spec: &mut oci_runtime::Spec| {
         let mut mount = Mount::new("/dev".into());
         mount.options = ["remount", "bind", "nosuid"].map(String::from).to_vec();

@@ -46,8 +46,8 @@ fn a_directory_that_other_users_may_write_to_is_refused() {
 }
 
 #[test]
-#[ignore = "needs root"]
 fn a_directory_of_another_user_is_refused() {
+    oci_testing::needs!(root);
     let dir = tempfile::tempdir().unwrap();
     Runtime::open(dir.path()).unwrap();
     std::os::unix::fs::chown(dir.path(), Some(65_534), None).unwrap();
@@ -103,8 +103,8 @@ fn a_leftover_that_another_process_removes_is_left_to_it() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn creating_and_deleting_leave_no_leftover() {
+    oci_testing::needs!(user_namespaces, busybox);
     let fixture = Fixture::new().shell("true");
     let first = leftover(&fixture.dir.path().join("run"));
     let container = fixture.create(Stdio::null()).unwrap();

@@ -7,8 +7,8 @@ use oci_testing::events::Events;
 use super::fixture::{Fixture, chain};
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn events_tell_each_step_up_to_the_start_and_no_secrets() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new().shell("true SECRET");
     fixture.spec.process.as_mut().unwrap().env.push("TOKEN=SECRET".into());
     let mut hook = Hook::new("/bin/true".into());

@@ -50,8 +50,8 @@ const PLACE: &str = "for s in cgroup ipc mnt net pid user uts; do busybox readli
                      cat /proc/$p/cgroup /proc/$p/mountinfo; hostname";
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_process_is_where_the_program_is() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new().shell("echo mine > /tmp/mark; sleep 100");
     fixture.spec.hostname = Some("inside".into());
     within(&fixture, |container| {
@@ -66,8 +66,8 @@ fn a_process_is_where_the_program_is() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_process_gets_the_descriptors_and_rights_that_it_is_given_and_no_more() {
+    oci_testing::needs!(user_namespaces, busybox);
     let fixture = Fixture::new().shell("sleep 100");
     within(&fixture, |container| {
         let mut process = shell(
@@ -101,8 +101,8 @@ fn a_process_gets_the_descriptors_and_rights_that_it_is_given_and_no_more() {
 }
 
 #[test]
-#[ignore = "needs root and busybox"]
 fn a_process_is_bound_by_the_filter_and_the_groups_of_the_container() {
+    oci_testing::needs!(root, busybox);
     let mut fixture = Fixture::new().shell("sleep 100");
     let mut seccomp = Seccomp::new(SeccompAction::Allow);
     let mut refused = Syscall::new(SeccompAction::Errno);
@@ -128,8 +128,8 @@ fn a_process_is_bound_by_the_filter_and_the_groups_of_the_container() {
 }
 
 #[test]
-#[ignore = "needs root and busybox"]
 fn a_process_joins_a_user_namespace_with_a_terminal() {
+    oci_testing::needs!(root, busybox);
     let mut fixture = Fixture::new().shell("sleep 100");
     let linux = fixture.spec.linux.as_mut().unwrap();
     linux
@@ -163,8 +163,8 @@ fn a_process_joins_a_user_namespace_with_a_terminal() {
 
 // covers: RT-PROC-15
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_process_runs_on_the_processors_that_it_is_given() {
+    oci_testing::needs!(user_namespaces, busybox);
     let fixture = Fixture::new().shell("sleep 100");
     let allowed = "grep Cpus_allowed_list: /proc/self/status";
     within(&fixture, |container| {
@@ -197,8 +197,8 @@ fn a_process_runs_on_the_processors_that_it_is_given() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_process_that_fails_says_why_and_leaves_nothing() {
+    oci_testing::needs!(user_namespaces, busybox);
     let fixture = Fixture::new().shell("sleep 100");
     let script = fixture.rootfs().join("bin/script");
     std::fs::write(&script, "#!/bin/perl -w\n").unwrap();
@@ -231,8 +231,8 @@ fn a_process_that_fails_says_why_and_leaves_nothing() {
 }
 
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn a_container_that_does_not_run_gets_no_process_and_takes_all_with_it() {
+    oci_testing::needs!(root, cgroups, busybox);
     let fixture = Fixture::new().shell("sleep 100");
     let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
     // It has its namespaces already; the program has not begun.
@@ -256,8 +256,8 @@ fn a_container_that_does_not_run_gets_no_process_and_takes_all_with_it() {
 
 /// A container that waits for its start in the process namespace of another, with the same rights.
 #[test]
-#[ignore = "needs root and busybox"]
 fn a_container_that_waits_is_not_seen_into_by_its_neighbours() {
+    oci_testing::needs!(root, busybox);
     let first = Fixture::new().shell("sleep 1000");
     within(&first, |container| {
         let mut second = Fixture::new();

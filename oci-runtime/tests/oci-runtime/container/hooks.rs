@@ -29,8 +29,8 @@ fn own() -> Vec<String> {
 
 // covers: RT-HOOK-03, RT-HOOK-04, RT-HOOK-05
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn hooks_are_found_and_run_where_they_belong() {
+    oci_testing::needs!(user_namespaces, busybox);
     let links: Vec<String> =
         SPACES.iter().map(|space| format!("readlink /proc/self/ns/{space}")).collect();
     let line = format!("({}) > /tmp/program", links.join("; "));
@@ -71,8 +71,8 @@ fn hooks_are_found_and_run_where_they_belong() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_hook_that_stands_on_the_other_side_is_not_found() {
+    oci_testing::needs!(user_namespaces, busybox);
     for is_inside in [true, false] {
         let mut fixture = Fixture::new();
         let path = fixture.dir.path().join("outside");
@@ -95,8 +95,8 @@ fn a_hook_that_stands_on_the_other_side_is_not_found() {
 
 // covers: RT-LIFE-05
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_poststop_hook_that_fails_is_a_warning() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new().shell("true");
     let dir = fixture.dir.path();
     let hook = |name: &str, line: &str| {
@@ -136,8 +136,8 @@ fn waiting(fixture: &Fixture) -> (Hook, std::path::PathBuf) {
 
 /// A hook that asks for what takes the container's lock, here through a file that this test waits on.
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_poststart_hook_may_use_the_container() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new().shell("sleep 1000");
     let (hook, pipe) = waiting(&fixture);
     let mut hooks = Hooks::new();
@@ -158,8 +158,8 @@ fn a_poststart_hook_may_use_the_container() {
 
 /// It would wait for the hook, and the hook for it.
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_hook_cannot_change_the_container_that_is_being_made() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new();
     let (hook, pipe) = waiting(&fixture);
     let mut hooks = Hooks::new();
@@ -191,8 +191,8 @@ fn a_hook_cannot_change_the_container_that_is_being_made() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_hook_may_have_more_time_than_the_clock_can_tell() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new().shell("true");
     let path = fixture.dir.path().join("hook");
     let mut hook = script(&path, path.to_str().unwrap(), "true");
@@ -205,8 +205,8 @@ fn a_hook_may_have_more_time_than_the_clock_can_tell() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn what_hooks_of_the_container_make_is_not_for_everybody_to_write() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new().shell("true");
     let (path, log) = (fixture.dir.path().join("hook"), fixture.rootfs().join("tmp/umask"));
     let mut hooks = Hooks::new();

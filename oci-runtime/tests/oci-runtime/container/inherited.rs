@@ -36,13 +36,13 @@ static PROCESSORS: LazyLock<String> = LazyLock::new(|| {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-#[ignore = "needs root, perl and busybox"]
 fn nothing_that_the_caller_has_for_itself_passes_on() {
+    oci_testing::needs!(root, busybox, "perl");
     let name = "container::inherited::of_a_caller_with_secrets";
     let output = Command::new("perl")
         .args(["-e", CALLER])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--include-ignored", "--nocapture"])
+        .args(["--exact", name, "--nocapture"])
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
@@ -51,8 +51,8 @@ fn nothing_that_the_caller_has_for_itself_passes_on() {
 
 /// In a process of its own: started by the test above.
 #[test]
-#[ignore = "needs root, perl and busybox"]
 fn of_a_caller_with_secrets() {
+    oci_testing::needs!(root, busybox, "perl");
     if std::env::var_os("OCI_TEST_INHERITED").is_none() {
         return;
     }
@@ -75,8 +75,8 @@ fn of_a_caller_with_secrets() {
 }
 
 #[test]
-#[ignore = "needs root and busybox"]
 fn a_process_that_is_added_has_the_oom_score_of_its_container() {
+    oci_testing::needs!(root, busybox);
     let mut fixture = Fixture::new().shell("exec sleep 1000");
     fixture.spec.process.as_mut().unwrap().oom_score_adj = Some(300);
     within(&fixture, |container| {

@@ -14,8 +14,8 @@ type Case = (&'static str, fn(&mut oci_runtime::Spec), &'static str);
 
 /// The caller needs no privileges for these, but user namespaces and busybox.
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn runs_a_program_as_process_1() {
+    oci_testing::needs!(user_namespaces, busybox);
     let fixture = Fixture::new().shell("echo $$; id -u; pwd; exit 7");
     let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
     assert_eq!(outcome.status.code(), Some(7), "{}", outcome.stderr);
@@ -24,8 +24,8 @@ fn runs_a_program_as_process_1() {
 
 // covers: RT-LIFE-01, RT-LIFE-09, RT-LIFE-12, RT-LIFE-15, RT-LIFE-16, RT-LIFE-17, RT-STATE-02, RT-STATE-05
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn goes_through_the_states_of_the_specification() {
+    oci_testing::needs!(user_namespaces, busybox);
     let fixture = Fixture::new().shell("touch /tmp/ran; sleep 100");
     let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
     let state = container.state().unwrap();
@@ -48,8 +48,8 @@ fn goes_through_the_states_of_the_specification() {
 
 // covers: RT-STATE-01, RT-LIFE-10, RT-STATE-03, RT-LIFE-11
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_container_is_found_again_and_its_id_is_taken() {
+    oci_testing::needs!(user_namespaces, busybox);
     let fixture = Fixture::new().shell("exit 3");
     let container = fixture.create(Stdio::null()).unwrap();
     let again = fixture.create(Stdio::null()).unwrap_err();
@@ -73,8 +73,8 @@ fn a_container_is_found_again_and_its_id_is_taken() {
 
 // covers: RT-LIFE-07, RT-LIFE-13
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_failed_creation_names_the_step_and_leaves_nothing() {
+    oci_testing::needs!(user_namespaces, busybox);
     let table: [Case; 6] = [
         (
             "missing program",
@@ -126,8 +126,8 @@ fn a_failed_creation_names_the_step_and_leaves_nothing() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_missing_interpreter_is_named_by_the_start() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new();
     let script = fixture.rootfs().join("bin/script");
     std::fs::write(&script, "#!/bin/perl -w\n").unwrap();
@@ -141,8 +141,8 @@ fn a_missing_interpreter_is_named_by_the_start() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn the_handle_is_readable_when_the_program_has_ended() {
+    oci_testing::needs!(user_namespaces, busybox);
     fn is_shared<T: Send + Sync + AsFd>(_: &T) {}
     let fixture = Fixture::new().shell("exit 0");
     let container: Container = fixture.create(Stdio::null()).unwrap();
@@ -156,8 +156,8 @@ fn the_handle_is_readable_when_the_program_has_ended() {
 
 // covers: RT-LIFE-02
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn what_the_bundle_says_later_has_no_effect() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new().shell("echo first > /tmp/log");
     let path = fixture.dir.path().join("config.json");
     let config =
@@ -187,8 +187,8 @@ fn what_the_bundle_says_later_has_no_effect() {
 
 // covers: RT-LIFE-06
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_program_may_end_in_any_way() {
+    oci_testing::needs!(user_namespaces, busybox);
     // In a process namespace of its own the first process would get no signal of its own that it does not handle.
     let crash = "kill -SEGV $$";
     for (line, killed, code, signal) in [
@@ -217,8 +217,8 @@ fn a_program_may_end_in_any_way() {
 
 // covers: RT-LIFE-08
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_warning_changes_nothing() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new().shell("cat /proc/self/status");
     let sets = |text: &str| -> Vec<String> {
         text.lines().filter(|line| line.starts_with("Cap")).map(String::from).collect()
@@ -238,8 +238,8 @@ fn a_warning_changes_nothing() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_container_whose_start_failed_is_stopped_at_once() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new();
     let script = fixture.rootfs().join("bin/script");
     std::fs::write(&script, "#!/bin/perl -w\n").unwrap();
@@ -254,8 +254,8 @@ fn a_container_whose_start_failed_is_stopped_at_once() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn who_finds_a_container_that_has_ended_learns_how() {
+    oci_testing::needs!(user_namespaces, busybox);
     let fixture = Fixture::new().shell("exit 3");
     let container = fixture.create(Stdio::null()).unwrap();
     container.start().unwrap();
@@ -270,8 +270,8 @@ fn who_finds_a_container_that_has_ended_learns_how() {
 
 /// What stops the first process of many distributions is a real-time signal.
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn real_time_signals_are_sent() {
+    oci_testing::needs!(user_namespaces, busybox);
     let signal: Signal = "SIGRTMIN+3".parse().unwrap();
     let fixture =
         Fixture::new().shell("trap 'exit 5' 37; touch /tmp/ready; while true; do sleep 1; done");

@@ -12,8 +12,8 @@ fn limit(kind: RlimitType, hard: u64, soft: u64) -> impl FnOnce(&mut Spec) {
 
 // covers: RT-PROC-07
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_program_starts_with_as_few_descriptors_as_it_likes() {
+    oci_testing::needs!(user_namespaces, busybox);
     for most in 0..=8 {
         let change = limit(RlimitType::Nofile, most, most);
         let text = prints(change, "ulimit -n; ulimit -Hn");
@@ -22,8 +22,8 @@ fn a_program_starts_with_as_few_descriptors_as_it_likes() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_hook_inside_has_descriptors_where_the_program_has_none() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new().shell("[ -f /tmp/hook ] && ulimit -n");
     limit(RlimitType::Nofile, 3, 3)(&mut fixture.spec);
     let mut hook = oci_runtime::spec::Hook::new("/bin/sh".into());
@@ -38,8 +38,8 @@ fn a_hook_inside_has_descriptors_where_the_program_has_none() {
 
 /// The init would need more of each.
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_program_starts_with_little_memory_and_no_space() {
+    oci_testing::needs!(user_namespaces, busybox);
     for (kind, most, option) in [
         (RlimitType::As, 8 << 20, "-v"),
         (RlimitType::Data, 4 << 20, "-d"),
@@ -56,8 +56,8 @@ fn a_program_starts_with_little_memory_and_no_space() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn an_added_process_has_limits_of_its_own() {
+    oci_testing::needs!(user_namespaces, busybox);
     let fixture = Fixture::new().shell("sleep 100");
     within(&fixture, |container| {
         for most in [3, 5] {
@@ -92,8 +92,8 @@ fn raised(
 
 /// The kernel lets nobody raise a limit in a user namespace, whatever rights he has there.
 #[test]
-#[ignore = "needs root and busybox"]
 fn limits_are_raised_above_those_of_the_caller() {
+    oci_testing::needs!(root, busybox);
     use rustix::process::{Resource, getrlimit};
     let Some(most) = getrlimit(Resource::Msgqueue).maximum else { return };
     let hard = most * 2;
@@ -112,8 +112,8 @@ fn limits_are_raised_above_those_of_the_caller() {
 
 /// Limits of scheduling are there when the process is scheduled.
 #[test]
-#[ignore = "needs root and busybox"]
 fn a_process_is_scheduled_within_its_limits() {
+    oci_testing::needs!(root, busybox);
     let change = |spec: &mut Spec| {
         *spec = spec.clone().rootless(100_000, 100_000).spec;
         let mut scheduler = Scheduler::new(SchedulerPolicy::Normal);

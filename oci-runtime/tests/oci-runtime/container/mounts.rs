@@ -28,8 +28,8 @@ fn shown(change: impl FnOnce(&mut Spec), target: &str) -> (Vec<String>, Vec<Stri
 
 // covers: RT-LINUX-01
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn the_default_filesystems_are_there() {
+    oci_testing::needs!(user_namespaces, busybox);
     let text = prints(
         |_| {},
         "for d in /proc /sys /dev/pts /dev/shm; do grep \" / $d \" /proc/self/mountinfo; done",
@@ -41,8 +41,8 @@ fn the_default_filesystems_are_there() {
 
 // covers: RT-MOUNT-01
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn mounts_happen_in_their_order() {
+    oci_testing::needs!(user_namespaces, busybox);
     let below = mount("tmpfs", "below", "/mnt", &["size=64k"]);
     let beneath = mount("tmpfs", "beneath", "/mnt/beneath", &["size=64k"]);
     let above = mount("tmpfs", "above", "/mnt", &["size=64k"]);
@@ -67,8 +67,8 @@ type Row = (&'static [&'static str], &'static [&'static str], &'static [&'static
 
 // covers: RT-MOUNT-05, RT-MOUNT-07
 #[test]
-#[ignore = "needs root and busybox"]
 fn options_of_a_filesystem_take_effect() {
+    oci_testing::needs!(root, busybox);
     let table: [Row; 20] = [
         (&["defaults"], &["rw", "relatime"], &["nosuid", "nodev", "noexec", "sync", "shared"]),
         (&["ro", "loud"], &["ro"], &[]),
@@ -111,8 +111,8 @@ fn options_of_a_filesystem_take_effect() {
 
 // covers: RT-MOUNT-05
 #[test]
-#[ignore = "needs root and busybox"]
 fn options_of_bind_mounts_and_remounts_take_effect() {
+    oci_testing::needs!(root, busybox);
     let table: [(&[Mount], Row); 8] = [
         (&[], (&["bind", "nodev"], &["nodev", "rw"], &["ro"])),
         (&[], (&["rbind", "ro", "rprivate"], &["ro"], &["shared"])),
@@ -140,8 +140,8 @@ fn options_of_bind_mounts_and_remounts_take_effect() {
 
 // covers: RT-MOUNT-08
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn other_options_go_to_the_filesystem() {
+    oci_testing::needs!(user_namespaces, busybox);
     let entry = mount("tmpfs", "tmpfs", "/mnt", &["size=64k", "nr_inodes=77", "mode=711"]);
     let (_, words) = shown(|spec| spec.mounts.push(entry), "/mnt");
     for word in ["size=64k", "nr_inodes=77", "mode=711"] {

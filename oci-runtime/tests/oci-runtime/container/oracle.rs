@@ -11,8 +11,8 @@ const LOOK: &str = "grep -E '^(Uid|Gid|Groups|Cap[A-Za-z]*|NoNewPrivs|Seccomp):'
                     echo $target $flags; done < /proc/self/mountinfo";
 
 #[test]
-#[ignore = "needs root, busybox and runc"]
 fn a_program_sees_what_runc_shows_it() {
+    oci_testing::needs!(root, busybox, "runc");
     let fixture = Fixture::new().shell(LOOK);
     let ours = fixture.run().map_err(|error| chain(&error)).unwrap();
     assert_eq!(ours.stderr, "");

@@ -18,8 +18,8 @@ fn status(text: &str) -> BTreeMap<&str, &str> {
 
 // covers: RT-PROC-10, RT-PROC-09
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn the_five_capability_sets_are_those_asked_for() {
+    oci_testing::needs!(user_namespaces, busybox);
     let text = prints(
         |spec| {
             let process = spec.process.as_mut().unwrap();
@@ -43,8 +43,8 @@ fn the_five_capability_sets_are_those_asked_for() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn without_capabilities_there_are_none() {
+    oci_testing::needs!(user_namespaces, busybox);
     let text =
         prints(|spec| spec.process.as_mut().unwrap().capabilities = None, "cat /proc/self/status");
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
@@ -54,8 +54,8 @@ fn without_capabilities_there_are_none() {
 
 // covers: RT-PROC-16
 #[test]
-#[ignore = "needs root and busybox"]
 fn user_groups_and_umask_are_those_asked_for() {
+    oci_testing::needs!(root, busybox);
     let text = prints(
         |spec| {
             let mut user = User::posix(1000, 1001);
@@ -75,8 +75,8 @@ fn user_groups_and_umask_are_those_asked_for() {
 
 // covers: RT-LINUX-36, RT-BUNDLE-06
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn masked_and_read_only_paths_hold() {
+    oci_testing::needs!(user_namespaces, busybox);
     let text = prints(
         |spec| {
             spec.root.as_mut().unwrap().readonly = Some(true);
@@ -90,8 +90,8 @@ fn masked_and_read_only_paths_hold() {
 
 // covers: RT-PROC-06, RT-PROC-07, RT-PROC-11, RT-PROC-17
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn limits_and_names_are_those_asked_for() {
+    oci_testing::needs!(user_namespaces, busybox);
     let text = prints(
         |spec| {
             spec.hostname = Some("inside".into());
@@ -106,8 +106,8 @@ fn limits_and_names_are_those_asked_for() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn the_program_gets_no_descriptors_of_ours() {
+    oci_testing::needs!(user_namespaces, busybox);
     let text = prints(|_| {}, "ls /proc/self/fd | cat");
     // 3 is the directory that ls reads.
     assert_eq!(text, "0\n1\n2\n3\n");
@@ -115,8 +115,8 @@ fn the_program_gets_no_descriptors_of_ours() {
 
 // covers: RT-LIFE-19, RT-LINUX-11
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn default_devices_and_links_are_there() {
+    oci_testing::needs!(user_namespaces, busybox);
     let text = prints(
         |_| {},
         "for d in null zero full random urandom tty; do [ -c /dev/$d ] || echo no $d; done; \
@@ -128,8 +128,8 @@ fn default_devices_and_links_are_there() {
 
 // covers: RT-LINUX-30, RT-LINUX-33
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn the_filter_answers_for_the_kernel() {
+    oci_testing::needs!(user_namespaces, busybox);
     for no_new_privileges in [true, false] {
         let text = prints(
             |spec| {
@@ -153,8 +153,8 @@ fn the_filter_answers_for_the_kernel() {
 
 /// What the init does last is the exec.
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_filter_may_forbid_what_the_init_has_done() {
+    oci_testing::needs!(user_namespaces, busybox);
     let text = prints(
         |spec| {
             let mut seccomp = Seccomp::new(SeccompAction::Allow);
@@ -172,8 +172,8 @@ fn a_filter_may_forbid_what_the_init_has_done() {
 
 // covers: RT-LIFE-03, RT-HOOK-06, RT-HOOK-07, RT-HOOK-08
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn hooks_run_in_their_order_with_the_state() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new().shell("echo program >> /tmp/log");
     std::os::unix::fs::symlink("busybox", fixture.rootfs().join("bin/tr")).unwrap();
     let rootfs = fixture.rootfs().display().to_string();
@@ -206,8 +206,8 @@ fn hooks_run_in_their_order_with_the_state() {
 
 // covers: RT-LIFE-04, RT-HOOK-02
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_failing_or_slow_hook_ends_the_creation() {
+    oci_testing::needs!(user_namespaces, busybox);
     for (line, timeout, expected) in [
         ("echo no >&2; exit 3", None, "saying `no`"),
         ("sleep 100", Some(1), "was killed after its timeout of 1 s"),
@@ -229,8 +229,8 @@ fn a_failing_or_slow_hook_ends_the_creation() {
 
 // covers: RT-LINUX-29
 #[test]
-#[ignore = "needs root and busybox"]
 fn kernel_parameters_of_the_container_are_set() {
+    oci_testing::needs!(root, busybox);
     let text = prints(
         |spec| {
             let sysctl = &mut spec.linux.as_mut().unwrap().sysctl;
@@ -245,8 +245,8 @@ fn kernel_parameters_of_the_container_are_set() {
 
 // covers: RT-LINUX-23, RT-LINUX-18
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn limits_are_written_and_hold() {
+    oci_testing::needs!(root, cgroups, busybox);
     use oci_runtime::spec::linux::{Memory, Pids};
     let mut fixture = Fixture::new().shell("for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait");
     let resources = fixture.spec.linux.as_mut().unwrap().resources.as_mut().unwrap();
@@ -262,8 +262,8 @@ fn limits_are_written_and_hold() {
 }
 
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn a_container_is_paused_and_goes_on() {
+    oci_testing::needs!(root, cgroups, busybox);
     use oci_runtime::spec::Status;
     let fixture = Fixture::new().shell("sleep 100");
     let container = fixture.create(Stdio::null()).unwrap();
@@ -280,8 +280,8 @@ fn a_container_is_paused_and_goes_on() {
 
 // covers: RT-LINUX-05, RT-LINUX-06, RT-LINUX-02
 #[test]
-#[ignore = "needs root and busybox"]
 fn users_and_clocks_inside_are_others() {
+    oci_testing::needs!(root, busybox);
     use oci_runtime::spec::IdMapping;
     use oci_runtime::spec::linux::{Namespace, NamespaceType, TimeOffset};
     let mut fixture = Fixture::new().shell(
@@ -310,8 +310,8 @@ fn users_and_clocks_inside_are_others() {
 
 // covers: RT-LINUX-03
 #[test]
-#[ignore = "needs root and busybox"]
 fn namespaces_are_joined_by_path_and_must_be_of_their_kind() {
+    oci_testing::needs!(root, busybox);
     use oci_runtime::spec::linux::NamespaceType;
     let join = |kind: NamespaceType, path: &str| {
         let mut fixture = Fixture::new().shell("busybox readlink /proc/self/ns/net");
@@ -329,8 +329,8 @@ fn namespaces_are_joined_by_path_and_must_be_of_their_kind() {
 
 // covers: RT-MOUNT-09, RT-MOUNT-10, RT-MOUNT-06
 #[test]
-#[ignore = "needs root and busybox"]
 fn bind_mounts_get_their_attributes_and_mapped_ids() {
+    oci_testing::needs!(root, busybox);
     use oci_runtime::spec::{IdMapping, Mount};
     let text = prints(
         |spec| {
@@ -366,8 +366,8 @@ fn prints_to_terminal(mut fixture: Fixture) -> String {
 
 // covers: RT-PROC-02
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_terminal_is_handed_over() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture =
         Fixture::new().shell("busybox stty size; busybox tty; [ -c /dev/console ] && echo console");
     let process = fixture.spec.process.as_mut().unwrap();
@@ -376,8 +376,8 @@ fn a_terminal_is_handed_over() {
 }
 
 #[test]
-#[ignore = "needs root and busybox"]
 fn a_terminal_belongs_to_the_user() {
+    oci_testing::needs!(root, busybox);
     let mut fixture = Fixture::new().shell("stat -c %u /dev/pts/0; echo opened > /dev/pts/0");
     let process = fixture.spec.process.as_mut().unwrap();
     process.user = Some(User::posix(1000, 1000));

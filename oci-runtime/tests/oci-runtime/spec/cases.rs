@@ -48,8 +48,8 @@ fn read(case: &Case) -> Option<Result<Vec<Finding>, String>> {
 }
 
 #[test]
-#[ignore = "needs OCI_SPEC_CASES"]
 fn every_case_of_the_specs_reads_as_they_say() {
+    oci_testing::needs!(spec_cases);
     let path = std::env::var_os("OCI_SPEC_CASES").expect("OCI_SPEC_CASES names the file");
     let cases: Vec<Case> = json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let mut wrong = Vec::new();

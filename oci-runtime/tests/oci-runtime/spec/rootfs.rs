@@ -114,8 +114,8 @@ fn a_file_of_ten_gibibytes_is_refused_at_once() {
 }
 
 #[test]
-#[ignore = "needs root"]
 fn a_device_is_not_opened() {
+    oci_testing::needs!(root);
     let root = rootfs();
     let path = root.path().join("etc/passwd");
     let zero = rustix::fs::makedev(1, 5);
