@@ -88,14 +88,14 @@ fn layers_and_archives_are_read_the_same_whatever_becomes_of_them() {
 }
 
 #[test]
-#[ignore = "needs python3 and GNU tar"]
 fn every_target_that_asks_other_programs_holds_on_its_corpus() {
+    oci_testing::needs!(gnu_tar, "python3");
     replay(PEER_TARGETS);
 }
 
 #[test]
-#[ignore = "needs python3 and GNU tar"]
 fn layers_are_read_as_by_others_whatever_becomes_of_them() {
+    oci_testing::needs!(gnu_tar, "python3");
     let seeds = seeds("layer_peers");
     let mut random = Random::new(0);
     for round in 0..MUTATIONS {

@@ -50,8 +50,8 @@ fn left_by(pid: Pid) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "needs user namespaces"]
 fn two_hundred_containers_of_a_busy_program_neither_hang_nor_change_it() {
+    oci_testing::needs!(user_namespaces);
     let mut command = Command::new(BIN);
     if rustix::process::geteuid().is_root() {
         command.args(["--cgroup", "/oci-test"]);
@@ -60,8 +60,8 @@ fn two_hundred_containers_of_a_busy_program_neither_hang_nor_change_it() {
 }
 
 #[test]
-#[ignore = "needs root and user namespaces"]
 fn an_ordinary_user_runs_containers_too() {
+    oci_testing::needs!(root, user_namespaces_of_others);
     // Where the user may read it.
     let directory = tempfile::Builder::new().permissions(world_readable()).tempdir().unwrap();
     let program = directory.path().join("embed_in_tokio");

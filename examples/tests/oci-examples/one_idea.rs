@@ -80,15 +80,15 @@ fn own_manifest_is_named_by_its_bytes() {
 }
 
 #[test]
-#[ignore = "needs user namespaces"]
 fn rootless_is_root_in_its_container() {
+    oci_testing::needs!(user_namespaces);
     let told = run(env!("CARGO_BIN_EXE_rootless"), &[""; 0]).good();
     assert_eq!(told, "pid 1\nhostname rootless\nuid 0\n/proc/sys is read-only\n");
 }
 
 #[test]
-#[ignore = "needs user namespaces"]
 fn tokio_container_runs_to_its_end() {
+    oci_testing::needs!(user_namespaces);
     let mut command = Command::new(env!("CARGO_BIN_EXE_tokio_container"));
     let told = run_with(&mut command).good();
     assert_eq!(told, "pid 1\nhostname tokio\nuid 0\n/proc/sys is read-only\n");

@@ -62,8 +62,8 @@ fn skopeo(layout: &Path, platform: &Platform) -> Option<String> {
 
 // covers: IMG-IDX-15
 #[test]
-#[ignore = "needs skopeo"]
 fn skopeo_takes_the_same_entry() {
+    oci_testing::needs!("skopeo");
     let offered = [
         "linux/s390x",
         "windows/amd64",

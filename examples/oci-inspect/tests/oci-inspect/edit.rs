@@ -78,8 +78,8 @@ fn layers(layout: &Layout, name: &str) -> usize {
 }
 
 #[test]
-#[ignore = "needs root, skopeo and umoci"]
 fn other_programs_read_what_every_command_makes() {
+    oci_testing::needs!(root, "skopeo", "umoci");
     let directory = tempfile::tempdir().unwrap();
     let layout = layout(directory.path());
     let before = files(&layout, "v1");

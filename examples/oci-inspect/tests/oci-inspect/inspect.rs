@@ -68,8 +68,8 @@ fn our_own_cases_are_judged_right() {
 }
 
 #[test]
-#[ignore = "needs OCI_SPEC_CASES"]
 fn the_cases_of_the_specs_are_judged_right() {
+    oci_testing::needs!(spec_cases);
     let file = std::env::var_os("OCI_SPEC_CASES").expect("OCI_SPEC_CASES names a file of cases");
     let (number, wrong) = run(&std::fs::read(file).expect("the cases"));
     assert_eq!(wrong, [""; 0]);

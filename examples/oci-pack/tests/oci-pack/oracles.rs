@@ -99,8 +99,8 @@ fn change(root: &Path) {
 }
 
 #[test]
-#[ignore = "needs root and umoci"]
 fn what_umoci_packs_and_inserts_is_unpacked_as_it_is() {
+    oci_testing::needs!(root, "umoci");
     let field = Field::new();
     field.pack("base");
     let bundle = field.text("umoci");
@@ -127,8 +127,8 @@ fn what_umoci_packs_and_inserts_is_unpacked_as_it_is() {
 }
 
 #[test]
-#[ignore = "needs root and umoci"]
 fn a_difference_is_unpacked_by_umoci_as_it_is() {
+    oci_testing::needs!(root, "umoci");
     let field = Field::new();
     field.pack("base");
     change(&field.path("tree"));
@@ -140,8 +140,8 @@ fn a_difference_is_unpacked_by_umoci_as_it_is() {
 }
 
 #[test]
-#[ignore = "needs root and GNU tar"]
 fn what_gnu_tar_packs_is_unpacked_as_it_is() {
+    oci_testing::needs!(root, gnu_tar);
     let field = Field::new();
     for (format, exact) in [("pax", true), ("gnu", false), ("ustar", false)] {
         if format == "ustar" {

@@ -201,8 +201,8 @@ fn says_in_one_line_what_is_wrong() {
 }
 
 #[test]
-#[ignore = "needs root, umoci and skopeo"]
 fn other_tools_read_what_was_packed() {
+    oci_testing::needs!(root, "umoci", "skopeo");
     let field = Field::new();
     let (base, top) = (field.name("base"), field.name("top"));
     field.pack(&["--image", &base]).good();
@@ -232,7 +232,7 @@ fn unpack_as_user(field: &Field, test: &str) {
     let program = field.path("unpack");
     copy_program(std::env::current_exe().unwrap().to_str().unwrap(), &program);
     let mut command = as_user(&program);
-    run_with(command.args(["--ignored", "--exact", test]).env(LAYOUT, field.path("layout"))).good();
+    run_with(command.args(["--exact", test]).env(LAYOUT, field.path("layout"))).good();
 }
 
 fn as_user(program: &Path) -> Command {
@@ -242,7 +242,6 @@ fn as_user(program: &Path) -> Command {
 }
 
 #[test]
-#[ignore = "needs root and setpriv"]
 fn a_user_without_privileges_packs_what_was_unpacked_as_it_is() {
     if let Some(layout) = std::env::var_os(LAYOUT).map(PathBuf::from) {
         let bundle = layout.with_file_name("bundle");
@@ -252,6 +251,7 @@ fn a_user_without_privileges_packs_what_was_unpacked_as_it_is() {
         unpack_bundle(&layout, image.manifest(), bundle, &options).unwrap();
         return;
     }
+    oci_testing::needs!(root, "setpriv");
     let field = Field::new();
     let tree = field.tree();
     for (path, mode, owner) in

@@ -96,8 +96,8 @@ fn compare(layers: Vec<Changes>) -> (Vec<String>, usize) {
 
 /// Images of the time of AUFS: umoci reads what their layers hold and leaves out what AUFS noted.
 #[test]
-#[ignore = "needs root and umoci"]
 fn umoci_passes_over_what_aufs_left_behind_too() {
+    oci_testing::needs!(root, "umoci");
     use oci_testing::tar::Tar;
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
@@ -192,16 +192,16 @@ fn upper() -> Changes {
 }
 
 #[test]
-#[ignore = "needs root and umoci"]
 fn every_type_of_entry_becomes_what_umoci_makes_of_it() {
+    oci_testing::needs!(root, "umoci");
     let (differ, size) = compare(vec![lower(), upper()]);
     assert_eq!(differ, [""; 0]);
     assert!(size > 40, "only {size} files");
 }
 
 #[test]
-#[ignore = "needs root and umoci"]
 fn twenty_thousand_files_are_those_that_umoci_makes() {
+    oci_testing::needs!(root, "umoci");
     const FILES: usize = 20_000;
     let mut layers = [Changes::new(), Changes::new()];
     for (number, layer) in (0..).zip(&mut layers) {

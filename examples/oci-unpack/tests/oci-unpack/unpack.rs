@@ -219,8 +219,8 @@ fn exports_an_image_and_prints_a_file_of_it() {
 }
 
 #[test]
-#[ignore = "needs root, umoci and GNU tar"]
 fn an_export_holds_what_umoci_unpacks() {
+    oci_testing::needs!(root, gnu_tar, "umoci");
     let field = Field::with_everything().store();
     let (image, archive) = (field.image(), field.text("all.tar"));
     run(UNPACK, &["--image", &image, "--export", &archive]).good();
@@ -277,8 +277,8 @@ fn applies_a_layer_file_of_every_compression() {
 }
 
 #[test]
-#[ignore = "needs root and umoci"]
 fn makes_the_same_tree_as_umoci_and_a_config_that_means_the_same() {
+    oci_testing::needs!(root, "umoci");
     let field = Field::with_everything().store();
     field.unpack("ours", &[]).good();
     field.umoci("theirs");
@@ -300,8 +300,8 @@ fn makes_the_same_tree_as_umoci_and_a_config_that_means_the_same() {
 }
 
 #[test]
-#[ignore = "needs root, umoci and setpriv"]
 fn makes_the_same_tree_as_umoci_for_a_user_without_privileges() {
+    oci_testing::needs!(root, "umoci", "setpriv");
     let field = Field::with_everything().store();
     // The program and the layout must be within reach of anyone.
     copy_program(UNPACK, field.path("oci-unpack"));
@@ -344,8 +344,8 @@ fn makes_the_same_tree_as_umoci_for_a_user_without_privileges() {
 }
 
 #[test]
-#[ignore = "needs root, to mount"]
 fn mounts_layers_that_images_share() {
+    oci_testing::needs!(root);
     let field = Field::with_everything().store();
     let store = field.text("store");
     for bundle in ["one", "two"] {

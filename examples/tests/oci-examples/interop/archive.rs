@@ -21,8 +21,8 @@ fn archive(layout: &Layout, file: &Path) {
 }
 
 #[test]
-#[ignore = "needs root, busybox, skopeo, podman and runc"]
 fn podman_loads_and_runs_an_archive_of_ours() {
+    oci_testing::needs!(root, busybox, "skopeo", "podman", "runc");
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     let layout = ours::image(&place("root"), &place("layout"));
@@ -50,8 +50,8 @@ fn podman_loads_and_runs_an_archive_of_ours() {
 }
 
 #[test]
-#[ignore = "needs root, busybox and containerd"]
 fn containerd_imports_an_archive_of_ours_and_exports_one_that_we_read() {
+    oci_testing::needs!(root, busybox, "containerd");
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     let text = |name: &str| place(name).to_str().unwrap().to_owned();
@@ -74,8 +74,8 @@ fn containerd_imports_an_archive_of_ours_and_exports_one_that_we_read() {
 }
 
 #[test]
-#[ignore = "needs root, busybox and containerd"]
 fn containerd_imports_docker_archives_of_ours() {
+    oci_testing::needs!(root, busybox, "containerd");
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     let layout = ours::image(&place("root"), &place("layout"));

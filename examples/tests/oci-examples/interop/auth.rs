@@ -21,8 +21,8 @@ fn asked_by_alice(scopes: &[&str]) -> Asked {
 }
 
 #[test]
-#[ignore = "needs root, busybox, docker-registry, skopeo and openssl"]
 fn tokens_are_requested_for_the_operation_and_no_more() {
+    oci_testing::needs!(root, busybox, "docker-registry", "skopeo", "openssl");
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     let tokens = TokenServer::start(directory.path());
@@ -75,8 +75,8 @@ fn tokens_are_requested_for_the_operation_and_no_more() {
 }
 
 #[test]
-#[ignore = "needs root, busybox, docker-registry and htpasswd"]
 fn quickstart_logs_in_as_the_login_file_says() {
+    oci_testing::needs!(root, busybox, "docker-registry", "htpasswd");
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     let users = place("users").to_str().unwrap().to_owned();

@@ -12,8 +12,8 @@ use oci_testing::program::{Done, run, run_with};
 use oci_testing::tree::differences_below;
 
 #[test]
-#[ignore = "needs root, busybox, tar, buildah, skopeo and umoci"]
 fn an_image_of_buildah_comes_out_of_our_registry_as_it_went_in() {
+    oci_testing::needs!(root, busybox, "tar", "buildah", "skopeo", "umoci");
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     let text = |name: &str| place(name).display().to_string();

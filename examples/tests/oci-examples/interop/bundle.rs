@@ -78,8 +78,8 @@ pub(crate) fn write_config(config: &Config, bundle: &Path) {
 }
 
 #[test]
-#[ignore = "needs root, busybox, runc and crun"]
 fn runc_and_crun_run_what_we_make_of_an_image() {
+    oci_testing::needs!(root, busybox, "runc", "crun");
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     let layout = ours::image(&place("root"), &place("layout"));
@@ -97,8 +97,8 @@ fn runc_and_crun_run_what_we_make_of_an_image() {
 }
 
 #[test]
-#[ignore = "needs root, busybox, runc and crun"]
 fn we_run_what_runc_and_crun_specify() {
+    oci_testing::needs!(root, busybox, "runc", "crun");
     for program in ["runc", "crun"] {
         let directory = tempfile::tempdir().unwrap();
         let rootfs = directory.path().join("rootfs");

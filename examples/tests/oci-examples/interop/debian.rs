@@ -46,8 +46,8 @@ fn assert_debian(output: &str) {
 }
 
 #[test]
-#[ignore = "needs root, mmdebstrap, umoci, skopeo and docker-registry"]
 fn a_debian_of_umoci_and_skopeo_is_pulled_unpacked_and_run_by_us() {
+    oci_testing::needs!(root, "mmdebstrap", "umoci", "skopeo", "docker-registry");
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     let text = |name: &str| place(name).to_str().unwrap().to_owned();

@@ -8,8 +8,8 @@ use oci_testing::docker_registry::DockerRegistry;
 use super::ours::{self, block_on, push, repository};
 
 #[test]
-#[ignore = "needs root, busybox and docker-registry"]
 fn docker_registry_mirrors_our_registry_for_our_client() {
+    oci_testing::needs!(root, busybox, "docker-registry");
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     let program = tokio::runtime::Runtime::new().unwrap();

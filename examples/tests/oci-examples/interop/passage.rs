@@ -8,8 +8,8 @@ use oci_testing::program::run;
 use oci_testing::tree::differences_below;
 
 #[test]
-#[ignore = "needs root, busybox, docker-registry, skopeo, umoci and runc"]
 fn an_image_of_ours_is_carried_by_skopeo_unpacked_by_umoci_and_run_by_runc() {
+    oci_testing::needs!(root, busybox, "docker-registry", "skopeo", "umoci", "runc");
     let directory = tempfile::tempdir().unwrap();
     let place = |name: &str| directory.path().join(name);
     let registry = DockerRegistry::start(directory.path(), "").unwrap();

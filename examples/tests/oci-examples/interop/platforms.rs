@@ -193,8 +193,8 @@ fn taken(containerd: &Containerd, index: usize, machine: &str, directory: &Path)
 
 // covers: IMG-IDX-15
 #[test]
-#[ignore = "needs root and containerd"]
 fn containerd_takes_the_same_entry() {
+    oci_testing::needs!(root, "containerd");
     let directory = tempfile::tempdir().unwrap();
     let layout = Layout::create(directory.path().join("layout")).unwrap();
     let root = directory.path().join("root");
@@ -215,8 +215,8 @@ fn containerd_takes_the_same_entry() {
 
 // covers: IMG-IDX-15
 #[test]
-#[ignore = "needs root, containerd and skopeo"]
 fn of_odd_indexes_we_take_what_the_docs_say() {
+    oci_testing::needs!(root, "containerd", "skopeo");
     let directory = tempfile::tempdir().unwrap();
     let layout = Layout::create(directory.path().join("layout")).unwrap();
     let root = directory.path().join("root");

@@ -67,8 +67,8 @@ fn a_registry_that_is_not_there() {
 }
 
 #[test]
-#[ignore = "needs root"]
 fn a_program_that_is_not_in_the_image() {
+    oci_testing::needs!(root);
     for fixture in [Fixture::new(), Fixture::of_an_ordinary_user()] {
         let (layout, _) = fixture.image(&["/missing"]);
         let name = format!("oci:{}:v1", layout.path().display());
@@ -80,8 +80,8 @@ fn a_program_that_is_not_in_the_image() {
 
 /// A user namespace in which no more of them may be made is what such a kernel looks like from within.
 #[test]
-#[ignore = "needs user namespaces and unshare"]
 fn a_kernel_without_user_namespaces() {
+    oci_testing::needs!(user_namespaces, "unshare");
     let fixture = Fixture::new();
     let program = fixture.path("quickstart");
     let script = format!(

@@ -42,15 +42,15 @@ fn runs_from_a_root_filesystem_to_a_container() {
 }
 
 #[test]
-#[ignore = "needs root, and user namespaces for others"]
 fn runs_from_a_root_filesystem_to_a_container_as_an_ordinary_user() {
+    oci_testing::needs!(root, user_namespaces_of_others);
     check_report(&Fixture::of_an_ordinary_user().run(&[]));
 }
 
 /// Without a busybox on the host, the image holds the program itself and the libraries that it needs.
 #[test]
-#[ignore = "needs root"]
 fn needs_nothing_but_itself() {
+    oci_testing::needs!(root);
     for fixture in [Fixture::new(), Fixture::of_an_ordinary_user()] {
         let child = fixture
             .command(&[])
@@ -66,8 +66,8 @@ fn needs_nothing_but_itself() {
 }
 
 #[test]
-#[ignore = "needs root"]
 fn runs_images_of_layouts_and_archives() {
+    oci_testing::needs!(root);
     let fixture = Fixture::new();
     let (layout, index) = fixture.image(&[]);
     let archive = fixture.path("image.tar");
@@ -86,8 +86,8 @@ fn runs_images_of_layouts_and_archives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs root"]
 async fn runs_images_of_registries_with_a_command_of_the_caller() {
+    oci_testing::needs!(root);
     let fixture = Fixture::new();
     let (layout, index) = fixture.image(&["/missing"]);
     let registry = oci_registry::serve(Store::memory()).bind("127.0.0.1:0").await.unwrap();
@@ -107,8 +107,8 @@ async fn runs_images_of_registries_with_a_command_of_the_caller() {
 }
 
 #[test]
-#[ignore = "needs root and busybox-static"]
 fn exits_as_the_process_in_the_container() {
+    oci_testing::needs!(root, busybox);
     let fixture = Fixture::new();
     let (layout, _) = fixture.image(&["/bin/sh", "-c", "exit 7"]);
     let name = format!("oci:{}:v1", layout.path().display());
@@ -118,8 +118,8 @@ fn exits_as_the_process_in_the_container() {
 }
 
 #[test]
-#[ignore = "needs root and busybox-static"]
 fn cleans_up_when_it_is_interrupted() {
+    oci_testing::needs!(root, busybox);
     let fixture = Fixture::new();
     let (layout, _) = fixture.image(&["/bin/sh", "-c", "echo ready; sleep 1000"]);
     let name = format!("oci:{}:v1", layout.path().display());

@@ -13,8 +13,8 @@ use super::read::list;
 use super::{accept, generate};
 
 #[test]
-#[ignore = "needs tar and python3"]
 fn good_archives_are_read_the_same() {
+    oci_testing::needs!(gnu_tar, "python3");
     let mut peers = Peers::start().unwrap();
     for (name, archive, _) in accept::corpus() {
         let objection = peers.object(&archive, &list(&archive).unwrap()).unwrap();
@@ -23,8 +23,8 @@ fn good_archives_are_read_the_same() {
 }
 
 #[test]
-#[ignore = "needs tar and python3"]
 fn what_is_written_is_read_the_same() {
+    oci_testing::needs!(gnu_tar, "python3");
     let mut runner = TestRunner::deterministic();
     let changes = generate::changes();
     let mut peers = Peers::start().unwrap();

@@ -315,8 +315,8 @@ fn table() -> String {
 }
 
 #[test]
-#[ignore = "needs root, umoci, containerd, podman, tar, python3 and busybox"]
 fn what_all_read_alike_is_taken_and_each_refusal_is_proven() {
+    oci_testing::needs!(root, gnu_tar, "umoci", "containerd", "podman", "python3", "busybox");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/archives.md");
     let measured = table();
     if std::env::var_os("OCI_WRITE_DOCS").is_some() {

@@ -14,8 +14,8 @@ fn error(fixture: &Fixture) -> String {
 
 /// This program does not begin with the call: it would run its tests again in the place of an init.
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn of_a_program_that_has_not_called_init_is_not_started() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new();
     fixture.runtime = Runtime::open(fixture.dir.path().join("own")).unwrap();
     assert_eq!(
@@ -33,8 +33,8 @@ fn of_a_program_that_has_not_called_init_is_not_started() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_program_that_is_no_init_is_named_with_what_it_said() {
+    oci_testing::needs!(user_namespaces, busybox);
     let mut fixture = Fixture::new();
     let rule = "its `main` must begin with `oci_runtime::init()`";
     for (program, reason) in [
@@ -55,8 +55,8 @@ const SAID: &str =
     "oci-runtime: init: missing operand; Try 'oci-runtime: init --help' for more information.";
 
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn that_is_killed_for_want_of_memory_names_the_limit() {
+    oci_testing::needs!(root, cgroups, busybox);
     let mut fixture = Fixture::new();
     let mut memory = Memory::new();
     memory.limit = Some(4096);
