@@ -20,7 +20,7 @@ impl Repository {
     pub async fn delete_manifest(&self, digest: &Digest) -> Result<(), Error> {
         let action = format!("delete manifest `{digest}` of `{self}`");
         let subject = match self.get(&digest.clone().into(), &action).await {
-            Ok((_, bytes)) => subject(&bytes),
+            Ok(found) => subject(found.content.as_bytes().into_inner()),
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(error),
             // What cannot be read can be deleted all the same.
             Err(_) => None,

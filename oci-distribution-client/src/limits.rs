@@ -37,6 +37,9 @@ pub struct Limits {
     pub min_rate: u64,
     /// How long a credential helper may take. Default: 60 s.
     pub helper: Duration,
+    /// How long after an index of referrers was written it is read again, at least, where the registry is not
+    /// known to compare what is there before it writes. Default: 200 ms.
+    pub referrers_settle: Duration,
     /// How long a mirror that was out of reach is not asked again. Default: 60 s.
     pub mirror_rest: Duration,
 }
@@ -59,6 +62,7 @@ impl Default for Limits {
             stall: Duration::from_secs(30),
             min_rate: 256,
             helper: Duration::from_secs(60),
+            referrers_settle: Duration::from_millis(200),
             mirror_rest: Duration::from_secs(60),
         }
     }

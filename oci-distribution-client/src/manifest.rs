@@ -1,6 +1,6 @@
 mod put;
 
-pub(crate) use put::not_carried_out;
+pub(crate) use put::{Condition, not_carried_out};
 
 use std::fmt;
 use std::ops::Deref;
@@ -8,7 +8,7 @@ use std::ops::Deref;
 use bytes::Bytes;
 use http::{Method, header};
 use oci_digest::Verified;
-use oci_image::distribution::{essence, header as names, stated_media_type};
+use oci_image::distribution::{essence, header as names, is_strong_entity_tag, stated_media_type};
 use oci_image::platform::choice::{self, Choice, Step};
 use oci_image::{
     Algorithm, AnyDocument, Config, Descriptor, Digest, Document, MediaType, Platform, TagOrDigest,
@@ -155,7 +155,7 @@ impl Repository {
         if let Some(descriptor) = self.head(name, action).await? {
             return Ok(descriptor);
         }
-        let (descriptor, content) = self.get(name, action).await?;
+        let Found { descriptor, content, .. } = self.get(name, action).await?;
         // Nothing but the content says that it is one.
         parse(content, &descriptor, self.shared.wire.limits.manifest, action)?;
         Ok(descriptor)
@@ -251,11 +251,7 @@ impl Repository {
     }
 
     /// What `name` means, by getting it.
-    pub(crate) async fn get(
-        &self,
-        name: &TagOrDigest,
-        action: &str,
-    ) -> Result<(Descriptor, Verified<Bytes>), Error> {
+    pub(crate) async fn get(&self, name: &TagOrDigest, action: &str) -> Result<Found, Error> {
         let limit = self.shared.wire.limits.manifest;
         let url = self.manifest_url(name);
         let call = self.call(Method::GET, url, Access::Pull, action);
@@ -286,8 +282,17 @@ impl Repository {
             None => Verified::hash(bytes, Algorithm::Sha256),
         };
         let descriptor = Descriptor::new(media_type, content.digest().clone(), content.size());
-        Ok((descriptor, content))
+        let entity_tag = answer.header(&header::ETAG).filter(|tag| is_strong_entity_tag(tag));
+        Ok(Found { descriptor, content, entity_tag: entity_tag.map(str::to_owned) })
     }
+}
+
+/// What a name means, as it was received.
+pub(crate) struct Found {
+    pub(crate) descriptor: Descriptor,
+    pub(crate) content: Verified<Bytes>,
+    /// What names this state of the name at the registry, if that gives it.
+    pub(crate) entity_tag: Option<String>,
 }
 
 /// Reads a manifest or index of at most `limit` bytes.

@@ -18,7 +18,7 @@ use crate::bridge;
 use crate::error::{Error, ErrorKind};
 use crate::graph::Graph;
 use crate::jobs::{Stop, at_once};
-use crate::manifest::parse;
+use crate::manifest::{Condition, parse};
 use crate::progress::{Event, Progress, Step, Summary};
 use crate::repository::Repository;
 use crate::transport::{Body, BoxFuture};
@@ -97,7 +97,7 @@ impl Repository {
         document: &AnyDocument,
         action: &str,
     ) -> Result<(), Error> {
-        let answer = self.put_bytes(name, document, action).await?;
+        let answer = self.put_bytes(name, document, &Condition::None, action).await?;
         let knows_subjects = answer.header(&HeaderName::from_static(names::SUBJECT)).is_some();
         match document.subject() {
             Some(subject) if !knows_subjects => self.tag_referrer(&subject.digest, document).await,

@@ -1,13 +1,13 @@
 mod tag;
 
 use http::header;
-use oci_image::distribution::{Endpoint, essence, query, referrers_tag};
-use oci_image::{AnyDocument, Descriptor, Digest, Index, MediaType, json};
+use oci_image::distribution::{Endpoint, essence, query};
+use oci_image::{Descriptor, Digest, Index, MediaType, json};
 
 use crate::error::{Error, ErrorKind};
 use crate::list::Pages;
-use crate::manifest::parse;
 use crate::repository::Repository;
+use tag::Tagged;
 
 impl Repository {
     /// The manifests that refer to `subject`, of the type `artifact_type` if that is given.
@@ -24,8 +24,14 @@ impl Repository {
         let action = format!("list the referrers of `{subject}` in `{self}`");
         let mut found = match self.listed_referrers(subject, artifact_type, &action).await {
             Ok(found) => found,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.tagged_referrers(subject, &action).await?
+            Err(error) if is_without_api(&error) || error.kind() == ErrorKind::Denied => {
+                match self.tagged_referrers(subject, &action).await? {
+                    Tagged::List(index, _) => index.into_value().manifests,
+                    // What is denied may be there.
+                    _ if error.kind() == ErrorKind::Denied => return Err(error),
+                    // The spec says to assume none.
+                    Tagged::Nothing | Tagged::Other(_) => Vec::new(),
+                }
             }
             Err(error) => return Err(error),
         };
@@ -34,6 +40,16 @@ impl Repository {
             found.retain(|descriptor| descriptor.artifact_type.as_ref() == Some(wanted));
         }
         Ok(found)
+    }
+
+    /// Whether the registry itself lists the referrers of `subject`.
+    pub(crate) async fn lists_referrers(&self, subject: &Digest) -> Result<bool, Error> {
+        let action = format!("list the referrers of `{subject}` in `{self}`");
+        match self.listed_referrers(subject, None, &action).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_without_api(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn listed_referrers(
@@ -48,7 +64,16 @@ impl Repository {
         }
         let mut pages = Pages::new(self, url, action);
         let mut found = Vec::new();
-        while let Some((answer, page)) = pages.next(MediaType::IMAGE_INDEX.as_str()).await? {
+        let mut is_first = true;
+        loop {
+            let page = pages.next(MediaType::IMAGE_INDEX.as_str()).await;
+            let page = page.map_err(|error| match is_first {
+                true => error,
+                // The API is there, so it is not to be replaced by the tag.
+                false => error.of_kind(ErrorKind::Protocol),
+            });
+            let Some((answer, page)) = page? else { return Ok(found) };
+            is_first = false;
             let content_type = answer.header(&header::CONTENT_TYPE).unwrap_or_default();
             // Some registries answer any path with a page for people.
             if essence(content_type) != MediaType::IMAGE_INDEX.as_str() {
@@ -59,27 +84,11 @@ impl Repository {
                 json::from_slice(&page).map_err(|source| pages.unreadable(source))?;
             found.extend(index.manifests);
         }
-        Ok(found)
     }
+}
 
-    /// The referrers in the index under the tag that stands for `subject`.
-    async fn tagged_referrers(
-        &self,
-        subject: &Digest,
-        action: &str,
-    ) -> Result<Vec<Descriptor>, Error> {
-        let name = referrers_tag(subject).into();
-        match self.get(&name, action).await {
-            Ok((descriptor, bytes)) => {
-                let limit = self.shared.wire.limits.manifest;
-                match parse(bytes, &descriptor, limit, action) {
-                    Ok(AnyDocument::Index(index)) => Ok(index.into_value().manifests),
-                    // Not made by this scheme: the spec says to assume none.
-                    Ok(AnyDocument::Manifest(_)) | Err(_) => Ok(Vec::new()),
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    }
+/// Whether this is how registries without the API answer: `404` by the specification, others because they take
+/// the path for that of another thing.
+fn is_without_api(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported | ErrorKind::Refused)
 }

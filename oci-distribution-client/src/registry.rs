@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -18,6 +19,8 @@ pub(crate) struct Registry {
     pub(crate) authority: Authority,
     /// When it may be asked again, if it is a mirror that was out of reach.
     rests_until: Mutex<Option<Instant>>,
+    /// Whether it was seen to refuse a change because of the condition on it.
+    compares: AtomicBool,
 }
 
 impl Registry {
@@ -40,7 +43,23 @@ impl Registry {
                 .because("its host cannot stand in a URL")
         })?;
         let authority = Authority::new(name.clone(), origin.clone(), allowed);
-        Ok(Self { name, base, origin, authority, rests_until: Mutex::default() })
+        Ok(Self {
+            name,
+            base,
+            origin,
+            authority,
+            rests_until: Mutex::default(),
+            compares: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether it is known to make a change only where the condition on it holds.
+    pub(crate) fn compares(&self) -> bool {
+        self.compares.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_comparison(&self) {
+        self.compares.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_in_reach(&self, now: Instant) -> bool {

@@ -63,19 +63,22 @@ impl Retry {
             trace::retried(method, attempt, &failure, wait);
             return Some(wait);
         }
-        let wait = self.backoff(attempt, RandomState::new().hash_one(attempt));
+        let wait = jittered(self.backoff(attempt));
         trace::retried(method, attempt, &failure, wait);
         Some(wait)
     }
 
-    /// The wait before the attempt after number `attempt`, between half and whole by `random`.
-    pub(crate) fn backoff(&self, attempt: u32, random: u64) -> Duration {
+    /// The wait before the attempt after number `attempt`, at most.
+    fn backoff(&self, attempt: u32) -> Duration {
         let factor = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
-        let whole = self.first_wait.saturating_mul(factor).min(self.longest_wait);
-        let half = whole / 2;
-        let share = (random >> 32) as f64 / f64::from(u32::MAX);
-        half + half.mul_f64(share)
+        self.first_wait.saturating_mul(factor).min(self.longest_wait)
     }
+}
+
+/// A time between half of `whole` and all of it, drawn at random, so that clients do not act in step.
+pub(crate) fn jittered(whole: Duration) -> Duration {
+    let share = (RandomState::new().hash_one(0) >> 32) as f64 / f64::from(u32::MAX);
+    whole / 2 + (whole / 2).mul_f64(share)
 }
 
 fn is_worth_another(method: &Method, failure: Failure) -> bool {

@@ -47,7 +47,7 @@ enum Effect {
     Disconnect,
     // Before the request is carried out.
     Delay(Duration),
-    DropRequestHeader(HeaderName),
+    DropRequestHeaders(Vec<HeaderName>),
     WrongRange,
     DropQuery(&'static str),
     // After it was carried out.
@@ -116,7 +116,13 @@ impl Fault {
 
     /// Answers with the whole blob (200) where a range was asked for.
     pub fn ignore_range(path: impl Into<String>) -> Self {
-        Self::new(path, Effect::DropRequestHeader(header::RANGE))
+        Self::new(path, Effect::DropRequestHeaders(vec![header::RANGE]))
+    }
+
+    /// Ignores `If-Match` and `If-None-Match`, as most registries do.
+    pub fn ignore_conditions(path: impl Into<String>) -> Self {
+        let conditions = vec![header::IF_MATCH, header::IF_NONE_MATCH];
+        Self::new(path, Effect::DropRequestHeaders(conditions))
     }
 
     /// Answers with a range (206) that begins at 0, whatever was asked for. The answer is honest about

@@ -20,6 +20,7 @@ pub mod store;
 mod auth;
 mod body;
 mod call;
+mod conditions;
 mod faults;
 mod incoming;
 mod limits;

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use oci_digest::Digest;
 use oci_image::{AnyDocument, json};
 
-use oci_image::{RepositoryName, Tag};
+use oci_image::{RepositoryName, Tag, TagOrDigest};
+
+use crate::conditions::Conditions;
 
 mod backend;
 mod directory;
@@ -85,17 +87,26 @@ impl Store {
     }
 
     /// Keeps a manifest, lists it at its subject, and points the tags at it, in this order: nothing
-    /// is named before it is there. Tells the first of `children` that the repository has not.
+    /// is named before it is there. Between the look at what is there now, which the conditions are about, and
+    /// the change, nothing else changes.
     pub(crate) fn put_manifest(
         &self,
         name: &RepositoryName,
-        manifest: &StoredManifest,
-        document: Option<&AnyDocument>,
-        tags: &[Tag],
-    ) -> io::Result<Result<(), Missing>> {
+        put: &Put<'_>,
+    ) -> io::Result<Result<(), NotPut>> {
+        let Put { reference, conditions, manifest, document, tags } = put;
         let _changes = self.changes();
-        if let Some(missing) = self.missing_child(name, document)? {
-            return Ok(Err(Missing(missing)));
+        let current = match reference {
+            TagOrDigest::Tag(tag) => self.tag(name, tag)?,
+            TagOrDigest::Digest(digest) => {
+                self.manifest(name, digest)?.map(|manifest| manifest.digest)
+            }
+        };
+        if !conditions.hold(current.as_ref()) {
+            return Ok(Err(NotPut::Conditions));
+        }
+        if let Some(missing) = self.missing_child(name, *document)? {
+            return Ok(Err(NotPut::Missing(missing)));
         }
         let digest = &manifest.digest;
         self.backend().write(name, &Record::Manifest(digest.clone()), &manifest.to_record())?;
@@ -107,7 +118,7 @@ impl Store {
             let entry = json::to_vec(&document.as_referrer()).map_err(invalid)?;
             self.backend().write(name, &record, &entry)?;
         }
-        for tag in tags {
+        for tag in *tags {
             self.backend().write(name, &Record::Tag(tag.clone()), digest.as_str().as_bytes())?;
         }
         Ok(Ok(()))
@@ -186,8 +197,23 @@ impl Store {
     }
 }
 
-/// The repository has no content of this digest.
-pub(crate) struct Missing(pub(crate) Digest);
+/// A manifest that is to be kept, and as what.
+pub(crate) struct Put<'a> {
+    /// What the client named, and what it says of that.
+    pub(crate) reference: &'a TagOrDigest,
+    pub(crate) conditions: Conditions,
+    pub(crate) manifest: &'a StoredManifest,
+    pub(crate) document: Option<&'a AnyDocument>,
+    pub(crate) tags: &'a [Tag],
+}
+
+/// Why a manifest was not kept.
+pub(crate) enum NotPut {
+    /// The repository has no content of this digest, which is the first of the manifest's children without.
+    Missing(Digest),
+    /// The conditions of the request do not hold.
+    Conditions,
+}
 
 fn parse_digest(bytes: &[u8]) -> io::Result<Digest> {
     std::str::from_utf8(bytes).map_err(invalid)?.parse().map_err(invalid)

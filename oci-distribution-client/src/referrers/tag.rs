@@ -1,12 +1,54 @@
+use std::time::Duration;
+
 use oci_image::distribution::referrers_tag;
 use oci_image::{AnyDocument, Descriptor, Digest, Document, Index, MediaType, Tag};
+use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
-use crate::manifest::parse;
+use crate::manifest::{Condition, parse};
+use crate::registry::Registry;
 use crate::repository::Repository;
+use crate::retry::jittered;
 
 /// How often the index is written again because another client wrote it at the same time.
-const ATTEMPTS: usize = 10;
+const ATTEMPTS: u32 = 50;
+
+/// About how long to wait where another client was faster.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What is under the tag that stands for a subject.
+pub(super) enum Tagged {
+    Nothing,
+    /// The list, and its entity tag if it has a strong one.
+    List(Box<Document<Index>>, Option<String>),
+    /// Something else, in a sentence: the tag is not a list of referrers.
+    Other(&'static str),
+}
+
+/// What was learned while an index is changed.
+#[derive(Default)]
+struct Edit {
+    /// The state that was read, and that the registry said was another one when it was to be written over.
+    refused: Option<Condition>,
+    /// Whether the registry refuses requests because they have conditions.
+    is_unconditional: bool,
+    /// Manifests that the index names and the repository does not have.
+    gone: Vec<Digest>,
+}
+
+impl Edit {
+    /// Under which condition to write over `state`.
+    fn condition(&mut self, state: &Condition, registry: &Registry) -> Condition {
+        match self.refused.take() {
+            _ if self.is_unconditional => return Condition::None,
+            // It is still this one, so the registry does not compare what it gave.
+            Some(refused) if refused == *state => return Condition::None,
+            Some(_) => registry.note_comparison(),
+            None => {}
+        }
+        state.clone()
+    }
+}
 
 /// The index of referrers that clients keep under a tag where the registry keeps none ([spec.md]).
 ///
@@ -48,19 +90,10 @@ impl Repository {
         .await
     }
 
-    /// Whether the registry itself lists the referrers of `subject`.
-    pub(crate) async fn lists_referrers(&self, subject: &Digest) -> Result<bool, Error> {
-        let action = format!("list the referrers of `{subject}` in `{self}`");
-        match self.listed_referrers(subject, None, &action).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Changes the index for `subject` until it is as wanted: `change` says whether it changed
-    /// anything. Registries have no way to change it at once, so this client makes one change at a time,
-    /// and looks at it again afterwards for what other clients did.
+    /// Changes the index for `subject` until it is as wanted: `change` says whether it changed anything.
+    ///
+    /// The registry is asked to write only over what was read. One that is not known to do so may have let
+    /// another client, which read before this one wrote, write over this: so it is read again after a while.
     async fn edit_referrers(
         &self,
         subject: &Digest,
@@ -69,40 +102,146 @@ impl Repository {
     ) -> Result<(), Error> {
         let tag = referrers_tag(subject);
         let _one = self.shared.referrers.lock().await;
+        let mut edit = Edit::default();
         for _ in 0..ATTEMPTS {
-            let index = self.referrers_index(&tag, action).await?;
+            let start = Instant::now();
+            let (index, state) = self.referrers_index(subject, &tag, action).await?;
             let mut list = index.manifests.clone();
             if !change(&mut list) {
                 return Ok(());
             }
-            let edited = index.edit(|index| index.manifests = list);
-            let edited = edited.map_err(|source| {
-                Error::new(ErrorKind::Document, action)
-                    .because("the index of referrers cannot be written")
-                    .with_source(source)
-            })?;
-            self.put_bytes(&tag.clone().into(), &AnyDocument::Index(edited), action).await?;
+            list.retain(|listed| !edit.gone.contains(&listed.digest));
+            let condition = edit.condition(&state, &self.registry);
+            let document = edited(&index, list, action)?;
+            match self.put_bytes(&tag.clone().into(), &document, &condition, action).await {
+                Ok(_) if condition != Condition::None && self.registry.compares() => return Ok(()),
+                Ok(_) => tokio::time::sleep(self.settling(start.elapsed())).await,
+                Err(error) => self.refused(&mut edit, &document, state, error, action).await?,
+            }
         }
         Err(Error::new(ErrorKind::Refused, action)
             .because(format!("the index of referrers was changed by others {ATTEMPTS} times")))
     }
 
-    async fn referrers_index(&self, tag: &Tag, action: &str) -> Result<Document<Index>, Error> {
-        match self.get(&tag.clone().into(), action).await {
-            Ok((descriptor, bytes)) => {
-                match parse(bytes, &descriptor, self.shared.wire.limits.manifest, action)? {
-                    AnyDocument::Index(index) => Ok(index),
-                    AnyDocument::Manifest(_) => Err(Error::new(ErrorKind::Document, action)
-                        .because(format!("tag `{tag}` means something else than an index"))),
-                }
+    /// Learns from a refusal what to do otherwise; gives it back if that is nothing.
+    async fn refused(
+        &self,
+        edit: &mut Edit,
+        document: &AnyDocument,
+        state: Condition,
+        error: Error,
+        action: &str,
+    ) -> Result<(), Error> {
+        match error.kind() {
+            _ if error.status() == Some(412) => {
+                edit.refused = Some(state);
+                tokio::time::sleep(jittered(PAUSE)).await;
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
+            // Some registries take no index that names what another client has deleted.
+            ErrorKind::NotFound => {
+                let missing = self.missing(document.children(), action).await?;
+                if missing.is_empty() {
+                    return Err(error);
+                }
+                edit.gone.extend(missing);
+            }
+            ErrorKind::Refused | ErrorKind::Unsupported if !edit.is_unconditional => {
+                edit.is_unconditional = true;
+            }
+            _ => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The digests of those manifests in `list` that the repository does not have.
+    async fn missing(&self, list: Vec<&Descriptor>, action: &str) -> Result<Vec<Digest>, Error> {
+        let mut missing = Vec::new();
+        for Descriptor { digest, .. } in list {
+            match self.get(&digest.clone().into(), action).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => missing.push(digest.clone()),
+                // What cannot be read is there all the same.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(missing)
+    }
+
+    /// How long another client may take between reading and writing, by how long this one took.
+    fn settling(&self, own: Duration) -> Duration {
+        jittered(self.shared.wire.limits.referrers_settle.max(own) * 2)
+    }
+
+    /// The index to change, an empty one if there is none, with what must be so when it is written.
+    async fn referrers_index(
+        &self,
+        subject: &Digest,
+        tag: &Tag,
+        action: &str,
+    ) -> Result<(Document<Index>, Condition), Error> {
+        match self.tagged_referrers(subject, action).await? {
+            Tagged::List(index, Some(entity_tag)) => Ok((*index, Condition::Matches(entity_tag))),
+            Tagged::List(index, None) => Ok((*index, Condition::None)),
+            Tagged::Nothing => {
                 let mut index = Index::new();
                 index.media_type = Some(MediaType::IMAGE_INDEX);
-                Document::new(index)
-                    .map_err(|source| Error::new(ErrorKind::Document, action).with_source(source))
+                let index = Document::new(index);
+                let index = index.map_err(|source| {
+                    Error::new(ErrorKind::Document, action).with_source(source)
+                })?;
+                Ok((index, Condition::Absent))
             }
-            Err(error) => Err(error),
+            Tagged::Other(reason) => Err(Error::new(ErrorKind::Document, action)
+                .because(format!("tag `{tag}` is not a list of referrers: {reason}"))),
         }
     }
+
+    /// What is under the tag that stands for `subject`.
+    pub(super) async fn tagged_referrers(
+        &self,
+        subject: &Digest,
+        action: &str,
+    ) -> Result<Tagged, Error> {
+        let found = match self.get(&referrers_tag(subject).into(), action).await {
+            Ok(found) => found,
+            // Some registries deny what is not there.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => {
+                return Ok(Tagged::Nothing);
+            }
+            Err(error) => return Err(error),
+        };
+        // Some registries take the tag for another way to write the subject's digest.
+        if subject.verify(found.content.as_bytes().into_inner()).is_ok() {
+            return Ok(Tagged::Other("the registry resolves it to the subject itself"));
+        }
+        let limit = self.shared.wire.limits.manifest;
+        match parse(found.content, &found.descriptor, limit, action) {
+            Ok(AnyDocument::Index(index)) if is_of_an_image(&index) => {
+                Ok(Tagged::Other("it is the index of an image"))
+            }
+            Ok(AnyDocument::Index(index)) => Ok(Tagged::List(Box::new(index), found.entity_tag)),
+            Ok(AnyDocument::Manifest(_)) => {
+                Ok(Tagged::Other("it means something else than an index"))
+            }
+            Err(_) => Ok(Tagged::Other("it is not a valid index")),
+        }
+    }
+}
+
+/// Referrers are for no platform, and the manifests of an image are.
+fn is_of_an_image(index: &Index) -> bool {
+    let manifests = &index.manifests;
+    !manifests.is_empty() && manifests.iter().all(|manifest| manifest.platform.is_some())
+}
+
+fn edited(
+    index: &Document<Index>,
+    list: Vec<Descriptor>,
+    action: &str,
+) -> Result<AnyDocument, Error> {
+    let edited = index.edit(|index| index.manifests = list);
+    edited.map(AnyDocument::Index).map_err(|source| {
+        Error::new(ErrorKind::Document, action)
+            .because("the index of referrers cannot be written")
+            .with_source(source)
+    })
 }

@@ -20,6 +20,7 @@ mod mirror;
 mod moves;
 mod peers;
 mod proxies;
+mod referrers;
 mod resume;
 mod round_trip;
 mod uploads;

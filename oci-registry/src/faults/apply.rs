@@ -68,8 +68,10 @@ impl Matching {
         for effect in &self.0 {
             match effect {
                 Effect::Delay(delay) => tokio::time::sleep(*delay).await,
-                Effect::DropRequestHeader(name) => {
-                    head.headers.remove(name);
+                Effect::DropRequestHeaders(names) => {
+                    for name in names {
+                        head.headers.remove(name);
+                    }
                 }
                 Effect::WrongRange => begin_at_zero(head),
                 Effect::DropQuery(name) => drop_query(head, name),

@@ -1,4 +1,4 @@
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use oci_digest::Digest;
 use oci_image::RepositoryName;
 use oci_image::distribution::{ContentRange, ErrorCode, RangeRequest, Selection};
@@ -6,6 +6,7 @@ use oci_image::distribution::{ContentRange, ErrorCode, RangeRequest, Selection};
 use super::{CONTENT_DIGEST, unknown};
 use crate::Body;
 use crate::call::Call;
+use crate::conditions::{Conditions, entity_tag};
 use crate::refusal::Refusal;
 use crate::registry::Shared;
 use crate::reply::Reply;
@@ -19,7 +20,7 @@ pub(super) fn read(
 ) -> Result<Reply, Refusal> {
     let blob = shared.store.backend().open(name, digest)?;
     let blob = blob.ok_or_else(|| unknown(&shared.store, name, no_blob(digest)))?;
-    let etag = format!("\"{digest}\"");
+    let etag = entity_tag(digest);
     let describe = |status| {
         Reply::new(status)
             .header(CONTENT_DIGEST, digest)
@@ -27,7 +28,7 @@ pub(super) fn read(
             .header(header::ACCEPT_RANGES, "bytes")
             .header(header::CONTENT_TYPE, "application/octet-stream")
     };
-    if is_cached(&call.headers, &etag) {
+    if Conditions::of(&call.headers).is_cached(digest) {
         let mut reply = describe(StatusCode::NOT_MODIFIED);
         reply.headers.remove(header::CONTENT_LENGTH);
         return Ok(reply);
@@ -55,12 +56,6 @@ fn selection(call: &Call, etag: &str, size: u64) -> Selection {
     let same = call.headers.get(header::IF_RANGE).is_none_or(|condition| condition == etag);
     let range = range.filter(|_| same && call.method == Method::GET).and_then(RangeRequest::parse);
     range.map_or(Selection::Whole, |range| range.within(size))
-}
-
-fn is_cached(headers: &HeaderMap, etag: &str) -> bool {
-    let values = headers.get_all(header::IF_NONE_MATCH).iter().map(HeaderValue::to_str);
-    let mut tags = values.flatten().flat_map(|value| value.split(',')).map(str::trim);
-    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 /// `DELETE /v2/<name>/blobs/<digest>`

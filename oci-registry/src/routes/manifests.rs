@@ -8,10 +8,11 @@ use oci_image::{AnyDocument, RepositoryName, Tag, TagOrDigest};
 
 use super::{CONTENT_DIGEST, unknown};
 use crate::call::Call;
+use crate::conditions::{Conditions, entity_tag};
 use crate::refusal::Refusal;
 use crate::registry::Shared;
 use crate::reply::Reply;
-use crate::store::StoredManifest;
+use crate::store::{NotPut, Put, StoredManifest};
 
 const SUBJECT: HeaderName = HeaderName::from_static(names::SUBJECT);
 const TAG: HeaderName = HeaderName::from_static(names::TAG);
@@ -30,7 +31,7 @@ pub(super) fn read(
     Ok(Reply::new(StatusCode::OK)
         .header(header::CONTENT_TYPE, &manifest.media_type)
         .header(CONTENT_DIGEST, &manifest.digest)
-        .header(header::ETAG, format_args!("\"{}\"", manifest.digest))
+        .header(header::ETAG, entity_tag(&manifest.digest))
         .bytes(manifest.bytes))
 }
 
@@ -57,11 +58,15 @@ pub(crate) fn put(
     let media_type = media_type(call, &bytes)?;
     let manifest = StoredManifest { digest, media_type, bytes };
     let document = manifest.document().transpose().map_err(unreadable)?;
-    let stored = shared.store.put_manifest(name, &manifest, document.as_ref(), &tags)?;
-    stored.map_err(|missing| {
-        let message = format!("the repository has no content `{}`", missing.0);
-        Refusal::new(ErrorCode::ManifestBlobUnknown, message).about(&missing.0)
-    })?;
+    let conditions = Conditions::of(&call.headers);
+    let put = Put {
+        reference,
+        conditions,
+        manifest: &manifest,
+        document: document.as_ref(),
+        tags: &tags,
+    };
+    shared.store.put_manifest(name, &put)?.map_err(|reason| not_put(&reason, reference))?;
     let digest = &manifest.digest;
     let mut reply = Reply::new(StatusCode::CREATED)
         .header(header::LOCATION, Endpoint::Manifest(name.clone(), digest.clone().into()))
@@ -75,6 +80,20 @@ pub(crate) fn put(
         reply = tags.iter().fold(reply, |reply, tag| reply.also(TAG, tag));
     }
     Ok(reply)
+}
+
+fn not_put(reason: &NotPut, reference: &TagOrDigest) -> Refusal {
+    match reason {
+        NotPut::Missing(missing) => {
+            let message = format!("the repository has no content `{missing}`");
+            Refusal::new(ErrorCode::ManifestBlobUnknown, message).about(missing)
+        }
+        NotPut::Conditions => {
+            let message = format!("`{reference}` is not what the conditions of the request say");
+            Refusal::new("PRECONDITION_FAILED".into(), message)
+                .status(StatusCode::PRECONDITION_FAILED)
+        }
+    }
 }
 
 /// The digest of the manifest, and the tags that are to name it.

@@ -3,7 +3,7 @@ use oci_registry::{Limits, Store};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::client::{Client, INDEX, MANIFEST, manifest};
+use crate::client::{Answer, Client, INDEX, MANIFEST, manifest};
 
 // covers: DIST-MAN-05, DIST-MAN-06
 #[tokio::test]
@@ -201,4 +201,62 @@ async fn a_push_by_digest_sets_tags() {
     let reference = format!("{digest}?tag=a&tag=b");
     let refused = client.put_manifest("a", &reference, MANIFEST, text.as_bytes()).await;
     refused.refused(414, "MANIFEST_INVALID");
+}
+
+/// Pushes the manifest that has this annotation, under the conditions, to the tag `v1` of `a`.
+async fn put_if(client: &Client, version: &str, conditions: &[(&str, &str)]) -> Answer {
+    let text = manifest(&json!({"annotations": {"version": version}})).to_string();
+    let request =
+        client.request(Method::PUT, "/v2/a/manifests/v1").header("content-type", MANIFEST);
+    let request = conditions.iter().fold(request, |it, (name, value)| it.header(*name, *value));
+    client.send(request.body(text)).await
+}
+
+// covers: DIST-MAN-10
+#[tokio::test]
+async fn a_tag_is_changed_only_where_the_conditions_hold() {
+    let client = Client::new().await;
+    client.push_blob("a", b"{}").await;
+    let tag = async || {
+        let answer = client.head("/v2/a/manifests/v1").await;
+        answer.header("etag").map(str::to_owned).unwrap_or_default()
+    };
+    let refused = async |version, conditions: &[(&str, &str)]| {
+        let before = tag().await;
+        let answer = put_if(&client, version, conditions).await;
+        answer.refused(412, "PRECONDITION_FAILED");
+        assert_eq!(tag().await, before, "{conditions:?}");
+    };
+    // Nothing is there.
+    refused("1", &[("if-match", "*")]).await;
+    refused("1", &[("if-match", "\"x\"")]).await;
+    put_if(&client, "1", &[("if-none-match", "*")]).await.is(201);
+    // Something is.
+    let first = tag().await;
+    refused("2", &[("if-none-match", "*")]).await;
+    refused("2", &[("if-none-match", &first)]).await;
+    refused("2", &[("if-none-match", &format!("W/{first}"))]).await;
+    refused("2", &[("if-match", "\"x\"")]).await;
+    refused("2", &[("if-match", &format!("W/{first}"))]).await;
+    refused("2", &[("if-match", "")]).await;
+    refused("2", &[("if-match", &first), ("if-none-match", "*")]).await;
+    put_if(&client, "2", &[("if-match", "\"x\""), ("if-match", &first)]).await.is(201);
+    refused("3", &[("if-match", &first)]).await;
+    put_if(&client, "3", &[("if-match", "*"), ("if-none-match", &first)]).await.is(201);
+    put_if(&client, "4", &[]).await.is(201);
+}
+
+#[tokio::test]
+async fn of_many_changes_of_one_state_one_is_made() {
+    let client = Client::new().await;
+    client.push_blob("a", b"{}").await;
+    put_if(&client, "0", &[]).await.is(201);
+    let etag = client.head("/v2/a/manifests/v1").await.header("etag").unwrap().to_owned();
+    let versions: Vec<String> = (1..=16).map(|number| number.to_string()).collect();
+    let condition = [("if-match", etag.as_str())];
+    let puts = versions.iter().map(|version| put_if(&client, version, &condition));
+    let answers = futures_util::future::join_all(puts).await;
+    let made = answers.iter().filter(|answer| answer.status == 201);
+    assert_eq!(made.count(), 1);
+    assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 201 | 412)));
 }
