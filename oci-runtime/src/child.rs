@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::spawn::spawn;
-use crate::wait::wait;
+use crate::wait::wait_for_killed;
 
 /// A child of this process.
 ///
@@ -33,8 +33,9 @@ impl Child {
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
     }
 
-    /// Waits for the end. None: how it ended is not known, as the caller leaves nothing to wait for.
+    /// Waits for the end of a child that ends by itself or was killed. None: how it ended is not known, as the caller leaves
+    /// nothing to wait for.
     pub(crate) fn wait(&self) -> Option<ExitStatus> {
-        wait(self.pidfd.as_fd()).ok().flatten()
+        wait_for_killed(self.pidfd.as_fd())
     }
 }

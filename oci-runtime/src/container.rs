@@ -8,19 +8,23 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::cgroup::Stats;
 use crate::launch::step_error;
 use crate::plan::HookKind;
-use crate::record::{Entry, Phase, Record, start_socket};
+use crate::record::{Entry, Phase, Process, Record, start_socket};
 use crate::spec::{Spec, State, Status};
-use crate::wait::until_ended;
+use crate::wait::{END_TIMEOUT, until_ended, until_heard};
 use crate::wire::{self, Event, Report};
 use crate::{ContainerId, Error, ErrorKind, Launcher, Runtime, Signal, hooks, sys};
 
 pub(crate) use delete::poststop;
+
+/// How long [`Container::kill`] waits for the end of a process that it has killed.
+const KILL_WAIT: Duration = Duration::from_secs(1);
 
 /// A container: a handle that threads share, and that can be found again by its id.
 ///
@@ -109,7 +113,8 @@ impl Container {
     /// If the container was deleted.
     pub fn state(&self) -> Result<State, Error> {
         let record = self.record()?;
-        Ok(record.state_as(record.status()))
+        let doing = || format!("read the state of container `{}`", self.id);
+        Ok(record.state_as(record.status().map_err(Error::system(doing()))?))
     }
 
     /// The specification that the container was made from.
@@ -145,7 +150,10 @@ impl Container {
                 "its specification has no `process`",
             ));
         }
-        self.ask_to_start(&doing())?;
+        // Noted first: if this process is killed, the program may run or not, and the process tells.
+        entry.record.phase = Phase::Starting;
+        entry.save()?;
+        self.ask_to_start(&entry.record, &doing())?;
         entry.record.phase = Phase::Started;
         entry.save()?;
         let record = entry.record.clone();
@@ -158,7 +166,7 @@ impl Container {
         Ok(())
     }
 
-    fn ask_to_start(&self, doing: &str) -> Result<(), Error> {
+    fn ask_to_start(&self, record: &Record, doing: &str) -> Result<(), Error> {
         let system = |error: io::Error| Error::because(ErrorKind::System, doing, error);
         let (_handle, path) = start_socket(&self.dir()).map_err(system)?;
         let asked = UnixStream::connect(path).and_then(|mut socket| {
@@ -177,12 +185,15 @@ impl Container {
             }
             asked => asked.map_err(system)?,
         };
+        if !until_heard(socket.as_fd(), || record.cgroup.is_frozen_or_below()).map_err(system)? {
+            return Err(Error::new(ErrorKind::System, doing, "its cgroup is frozen: thaw it"));
+        }
         // The program's exec closes the other end.
         match wire::receive(&socket) {
             Ok(None) => Ok(()),
             Ok(Some((Report { event: Event::Failed(failure), .. }, _))) => {
                 // Who is told so may delete the container at once.
-                let _ = until_ended(self.as_fd());
+                let _ = until_ended(self.as_fd(), Some(END_TIMEOUT));
                 Err(step_error(failure))
             }
             Ok(Some(_)) => {
@@ -204,6 +215,9 @@ impl Container {
 
     /// Sends a signal to the program.
     ///
+    /// [`Signal::KILL`] resumes a container that is paused, where the program would not end otherwise (cgroup version 1), and
+    /// returns when the program has ended, or after a second.
+    ///
     /// # Errors
     /// [`ErrorKind::State`] if the container is neither created nor running nor paused.
     pub fn kill(&self, signal: Signal) -> Result<(), Error> {
@@ -211,9 +225,26 @@ impl Container {
         let record = self.record()?;
         let permitted = [Status::Created, Status::Running, Status::Paused];
         self.require_status(&record, &doing(), &permitted)?;
-        let pidfd =
-            record.pidfd().ok_or_else(|| Error::new(ErrorKind::State, doing(), "it has ended"))?;
-        sys::pidfd::send_signal(pidfd.as_fd(), signal.number()).map_err(Error::system(doing()))
+        let pidfd = self.alive(&record, &doing())?;
+        sys::pidfd::send_signal(pidfd.as_fd(), signal.number()).map_err(Error::system(doing()))?;
+        if signal == Signal::KILL {
+            if record.cgroup.keeps_killed_frozen() {
+                let thawed = record.cgroup.thaw_all();
+                thawed.map_err(|error| Error::because(ErrorKind::System, doing(), error))?;
+            }
+            let _ = until_ended(pidfd.as_fd(), Some(KILL_WAIT));
+        }
+        Ok(())
+    }
+
+    /// The process of the container, which must be alive.
+    pub(crate) fn alive(&self, record: &Record, doing: &str) -> Result<OwnedFd, Error> {
+        match record.process().map_err(Error::system(doing))? {
+            Process::Alive(pidfd) => Ok(pidfd),
+            Process::Zombie(_) | Process::Gone => {
+                Err(Error::new(ErrorKind::State, doing, "it has ended"))
+            }
+        }
     }
 
     /// Kills every process of the container, and returns when its first has ended.
@@ -252,7 +283,15 @@ impl Container {
         if !entry.record.cgroup.is_frozen() {
             return Err(Error::new(ErrorKind::State, doing, "it is not paused"));
         }
-        entry.record.cgroup.thaw().map_err(|error| Error::because(ErrorKind::System, doing, error))
+        let thawed = entry.record.cgroup.thaw();
+        thawed.map_err(|error| Error::because(ErrorKind::System, doing.as_str(), error))?;
+        match entry.record.cgroup.frozen_above() {
+            None => Ok(()),
+            Some(above) => {
+                let reason = format!("cgroup `{}` above is frozen: thaw it", above.display());
+                Err(Error::new(ErrorKind::System, doing, reason))
+            }
+        }
     }
 
     /// What the processes of the container use now; nothing if it has no cgroup.
@@ -270,7 +309,7 @@ impl Container {
         doing: &str,
         permitted: &[Status],
     ) -> Result<(), Error> {
-        let status = record.status();
+        let status = record.status().map_err(Error::system(doing))?;
         if permitted.contains(&status) {
             return Ok(());
         }

@@ -16,7 +16,7 @@ use crate::child::Child;
 use crate::launcher::{Started, THREADS};
 use crate::plan::{NamespaceStep, RuntimeStep, Step};
 use crate::standard_error::StandardError;
-use crate::wait::wait;
+use crate::wait::{until_heard, wait_for_killed};
 use crate::wire::{self, Event, Failure, Instructions, Reply, Report, Role};
 use crate::{Error, ErrorKind, Launcher, trace};
 
@@ -45,6 +45,10 @@ pub(crate) trait RuntimeSteps {
     fn process_created(&mut self, launched: &Launched) -> Result<(), Error>;
     /// Whether the kernel has killed a process of the container's cgroup since the launch, for want of memory.
     fn is_out_of_memory(&self) -> bool;
+    /// Whether the process is frozen, or will be as soon as it runs.
+    fn is_frozen(&self) -> bool;
+    /// Thaws the process, if it is not to end otherwise: it was killed.
+    fn thaw(&self);
 }
 
 /// What fails when the init does not answer as it should.
@@ -92,7 +96,7 @@ pub(crate) fn launch(
 /// Kills a process and waits until it is gone. Returns how it ended, if the kernel tells.
 pub(crate) fn end(launched: &Launched) -> Option<ExitStatus> {
     kill(launched);
-    wait(launched.pidfd.as_fd()).ok().flatten()
+    wait_for_killed(launched.pidfd.as_fd())
 }
 
 fn kill(launched: &Launched) {
@@ -190,6 +194,10 @@ impl Conversation<'_> {
     /// Reads reports until the steps are done, and does what they ask for.
     fn listen(&mut self) -> Result<Outcome, Error> {
         loop {
+            if !self.until_heard()? {
+                self.runtime_steps.thaw();
+                return Err(Error::new(ErrorKind::System, TALK, "its cgroup is frozen: thaw it"));
+            }
             let message = match wire::receive(&self.socket) {
                 Ok(message) => message,
                 Err(error) => return closed(error),
@@ -210,6 +218,11 @@ impl Conversation<'_> {
                 return closed(error);
             }
         }
+    }
+
+    fn until_heard(&self) -> Result<bool, Error> {
+        until_heard(self.socket.as_fd(), || self.runtime_steps.is_frozen())
+            .map_err(Error::system(TALK))
     }
 
     /// Notes that a step is done, in microseconds.
@@ -326,6 +339,10 @@ mod tests {
             fn is_out_of_memory(&self) -> bool {
                 false
             }
+            fn is_frozen(&self) -> bool {
+                false
+            }
+            fn thaw(&self) {}
         }
         let (socket, init) = UnixStream::pair().unwrap();
         let pidfd = init.try_clone().unwrap();

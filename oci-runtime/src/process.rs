@@ -41,14 +41,13 @@ impl Container {
         let doing = || format!("run a process in container `{}`", self.id());
         let record = self.record()?;
         self.require_status(&record, &doing(), &[Status::Created, Status::Running])?;
-        let target =
-            record.pidfd().ok_or_else(|| Error::new(ErrorKind::State, doing(), "it has ended"))?;
-        self.launcher().check()?;
+        let target = self.alive(&record, &doing())?;
         let host = Host::probe().map_err(Error::system("probe the host"))?;
         let bundle = Bundle::new(record.bundle.clone(), self.spec()?);
         let plan = Plan::exec(process, &bundle, &host)
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
         stdio.check(&plan, &doing())?;
+        self.launcher().check()?;
         let mut descriptors =
             stdio.into_descriptors().map_err(Error::system("open standard input and output"))?;
         descriptors.push((Role::Target, target));
@@ -133,4 +132,11 @@ impl RuntimeSteps for Joining<'_> {
     fn is_out_of_memory(&self) -> bool {
         self.record.cgroup.oom_kills() > self.oom_kills
     }
+
+    fn is_frozen(&self) -> bool {
+        self.record.cgroup.is_frozen_or_below()
+    }
+
+    /// The others of the container are to stay as they are; it ends when they are thawed.
+    fn thaw(&self) {}
 }

@@ -1,31 +1,41 @@
 //! What is kept about a container between calls and between processes.
 
+mod process;
 mod removal;
 #[cfg(test)]
 mod tests;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Cgroup;
 use crate::plan::Hooks;
 use crate::spec::{Spec, State, Status};
+use crate::wait::until_ended;
 use crate::{ContainerId, Error, ErrorKind, trace};
 
+pub(crate) use process::Process;
 pub(crate) use removal::sweep;
 
 const RECORD: &str = "state.json";
 const CONFIG: &str = "config.json";
 const LOCK: &str = "lock";
 const START: &str = "start.sock";
+
+/// How long a process may take to end that has given its memory back.
+const DYING: Duration = Duration::from_secs(1);
+
+/// How long the lock of a container is waited for. Most calls hold it for milliseconds; a start as long as the
+/// startContainer hooks run.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is known about a container.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,8 +46,10 @@ pub(crate) struct Record {
     pub(crate) annotations: oci_image::json::Map<String>,
     pub(crate) phase: Phase,
     pub(crate) pid: Option<i32>,
-    /// When the process began, in the kernel's ticks: tells it from a later one of the same number.
+    /// When the process began, in the kernel's ticks: tells it from a later one of the same number. None: `/proc` hid it.
     pub(crate) begun: Option<u64>,
+    /// The inode number of its pidfd, which tells it, too, and without `/proc`. None: the kernel has none before Linux 6.9.
+    pub(crate) inode: Option<u64>,
     /// Pids of one boot mean nothing after the next.
     pub(crate) boot: String,
     pub(crate) has_program: bool,
@@ -54,7 +66,9 @@ pub(crate) enum Phase {
     Creating,
     /// It waits to be started.
     Created,
-    /// It was started.
+    /// It was asked to start, and who asked has not noted yet that the program runs.
+    Starting,
+    /// Its program was executed.
     Started,
 }
 
@@ -69,6 +83,7 @@ impl Record {
             phase: Phase::Creating,
             pid: None,
             begun: None,
+            inode: None,
             boot: String::new(),
             has_program: false,
             cgroup: Cgroup::default(),
@@ -77,55 +92,33 @@ impl Record {
         }
     }
 
-    /// Notes the process.
-    pub(crate) fn set_process(&mut self, pid: i32) -> Result<(), Error> {
-        let system = Error::system(format!("read the start time of process {pid}"));
-        self.begun = Some(begun(pid).map_err(system)?.0);
-        self.pid = Some(pid);
-        self.boot = boot();
-        Ok(())
-    }
-
-    /// A handle of the process, if it is alive and the same that was noted.
-    pub(crate) fn pidfd(&self) -> Option<OwnedFd> {
-        self.find().and_then(|(pidfd, alive)| alive.then_some(pidfd))
-    }
-
-    /// A handle of the process, even if it is a zombie.
-    pub(crate) fn pidfd_or_zombie(&self) -> Option<OwnedFd> {
-        self.find().map(|(pidfd, _)| pidfd)
-    }
-
-    /// Whether both are about the same process.
-    pub(crate) fn has_process_of(&self, other: &Self) -> bool {
-        (self.pid, self.begun, &self.boot) == (other.pid, other.begun, &other.boot)
-    }
-
-    /// The process, and whether it is alive.
-    fn find(&self) -> Option<(OwnedFd, bool)> {
-        let pid = self.pid.filter(|_| self.boot == boot())?;
-        // First the handle, then the check: a pidfd is never of another process that gets the same number later.
-        let pidfd = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
-        let (begun, alive) = begun(pid).ok()?;
-        (Some(begun) == self.begun).then_some((pidfd, alive))
-    }
-
     /// What the container is doing now.
-    pub(crate) fn status(&self) -> Status {
-        let alive = self.pidfd().is_some();
-        match self.phase {
-            // The process that waits for the start is still the init.
-            Phase::Created if alive && self.is_init() => Status::Created,
-            Phase::Created | Phase::Started if !alive => Status::Stopped,
-            Phase::Created | Phase::Started if self.cgroup.is_frozen() => Status::Paused,
-            Phase::Created | Phase::Started => Status::Running,
-            Phase::Creating => Status::Creating,
+    ///
+    /// # Errors
+    /// If it cannot be told whether its process is alive.
+    pub(crate) fn status(&self) -> io::Result<Status> {
+        if self.phase == Phase::Creating {
+            return Ok(Status::Creating);
         }
+        let Process::Alive(pidfd) = self.process()? else { return Ok(Status::Stopped) };
+        Ok(match self.phase {
+            // Nobody has asked it to run the program.
+            Phase::Creating | Phase::Created => Status::Created,
+            Phase::Starting | Phase::Started if self.cgroup.is_frozen() => Status::Paused,
+            Phase::Starting => self.status_while_starting(&pidfd)?,
+            Phase::Started => Status::Running,
+        })
     }
 
-    fn is_init(&self) -> bool {
-        let path = format!("/proc/{}/cmdline", self.pid.unwrap_or_default());
-        fs::read(path).is_ok_and(|line| line.starts_with(crate::init::ARGUMENT.as_bytes()))
+    /// Whether the process is still the init: its arguments say so, until it executes the program.
+    fn status_while_starting(&self, pidfd: &OwnedFd) -> io::Result<Status> {
+        let arguments = fs::read(format!("/proc/{}/cmdline", self.pid.unwrap_or_default()));
+        Ok(match arguments.as_deref() {
+            Ok(line) if line.starts_with(crate::init::ARGUMENT.as_bytes()) => Status::Created,
+            // It has given its memory back, so it is about to end.
+            Ok([]) if until_ended(pidfd.as_fd(), Some(DYING))? => Status::Stopped,
+            _ => Status::Running,
+        })
     }
 
     /// The state as the specification has it.
@@ -136,21 +129,6 @@ impl Record {
         state.annotations = self.annotations.clone();
         state
     }
-}
-
-/// When a process began, and whether it is alive and not a zombie.
-fn begun(pid: i32) -> io::Result<(u64, bool)> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name, in parentheses, may hold anything.
-    let mut fields = text.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
-    let state = fields.next().unwrap_or_default();
-    let begun =
-        fields.nth(18).and_then(|field| field.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
-    Ok((begun, !matches!(state, "Z" | "X")))
-}
-
-fn boot() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().into()
 }
 
 /// The directory of one container, locked.
@@ -247,7 +225,10 @@ fn lock(dir: &Path, id: &ContainerId) -> Result<File, Error> {
             }
             Err(Errno::WOULDBLOCK) => {
                 trace::lock_wait(id);
-                wait_for_lock(&file).map_err(Error::system(doing()))?;
+                wait_for_lock(&file).map_err(|error| match error {
+                    Errno::WOULDBLOCK => Error::new(ErrorKind::State, doing(), in_use()),
+                    error => Error::system(doing())(error),
+                })?;
             }
             Err(error) => return Err(Error::system(doing())(error)),
         }
@@ -258,14 +239,30 @@ fn lock(dir: &Path, id: &ContainerId) -> Result<File, Error> {
     }
 }
 
+/// Whether another call holds the lock of a container.
+pub(crate) fn is_locked(dir: &Path) -> bool {
+    let lock = File::open(dir.join(LOCK));
+    lock.is_ok_and(|lock| {
+        flock(lock, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK)
+    })
+}
+
+/// By attempts: flock(2) itself waits without a limit.
 fn wait_for_lock(file: &File) -> Result<(), Errno> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    let end = Instant::now() + LOCK_TIMEOUT;
+    let mut pause = Duration::from_micros(50);
     loop {
-        match flock(file, FlockOperation::LockExclusive) {
-            // Once for each signal that the caller handles.
-            Err(Errno::INTR) => {}
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if Instant::now() < end => std::thread::sleep(pause),
             result => return result,
         }
+        pause = (pause * 2).min(PAUSE);
     }
+}
+
+fn in_use() -> String {
+    format!("another call holds it for more than {} s", LOCK_TIMEOUT.as_secs())
 }
 
 fn open_lock(dir: &Path) -> io::Result<File> {

@@ -94,7 +94,6 @@ impl Runtime {
         stdio: Stdio,
     ) -> Result<Container, Error> {
         let doing = || format!("create container `{id}`");
-        self.launcher.check()?;
         let host = Host::probe().map_err(Error::system("probe the host"))?;
         let bundle_dir = std::path::absolute(bundle.dir()).map_err(Error::system(doing()))?;
         if bundle_dir.to_str().is_none() {
@@ -106,6 +105,7 @@ impl Runtime {
         let plan = Plan::new(&bundle, &host)
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
         stdio.check(&plan, &doing())?;
+        self.launcher.check()?;
         crate::record::sweep(&self.dir);
         let mut entry = Entry::create(&self.dir, record(id.clone(), &bundle, &plan))?;
         match self.make(&mut entry, &bundle, &plan, stdio) {
@@ -161,7 +161,10 @@ impl Runtime {
     fn find(&self, id: ContainerId) -> Result<Container, Error> {
         let dir = self.dir.join(id.as_str());
         let pidfd = match crate::record::read(&dir) {
-            Ok(record) => record.pidfd_or_zombie(),
+            Ok(record) => record
+                .process()
+                .map_err(Error::system(format!("find the process of container `{id}`")))?
+                .pidfd(),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !dir.exists() => {
                 return Err(crate::record::not_found(&id));
             }

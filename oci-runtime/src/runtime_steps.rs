@@ -31,7 +31,15 @@ impl RuntimeSteps for Creation<'_> {
                 self.entry.record.cgroup = cgroup;
                 self.entry.save()?;
                 let made = self.entry.record.cgroup.make(plan);
-                made.map_err(|error| Error::because(ErrorKind::Step, doing(), error))
+                made.map_err(|error| Error::because(ErrorKind::Step, doing(), error))?;
+                // The process would be frozen with it, and this one wait for it.
+                match self.entry.record.cgroup.frozen_above() {
+                    None => Ok(()),
+                    Some(above) => {
+                        let reason = format!("cgroup `{}` is frozen: thaw it", above.display());
+                        Err(Error::new(ErrorKind::Step, doing(), reason))
+                    }
+                }
             }
             RuntimeStep::EnterCgroup => {
                 let entered = self.entry.record.cgroup.enter(pid);
@@ -49,12 +57,22 @@ impl RuntimeSteps for Creation<'_> {
     }
 
     fn process_created(&mut self, launched: &Launched) -> Result<(), Error> {
-        self.entry.record.set_process(launched.pid)?;
+        let doing = || format!("note process {}", launched.pid);
+        let record = &mut self.entry.record;
+        record.set_process(launched.pid, &launched.pidfd).map_err(Error::system(doing()))?;
         self.entry.save()
     }
 
     fn is_out_of_memory(&self) -> bool {
         self.entry.record.cgroup.oom_kills() > Some(0)
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.entry.record.cgroup.is_frozen_or_below()
+    }
+
+    fn thaw(&self) {
+        let _ = self.entry.record.cgroup.thaw_all();
     }
 }
 

@@ -4,12 +4,21 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
 use crate::sys;
+
+/// How long a process that was killed may take to end. More, and it waits in the kernel for a device or a filesystem, or
+/// is frozen.
+pub(crate) const END_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether a process that says nothing is frozen, and how often in a row it may be.
+const FROZEN_CHECK: Duration = Duration::from_secs(1);
+const MAX_FROZEN_CHECKS: u32 = 10;
 
 /// Waits for a process. None: it ended, and how is not known here.
 pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
@@ -24,18 +33,47 @@ pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
             Err(error) => return Err(error.into()),
         }
     }
-    until_ended(pidfd)?;
+    until_ended(pidfd, None)?;
     Ok(sys::pidfd::exit_status(pidfd)?.map(ExitStatus::from_raw))
 }
 
-/// Waits until a process has ended, and leaves its status to be collected.
-pub(crate) fn until_ended(pidfd: BorrowedFd<'_>) -> io::Result<()> {
+/// Waits until a process has ended, and leaves its status to be collected. False: it has not within the limit.
+pub(crate) fn until_ended(pidfd: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result<bool> {
+    // A limit beyond what the clock can hold is none.
+    let end = limit.and_then(|limit| Instant::now().checked_add(limit));
     loop {
-        match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], None) {
+        let left = end.map(|end| {
+            let left = end.saturating_duration_since(Instant::now());
+            Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() }
+        });
+        match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], left.as_ref()) {
+            // Once for each signal that the caller handles.
             Err(Errno::INTR) => {}
-            result => return Ok(result.map(drop)?),
+            result => return Ok(result? > 0),
         }
     }
+}
+
+/// Waits for a process that was killed, within [`END_TIMEOUT`]. None: it has not ended, or how is not known here.
+pub(crate) fn wait_for_killed(pidfd: BorrowedFd<'_>) -> Option<ExitStatus> {
+    let ended = until_ended(pidfd, Some(END_TIMEOUT)).is_ok_and(|ended| ended);
+    ended.then(|| wait(pidfd).ok().flatten())?
+}
+
+/// Waits until the process at the other end of a socket has sent something or closed it. False: it was frozen for some
+/// seconds, and may be so for ever.
+pub(crate) fn until_heard(
+    socket: BorrowedFd<'_>,
+    is_frozen: impl Fn() -> bool,
+) -> io::Result<bool> {
+    let mut frozen = 0;
+    while !until_ended(socket, Some(FROZEN_CHECK))? {
+        frozen = if is_frozen() { frozen + 1 } else { 0 };
+        if frozen == MAX_FROZEN_CHECKS {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The status as wait(2) gives it.

@@ -1,10 +1,10 @@
 //! Freezing all processes of a cgroup, and thawing them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::{Cgroup, CgroupError, Group, write};
+use super::{Cgroup, CgroupError, Group, subgroups, write};
 
 /// How long freezing may take.
 const FREEZE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,6 +53,35 @@ impl Cgroup {
         }
     }
 
+    /// Thaws all processes, also those in cgroups beneath that the container or another froze by themselves.
+    pub(crate) fn thaw_all(&self) -> Result<(), CgroupError> {
+        let Some((group, v1)) = self.freezer() else { return Ok(()) };
+        thaw_tree(&group.directory, v1)
+    }
+
+    /// A cgroup above that is frozen, and so the processes of this one.
+    pub(crate) fn frozen_above(&self) -> Option<PathBuf> {
+        let (group, v1) = self.freezer()?;
+        let file = if v1 { "freezer.self_freezing" } else { "cgroup.freeze" };
+        let mut above =
+            group.directory.ancestors().skip(1).take_while(|path| path.starts_with(&group.mount));
+        above
+            .find(|path| {
+                std::fs::read_to_string(path.join(file)).is_ok_and(|text| text.trim() == "1")
+            })
+            .map(Path::to_path_buf)
+    }
+
+    /// Whether no process of the cgroup runs, be it frozen itself or by one above.
+    pub(crate) fn is_frozen_or_below(&self) -> bool {
+        self.is_frozen() || self.frozen_above().is_some()
+    }
+
+    /// Whether a process that is killed while it is frozen stays as it is until it is thawed: only in version 1.
+    pub(crate) fn keeps_killed_frozen(&self) -> bool {
+        self.freezer().is_some_and(|(_, v1)| v1)
+    }
+
     /// Thaws all processes.
     pub(crate) fn thaw(&self) -> Result<(), CgroupError> {
         let Some((group, v1)) = self.freezer() else { return Ok(()) };
@@ -62,6 +91,15 @@ impl Cgroup {
             result => result,
         }
     }
+}
+
+fn thaw_tree(directory: &Path, v1: bool) -> Result<(), CgroupError> {
+    let (file, word) = if v1 { ("freezer.state", "THAWED") } else { ("cgroup.freeze", "0") };
+    match write(&directory.join(file), word) {
+        Err(error) if super::is_gone(error.reason()) => return Ok(()),
+        result => result?,
+    }
+    subgroups(directory).iter().try_for_each(|child| thaw_tree(child, v1))
 }
 
 /// Whether all processes are frozen. Writing only asks for it: the state turns when the last has stopped.

@@ -15,11 +15,11 @@ impl Cgroup {
             let kill = group.directory.join("cgroup.kill");
             // The kernel kills forks that race with this, too.
             if kill.exists() && write(&kill, "1").is_ok() {
-                return self.thaw();
+                return self.thaw_all();
             }
         }
         // Frozen processes of version 1 do not die before they are thawed.
-        self.thaw()?;
+        self.thaw_all()?;
         for _ in 0..MAX_PASSES {
             let processes = self.processes()?;
             if processes.is_empty() {

@@ -1,14 +1,19 @@
 //! The end of a container: its processes killed, what creating made removed.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use super::Container;
+use crate::cgroup::Cgroup;
 use crate::plan::HookKind;
-use crate::record::{Entry, Record};
+use crate::record::{Entry, Phase, Process, Record, is_locked};
 use crate::spec::Status;
-use crate::wait::{until_ended, wait};
+use crate::wait::{END_TIMEOUT, until_ended, wait};
 use crate::{Error, ErrorKind, Signal, hooks, sys};
+
+/// How long the end of processes below a frozen cgroup is waited for: it may be thawed at this moment.
+const FROZEN_WAIT: Duration = Duration::from_millis(100);
 
 impl Container {
     /// Removes all that creating made. The bundle stays.
@@ -32,6 +37,14 @@ impl Container {
     /// # Errors
     /// If another is still making it, or if the kernel holds on to something.
     pub fn force_delete(&self) -> Result<(), Error> {
+        // Another call may hold the lock as long as processes of the container live, such as a start with hooks of the
+        // image.
+        if is_locked(&self.dir())
+            && let Ok(record) = self.record()
+            && record.phase != Phase::Creating
+        {
+            self.end_all(&record)?;
+        }
         match self.entry() {
             Ok(entry) => self.remove(&entry),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -60,8 +73,8 @@ impl Container {
     /// Kills the process and all others of the cgroup.
     pub(super) fn end_all(&self, record: &Record) -> Result<(), Error> {
         let doing = || format!("kill the processes of container `{}`", self.id);
-        let pidfd = record.pidfd();
-        if let Some(pidfd) = &pidfd {
+        let process = record.process().map_err(Error::system(doing()))?;
+        if let Process::Alive(pidfd) = &process {
             match sys::pidfd::send_signal(pidfd.as_fd(), Signal::KILL.number()) {
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
                 result => result.map_err(Error::system(doing()))?,
@@ -72,11 +85,30 @@ impl Container {
             .kill_all()
             .map_err(|error| Error::because(ErrorKind::System, doing(), error))?;
         // Until it is dead its mounts and its cgroup are busy.
-        for process in pidfd.iter().chain([&self.handle]) {
-            let _ = until_ended(process.as_fd());
-        }
-        Ok(())
+        let pidfd = process.pidfd();
+        let mut processes = pidfd.iter().chain([&self.handle]);
+        processes.try_for_each(|process| await_end(&record.cgroup, process, &doing()))
     }
+}
+
+/// Waits until a process that was killed has ended.
+fn await_end(cgroup: &Cgroup, process: &OwnedFd, doing: &str) -> Result<(), Error> {
+    // Another's cgroup above is not thawed here, and until it is, nothing in it ends.
+    let above = if cgroup.keeps_killed_frozen() { cgroup.frozen_above() } else { None };
+    let limit = if above.is_some() { FROZEN_WAIT } else { END_TIMEOUT };
+    if until_ended(process.as_fd(), Some(limit)).unwrap_or(true) {
+        return Ok(());
+    }
+    let reason = match above {
+        Some(above) => {
+            format!("they end when cgroup `{}` is thawed, which is above theirs", above.display())
+        }
+        None => format!(
+            "the first of them has not ended within {} s: it may wait for a device or a filesystem",
+            limit.as_secs()
+        ),
+    };
+    Err(Error::new(ErrorKind::System, doing, reason))
 }
 
 /// Runs the hooks that follow a deletion. All run; each that fails gives a warning.

@@ -1,3 +1,5 @@
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
 use super::*;
 
 #[test]
@@ -17,25 +19,35 @@ fn the_lock_of_a_deleted_container_is_not_taken_for_that_of_a_new_one() {
 fn a_record_finds_the_process_that_it_noted_and_no_other() {
     let id = ContainerId::try_from("one").unwrap();
     let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let pid = child.id().cast_signed();
+    let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).unwrap();
     let mut record = Record::new(id);
-    record.set_process(child.id().cast_signed()).unwrap();
-    assert!(record.pidfd().is_some());
+    record.set_process(pid, &pidfd).unwrap();
+    // By the inode number or, before Linux 6.9, by the time that `/proc` has.
+    let without_inode = Record { inode: None, ..record.clone() };
+    let without_time = Record { begun: None, ..record.clone() };
+    let records =
+        || [&record, &without_inode, &without_time].map(|record| record.process().unwrap());
+    let has_inodes = record.inode.is_some();
+    let alive = |process: &Process| matches!(process, Process::Alive(_));
+    assert!(records()[..2 + usize::from(has_inodes)].iter().all(alive));
     assert!(record.has_process_of(&record.clone()));
     // The number is the same, but the process that was noted began at another time, or before the last boot.
-    let recycled = Record { begun: record.begun.map(|begun| begun + 1), ..record.clone() };
+    let recycled =
+        Record { begun: record.begun.map(|begun| begun + 1), inode: None, ..record.clone() };
+    let reopened = Record { inode: record.inode.map(|inode| inode + 1), ..record.clone() };
     let rebooted = Record { boot: "another".into(), ..record.clone() };
     let other = Record { pid: Some(std::process::id().cast_signed()), ..record.clone() };
-    for (other, name) in [(recycled, "recycled"), (rebooted, "rebooted"), (other, "other")] {
-        assert!(other.pidfd().is_none() && other.pidfd_or_zombie().is_none(), "{name}");
+    let others = [(recycled, "recycled"), (rebooted, "rebooted"), (other, "other")];
+    for (other, name) in others.into_iter().chain(has_inodes.then_some((reopened, "reopened"))) {
+        assert!(matches!(other.process().unwrap(), Process::Gone), "{name}");
         assert!(!other.has_process_of(&record) && !record.has_process_of(&other), "{name}");
     }
     child.kill().unwrap();
-    let ended = || record.pidfd().is_none() && record.pidfd_or_zombie().is_some();
-    while !ended() {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    assert!(until_ended(pidfd.as_fd(), None).unwrap());
+    assert!(matches!(record.process().unwrap(), Process::Zombie(_)));
     child.wait().unwrap();
-    assert!(record.pidfd_or_zombie().is_none());
+    assert!(matches!(record.process().unwrap(), Process::Gone));
 }
 
 #[test]

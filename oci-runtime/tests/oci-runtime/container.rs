@@ -9,6 +9,7 @@ mod directory;
 mod events;
 mod exec;
 mod fixture;
+mod freeze;
 mod hooks;
 mod inherited;
 mod init;
