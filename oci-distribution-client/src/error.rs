@@ -70,6 +70,19 @@ impl Error {
         self.0.kind
     }
 
+    /// Whether the same operation may succeed later although nobody changes anything: the server was not
+    /// reached, failed, was too slow or wants fewer requests.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::Unreachable
+                | ErrorKind::Transport
+                | ErrorKind::Timeout
+                | ErrorKind::RateLimited
+                | ErrorKind::Server
+        )
+    }
+
     /// The HTTP status of the answer that is the reason, if an answer is.
     pub fn status(&self) -> Option<u16> {
         self.0.status.map(|status| status.as_u16())

@@ -1,12 +1,14 @@
 //! Progress for a person: a line for each step, and a bar for long steps on a terminal.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use oci_image::Digest;
+use oci_image::{Descriptor, Digest};
 
 /// The steps of a program, printed to standard error.
 #[derive(Debug, Default)]
@@ -71,6 +73,32 @@ impl Step {
         self.bar.finish_and_clear();
         let Self { number, name, began, .. } = self;
         tell(format_args!("{number:>2}. {name:<24} {result} ({})", Seconds(began.elapsed())));
+    }
+}
+
+/// A bar for blobs of which several move at once.
+#[derive(Debug)]
+pub struct Transfer {
+    bar: ProgressBar,
+    moved: Mutex<HashMap<Digest, u64>>,
+}
+
+impl Transfer {
+    /// A bar of `step`, as long as what is planned.
+    pub fn new(step: &mut Step) -> Self {
+        Self { bar: step.bar(0), moved: Mutex::default() }
+    }
+
+    /// A blob is to be moved.
+    pub fn plan(&self, blob: &Descriptor) {
+        self.bar.inc_length(blob.size);
+    }
+
+    /// So many bytes of a blob were moved.
+    pub fn set(&self, blob: &Descriptor, bytes: u64) {
+        let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        moved.insert(blob.digest.clone(), bytes);
+        self.bar.set_position(moved.values().sum());
     }
 }
 

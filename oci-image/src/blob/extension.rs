@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::io::{self, BufWriter, Read, Write};
 
 use oci_digest::{Algorithm, Verified};
@@ -139,6 +140,27 @@ pub trait BlobSinkExt: BlobSink {
             manifest.artifact_type.clone().unwrap_or_else(|| manifest.config.media_type.clone()),
         );
         Ok(descriptor)
+    }
+
+    /// Writes what `root` names, and all that it reaches in `source`. What
+    /// [may be elsewhere](Descriptor::may_be_elsewhere), or is the subject of a document, may be missing.
+    ///
+    /// # Errors
+    /// Of kind `NotFound` if another blob is missing, and as [`put_from`](Self::put_from).
+    fn put_graph_from(&self, root: &Descriptor, source: &dyn BlobSource) -> io::Result<()> {
+        let mut subjects = HashSet::new();
+        for node in source.walk(root) {
+            let node = node?;
+            let blob = &node.descriptor;
+            subjects
+                .extend(node.document().and_then(AnyDocument::subject).map(|it| it.digest.clone()));
+            match source.open(blob)? {
+                Some(content) => self.put_from(blob, content)?,
+                None if blob.may_be_elsewhere() || subjects.contains(&blob.digest) => {}
+                None => return Err(not_found(blob)),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,51 @@
+use std::io::{Write, stdout};
+
+use oci_cli::image_name::ImageName;
+use oci_cli::report::plain;
+use oci_image::Reference;
+use oci_image::blob::BlobSourceExt;
+
+use crate::arguments::{Arguments, End};
+use crate::source::{Source, resolve};
+use crate::{Result, println};
+
+pub(crate) async fn tags(name: &Reference, arguments: &Arguments) -> Result<()> {
+    let repository = arguments.client(name, End::Source)?.repository_of(name)?;
+    for tag in repository.tags().await? {
+        println(plain(&tag));
+    }
+    Ok(())
+}
+
+pub(crate) async fn digest(name: &ImageName, arguments: &Arguments) -> Result<()> {
+    println(&Source::find(name, arguments).await?.descriptor().digest);
+    Ok(())
+}
+
+/// Prints the bytes of the manifest or index, which have its digest.
+pub(crate) async fn inspect(name: &ImageName, arguments: &Arguments) -> Result<()> {
+    let document = match Source::find(name, arguments).await? {
+        Source::Registry(repository, descriptor) => repository.manifest(&descriptor).await?,
+        Source::Local(store, descriptor) => store.any_document(&descriptor)?,
+    };
+    stdout().write_all(document.bytes())?;
+    Ok(())
+}
+
+pub(crate) async fn referrers(name: &Reference, arguments: &Arguments) -> Result<()> {
+    let subject = resolve(name, arguments).await?;
+    for entry in subject.repository().referrers(&subject.descriptor().digest, None).await? {
+        let media_type = entry.artifact_type.as_ref().unwrap_or(&entry.media_type);
+        println(format_args!("{} {} {}", entry.digest, entry.size, plain(media_type.as_str())));
+    }
+    Ok(())
+}
+
+pub(crate) async fn delete(name: &Reference, arguments: &Arguments) -> Result<()> {
+    let repository = arguments.client(name, End::Source)?.repository_of(name)?;
+    match (name.digest(), name.tag()) {
+        (Some(digest), _) => Ok(repository.delete_manifest(digest).await?),
+        (None, Some(tag)) => Ok(repository.delete_tag(tag.as_str()).await?),
+        (None, None) => Err("cannot delete: the name has neither a tag nor a digest".into()),
+    }
+}

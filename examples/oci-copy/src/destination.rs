@@ -1,0 +1,109 @@
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use oci_cli::image_name::ImageName;
+use oci_distribution_client::Repository;
+use oci_image::images::{Image, Images};
+use oci_image::{Descriptor, Platform};
+use oci_layout::{ArchiveWriter, DockerArchiveWriter, Layout};
+use tempfile::NamedTempFile;
+
+use crate::Result;
+use crate::arguments::{Arguments, End};
+
+/// Where an image goes.
+pub(crate) enum Destination {
+    Registry(Repository, Option<String>),
+    Layout(Layout, Option<String>),
+    Archive(Archive),
+}
+
+/// An archive to be written, and what the image is named in it.
+pub(crate) struct Archive {
+    path: PathBuf,
+    name: Option<String>,
+    is_docker: bool,
+}
+
+impl Destination {
+    pub(crate) fn open(
+        name: &ImageName,
+        image: &Descriptor,
+        arguments: &Arguments,
+    ) -> Result<Self> {
+        let archive = |path: &Path, name: &Option<String>, is_docker| {
+            Self::Archive(Archive { path: path.to_owned(), name: name.clone(), is_docker })
+        };
+        Ok(match name {
+            ImageName::Registry(reference) => {
+                if let Some(digest) = reference.digest().filter(|it| **it != image.digest) {
+                    let actual = &image.digest;
+                    return Err(
+                        format!("cannot copy `{actual}` to `{digest}`: it is not that").into()
+                    );
+                }
+                let client = arguments.client(reference, End::Destination)?;
+                let tag = reference.tag().map(|tag| tag.as_str().to_owned());
+                Self::Registry(client.repository_of(reference)?, tag)
+            }
+            ImageName::Layout { path, tag } => Self::Layout(Layout::create(path)?, tag.clone()),
+            ImageName::Archive { path, tag } => archive(path, tag, false),
+            ImageName::DockerArchive { path, name } => archive(path, name, true),
+        })
+    }
+}
+
+impl Archive {
+    /// Writes an image to a new file, which has the name of the archive when it is whole.
+    pub(crate) fn write(
+        &self,
+        source: &(dyn Images + Send + Sync),
+        image: &Descriptor,
+    ) -> Result<()> {
+        let about = |error| format!("cannot write `{}`: {error}", self.path.display());
+        let directory = match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let file = NamedTempFile::new_in(directory).map_err(about)?;
+        let mut out = BufWriter::new(file.as_file());
+        match self.is_docker {
+            false => self.write_layout(source, image, &mut out)?,
+            true => self.write_docker(source, image, &mut out)?,
+        }
+        out.flush().map_err(about)?;
+        drop(out);
+        file.as_file().sync_all().map_err(about)?;
+        file.persist(&self.path).map_err(|error| about(error.error))?;
+        Ok(())
+    }
+
+    fn write_layout(
+        &self,
+        source: &(dyn Images + Send + Sync),
+        image: &Descriptor,
+        out: &mut BufWriter<&File>,
+    ) -> Result<()> {
+        let archive = ArchiveWriter::new(out)?;
+        archive.append(source, std::slice::from_ref(image))?;
+        if let Some(name) = &self.name {
+            archive.tag(name, image)?;
+        }
+        archive.finish()?;
+        Ok(())
+    }
+
+    fn write_docker(
+        &self,
+        source: &(dyn Images + Send + Sync),
+        image: &Descriptor,
+        out: &mut BufWriter<&File>,
+    ) -> Result<()> {
+        let mut archive = DockerArchiveWriter::new(out)?;
+        let names: Vec<_> = self.name.iter().map(String::as_str).collect();
+        archive.append(&Image::select(&source, image, &Platform::host())?, &names)?;
+        archive.finish()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! Copies images between registries, layouts and archives, and asks registries what they have.
+
+mod arguments;
+mod ask;
+mod copy;
+mod destination;
+mod source;
+mod transient;
+
+use std::error::Error;
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use oci_cli::report::{one_line, tell};
+
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
+
+const USAGE: &str = "\
+usage: oci-copy [OPTION...] SOURCE DESTINATION
+       oci-copy [OPTION...] tags docker://HOST/REPOSITORY
+       oci-copy [OPTION...] digest IMAGE
+       oci-copy [OPTION...] inspect IMAGE
+       oci-copy [OPTION...] referrers docker://HOST/REPOSITORY[:TAG|@DIGEST]
+       oci-copy [OPTION...] delete docker://HOST/REPOSITORY[:TAG|@DIGEST]
+
+Copies an image with its digests as they are, and prints the digest of what was copied. What the destination has
+already does not move. SOURCE, DESTINATION and IMAGE are docker://HOST/REPOSITORY[:TAG|@DIGEST],
+oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME].
+
+  --platform OS/ARCH[/VARIANT]  the image to take of an index; that for this machine unless given
+  --all                         take the index itself, with all its images
+  --jobs N                      blobs that move at once (default 4)
+  --src-creds, --dest-creds USER:PASSWORD
+                                logins; without them those of podman's and docker's files are used
+  --authfile FILE               read logins from FILE alone
+  --ca FILE                     a certificate in PEM of an authority that registries may have theirs from
+  --plain-http                  ask registries on this machine over http
+  --danger-plain-http           ask any registry over http: others can read the login and change the image
+
+tags lists the tags; digest prints the digest of an image, inspect its manifest or index; referrers lists what
+refers to it: digest, size and type; delete deletes the tag, or with a digest the manifest.
+
+Exit status: 0, 1 if it failed, 2 if the command is wrong, 3 if it failed and may succeed when it is repeated.";
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse() {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => {
+            tell(USAGE);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            tell(format_args!("oci-copy: {}; see oci-copy --help", one_line(&*error)));
+            return ExitCode::from(2);
+        }
+    };
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(format_args!("oci-copy: {}", one_line(&*error)));
+            ExitCode::from(if transient::is_transient(&*error) { 3 } else { 1 })
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match &arguments.command {
+            Command::Copy { from, to } => copy::copy(from, to, arguments).await,
+            Command::Tags(name) => ask::tags(name, arguments).await,
+            Command::Digest(name) => ask::digest(name, arguments).await,
+            Command::Inspect(name) => ask::inspect(name, arguments).await,
+            Command::Referrers(name) => ask::referrers(name, arguments).await,
+            Command::Delete(name) => ask::delete(name, arguments).await,
+        }
+    })
+}
+
+#[allow(clippy::print_stdout)]
+fn println(line: impl Display) {
+    println!("{line}");
+}

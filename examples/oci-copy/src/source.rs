@@ -1,0 +1,73 @@
+use std::sync::Arc;
+
+use oci_cli::image_name::ImageName;
+use oci_cli::local::{self, Store};
+use oci_distribution_client::{Repository, Resolved};
+use oci_image::images::{Image, Images};
+use oci_image::{Descriptor, Reference};
+use oci_layout::LayoutOptions;
+use tokio::runtime::Handle;
+
+use crate::Result;
+use crate::arguments::{Arguments, End, Selection};
+
+/// Where an image is, and what names it there.
+pub(crate) enum Source {
+    Registry(Repository, Descriptor),
+    Local(Arc<Store>, Descriptor),
+}
+
+impl Source {
+    /// Finds what `name` means, and in an index what is selected.
+    pub(crate) async fn find(name: &ImageName, arguments: &Arguments) -> Result<Self> {
+        if let ImageName::Registry(reference) = name {
+            let found = resolve(reference, arguments).await?;
+            let found = match &arguments.selection {
+                Selection::All => found,
+                Selection::Platform(platform) => found.platform(platform).await?,
+            };
+            return Ok(Self::Registry(found.repository().clone(), found.descriptor().clone()));
+        }
+        let (store, tag) = local::open(name, &LayoutOptions::new())?;
+        let root = match tag {
+            Some(tag) => store.resolve(tag)?,
+            None => only(&store)?,
+        };
+        let root = match &arguments.selection {
+            Selection::Platform(platform) if root.media_type.is_index() => {
+                Image::select(&store, &root, platform)?.descriptor().clone()
+            }
+            _ => root,
+        };
+        Ok(Self::Local(Arc::new(store), root))
+    }
+
+    pub(crate) fn descriptor(&self) -> &Descriptor {
+        match self {
+            Self::Registry(_, descriptor) | Self::Local(_, descriptor) => descriptor,
+        }
+    }
+
+    /// The store, or the registry for code that blocks.
+    pub(crate) fn blocking(self) -> Arc<dyn Images + Send + Sync> {
+        match self {
+            Self::Registry(repository, _) => Arc::new(repository.blocking(Handle::current())),
+            Self::Local(store, _) => store,
+        }
+    }
+}
+
+/// What a name in a registry means, an index as it is.
+pub(crate) async fn resolve(name: &Reference, arguments: &Arguments) -> Result<Resolved> {
+    Ok(arguments.client(name, End::Source)?.resolve(&name.clone().or_latest()).await?)
+}
+
+fn only(store: &Store) -> Result<Descriptor> {
+    match store.list()?.as_slice() {
+        [only] => Ok(only.descriptor.clone()),
+        all => {
+            let reason = format!("{} has {}, name one by its tag", store.place(), all.len());
+            Err(format!("cannot choose an image: {reason}").into())
+        }
+    }
+}
