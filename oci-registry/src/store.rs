@@ -109,19 +109,18 @@ impl Store {
             return Ok(Err(NotPut::Missing(missing)));
         }
         let digest = &manifest.digest;
-        self.backend().write(name, &Record::Manifest(digest.clone()), &manifest.to_record())?;
+        let mut records = vec![(Record::Manifest(digest.clone()), manifest.to_record())];
         if let Some(document) = document
             && let Some(subject) = document.subject()
         {
             let subject = subject.digest.clone();
             let record = Record::Referrer { subject, referrer: digest.clone() };
             let entry = json::to_vec(&document.as_referrer()).map_err(invalid)?;
-            self.backend().write(name, &record, &entry)?;
+            records.push((record, entry));
         }
-        for tag in *tags {
-            self.backend().write(name, &Record::Tag(tag.clone()), digest.as_str().as_bytes())?;
-        }
-        Ok(Ok(()))
+        let tagged = |tag: &Tag| (Record::Tag(tag.clone()), digest.as_str().into());
+        records.extend(tags.iter().map(tagged));
+        self.backend().write(name, &records).map(Ok)
     }
 
     /// Content that is elsewhere (`urls`, as foreign layers have) need not be pushed.

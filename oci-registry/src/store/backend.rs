@@ -13,7 +13,8 @@ use oci_image::{RepositoryName, Tag};
 /// but then removing one must not remove the other. A repository is known from the first write to it.
 ///
 /// Calls come from threads that may block, several at a time. A write is there for every later
-/// read when it returns, and is not there at all when it fails.
+/// read when it returns, and leaves no trace when it fails, not even a repository that is known. Every name
+/// that is a digest or a tag can be read and written, however long it is.
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// A place for a blob that is to be written.
     fn stage(&self) -> io::Result<Box<dyn Stage>>;
@@ -30,8 +31,8 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The value of a record.
     fn read(&self, name: &RepositoryName, record: &Record) -> io::Result<Option<Vec<u8>>>;
 
-    /// Sets a record, in place of the one that may be there.
-    fn write(&self, name: &RepositoryName, record: &Record, value: &[u8]) -> io::Result<()>;
+    /// Sets records, in this order, in place of those that may be there: all, or none where it fails.
+    fn write(&self, name: &RepositoryName, records: &[(Record, Vec<u8>)]) -> io::Result<()>;
 
     /// Removes a record. False if there was none.
     fn remove(&self, name: &RepositoryName, record: &Record) -> io::Result<bool>;

@@ -1,7 +1,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use oci_digest::Digest;
@@ -12,9 +12,11 @@ use uuid::Uuid;
 
 use super::{Backend, Blob, Collection, Content, Record, Stage};
 
+mod change;
 mod durable;
 
-use durable::{make_directory, remove_file, rename};
+use change::Change;
+use durable::{make_directory, remove_file};
 
 /// A file for each blob and each record.
 ///
@@ -26,6 +28,8 @@ use durable::{make_directory, remove_file, rename};
 ///                   _tags/TAG                             a digest
 ///                   _referrers/ALGORITHM/ENCODED/ALGORITHM:ENCODED   a descriptor
 /// ```
+///
+/// A digest too long for a file name is `_long/` and the SHA-256 of its text in place of `ALGORITHM/ENCODED`.
 ///
 /// No component of a name begins with an underscore, so repositories nest freely. A blob that is
 /// mounted is a hard link, so that removing it here never removes it there.
@@ -49,11 +53,14 @@ impl Root {
         Self { path: path.into(), making: Mutex::new(()) }
     }
 
-    /// Makes the directory that `path` is to be in.
-    fn make_parent(&self, path: &Path) -> io::Result<()> {
+    fn making(&self) -> MutexGuard<'_, ()> {
         // What a panic leaves is a directory that is made or not.
-        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        path.parent().map_or(Ok(()), make_directory)
+        self.making.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A name for a file that is not yet, or no longer, of the store.
+    fn temporary(&self) -> PathBuf {
+        self.path.join("uploads").join(Uuid::new_v4().to_string())
     }
 }
 
@@ -80,7 +87,7 @@ pub enum DirectoryError {
 impl Directory {
     pub(super) fn open(path: &Path) -> Result<Self, DirectoryError> {
         let failed = |source| DirectoryError::Io { path: path.into(), source };
-        make_directory(path).map_err(failed)?;
+        make_directory(path, &mut Vec::new()).map_err(failed)?;
         let lock = File::create(path.join(".lock")).map_err(failed)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
@@ -96,8 +103,8 @@ impl Directory {
 
     /// Removes what an earlier process did not commit.
     fn clean(&self) -> io::Result<()> {
-        make_directory(&self.root.path.join("repositories"))?;
-        make_directory(&self.root.path.join("uploads"))?;
+        make_directory(&self.root.path.join("repositories"), &mut Vec::new())?;
+        make_directory(&self.root.path.join("uploads"), &mut Vec::new())?;
         for upload in fs::read_dir(self.root.path.join("uploads"))? {
             fs::remove_file(upload?.path())?;
         }
@@ -105,7 +112,7 @@ impl Directory {
     }
 
     fn create(&self) -> io::Result<Staged> {
-        let path = self.root.path.join("uploads").join(Uuid::new_v4().to_string());
+        let path = self.root.temporary();
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         Ok(Staged { file, path, root: self.root.clone() })
     }
@@ -116,25 +123,32 @@ fn repository(root: &Path, name: &RepositoryName) -> PathBuf {
 }
 
 fn blob(root: &Path, name: &RepositoryName, digest: &Digest) -> PathBuf {
-    let blobs = repository(root, name).join("_blobs");
-    blobs.join(digest.algorithm_name()).join(digest.encoded())
+    repository(root, name).join("_blobs").join(of_digest(digest))
+}
+
+/// Digests, as of a subject that is not here, may be longer than the 255 bytes of a file name.
+fn of_digest(digest: &Digest) -> PathBuf {
+    let parts = [digest.algorithm_name(), digest.encoded()];
+    if parts.iter().all(|part| part.len() <= 255) {
+        parts.iter().collect()
+    } else {
+        // No algorithm begins with an underscore.
+        Path::new("_long").join(Digest::sha256(digest.as_str()).encoded())
+    }
 }
 
 fn collection(root: &Path, name: &RepositoryName, collection: &Collection) -> PathBuf {
     let repository = repository(root, name);
     match collection {
         Collection::Tags => repository.join("_tags"),
-        Collection::Referrers(subject) => {
-            repository.join("_referrers").join(subject.algorithm_name()).join(subject.encoded())
-        }
+        Collection::Referrers(subject) => repository.join("_referrers").join(of_digest(subject)),
     }
 }
 
 fn record(root: &Path, name: &RepositoryName, record: &Record) -> PathBuf {
     match record {
         Record::Manifest(digest) => {
-            let manifests = repository(root, name).join("_manifests");
-            manifests.join(digest.algorithm_name()).join(digest.encoded())
+            repository(root, name).join("_manifests").join(of_digest(digest))
         }
         Record::Tag(tag) => collection(root, name, &Collection::Tags).join(tag.as_str()),
         Record::Referrer { subject, referrer } => {
@@ -167,8 +181,12 @@ impl Backend for Directory {
         if found(fs::metadata(&source))?.is_none() {
             return Ok(false);
         }
-        self.root.make_parent(&target)?;
-        durable::link(&source, &target)
+        let mut change = Change::new(&self.root);
+        let linked = change.link(&source, target)?;
+        if linked {
+            change.keep();
+        }
+        Ok(linked)
     }
 
     fn unlink(&self, name: &RepositoryName, digest: &Digest) -> io::Result<bool> {
@@ -179,10 +197,21 @@ impl Backend for Directory {
         found(fs::read(record(&self.root.path, name, key)))
     }
 
-    fn write(&self, name: &RepositoryName, key: &Record, value: &[u8]) -> io::Result<()> {
-        let mut staged = self.create()?;
-        staged.file.write_all(value)?;
-        staged.persist(&record(&self.root.path, name, key))
+    fn write(&self, name: &RepositoryName, records: &[(Record, Vec<u8>)]) -> io::Result<()> {
+        let stage = |(key, value): &(Record, Vec<u8>)| {
+            let mut staged = self.create()?;
+            staged.file.write_all(value)?;
+            staged.file.sync_all()?;
+            Ok((staged, record(&self.root.path, name, key)))
+        };
+        // A full disk is met here, where there is nothing yet to undo.
+        let staged = records.iter().map(stage).collect::<io::Result<Vec<_>>>()?;
+        let mut change = Change::new(&self.root);
+        for (staged, path) in staged {
+            change.place(&staged, path)?;
+        }
+        change.keep();
+        Ok(())
     }
 
     fn remove(&self, name: &RepositoryName, key: &Record) -> io::Result<bool> {
@@ -262,14 +291,6 @@ struct Staged {
     root: Arc<Root>,
 }
 
-impl Staged {
-    fn persist(self, target: &Path) -> io::Result<()> {
-        self.file.sync_all()?;
-        self.root.make_parent(target)?;
-        rename(&self.path, target)
-    }
-}
-
 impl Drop for Staged {
     fn drop(&mut self) {
         // After a commit nothing has this name; a file that stays is removed by the next start.
@@ -294,7 +315,10 @@ impl Stage for Staged {
     }
 
     fn commit(self: Box<Self>, name: &RepositoryName, digest: &Digest) -> io::Result<()> {
-        let target = blob(&self.root.path, name, digest);
-        self.persist(&target)
+        self.file.sync_all()?;
+        let mut change = Change::new(&self.root);
+        change.place(&self, blob(&self.root.path, name, digest))?;
+        change.keep();
+        Ok(())
     }
 }

@@ -53,10 +53,10 @@ impl Backend for Memory {
         Ok(lock(&self.0).get(name).and_then(|it| it.records.get(record)).cloned())
     }
 
-    fn write(&self, name: &RepositoryName, record: &Record, value: &[u8]) -> io::Result<()> {
+    fn write(&self, name: &RepositoryName, records: &[(Record, Vec<u8>)]) -> io::Result<()> {
         let mut repositories = lock(&self.0);
         let repository = repositories.entry(name.clone()).or_default();
-        repository.records.insert(record.clone(), value.to_vec());
+        repository.records.extend(records.iter().cloned());
         Ok(())
     }
 

@@ -96,7 +96,7 @@ fail! {
     link(&RepositoryName, &RepositoryName, &Digest) -> bool;
     unlink(&RepositoryName, &Digest) -> bool;
     read(&RepositoryName, &Record) -> Option<Vec<u8>>;
-    write(&RepositoryName, &Record, &[u8]) -> ();
+    write(&RepositoryName, &[(Record, Vec<u8>)]) -> ();
     remove(&RepositoryName, &Record) -> bool;
     list(&RepositoryName, &Collection) -> Vec<String>;
     knows(&RepositoryName) -> bool;

@@ -7,6 +7,8 @@ use std::path::Path;
 use oci_digest::{Algorithm, Digest};
 use oci_registry::Store;
 use oci_registry::store::DirectoryError;
+use oci_testing::mount::Mount;
+use reqwest::Method;
 use serde_json::json;
 
 use crate::client::{Client, MANIFEST, manifest};
@@ -184,4 +186,53 @@ async fn equal_content_by_two_algorithms_is_two_blobs() {
         client.delete(&format!("/v2/a/blobs/{short}")).await.is(202);
         client.get(&format!("/v2/a/blobs/{long}")).await.is(200);
     }
+}
+
+/// All paths below a directory.
+fn names(root: &Path) -> Vec<std::path::PathBuf> {
+    oci_testing::tree::tree(root).into_keys().collect()
+}
+
+#[tokio::test]
+async fn what_a_full_disk_refuses_leaves_no_trace() {
+    oci_testing::needs!(root);
+    let text = |number: usize| {
+        let subject =
+            json!({"mediaType": MANIFEST, "digest": Digest::sha256("s").as_str(), "size": 5});
+        manifest(&json!({"subject": subject, "annotations": {"number": number.to_string()}}))
+            .to_string()
+    };
+    let mut refused = 0;
+    for inodes in 5..=32 {
+        let mount = Mount::tmpfs(0, inodes);
+        let Ok(store) = Store::directory(mount.path()) else { continue };
+        let client = Client::of(oci_registry::serve(store)).await;
+        let mut is_full = false;
+        // A blob, and manifests with a subject and a tag: the second takes the tag of the first.
+        for step in 0..4 {
+            let (before, tagged) = (names(mount.path()), client.get("/v2/a/manifests/v1").await);
+            let answer = match step {
+                0 => {
+                    let digest = Digest::EMPTY_JSON;
+                    let path = format!("/v2/a/blobs/uploads/?digest={digest}");
+                    client.send(client.request(Method::POST, &path).body("{}")).await
+                }
+                1 => {
+                    let path = format!("/v2/b/blobs/uploads/?mount={}&from=a", Digest::EMPTY_JSON);
+                    client.post(&path).await
+                }
+                _ => client.put_manifest("a", "v1", MANIFEST, text(step).as_bytes()).await,
+            };
+            if answer.status == 500 {
+                is_full = true;
+                assert_eq!(names(mount.path()), before, "{inodes} inodes, step {step}");
+                let now = client.get("/v2/a/manifests/v1").await;
+                assert_eq!((now.status, now.body), (tagged.status, tagged.body));
+            }
+        }
+        refused += usize::from(is_full);
+        drop(client);
+    }
+    // The smallest disks were too small, and the largest was not.
+    assert!((5..28).contains(&refused), "{refused}");
 }

@@ -2,19 +2,22 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Makes `path` and what is missing above it.
-pub(super) fn make_directory(path: &Path) -> io::Result<()> {
+/// Makes `path` and what is missing above it; adds what it made to `made`.
+pub(super) fn make_directory(path: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
     if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
     }
     if let Some(parent) = path.parent() {
-        make_directory(parent)?;
+        make_directory(parent, made)?;
     }
     match fs::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        result => {
+            result?;
+            made.push(path.to_path_buf());
+        }
     }
     sync_parent(path).inspect_err(|_| {
         // Else the next call would take it for one that is on disk.
@@ -28,17 +31,6 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     sync_parent(to)
 }
 
-/// A second name for a file. False if the first went away meanwhile; a name that is taken is kept.
-pub(super) fn link(from: &Path, to: &Path) -> io::Result<bool> {
-    match fs::hard_link(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    sync_parent(to)?;
-    Ok(true)
-}
-
 /// Removes a file. False if there was none.
 pub(super) fn remove_file(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
@@ -49,7 +41,7 @@ pub(super) fn remove_file(path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-fn sync_parent(path: &Path) -> io::Result<()> {
+pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => sync(Path::new(".")),
         Some(parent) => sync(parent),
