@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderValue, header};
 use oci_digest::Digest;
 use oci_image::RepositoryName;
-use oci_image::distribution::{self, ErrorCode, Scope};
+use oci_image::distribution::{self, ErrorCode};
 
 use crate::Limits;
 use crate::refusal::Refusal;
@@ -219,7 +219,9 @@ impl Identity {
         let allowed = match need {
             Need::Nothing => true,
             Need::Identity => self.known,
-            Need::Access(action, repository) => self.may(action, repository),
+            Need::Access(..) | Need::Mount { .. } => {
+                need.access().is_some_and(|(action, repository)| self.may(action, repository))
+            }
         };
         match &self.challenge {
             _ if allowed => Ok(()),
@@ -240,9 +242,8 @@ impl Challenge {
         let mut header = distribution::Challenge::new("bearer")
             .with("realm", &self.realm)
             .with("service", &self.service);
-        if let Some(Need::Access(action, repository)) = need {
-            let scope = Scope::new(repository.clone(), action.asks_for().iter().copied());
-            header = header.with("scope", scope.to_string());
+        if let Some(scopes) = need.and_then(Need::scopes) {
+            header = header.with("scope", scopes);
         }
         match error {
             Some(error) => header.with("error", error),

@@ -4,7 +4,7 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 // Where to look:
-//   server    listening, connections, the builder `Serve`
+//   server    listening, the builder `Serve`; connection: what requests share that one connection brings
 //   service   one request: route, authorization, dispatch, reply
 //   registry  the handle, with what all requests share; call: what routes see of a request
 //   route     from a path to what it names; routes/ carries each out
@@ -21,7 +21,9 @@ mod auth;
 mod body;
 mod call;
 mod conditions;
+mod connection;
 mod faults;
+mod host;
 mod incoming;
 mod limits;
 mod page;

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::connection::Connection;
 use crate::faults::Faults;
 use crate::registry::{Shared, Switches};
 use crate::sessions::Sessions;
@@ -188,7 +189,8 @@ impl Registry {
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
         let server = self.protocol();
-        let connection = server.serve_connection(TokioIo::new(stream), self.clone());
+        let connection =
+            server.serve_connection(TokioIo::new(stream), Connection::default().service(self));
         connection.await.map_err(ConnectionError)
     }
 
@@ -251,7 +253,8 @@ async fn connection(
     // Small answers go out at once.
     let _ = stream.set_nodelay(true);
     let server = registry.protocol();
-    let mut connection = std::pin::pin!(server.serve_connection(TokioIo::new(stream), registry));
+    let service = Connection::default().service(&registry);
+    let mut connection = std::pin::pin!(server.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = connection.as_mut() => return,
         _ = stopped.changed() => connection.as_mut().graceful_shutdown(),

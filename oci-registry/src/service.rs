@@ -6,17 +6,19 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
 use hyper::service::Service;
+use oci_image::RepositoryName;
 use oci_image::distribution::{EndpointError, ErrorCode, header as names};
 
 use crate::auth::{Identity, Need, TokenRequest};
 use crate::call::Call;
+use crate::connection::Connection;
 use crate::faults::Disconnect;
 use crate::incoming::Incoming;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::route::{Route, RouteError};
-use crate::{Action, Body, Registry, routes, trace};
+use crate::{Action, Body, Registry, host, routes, trace};
 
 impl Registry {
     /// Answers a request.
@@ -73,15 +75,13 @@ impl Registry {
         });
         let reply = result.unwrap_or_else(|refusal| self.refuse(refusal));
         let version = header::HeaderName::from_static(names::API_VERSION);
-        let reply = reply.header(version, "registry/2.0");
-        match &self.0.warning {
-            Some(warning) => {
-                let mut reply = reply;
-                reply.headers.insert(header::WARNING, warning.clone());
-                reply
-            }
-            None => reply,
+        let mut reply = reply.header(version, "registry/2.0");
+        // What clients pushed is never more in a browser than its type says.
+        reply.headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(warning) = &self.0.warning {
+            reply.headers.insert(header::WARNING, warning.clone());
         }
+        reply
     }
 
     fn refuse(&self, refusal: Refusal) -> Reply {
@@ -93,6 +93,9 @@ impl Registry {
     }
 
     async fn handle(&self, head: &request::Parts, body: &mut Incoming) -> Result<Reply, Refusal> {
+        if head.extensions.get::<Connection>().is_some() {
+            host::check(head)?;
+        }
         let path = head.uri.path();
         let route = Route::parse(path).map_err(|error| unroutable(&error, &head.method))?;
         if !route.methods().contains(&head.method) {
@@ -106,10 +109,11 @@ impl Registry {
             return self.token(head, &query, body).await;
         }
         let identity = match &self.0.auth {
-            Some(auth) => auth.identify(&head.headers, host(head))?,
+            Some(auth) => auth.identify(&head.headers, host::of(head))?,
             None => Identity::anybody(),
         };
-        identity.require(route.need(&head.method))?;
+        let source = route.source(&query);
+        identity.require(route.need(&head.method, source.as_ref()))?;
         let call = Call {
             method: head.method.clone(),
             path: path.to_owned(),
@@ -178,12 +182,24 @@ impl Route {
         }
     }
 
-    /// What a caller needs for this route. A mount needs also to pull from its source.
-    fn need(&self, method: &Method) -> Need<'_> {
+    /// The repository that a blob is to be mounted from.
+    fn source(&self, query: &Query) -> Option<RepositoryName> {
+        match self {
+            Self::Uploads(_) => routes::uploads::source(query),
+            _ => None,
+        }
+    }
+
+    /// What a caller needs for this route, which is to mount from `source` if that is given.
+    fn need<'a>(&'a self, method: &Method, source: Option<&'a RepositoryName>) -> Need<'a> {
         match self {
             Self::Token => Need::Nothing,
             Self::Base | Self::Catalog => Need::Identity,
-            Self::Uploads(name) | Self::Upload(name, _) => Need::Access(Action::Push, name),
+            Self::Uploads(name) => match source {
+                Some(from) => Need::Mount { to: name, from },
+                None => Need::Access(Action::Push, name),
+            },
+            Self::Upload(name, _) => Need::Access(Action::Push, name),
             Self::Blob(name, _)
             | Self::Manifest(name, _)
             | Self::Tags(name)
@@ -197,14 +213,6 @@ impl Route {
             }
         }
     }
-}
-
-/// The host that the client asked, for links back to here; it goes into a quoted string.
-fn host(head: &request::Parts) -> &str {
-    let header = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = head.uri.authority().map(|it| it.as_str()).or(header).unwrap_or("localhost");
-    let is_host = host.parse::<http::uri::Authority>().is_ok() && !host.contains('@');
-    if is_host { host } else { "localhost" }
 }
 
 /// What is not a name names nothing: reading there finds nothing, writing there is a mistake.

@@ -1,4 +1,5 @@
 use oci_image::RepositoryName;
+use oci_image::distribution::Scope;
 
 /// What can be done with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,4 +72,34 @@ pub(crate) enum Need<'a> {
     /// Known credentials: what is listed is only what their owner may see.
     Identity,
     Access(Action, &'a RepositoryName),
+    /// To push; who may not is told to ask for what it takes to mount, too.
+    Mount {
+        to: &'a RepositoryName,
+        from: &'a RepositoryName,
+    },
+}
+
+impl<'a> Need<'a> {
+    /// What must be granted.
+    pub(crate) fn access(self) -> Option<(Action, &'a RepositoryName)> {
+        match self {
+            Self::Nothing | Self::Identity => None,
+            Self::Access(action, repository) => Some((action, repository)),
+            Self::Mount { to, .. } => Some((Action::Push, to)),
+        }
+    }
+
+    /// The scopes that a client is told to ask for, separated by spaces.
+    pub(crate) fn scopes(self) -> Option<String> {
+        let scope = |(action, repository): (Action, &RepositoryName)| {
+            Scope::new(repository.clone(), action.asks_for().iter().copied()).to_string()
+        };
+        let needed = scope(self.access()?);
+        Some(match self {
+            Self::Mount { to, from } if to != from => {
+                format!("{needed} {}", scope((Action::Pull, from)))
+            }
+            _ => needed,
+        })
+    }
 }

@@ -14,6 +14,7 @@ use super::CONTENT_DIGEST;
 use crate::Action;
 use crate::call::Call;
 use crate::incoming::{Incoming, too_large};
+use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::registry::{Registry, Shared};
 use crate::reply::Reply;
@@ -60,6 +61,12 @@ pub(crate) async fn post(
     Ok(if minimum > 0 { reply.header(CHUNK_MINIMUM, minimum) } else { reply })
 }
 
+/// The repository that a blob is to be mounted from.
+pub(crate) fn source(query: &Query) -> Option<RepositoryName> {
+    query.first(query::MOUNT)?;
+    query.first(query::FROM)?.parse().ok()
+}
+
 /// Gives the repository a blob of another one, if the client may read it there. A client that may
 /// not gets the same answer as if there were none.
 async fn mount(
@@ -68,10 +75,8 @@ async fn mount(
     call: &Call,
     digest: Digest,
 ) -> Result<Option<Reply>, Refusal> {
-    let from = call.query.first(query::FROM).and_then(|from| from.parse::<RepositoryName>().ok());
-    let Some(from) = from.filter(|from| call.identity.may(Action::Pull, from)) else {
-        return Ok(None);
-    };
+    let source = source(&call.query).filter(|from| call.identity.may(Action::Pull, from));
+    let Some(from) = source else { return Ok(None) };
     let name = name.clone();
     let link = move |shared: &Shared| {
         let linked = shared.store.backend().link(&from, &name, &digest)?;

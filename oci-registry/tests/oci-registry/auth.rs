@@ -192,6 +192,35 @@ async fn a_challenge_leads_to_a_token() {
 }
 
 #[tokio::test]
+async fn the_challenge_of_a_mount_names_both_repositories() {
+    let client = registry(Auth::bearer()).await;
+    let digest = Digest::EMPTY_JSON;
+    let challenge = async |query: &str| {
+        let answer = client.post(&format!("/v2/team/new/blobs/uploads/?{query}")).await.is(401);
+        let challenge = answer.header("www-authenticate").unwrap();
+        challenge.split_once(",scope=").unwrap().1.trim_matches('"').to_owned()
+    };
+    let target = "repository:team/new:pull,push";
+    let both = challenge(&format!("mount={digest}&from=other/app")).await;
+    assert_eq!(both, format!("{target} repository:other/app:pull"));
+    for query in [
+        format!("mount={digest}"),
+        format!("mount={digest}&from=team/new"),
+        format!("mount={digest}&from=.."),
+        "from=other/app".to_owned(),
+        String::new(),
+    ] {
+        assert_eq!(challenge(&query).await, target, "{query}");
+    }
+    // A token for what the challenge says is enough.
+    let answer =
+        token(&login(&client, "admin", "root"), &format!("scope={}", both.replace(' ', "%20")))
+            .await;
+    let path = format!("/v2/team/new/blobs/uploads/?mount={digest}&from=other/app");
+    with_token(&client, &answer).post(&path).await.is(201);
+}
+
+#[tokio::test]
 async fn a_token_is_good_for_what_its_user_may() {
     let client = registry(Auth::bearer()).await;
     let puller = login(&client, "puller", "1");
@@ -291,12 +320,14 @@ async fn the_host_in_a_challenge_is_a_host() {
     for (host, expected) in [
         ("registry.example:5000", "http://registry.example:5000/token"),
         ("[::1]:5000", "http://[::1]:5000/token"),
-        ("user@evil", "http://localhost/token"),
-        ("a\",scope=\"x", "http://localhost/token"),
+        ("", "http://localhost/token"),
     ] {
         let answer = client.send(client.request(Method::GET, "/v2/").header("host", host)).await;
         let challenge = answer.is(401).header("www-authenticate").unwrap().to_owned();
         assert_eq!(challenge, format!("Bearer realm=\"{expected}\",service=\"oci-registry\""));
+    }
+    for host in ["user@evil", "a\",scope=\"x"] {
+        client.send(client.request(Method::GET, "/v2/").header("host", host)).await.is(400);
     }
     let elsewhere = registry(Auth::bearer().realm("https://auth.example/token")).await;
     let answer = elsewhere.get("/v2/").await.is(401);

@@ -183,3 +183,32 @@ async fn broken_queries_are_refused() {
     let answer = client.get("/v2/a/tags/list?n=1&last=%0d%0aEvil:%20yes").await.is(200);
     assert_eq!(answer.header("evil"), None);
 }
+
+// RFC 9112 3.2
+#[tokio::test]
+async fn requests_for_no_host_or_for_several_are_refused() {
+    let client = Client::new().await;
+    for (version, hosts, status) in [
+        ("1.1", "Host: a\r\n", 200),
+        ("1.1", "Host: a.example:5000\r\n", 200),
+        ("1.1", "Host: [::1]:5000\r\n", 200),
+        ("1.1", "Host:\r\n", 200),
+        ("1.0", "", 200),
+        ("1.1", "", 400),
+        ("1.1", "Host: a\r\nHost: b\r\n", 400),
+        ("1.1", "Host: a\r\nHost: a\r\n", 400),
+        ("1.0", "Host: a\r\nHost: b\r\n", 400),
+        ("1.1", "Host: a, b\r\n", 400),
+        ("1.1", "Host: user@a\r\n", 400),
+        ("1.1", "Host: a/b\r\n", 400),
+        ("1.1", "Host: \"a\r\n", 400),
+    ] {
+        let request = format!("GET /v2/ HTTP/{version}\r\nConnection: close\r\n{hosts}\r\n");
+        let answer = raw(&client, &request).await;
+        assert_eq!(answer.split(' ').nth(1), Some(&*status.to_string()), "{request}{answer}");
+    }
+    // A URL of its own names the host, and the header must be there all the same.
+    let request = "GET http://a/v2/ HTTP/1.1\r\nConnection: close\r\n\r\n";
+    let answer = raw(&client, request).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
