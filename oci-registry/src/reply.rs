@@ -20,8 +20,9 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) fn new(status: StatusCode) -> Self {
         let reply = Self { status, headers: HeaderMap::new(), body: Body::empty() };
-        // A 204 has no content, and must not say how long it is.
-        if status == StatusCode::NO_CONTENT {
+        // A 204 has no content, and must not say how long it is; a 304 would have to say it of the content that it
+        // does not send.
+        if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             reply
         } else {
             reply.header(header::CONTENT_LENGTH, 0)

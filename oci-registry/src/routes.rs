@@ -28,7 +28,7 @@ pub(crate) fn stored(shared: &Shared, route: Route, call: &Call) -> Result<Reply
         Route::Blob(name, digest) if deletes => blobs::delete(shared, name, digest),
         Route::Blob(name, digest) => blobs::read(shared, name, digest, call),
         Route::Manifest(name, reference) if deletes => manifests::delete(shared, name, reference),
-        Route::Manifest(name, reference) => manifests::read(shared, name, reference),
+        Route::Manifest(name, reference) => manifests::read(shared, name, reference, call),
         Route::Tags(name) => tags::get(shared, name, call),
         Route::Referrers(name, digest) => referrers::get(shared, name, digest, call),
         Route::Base | Route::Token | Route::Uploads(_) | Route::Upload(..) => {

@@ -29,9 +29,7 @@ pub(super) fn read(
             .header(header::CONTENT_TYPE, "application/octet-stream")
     };
     if Conditions::of(&call.headers).is_cached(digest) {
-        let mut reply = describe(StatusCode::NOT_MODIFIED);
-        reply.headers.remove(header::CONTENT_LENGTH);
-        return Ok(reply);
+        return Ok(describe(StatusCode::NOT_MODIFIED));
     }
     let size = blob.size;
     match selection(call, &etag, size) {

@@ -4,7 +4,7 @@ use oci_digest::Digest;
 use oci_image::distribution::{
     Endpoint, ErrorCode, essence, header as names, query, stated_media_type,
 };
-use oci_image::{AnyDocument, RepositoryName, Tag, TagOrDigest};
+use oci_image::{AnyDocument, MediaType, RepositoryName, Tag, TagOrDigest};
 
 use super::{CONTENT_DIGEST, unknown};
 use crate::call::Call;
@@ -22,17 +22,22 @@ pub(super) fn read(
     shared: &Shared,
     name: &RepositoryName,
     reference: &TagOrDigest,
+    call: &Call,
 ) -> Result<Reply, Refusal> {
     let manifest = match resolve(shared, name, reference)? {
         Some(digest) => shared.store.manifest(name, &digest)?,
         None => None,
     };
     let manifest = manifest.ok_or_else(|| unknown(&shared.store, name, no_manifest(reference)))?;
-    Ok(Reply::new(StatusCode::OK)
+    let is_cached = Conditions::of(&call.headers).is_cached(&manifest.digest);
+    let status = if is_cached { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    let reply = Reply::new(status)
         .header(header::CONTENT_TYPE, &manifest.media_type)
+        // Whoever pushed it chose its type: in a browser it runs nothing.
+        .header(header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox")
         .header(CONTENT_DIGEST, &manifest.digest)
-        .header(header::ETAG, entity_tag(&manifest.digest))
-        .bytes(manifest.bytes))
+        .header(header::ETAG, entity_tag(&manifest.digest));
+    Ok(if is_cached { reply } else { reply.bytes(manifest.bytes) })
 }
 
 fn resolve(
@@ -124,15 +129,18 @@ fn names(
 /// What the client says, without parameters; what the manifest says, if the client says nothing.
 fn media_type(call: &Call, bytes: &[u8]) -> Result<String, Refusal> {
     let header = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if let Some(text) = header {
-        let media_type = essence(text);
-        if !media_type.is_empty() {
-            return Ok(media_type.to_owned());
-        }
+    let said = header.map(essence).filter(|said| !said.is_empty());
+    let media_type = said.map(|said| MediaType::from(said.to_owned()));
+    let refuse = |message| Refusal::new(ErrorCode::ManifestInvalid, message);
+    let media_type = media_type
+        .or_else(|| stated_media_type(bytes))
+        .ok_or_else(|| refuse("neither header nor manifest says its media type".to_owned()))?;
+    if media_type.is_well_formed() {
+        Ok(media_type.as_str().to_owned())
+    } else {
+        let shown = media_type.as_str().escape_debug();
+        Err(refuse(format!("cannot use `{shown}` as a media type: it is not `type/subtype`")))
     }
-    stated_media_type(bytes).map(|stated| stated.as_str().to_owned()).ok_or_else(|| {
-        Refusal::new(ErrorCode::ManifestInvalid, "neither header nor manifest says its media type")
-    })
 }
 
 fn unreadable(error: oci_image::DocumentError) -> Refusal {

@@ -260,3 +260,97 @@ async fn of_many_changes_of_one_state_one_is_made() {
     assert_eq!(made.count(), 1);
     assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 201 | 412)));
 }
+
+#[tokio::test]
+async fn subjects_may_have_the_longest_digests() {
+    let directory = tempfile::tempdir().unwrap();
+    for store in [Store::memory(), Store::directory(directory.path()).unwrap()] {
+        let client = Client::of(oci_registry::serve(store)).await;
+        client.push_blob("a", b"{}").await;
+        let long = |algorithm: usize, encoded: usize| {
+            format!("{}:{}", "x".repeat(algorithm), "e".repeat(encoded))
+        };
+        // 1024 bytes are the most that a digest has.
+        for subject in [long(3, 255), long(3, 256), long(255, 9), long(256, 9), long(400, 623)] {
+            let named = json!({"mediaType": MANIFEST, "digest": subject, "size": 5});
+            let text = manifest(&json!({"subject": named})).to_string();
+            let digest = Digest::sha256(&text);
+            let put = client.put_manifest("a", "v1", MANIFEST, text.as_bytes()).await.is(201);
+            assert_eq!(put.header("oci-subject"), Some(&*subject));
+            let path = format!("/v2/a/referrers/{subject}");
+            let listed = async || client.get(&path).await.is(200).json()["manifests"].clone();
+            let referrers = listed().await;
+            assert_eq!(referrers[0]["digest"], digest.as_str(), "{referrers}");
+            assert_eq!(referrers.as_array().unwrap().len(), 1);
+            client.delete(&format!("/v2/a/manifests/{digest}")).await.is(202);
+            assert_eq!(listed().await, json!([]));
+            client.get("/v2/a/manifests/v1").await.is(404);
+            // Nor is there anything else of this name.
+            client.get(&format!("/v2/a/manifests/{subject}")).await.is(404);
+            client.get(&format!("/v2/a/blobs/{subject}")).await.is(404);
+            let layer = json!({"mediaType": "a/b", "digest": subject, "size": 5});
+            let text = manifest(&json!({"layers": [layer]})).to_string();
+            let put = client.put_manifest("a", "v1", MANIFEST, text.as_bytes()).await;
+            put.refused(404, "MANIFEST_BLOB_UNKNOWN");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_that_the_client_has_is_not_sent_again() {
+    let client = Client::new().await;
+    let digest = client.push_image("a", "v1").await;
+    for reference in ["v1", digest.as_str()] {
+        let path = format!("/v2/a/manifests/{reference}");
+        let etag = client.get(&path).await.is(200).header("etag").unwrap().to_owned();
+        let ask = async |method: Method, tags: &str| {
+            client.send(client.request(method, &path).header("if-none-match", tags)).await
+        };
+        for method in [Method::GET, Method::HEAD] {
+            for tags in
+                [etag.clone(), format!("W/{etag}"), format!("\"x\", {etag}"), "*".to_owned()]
+            {
+                let answer = ask(method.clone(), &tags).await.is(304);
+                assert_eq!(answer.body, b"");
+                assert_eq!(answer.header("etag"), Some(&*etag));
+                assert_eq!(answer.header("docker-content-digest"), Some(digest.as_str()));
+            }
+            for tags in ["\"x\"", digest.as_str(), ""] {
+                ask(method.clone(), tags).await.is(200);
+            }
+        }
+    }
+    let absent = client.request(Method::GET, "/v2/a/manifests/v2").header("if-none-match", "*");
+    client.send(absent).await.is(404);
+}
+
+#[tokio::test]
+async fn no_content_is_more_to_a_browser_than_its_type() {
+    let client = Client::new().await;
+    client.put_manifest("a", "page", "text/html; charset=utf-8", b"<script>").await.is(201);
+    let digest = client.push_blob("a", b"<script>").await;
+    let answer = client.get("/v2/a/manifests/page").await.is(200);
+    assert_eq!(answer.header("content-type"), Some("text/html"));
+    assert_eq!(answer.header("content-security-policy"), Some("default-src 'none'; sandbox"));
+    for path in [
+        "/v2/",
+        "/v2/a/manifests/page",
+        "/v2/a/manifests/none",
+        &format!("/v2/a/blobs/{digest}"),
+        "/",
+    ] {
+        assert_eq!(
+            client.get(path).await.header("x-content-type-options"),
+            Some("nosniff"),
+            "{path}"
+        );
+    }
+    for media_type in
+        ["text", "/", "text/", "/html", "text html", "a/b/c", "text/html, a/b", "a/\"b\""]
+    {
+        client.put_manifest("a", "odd", media_type, b"x").await.refused(400, "MANIFEST_INVALID");
+        let stated = json!({"mediaType": media_type}).to_string();
+        let put = client.request(Method::PUT, "/v2/a/manifests/odd").body(stated);
+        client.send(put).await.refused(400, "MANIFEST_INVALID");
+    }
+}
