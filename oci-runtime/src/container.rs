@@ -13,13 +13,13 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::cgroup::Stats;
-use crate::launch::step_error;
+use crate::launch::{run_hook, step_error};
 use crate::plan::HookKind;
 use crate::record::{Entry, Phase, Process, Record, start_socket};
 use crate::spec::{Spec, State, Status};
 use crate::wait::{END_TIMEOUT, until_ended, until_heard};
 use crate::wire::{self, Event, Report};
-use crate::{ContainerId, Error, ErrorKind, Launcher, Runtime, Signal, hooks, sys};
+use crate::{ContainerId, Error, ErrorKind, Launcher, Runtime, Signal, sys};
 
 pub(crate) use delete::poststop;
 
@@ -207,8 +207,9 @@ impl Container {
     fn poststart(&self, record: &Record) -> Result<(), Error> {
         let state = serde_json::to_value(record.state_as(Status::Running)).unwrap_or_default();
         for list in record.later.iter().filter(|list| list.kind == HookKind::Poststart) {
-            hooks::run(&list.hooks, &state, Some(&record.bundle))
-                .map_err(|error| Error::because(ErrorKind::Hook, "run poststart hooks", error))?;
+            list.hooks.iter().try_for_each(|hook| {
+                run_hook(self.launcher(), (list.kind, hook), &state, &record.bundle)
+            })?;
         }
         Ok(())
     }

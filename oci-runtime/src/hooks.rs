@@ -1,22 +1,21 @@
-//! Running the programs of `hooks`: in order, with the state on standard input, within their time.
+//! Running the programs of `hooks`: in order, with the state on standard input, within their time. In an init, whose
+//! children nobody else waits for.
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use crate::plan::Hook;
-use crate::trace;
-
-/// What a failed hook wrote to standard error is reported up to this many bytes.
-const MAX_STDERR: u64 = 1024;
+use crate::standard_error::StandardError;
+use crate::wait::until_ended;
 
 /// A hook that failed.
 #[derive(Debug, thiserror::Error)]
@@ -29,15 +28,11 @@ pub(crate) enum HookError {
         source: io::Error,
     },
     /// It ended without success.
-    #[error("hook `{}` ended with {status}{}", path.display(), saying(stderr))]
-    Ended { path: PathBuf, status: ExitStatus, stderr: String },
+    #[error("hook `{}` ended with {status}{saying}", path.display())]
+    Ended { path: PathBuf, status: ExitStatus, saying: String },
     /// It ran longer than its `timeout`.
     #[error("hook `{}` was killed after its timeout of {seconds} s", path.display())]
     TimedOut { path: PathBuf, seconds: u64 },
-}
-
-fn saying(stderr: &str) -> String {
-    if stderr.is_empty() { String::new() } else { format!(", saying `{stderr}`") }
 }
 
 /// Runs all, in order, up to the first that fails: the others must not run (runtime-spec, `runtime.md#lifecycle`).
@@ -52,16 +47,14 @@ pub(crate) fn run(
 }
 
 /// Runs one hook.
-pub(crate) fn run_one(
+fn run_one(
     hook: &Hook,
     state: &serde_json::Value,
     directory: Option<&Path>,
 ) -> Result<(), HookError> {
     let failed = |source| HookError::Run { path: hook.path.clone(), source };
-    let begun = Instant::now();
-    let (mut child, mut errors) = spawn(hook, state, directory).map_err(failed)?;
+    let (mut child, errors) = spawn(hook, state, directory).map_err(failed)?;
     let status = wait(&mut child, hook.timeout).map_err(failed)?;
-    trace::hook_ended(&hook.path, status, begun.elapsed());
     let Some(status) = status else {
         return Err(HookError::TimedOut {
             path: hook.path.clone(),
@@ -71,10 +64,7 @@ pub(crate) fn run_one(
     if status.success() {
         return Ok(());
     }
-    let mut stderr = Vec::new();
-    let _ = errors.rewind().and_then(|()| errors.take(MAX_STDERR).read_to_end(&mut stderr));
-    let stderr = String::from_utf8_lossy(&stderr).trim().replace('\n', "; ");
-    Err(HookError::Ended { path: hook.path.clone(), status, stderr })
+    Err(HookError::Ended { path: hook.path.clone(), status, saying: errors.saying() })
 }
 
 /// Starts a hook. Its standard input and error are files in memory: with pipes, a hook that does not read its input, or
@@ -83,14 +73,14 @@ fn spawn(
     hook: &Hook,
     state: &serde_json::Value,
     directory: Option<&Path>,
-) -> io::Result<(Child, File)> {
+) -> io::Result<(Child, StandardError)> {
     let mut input = File::from(memfd_create("state", MemfdFlags::CLOEXEC)?);
     input.write_all(&serde_json::to_vec(state)?)?;
     input.rewind()?;
-    let errors = File::from(memfd_create("errors", MemfdFlags::CLOEXEC)?);
+    let errors = StandardError::new()?;
     let mut command = Command::new(&hook.path);
     if let Some((name, rest)) = hook.arguments.split_first() {
-        std::os::unix::process::CommandExt::arg0(&mut command, name);
+        command.arg0(name);
         command.args(rest);
     }
     command.env_clear();
@@ -101,33 +91,22 @@ fn spawn(
     if let Some(directory) = directory {
         command.current_dir(directory);
     }
-    command.stdin(input).stdout(Stdio::null()).stderr(errors.try_clone()?);
+    // A group of its own, which ends with it when its time is over.
+    command.process_group(0);
+    command.stdin(input).stdout(Stdio::null()).stderr(errors.stdio()?);
     Ok((crate::spawn::spawn(&mut command)?, errors))
 }
 
-/// Waits for the end. None: it was killed at the end of its timeout.
+/// Waits for the end. None: it was killed at the end of its timeout, with its process group.
 fn wait(child: &mut Child, timeout: Option<u64>) -> io::Result<Option<ExitStatus>> {
-    // A timeout beyond what the clock can hold is none.
-    let end = timeout.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
-    let Some(end) = end else { return child.wait().map(Some) };
-    let pid = i32::try_from(child.id())
-        .ok()
-        .and_then(Pid::from_raw)
-        .ok_or(io::ErrorKind::InvalidInput)?;
+    let Some(timeout) = timeout else { return child.wait().map(Some) };
+    let pid = Pid::from_child(child);
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        let left =
-            Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
-        match poll(&mut [PollFd::new(&pidfd.as_fd(), PollFlags::IN)], Some(&left)) {
-            Ok(0) => break,
-            Ok(_) => return child.wait().map(Some),
-            // A signal handler of the caller ran; the time that is left bounds the loop.
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+    if until_ended(pidfd.as_fd(), Some(Duration::from_secs(timeout)))? {
+        return child.wait().map(Some);
     }
-    child.kill()?;
+    // Not waited for yet, so that the number is still its group's.
+    kill_process_group(pid, Signal::KILL)?;
     child.wait()?;
     Ok(None)
 }

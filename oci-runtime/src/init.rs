@@ -100,9 +100,11 @@ fn run() -> i32 {
     }
     sys::schedule::reset();
     // The modes of device nodes and directories are those of the plan.
-    rustix::process::umask(Mode::empty());
+    let callers = rustix::process::umask(Mode::empty());
     match crate::wire::receive(&socket) {
-        Ok(Some((instructions, descriptors))) => steps::run(socket, instructions, descriptors),
+        Ok(Some((instructions, descriptors))) => {
+            steps::run(socket, instructions, descriptors, callers)
+        }
         _ => REFUSED,
     }
 }

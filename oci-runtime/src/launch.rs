@@ -1,15 +1,18 @@
 //! The launching side: a fresh init, and the steps that it cannot do itself.
 
 mod greeting;
+mod hook;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use greeting::Missing;
+pub(crate) use hook::run_hook;
 use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::child::Child;
@@ -35,6 +38,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) steps: &'a [Step],
     pub(crate) descriptors: Vec<(Role, OwnedFd)>,
     pub(crate) state: serde_json::Value,
+    /// Where hooks of the runtime run.
+    pub(crate) directory: Option<PathBuf>,
 }
 
 /// Carries out the steps that fall to the launching process.
@@ -65,6 +70,7 @@ pub(crate) fn launch(
     let supervised = steps.contains(&NamespaceStep::CloneAndWait.into());
     let Started { child, socket, errors } = launcher.spawn()?;
     let pid = child.pid;
+    trace::launched(launcher.path(), pid);
     let mut conversation =
         Conversation { socket, steps, runtime_steps, pid, launched: None, next: 0 };
     let result = conversation.begin(launch);
@@ -82,14 +88,25 @@ pub(crate) fn launch(
         }
         (result, launched) => {
             let status = stop(&child, launched.as_ref(), supervised);
-            Err(match result {
-                Ok(Outcome::Missing(missing)) => no_init(launcher, missing, status, errors),
-                Ok(Outcome::Closed | Outcome::Done) => {
-                    ended_early(status, errors, runtime_steps.is_out_of_memory())
-                }
-                Err(error) => error,
-            })
+            Err(failed(launcher, result, status, errors, runtime_steps))
         }
+    }
+}
+
+/// The error of an init that did not do what it was started for.
+fn failed(
+    launcher: &Launcher,
+    result: Result<Outcome, Error>,
+    status: Option<ExitStatus>,
+    errors: StandardError,
+    runtime_steps: &dyn RuntimeSteps,
+) -> Error {
+    match result {
+        Ok(Outcome::Missing(missing)) => no_init(launcher, missing, status, errors),
+        Ok(Outcome::Closed | Outcome::Done) => {
+            ended_early(status, errors, runtime_steps.is_out_of_memory())
+        }
+        Err(error) => error,
     }
 }
 
@@ -260,7 +277,8 @@ impl Conversation<'_> {
 fn tell(socket: &UnixStream, launch: Launch<'_>) -> io::Result<()> {
     let (roles, descriptors): (Vec<Role>, Vec<OwnedFd>) = launch.descriptors.into_iter().unzip();
     let steps = launch.steps.to_vec();
-    let instructions = Instructions { steps, descriptors: roles, state: launch.state };
+    let Launch { state, directory, .. } = launch;
+    let instructions = Instructions { steps, descriptors: roles, state, directory };
     let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
     wire::send(socket, &instructions, &descriptors)
 }

@@ -5,7 +5,7 @@ use std::io::{self, Seek};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use crate::child::Child;
 use crate::init::{ARGUMENT, Call};
 use crate::standard_error::StandardError;
-use crate::{Error, ErrorKind, trace};
+use crate::{Error, ErrorKind};
 
 /// The program that becomes the init of containers, sealed in memory so that nobody can change it.
 ///
@@ -81,6 +81,10 @@ impl Launcher {
         Err(Error::new(ErrorKind::System, self.action(), reason))
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
     /// What fails where the program does not become an init.
     pub(crate) fn action(&self) -> String {
         format!("start init from `{}`", self.0.path.display())
@@ -102,6 +106,7 @@ impl Launcher {
     /// The standard library spawns without copying this process (`posix_spawn`: vfork and exec), so no lock of another
     /// thread can be held in the child, and nothing of this process is changed on the way.
     pub(crate) fn spawn(&self) -> Result<Started, Error> {
+        self.check()?;
         let system = |error| Error::because(ErrorKind::System, self.action(), error);
         let program = self.sealed().map_err(system)?;
         let (ours, theirs) = UnixStream::pair().map_err(system)?;
@@ -116,7 +121,6 @@ impl Launcher {
             .stdout(Stdio::null())
             .stderr(errors.stdio().map_err(system)?);
         let child = Child::spawn(&mut command).map_err(system)?;
-        trace::launched(&self.0.path, child.pid);
         Ok(Started { child, socket: ours, errors })
     }
 }

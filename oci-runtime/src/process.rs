@@ -51,7 +51,8 @@ impl Container {
         let mut descriptors =
             stdio.into_descriptors().map_err(Error::system("open standard input and output"))?;
         descriptors.push((Role::Target, target));
-        let launched = Launch { steps: &plan.steps, descriptors, state: serde_json::Value::Null };
+        let state = serde_json::Value::Null;
+        let launched = Launch { steps: &plan.steps, descriptors, state, directory: None };
         let mut joining = Joining { oom_kills: record.cgroup.oom_kills(), record: &record };
         let process = launch(self.launcher(), launched, &mut joining)?;
         let supervisor = process

@@ -111,7 +111,7 @@ impl Runtime {
         match self.make(&mut entry, &bundle, &plan, stdio) {
             Ok(pidfd) => Container::new(self.clone(), id, Some(pidfd), plan.warnings()),
             Err(error) => {
-                undo(&entry, &bundle);
+                self.undo(&entry, &bundle);
                 Err(error)
             }
         }
@@ -133,9 +133,10 @@ impl Runtime {
         descriptors.push((Role::Start, start));
         let state = serde_json::to_value(entry.record.state_as(Status::Creating))
             .map_err(|error| Error::because(ErrorKind::System, "write the state", error))?;
-        let launched = Launch { steps: &plan.steps, descriptors, state };
-        let process =
-            launch(&self.launcher, launched, &mut Creation { entry, bundle: bundle.dir() })?;
+        let launched = Launch { steps: &plan.steps, descriptors, state, directory: None };
+        let launcher = &self.launcher;
+        let mut creation = Creation { entry, bundle: bundle.dir(), launcher };
+        let process = launch(launcher, launched, &mut creation)?;
         entry.record.phase = Phase::Created;
         match entry.save() {
             Ok(()) => Ok(process.pidfd),
@@ -144,6 +145,14 @@ impl Runtime {
                 Err(error)
             }
         }
+    }
+
+    /// Removes what a failed creation made. Its own failures would hide the reason that is reported.
+    fn undo(&self, entry: &Entry, bundle: &Bundle) {
+        let _ = entry.record.cgroup.kill_all();
+        let _ = entry.record.cgroup.remove();
+        let _ = entry.remove();
+        crate::container::poststop(&self.launcher, &entry.record, bundle.dir());
     }
 
     /// Finds a container that this or another process made.
@@ -214,14 +223,6 @@ fn record(id: ContainerId, bundle: &Bundle, plan: &Plan) -> Record {
         later: plan.later.clone(),
         ..Record::new(id)
     }
-}
-
-/// Removes what a failed creation made. Its own failures would hide the reason that is reported.
-fn undo(entry: &Entry, bundle: &Bundle) {
-    let _ = entry.record.cgroup.kill_all();
-    let _ = entry.record.cgroup.remove();
-    let _ = entry.remove();
-    crate::container::poststop(&entry.record, bundle.dir());
 }
 
 /// The socket on which the container waits for its start.

@@ -1,20 +1,22 @@
 //! The steps of a plan that the launching process carries out.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::cgroup::Cgroup;
-use crate::hooks;
+use crate::child::Child;
 use crate::host::IdRange;
-use crate::launch::{Launched, RuntimeSteps};
+use crate::launch::{Launched, RuntimeSteps, run_hook};
 use crate::plan::{MapIds, RuntimeStep};
 use crate::record::Entry;
-use crate::{Error, ErrorKind};
+use crate::standard_error::StandardError;
+use crate::{Error, ErrorKind, Launcher};
 
 /// What the launching process does for a new container.
 pub(crate) struct Creation<'a> {
     pub(crate) entry: &'a mut Entry,
     pub(crate) bundle: &'a Path,
+    pub(crate) launcher: &'a Launcher,
 }
 
 impl RuntimeSteps for Creation<'_> {
@@ -50,8 +52,9 @@ impl RuntimeSteps for Creation<'_> {
                 let state = self.entry.record.state_as(crate::spec::Status::Creating);
                 let state = serde_json::to_value(state)
                     .map_err(|error| Error::because(ErrorKind::Hook, doing(), error))?;
-                hooks::run(&list.hooks, &state, Some(self.bundle))
-                    .map_err(|error| Error::because(ErrorKind::Hook, doing(), error))
+                list.hooks.iter().try_for_each(|hook| {
+                    run_hook(self.launcher, (list.kind, hook), &state, self.bundle)
+                })
             }
         }
     }
@@ -79,8 +82,8 @@ impl RuntimeSteps for Creation<'_> {
 /// Writes the id mappings of a process's user namespace.
 pub(crate) fn map_ids(ids: &MapIds, pid: i32, doing: &str) -> Result<(), Error> {
     if let Some((users, groups)) = &ids.helpers {
-        run_helper(users, pid, &ids.uids, doing)?;
-        return run_helper(groups, pid, &ids.gids, doing);
+        run_helper((users, "uid_map"), pid, &ids.uids, doing)?;
+        return run_helper((groups, "gid_map"), pid, &ids.gids, doing);
     }
     let write = |file: &str, text: &str| {
         let path = format!("/proc/{pid}/{file}");
@@ -99,20 +102,33 @@ pub(crate) fn map_ids(ids: &MapIds, pid: i32, doing: &str) -> Result<(), Error> 
 }
 
 /// Has newuidmap or newgidmap, which are set-user-ID programs, write a mapping.
-fn run_helper(program: &Path, pid: i32, ranges: &[IdRange], doing: &str) -> Result<(), Error> {
+fn run_helper(
+    (program, file): (&Path, &str),
+    pid: i32,
+    ranges: &[IdRange],
+    doing: &str,
+) -> Result<(), Error> {
     let mut command = Command::new(program);
     command.arg(pid.to_string());
     for range in ranges {
         command.args([range.inside, range.outside, range.size].map(|number| number.to_string()));
     }
-    let output = command.output().map_err(|error| {
+    let started = StandardError::new().and_then(|errors| {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors.stdio()?);
+        Ok((Child::spawn(&mut command)?, errors))
+    });
+    let (child, errors) = started.map_err(|error| {
         Error::because(ErrorKind::Step, doing, error)
             .with_reason(format!("cannot run `{}`", program.display()))
     })?;
-    if output.status.success() {
+    let status = child.wait();
+    // How it ended is not known where the caller ignores SIGCHLD or waits for any child; what it wrote is.
+    let is_written =
+        || std::fs::read(format!("/proc/{pid}/{file}")).is_ok_and(|text| !text.is_empty());
+    if status.map_or_else(is_written, |status| status.success()) {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
-    let reason = format!("`{}` ended with {}, saying `{said}`", program.display(), output.status);
+    let how = status.map_or_else(|| "an unknown status".into(), |status| status.to_string());
+    let reason = format!("`{}` ended with {how}{}", program.display(), errors.saying());
     Err(Error::new(ErrorKind::Step, doing, reason))
 }

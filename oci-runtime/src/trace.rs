@@ -4,7 +4,6 @@
 
 use std::fmt::Display;
 use std::path::Path;
-use std::process::ExitStatus;
 use std::time::Duration;
 
 use tracing::{debug, trace};
@@ -22,9 +21,9 @@ pub(crate) fn step_done(number: usize, step: &Step, elapsed: Duration) {
     debug!(number, step = %WithoutOptions(step), ?elapsed, "step done");
 }
 
-/// A hook has ended. Without a status: it was killed when its time was over.
-pub(crate) fn hook_ended(program: &Path, status: Option<ExitStatus>, elapsed: Duration) {
-    debug!(program = %program.display(), ?status, ?elapsed, "hook ended");
+/// A hook in the namespaces of the host has ended.
+pub(crate) fn hook_ended(program: &Path, succeeded: bool, elapsed: Duration) {
+    debug!(program = %program.display(), succeeded, ?elapsed, "hook ended");
 }
 
 /// Another thread or process holds the lock of a container.

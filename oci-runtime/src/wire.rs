@@ -6,6 +6,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -37,6 +38,8 @@ pub(crate) struct Instructions {
     pub(crate) descriptors: Vec<Role>,
     /// The OCI state that hooks read; the init puts its pid and the status in.
     pub(crate) state: serde_json::Value,
+    /// Where hooks of the runtime run.
+    pub(crate) directory: Option<PathBuf>,
 }
 
 /// What a descriptor that comes with an [`Instructions`] is for.

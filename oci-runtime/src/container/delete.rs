@@ -1,16 +1,18 @@
 //! The end of a container: its processes killed, what creating made removed.
 
+use std::error::Error as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
 use super::Container;
 use crate::cgroup::Cgroup;
+use crate::launch::run_hook;
 use crate::plan::HookKind;
 use crate::record::{Entry, Phase, Process, Record, is_locked};
 use crate::spec::Status;
 use crate::wait::{END_TIMEOUT, until_ended, wait};
-use crate::{Error, ErrorKind, Signal, hooks, sys};
+use crate::{Error, ErrorKind, Launcher, Signal, sys};
 
 /// How long the end of processes below a frozen cgroup is waited for: it may be thawed at this moment.
 const FROZEN_WAIT: Duration = Duration::from_millis(100);
@@ -64,7 +66,7 @@ impl Container {
             .map_err(|error| Error::because(ErrorKind::System, doing(), error))?;
         entry.remove()?;
         crate::record::sweep(&self.runtime.dir);
-        poststop(&entry.record, &entry.record.bundle)
+        poststop(self.launcher(), &entry.record, &entry.record.bundle)
             .into_iter()
             .for_each(|warning| self.warn(warning));
         Ok(())
@@ -112,12 +114,15 @@ fn await_end(cgroup: &Cgroup, process: &OwnedFd, doing: &str) -> Result<(), Erro
 }
 
 /// Runs the hooks that follow a deletion. All run; each that fails gives a warning.
-pub(crate) fn poststop(record: &Record, bundle: &Path) -> Vec<String> {
+pub(crate) fn poststop(launcher: &Launcher, record: &Record, bundle: &Path) -> Vec<String> {
     let state = serde_json::to_value(record.state_as(Status::Stopped)).unwrap_or_default();
     let lists = record.later.iter().filter(|list| list.kind == HookKind::Poststop);
     lists
         .flat_map(|list| &list.hooks)
-        .filter_map(|hook| hooks::run_one(hook, &state, Some(bundle)).err())
-        .map(|error| format!("poststop: {error}"))
+        .filter_map(|hook| run_hook(launcher, (HookKind::Poststop, hook), &state, bundle).err())
+        .map(|error| match error.source() {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        })
         .collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use oci_rootfs::Root;
@@ -43,14 +44,22 @@ pub(crate) struct Init {
     pub(crate) has_terminal: bool,
     /// The OCI state that hooks read.
     state: Value,
+    /// Where hooks of the runtime run, and the umask that they run with.
+    directory: Option<PathBuf>,
+    callers_umask: Mode,
     /// How long each step since the last report took, in microseconds.
     pub(super) elapsed: Vec<u64>,
 }
 
 /// Carries the instructions out. Returns only if that fails, with the exit status.
-pub(crate) fn run(socket: OwnedFd, instructions: Instructions, descriptors: Vec<OwnedFd>) -> i32 {
+pub(crate) fn run(
+    socket: OwnedFd,
+    instructions: Instructions,
+    descriptors: Vec<OwnedFd>,
+    callers_umask: Mode,
+) -> i32 {
     const FAILED: i32 = 125;
-    let mut init = match Init::new(socket, &instructions, descriptors) {
+    let mut init = match Init::new(socket, &instructions, descriptors, callers_umask) {
         Ok(init) => init,
         Err(_) => return super::REFUSED,
     };
@@ -59,6 +68,7 @@ pub(crate) fn run(socket: OwnedFd, instructions: Instructions, descriptors: Vec<
         match init.step(index, step) {
             // The launching process measures its own steps.
             Ok(()) if matches!(step, Step::Runtime(_)) => {}
+            Ok(()) if matches!(step, Step::Hooks(hooks) if hooks.kind.runs_in_runtime()) => {}
             Ok(()) => {
                 init.elapsed.push(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX));
             }
@@ -109,6 +119,7 @@ impl Init {
         socket: OwnedFd,
         instructions: &Instructions,
         descriptors: Vec<OwnedFd>,
+        callers_umask: Mode,
     ) -> Result<Self, StepError> {
         let mut init = Self {
             socket,
@@ -123,6 +134,8 @@ impl Init {
             joins_pid_namespace: false,
             has_terminal: false,
             state: instructions.state.clone(),
+            directory: instructions.directory.clone(),
+            callers_umask,
             elapsed: Vec::new(),
         };
         for (role, descriptor) in instructions.descriptors.iter().zip(descriptors) {
@@ -294,21 +307,34 @@ impl Init {
         program.execute(arguments, environment)
     }
 
-    /// Runs hooks in the container's namespaces.
+    /// Runs hooks in the namespaces of this process: the host's for those of the runtime, else the container's.
     fn hooks(&mut self, hooks: &Hooks) -> Result<(), StepError> {
-        let status = if hooks.kind == HookKind::StartContainer { "created" } else { "creating" };
-        if let Value::Object(state) = &mut self.state {
-            state.insert("status".into(), status.into());
-            // Seen from inside, where these hooks run.
-            state.insert("pid".into(), rustix::process::getpid().as_raw_nonzero().get().into());
-        }
         // The init makes files with umask 0. startContainer hooks run after the step that sets the container's own
         // umask.
-        let is_early = hooks.kind != HookKind::StartContainer;
-        let own = is_early.then(|| umask(Mode::from_raw_mode(0o022)));
-        let result = hooks::run(&hooks.hooks, &self.state, None);
+        let mask = match hooks.kind {
+            HookKind::StartContainer => None,
+            HookKind::CreateContainer => Some(Mode::from_raw_mode(0o022)),
+            HookKind::Prestart
+            | HookKind::CreateRuntime
+            | HookKind::Poststart
+            | HookKind::Poststop => Some(self.callers_umask),
+        };
+        if !hooks.kind.runs_in_runtime() {
+            self.set_own_state(hooks.kind);
+        }
+        let own = mask.map(umask);
+        let result = hooks::run(&hooks.hooks, &self.state, self.directory.as_deref());
         own.map(umask);
         Ok(result?)
+    }
+
+    /// Puts into the state what it is from inside.
+    fn set_own_state(&mut self, kind: HookKind) {
+        let status = if kind == HookKind::StartContainer { "created" } else { "creating" };
+        if let Value::Object(state) = &mut self.state {
+            state.insert("status".into(), status.into());
+            state.insert("pid".into(), rustix::process::getpid().as_raw_nonzero().get().into());
+        }
     }
 }
 

@@ -34,7 +34,6 @@ impl Planner<'_> {
         };
         let rights = self.find_program(process);
         self.steps.push(Step::AwaitStart);
-        self.steps.extend(self.hooks(&[HookKind::StartContainer]));
         self.execute(process, rights);
     }
 
@@ -81,6 +80,8 @@ impl Planner<'_> {
         self.limits(process);
         self.steps.extend(rights.filter.map(|filter| ProcessStep::Seccomp(filter).into()));
         self.steps.extend(rights.late.map(|sets| ProcessStep::Capabilities(sets).into()));
+        // Programs of the image, so with no more rights than its program.
+        self.steps.extend(self.hooks(&[HookKind::StartContainer]));
         let (arguments, environment) = (process.args.clone(), process.env.clone());
         self.steps.push(ProcessStep::Execute { arguments, environment }.into());
     }

@@ -1,7 +1,6 @@
 //! The events of `trace.rs` without the feature `tracing`: nothing.
 
 use std::path::Path;
-use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::ContainerId;
@@ -11,7 +10,7 @@ pub(crate) fn launched(_: &Path, _: i32) {}
 
 pub(crate) fn step_done(_: usize, _: &Step, _: Duration) {}
 
-pub(crate) fn hook_ended(_: &Path, _: Option<ExitStatus>, _: Duration) {}
+pub(crate) fn hook_ended(_: &Path, _: bool, _: Duration) {}
 
 pub(crate) fn lock_wait(_: &ContainerId) {}
 

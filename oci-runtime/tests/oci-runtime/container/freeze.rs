@@ -35,8 +35,8 @@ impl Freezer {
 }
 
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn sigkill_ends_a_paused_container() {
+    oci_testing::needs!(root, cgroups, busybox);
     let fixture = Fixture::new().shell("exec sleep 1000");
     let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
     container.start().unwrap();
@@ -47,8 +47,8 @@ fn sigkill_ends_a_paused_container() {
 }
 
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn what_a_container_froze_itself_is_deleted() {
+    oci_testing::needs!(root, cgroups, busybox);
     let fixture = Fixture::new().shell("exec sleep 1000");
     let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
     container.start().unwrap();
@@ -62,8 +62,8 @@ fn what_a_container_froze_itself_is_deleted() {
 }
 
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn a_frozen_cgroup_above_is_named_and_nobody_waits_for_it() {
+    oci_testing::needs!(root, cgroups, busybox);
     let mut fixture = Fixture::new().shell("exec sleep 1000");
     let name = format!("oci-test/frozen-{}", fixture.id);
     fixture.spec.linux.as_mut().unwrap().cgroups_path = Some(format!("/{name}/one"));
@@ -95,8 +95,8 @@ fn a_frozen_cgroup_above_is_named_and_nobody_waits_for_it() {
 }
 
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn a_start_that_does_not_end_is_ended_by_deletion() {
+    oci_testing::needs!(root, cgroups, busybox);
     let mut fixture = Fixture::new().shell("exec sleep 1000");
     let mut hook = Hook::new("/bin/sh".into());
     hook.args = ["sh", "-c", "echo > /tmp/begun; sleep 1000"].map(String::from).to_vec();
@@ -119,8 +119,8 @@ fn a_start_that_does_not_end_is_ended_by_deletion() {
 }
 
 #[test]
-#[ignore = "needs user namespaces and busybox"]
 fn a_container_that_never_ran_is_never_running() {
+    oci_testing::needs!(user_namespaces, busybox);
     for _ in 0..25 {
         let fixture = Fixture::new();
         let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
@@ -136,12 +136,12 @@ fn a_container_that_never_ran_is_never_running() {
 
 /// `/proc` shows no process of another user, and this one may not look past that: containers are alive all the same.
 #[test]
-#[ignore = "needs root, unshare, setpriv and busybox"]
 fn a_process_that_proc_hides_is_alive() {
+    oci_testing::needs!(root, busybox, "unshare", "setpriv");
     let test = std::env::current_exe().unwrap();
     let line = format!(
         "mount -t proc -o hidepid=2,gid=4242 proc /proc && exec setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace \
-         env OCI_TEST_HIDDEN=1 {} --exact container::freeze::of_a_caller_without_proc --include-ignored --nocapture",
+         env OCI_TEST_HIDDEN=1 {} --exact container::freeze::of_a_caller_without_proc --nocapture",
         test.display()
     );
     let output =
@@ -152,8 +152,8 @@ fn a_process_that_proc_hides_is_alive() {
 
 /// In a process of its own: started by the test above.
 #[test]
-#[ignore = "needs root, cgroups and busybox"]
 fn of_a_caller_without_proc() {
+    oci_testing::needs!(root, cgroups, busybox);
     if std::env::var_os("OCI_TEST_HIDDEN").is_none() {
         return;
     }

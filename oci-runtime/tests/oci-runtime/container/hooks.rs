@@ -216,3 +216,113 @@ fn what_hooks_of_the_container_make_is_not_for_everybody_to_write() {
     fixture.run().map_err(|error| chain(&error)).unwrap();
     assert_eq!(fs::read_to_string(log).unwrap(), "0022\n");
 }
+
+/// The caller is the first process of a PID namespace, or has a library that waits for any child.
+#[test]
+fn hooks_of_a_caller_that_waits_for_all_children_end_as_they_do() {
+    oci_testing::needs!(user_namespaces, busybox);
+    // In a process of its own: there it takes the children of no other test.
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "container::hooks::of_a_caller_that_waits_for_all", "--nocapture"])
+        .env("OCI_TEST_WAITS_FOR_ALL", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+/// In a process of its own: started by the test above.
+#[test]
+fn of_a_caller_that_waits_for_all() {
+    oci_testing::needs!(user_namespaces, busybox);
+    if std::env::var_os("OCI_TEST_WAITS_FOR_ALL").is_none() {
+        return;
+    }
+    let mut fixture = Fixture::new().shell("exec sleep 1000");
+    let path = |name: &str| fixture.dir.path().join(name);
+    let (good, bad) = (path("good"), path("bad"));
+    let good = script(&good, good.to_str().unwrap(), "exit 0");
+    let bad = script(&bad, bad.to_str().unwrap(), "echo no >&2; exit 3");
+    let mut hooks = Hooks::new();
+    (hooks.prestart, hooks.create_runtime) = (vec![good.clone()], vec![good.clone()]);
+    (hooks.poststart, hooks.poststop) = (vec![good], vec![bad.clone()]);
+    fixture.spec.hooks = Some(hooks.clone());
+    std::thread::spawn(|| {
+        loop {
+            if rustix::process::wait(rustix::process::WaitOptions::empty()).is_err() {
+                std::thread::yield_now();
+            }
+        }
+    });
+    let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    container.start().map_err(|error| chain(&error)).unwrap();
+    super::exec::run(&container, super::exec::shell("true")).map(drop).unwrap_or_default();
+    container.force_delete().map_err(|error| chain(&error)).unwrap();
+    let shown = bad.path.clone();
+    let expected = format!(
+        "cannot run poststop {shown}: hook `{shown}` ended with exit status: 3, saying `no`"
+    );
+    assert_eq!(container.warnings(), [expected]);
+    hooks.create_runtime.push(bad);
+    fixture.spec.hooks = Some(hooks);
+    let error = chain(&fixture.create(Stdio::null()).map(drop).unwrap_err());
+    let expected = format!(
+        "cannot run createRuntime {shown}: hook `{shown}` ended with exit status: 3, saying `no`"
+    );
+    assert_eq!(error, expected);
+    assert_eq!(fixture.residue(), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_hook_has_started_ends_with_its_time() {
+    oci_testing::needs!(user_namespaces, busybox);
+    let mut fixture = Fixture::new();
+    let (path, pipe) = (fixture.dir.path().join("hook"), fixture.dir.path().join("pipe"));
+    let mode = rustix::fs::Mode::RWXU;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    // Its child holds the pipe open as long as it lives.
+    let line = format!("sleep 1000 > {} & wait", pipe.display());
+    let mut hook = script(&path, path.to_str().unwrap(), &line);
+    hook.timeout = Some(1);
+    let mut hooks = Hooks::new();
+    hooks.create_runtime = vec![hook];
+    fixture.spec.hooks = Some(hooks);
+    let error = std::thread::scope(|scope| {
+        let creating = scope.spawn(|| fixture.create(Stdio::null()).map(drop).unwrap_err());
+        assert_eq!(fs::read(&pipe).unwrap(), b"");
+        creating.join().unwrap()
+    });
+    assert!(chain(&error).ends_with("was killed after its timeout of 1 s"), "{}", chain(&error));
+}
+
+/// They are programs of the image, like the one that they precede.
+#[test]
+fn start_container_hooks_run_under_the_filter_of_the_program() {
+    use oci_runtime::spec::linux::{Seccomp, SeccompAction, Syscall};
+    oci_testing::needs!(user_namespaces, busybox);
+    for no_new_privileges in [true, false] {
+        let mut fixture = Fixture::new().shell("true");
+        std::os::unix::fs::symlink("busybox", fixture.rootfs().join("bin/mkdir")).unwrap();
+        let mut hook = Hook::new("/bin/sh".into());
+        let line = "mkdir /tmp/made 2> /tmp/said; grep CapEff /proc/self/status > /tmp/rights";
+        hook.args = ["sh", "-c", line].map(String::from).to_vec();
+        hook.env = vec!["PATH=/bin".into()];
+        let mut hooks = Hooks::new();
+        hooks.start_container = vec![hook];
+        fixture.spec.hooks = Some(hooks);
+        let mut filter = Seccomp::new(SeccompAction::Allow);
+        let mut denied = Syscall::new(SeccompAction::Errno);
+        denied.names = vec!["mkdir".into(), "mkdirat".into()];
+        filter.syscalls = vec![denied];
+        fixture.spec.linux.as_mut().unwrap().seccomp = Some(filter);
+        let process = fixture.spec.process.as_mut().unwrap();
+        process.no_new_privileges = Some(no_new_privileges);
+        process.capabilities = None;
+        fixture.run().map_err(|error| chain(&error)).unwrap();
+        let read =
+            |name: &str| fs::read_to_string(fixture.rootfs().join("tmp").join(name)).unwrap();
+        assert!(read("said").contains("Operation not permitted"), "{}", read("said"));
+        assert_eq!(read("rights"), "CapEff:\t0000000000000000\n");
+        assert!(!fixture.rootfs().join("tmp/made").exists());
+    }
+}
