@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod distribution;
 pub mod documents;
+pub mod hashes;
 pub mod layer;
 pub mod layouts;
 pub mod random;
@@ -18,6 +19,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// The targets that hold on any machine, by name.
 pub const TARGETS: &[Target] = &[
     ("digest", texts::digest),
+    ("sha256", hashes::sha256),
     ("reference", texts::reference),
     ("media_type", texts::media_type),
     ("platform", texts::platform),
