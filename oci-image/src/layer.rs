@@ -6,6 +6,7 @@
 mod change;
 mod compression;
 mod decoder;
+mod diff_id;
 mod encoder;
 mod error;
 mod files;

@@ -7,8 +7,9 @@ use std::fmt;
 use std::io::{self, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
-use oci_digest::Algorithm;
+use oci_digest::{Algorithm, Digest, Hasher};
 
+use super::diff_id::DiffId;
 use super::{Codec, CodecBy, LimitExceeded, Limits, ReadError};
 use crate::MediaType;
 
@@ -26,6 +27,8 @@ pub struct Decoder<R> {
     codec: Codec,
     meter: Meter,
     diff_id: Algorithm,
+    /// What the source was verified to be.
+    blob: Option<Digest>,
 }
 
 impl<R: Read> Decoder<R> {
@@ -64,9 +67,23 @@ impl<R: Read> Decoder<R> {
         Self { diff_id: algorithm, ..self }
     }
 
-    /// The algorithm of the diff ID.
-    pub(super) fn diff_id_algorithm(&self) -> Algorithm {
-        self.diff_id
+    /// Says that the source is verified to be this blob: that its reader ends without an error only if it is, as
+    /// a [`BlobSource`](crate::blob::BlobSource) promises.
+    ///
+    /// The diff ID of a layer that is not compressed is then this digest, and not computed a second time, if both are
+    /// of the same algorithm.
+    pub fn verified_as(self, blob: &Digest) -> Self {
+        Self { blob: Some(blob.clone()), ..self }
+    }
+
+    /// The diff ID before the first byte.
+    pub(super) fn diff_id(&self) -> DiffId {
+        match &self.blob {
+            Some(blob) if self.codec == Codec::None && blob.algorithm() == Some(self.diff_id) => {
+                DiffId::Blob(blob.clone())
+            }
+            _ => DiffId::Hashed(Hasher::new(self.diff_id)),
+        }
     }
 
     /// The compression.
@@ -91,7 +108,7 @@ impl<R: Read> Decoder<R> {
             Codec::Zstd | Codec::Xz | Codec::Bzip2 => return Err(ReadError::Unsupported(codec)),
         };
         let meter = Meter { limits: limits.clone(), written: 0, zeros: 0 };
-        Ok(Self { stream, codec, meter, diff_id: Algorithm::Sha256 })
+        Ok(Self { stream, codec, meter, diff_id: Algorithm::Sha256, blob: None })
     }
 
     /// Reads until `buffer` is full or the stream ends, and returns how much it read.

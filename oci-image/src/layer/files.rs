@@ -133,7 +133,8 @@ impl<'a, S: BlobSource + ?Sized> Files<'a, S> {
         let reader = reader.ok_or_else(|| failed(FilesError::NoBlob))?;
         let decoder = Decoder::new(reader, &blob.media_type, &self.limits)
             .map_err(|error| failed(error.into()))?
-            .diff_id_by(algorithm);
+            .diff_id_by(algorithm)
+            .verified_as(&blob.digest);
         let actual = std::thread::scope(|scope| {
             let mut reader = Reader::spawn(scope, decoder, self.limits.clone());
             while let Some(change) = reader.next_change()? {

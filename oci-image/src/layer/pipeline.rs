@@ -4,8 +4,9 @@ use std::io::Read;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
-use oci_digest::{Digest, Hasher};
+use oci_digest::Digest;
 
+use super::diff_id::DiffId;
 use super::piece::Piece;
 use super::{Decoder, ReadError};
 
@@ -34,9 +35,9 @@ impl Pipeline {
         let (to_reader, pieces) = sync_channel(DEPTH);
         // Room for all pieces there can be: handing one back never waits.
         let (used, free) = sync_channel(2 * DEPTH + 4);
-        let hasher = Hasher::new(decoder.diff_id_algorithm());
+        let diff_id = decoder.diff_id();
         scope.spawn(move || decode(decoder, &free, &to_hash));
-        scope.spawn(move || hash(hasher, &decoded, &to_reader));
+        scope.spawn(move || hash(diff_id, &decoded, &to_reader));
         Self { pieces, used }
     }
 
@@ -75,14 +76,14 @@ fn decode<R: Read>(mut decoder: Decoder<R>, free: &Receiver<Piece>, out: &SyncSe
     }
 }
 
-fn hash(mut hasher: Hasher, decoded: &Receiver<Step<()>>, out: &SyncSender<Step<Digest>>) {
+fn hash(mut diff_id: DiffId, decoded: &Receiver<Step<()>>, out: &SyncSender<Step<Digest>>) {
     for step in decoded {
         let step = match step {
             Step::Piece(piece) => {
-                hasher.update(piece.bytes());
+                diff_id.update(piece.bytes());
                 Step::Piece(piece)
             }
-            Step::End(()) => Step::End(hasher.clone().finish()),
+            Step::End(()) => Step::End(diff_id.finish()),
             Step::Failed(error) => Step::Failed(error),
         };
         if out.send(step).is_err() {

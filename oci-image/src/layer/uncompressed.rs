@@ -2,8 +2,9 @@
 
 use std::io::Read;
 
-use oci_digest::{Digest, Hasher};
+use oci_digest::Digest;
 
+use super::diff_id::DiffId;
 use super::piece::Piece;
 use super::pipeline::Pipeline;
 use super::{Decoder, ReadError};
@@ -20,7 +21,7 @@ pub(super) struct Uncompressed<R> {
 /// Where pieces come from.
 pub(super) enum Feed<R> {
     /// This thread.
-    Here(Box<(Decoder<R>, Hasher)>),
+    Here(Box<(Decoder<R>, DiffId)>),
     /// Two other threads.
     Elsewhere(Pipeline),
     /// Nowhere: the stream has ended.
@@ -29,8 +30,8 @@ pub(super) enum Feed<R> {
 
 impl<R: Read> Uncompressed<R> {
     pub(super) fn here(decoder: Decoder<R>) -> Self {
-        let hasher = Hasher::new(decoder.diff_id_algorithm());
-        Self::new(Feed::Here(Box::new((decoder, hasher))))
+        let diff_id = decoder.diff_id();
+        Self::new(Feed::Here(Box::new((decoder, diff_id))))
     }
 
     pub(super) fn elsewhere(pipeline: Pipeline) -> Self {
@@ -55,10 +56,10 @@ impl<R: Read> Uncompressed<R> {
         self.piece.length = 0;
         let end = match &mut self.feed {
             Feed::Here(both) => {
-                let (decoder, hasher) = &mut **both;
+                let (decoder, diff_id) = &mut **both;
                 self.piece.length = decoder.fill(&mut self.piece.buffer)?;
-                hasher.update(self.piece.bytes());
-                (self.piece.length == 0).then(|| hasher.clone().finish())
+                diff_id.update(self.piece.bytes());
+                (self.piece.length == 0).then(|| diff_id.finish())
             }
             Feed::Elsewhere(pipeline) => pipeline.next(&mut self.piece)?,
             Feed::End(_) => None,

@@ -58,7 +58,7 @@ impl<F: FnMut(Change) -> Option<Change>> Rewriter<'_, F> {
         let algorithm = diff_id.algorithm().ok_or(io::ErrorKind::Unsupported)?;
         let blob = self.image.source().open(descriptor)?.ok_or(io::ErrorKind::NotFound)?;
         let decoder = Decoder::new(blob, &descriptor.media_type, self.limits)?;
-        let decoder = decoder.diff_id_by(algorithm);
+        let decoder = decoder.diff_id_by(algorithm).verified_as(&descriptor.digest);
         let writer = Writer::new(tempfile::tempfile()?, &compression(decoder.codec())?);
         let mut writer = writer.map_err(invalid)?.order(Order::Any);
         let mut reader = Reader::from_decoder(decoder, self.limits.clone());

@@ -90,7 +90,8 @@ fn start<'scope, 'a: 'scope>(
         .map_err(|source| Reason::Open { digest: digest(), source })?
         .ok_or_else(|| Reason::NoBlob { digest: digest() })?;
     let reader = CountedRead { reader, progress: options.progress.clone() };
-    let decoder = Decoder::new(reader, &blob.media_type, &options.limits)?.diff_id_by(algorithm);
+    let decoder = Decoder::new(reader, &blob.media_type, &options.limits)?;
+    let decoder = decoder.diff_id_by(algorithm).verified_as(&blob.digest);
     Ok(Reader::spawn(scope, decoder, options.limits.clone()))
 }
 

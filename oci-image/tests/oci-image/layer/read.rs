@@ -6,7 +6,7 @@ use oci_image::layer::{
     Change, Codec, CodecBy, Decoder, Device, Entry, Kind, Limits, Metadata, ReadError, Reader,
     Timestamp,
 };
-use oci_image::{Digest, MediaType};
+use oci_image::{Algorithm, Digest, MediaType};
 
 use crate::raw::{Archive, Raw};
 
@@ -109,6 +109,28 @@ fn reads_the_same_from_other_threads() {
     });
     assert_eq!(listing, sample_changes());
     assert_eq!(diff_id, Digest::sha256(sample()));
+}
+
+#[test]
+fn an_uncompressed_layer_that_its_source_verified_is_not_hashed_again() {
+    // Not the digest of the content: what comes out shows where it comes from.
+    let blob = Digest::sha256("blob");
+    let finish = |bytes: &[u8], algorithm| {
+        let decoder = Decoder::detect(bytes, &Limits::default()).unwrap();
+        let decoder = decoder.diff_id_by(algorithm).verified_as(&blob);
+        let here = Reader::from_decoder(decoder, Limits::default()).finish().unwrap();
+        let decoder = Decoder::detect(bytes, &Limits::default()).unwrap();
+        let decoder = decoder.diff_id_by(algorithm).verified_as(&blob);
+        let elsewhere = thread::scope(|scope| {
+            Reader::spawn(scope, decoder, Limits::default()).finish().unwrap()
+        });
+        assert_eq!(here, elsewhere);
+        here
+    };
+    let tar = sample();
+    assert_eq!(finish(&tar, Algorithm::Sha256), blob);
+    assert_eq!(finish(&tar, Algorithm::Sha512), Digest::of(Algorithm::Sha512, &tar));
+    assert_eq!(finish(&gzip(&tar), Algorithm::Sha256), Digest::sha256(&tar));
 }
 
 #[test]
