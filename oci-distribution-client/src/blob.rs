@@ -184,7 +184,8 @@ fn shows(answer: &Answer, blob: &Descriptor) -> bool {
     answer.status() == StatusCode::OK && is_known && other_digest(answer, &blob.digest).is_none()
 }
 
-/// The bytes of a blob are its own: an encoding that was not requested would be taken for them.
+/// A part of a blob cannot be verified: an encoding that was not requested would be taken for its bytes. Of the
+/// whole the digest decides, as some registries state an encoding that there is not.
 fn refuse_encoding(answer: &Answer, action: &str) -> Result<(), Error> {
     match answer.header(&header::CONTENT_ENCODING) {
         Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {

@@ -200,7 +200,7 @@ impl<'a> Call<'a> {
                 .and_then(|failure| self.shared.wire.retry.wait(attempt, &self.method, failure));
             match wait {
                 Some(wait) => tokio::time::sleep(wait).await,
-                None => return Err(failed.error),
+                None => return Err(failed.error.after_attempts(attempt)),
             }
             attempt += 1;
         }

@@ -107,8 +107,13 @@ impl Config {
     }
 
     /// Lets `registry` name a token server at `origin` (`http://host:port`) that would be refused:
-    /// one that is asked over http and is not the registry itself. It gets the registry's credentials.
-    pub fn token_server(mut self, registry: impl Into<String>, origin: impl Into<String>) -> Self {
+    /// one that is asked over http and is not the registry itself. It gets the registry's credentials, and anybody
+    /// on the network path reads them.
+    pub fn danger_token_server(
+        mut self,
+        registry: impl Into<String>,
+        origin: impl Into<String>,
+    ) -> Self {
         self.token_servers.push((registry.into(), origin.into()));
         self
     }

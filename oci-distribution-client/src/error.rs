@@ -18,6 +18,7 @@ struct Parts {
     reason: Option<String>,
     status: Option<StatusCode>,
     codes: Vec<RegistryError>,
+    attempts: u32,
     source: Option<Box<dyn StdError + Send + Sync>>,
     mirror: Option<Error>,
 }
@@ -70,28 +71,42 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the same operation may succeed later although nobody changes anything: the server was not
-    /// reached, failed, was too slow or wants fewer requests.
-    pub fn is_transient(&self) -> bool {
-        matches!(
-            self.0.kind,
-            ErrorKind::Unreachable
-                | ErrorKind::Transport
-                | ErrorKind::Timeout
-                | ErrorKind::RateLimited
-                | ErrorKind::Server
-        )
-    }
-
     /// The HTTP status of the answer that is the reason, if an answer is.
     pub fn status(&self) -> Option<u16> {
-        self.0.status.map(|status| status.as_u16())
+        let own = self.0.status.map(|status| status.as_u16());
+        own.or_else(|| self.inner()?.status())
     }
 
     /// What the registry itself says went wrong, if it does: at most five entries, printable and
     /// shortened, without the credentials of the request.
     pub fn codes(&self) -> &[RegistryError] {
-        &self.0.codes
+        match self.inner() {
+            Some(inner) if self.0.codes.is_empty() => inner.codes(),
+            _ => &self.0.codes,
+        }
+    }
+
+    /// How often the request was sent that failed last, at least 1.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts.max(self.inner().map_or(1, Self::attempts))
+    }
+
+    /// The error of a part of the action that is the reason for this one, such as of logging in.
+    fn inner(&self) -> Option<&Self> {
+        self.0.source.as_deref()?.downcast_ref()
+    }
+
+    /// Whether the same may succeed later, with nothing changed here: the registry was out of reach, too slow, too
+    /// busy, or failed.
+    pub fn is_transient(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Unreachable
+            | ErrorKind::Transport
+            | ErrorKind::Timeout
+            | ErrorKind::RateLimited
+            | ErrorKind::Server => true,
+            _ => matches!(self.status(), Some(408 | 425)),
+        }
     }
 
     /// What was being done, such as ``resolve `v1` in `ghcr.io/owner/app` ``.
@@ -114,6 +129,7 @@ impl Error {
             reason: None,
             status: None,
             codes: Vec::new(),
+            attempts: 1,
             source: None,
             mirror: None,
         }))
@@ -145,6 +161,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {
+        self.0.attempts = attempts;
+        self
+    }
+
     pub(crate) fn with_source(
         mut self,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
@@ -157,7 +178,8 @@ impl Error {
         let kind = match error.kind() {
             TransportErrorKind::Connect => ErrorKind::Unreachable,
             TransportErrorKind::Tls | TransportErrorKind::NotTls => ErrorKind::Tls,
-            TransportErrorKind::Exchange | TransportErrorKind::NotHttp => ErrorKind::Transport,
+            TransportErrorKind::Exchange | TransportErrorKind::Unprocessed => ErrorKind::Transport,
+            TransportErrorKind::NotHttp => ErrorKind::Protocol,
             TransportErrorKind::Body => ErrorKind::Source,
         };
         let hint = match error.kind() {
@@ -200,13 +222,14 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts { kind, action, reason, status, codes, source, mirror } = &*self.0;
+        let Parts { kind, action, reason, status, codes, attempts, source, mirror } = &*self.0;
         f.debug_struct("Error")
             .field("kind", kind)
             .field("action", action)
             .field("reason", reason)
             .field("status", status)
             .field("codes", codes)
+            .field("attempts", attempts)
             .field("source", source)
             .field("mirror", mirror)
             .finish()

@@ -16,7 +16,8 @@ use crate::origin::Origin;
 use crate::repository::Repository;
 
 impl Repository {
-    /// All tags, in the registry's order.
+    /// All tags, in the registry's order. Entries that are not tags are left out, with a
+    /// [warning](crate::Client::warnings).
     ///
     /// # Errors
     /// Of kind [`NotFound`](ErrorKind::NotFound) if there is no such repository,
@@ -36,12 +37,15 @@ impl Repository {
             let Page { tags } =
                 serde_json::from_slice(&page).map_err(|source| pages.unreadable(source))?;
             let tags = tags.unwrap_or_default();
-            if let Some(error) = tags.iter().find_map(|tag| tag.parse::<Tag>().err()) {
-                return Err(Error::new(ErrorKind::Protocol, action)
-                    .because("the list has an entry that is not a tag")
-                    .with_source(error));
+            for tag in tags {
+                match tag.parse::<Tag>() {
+                    Ok(_) => all.push(tag),
+                    Err(error) => {
+                        let text = format!("the list of the tags of `{self}`: {error}");
+                        self.shared.warnings.add(&self.registry.name, &text);
+                    }
+                }
             }
-            all.extend(tags);
         }
         Ok(all)
     }

@@ -244,7 +244,7 @@ impl Target<'_> {
             return Ok(());
         }
         for from in &self.settings.mounts {
-            if let Mount::Mounted = upload.mount(from).await? {
+            if let Mount::Mounted = upload.mount(from).await {
                 self.progress.tell(blob, Step::Mounted);
                 return Ok(());
             }

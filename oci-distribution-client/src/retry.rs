@@ -12,9 +12,9 @@ use crate::transport::TransportErrorKind;
 
 /// When a failed request is sent again, and after how long.
 ///
-/// A request is sent again when that can do no harm: after a failed connection, after `429` and `503`
-/// always, after a broken exchange and other transient failures (`408`, `500`, `502`, `504`) unless it
-/// is a `POST` other than the one that begins an upload. The wait doubles with each attempt and is
+/// A request is sent again when that can do no harm: after a failed connection, where the server says that it did
+/// not process it, and after `429` and `503` always, after a broken exchange and other transient failures (`408`, `500`, `502`, `504`) unless it
+/// is a `POST` other than those that begin an upload or get a token. The wait doubles with each attempt and is
 /// drawn at random from its upper half; a `Retry-After` of the server is obeyed instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -84,7 +84,7 @@ pub(crate) fn jittered(whole: Duration) -> Duration {
 fn is_worth_another(method: &Method, failure: Failure) -> bool {
     let is_repeatable = method != Method::POST;
     match failure {
-        Failure::Transport(TransportErrorKind::Connect) => true,
+        Failure::Transport(TransportErrorKind::Connect | TransportErrorKind::Unprocessed) => true,
         Failure::Transport(TransportErrorKind::Exchange | TransportErrorKind::NotHttp)
         | Failure::Timeout => is_repeatable,
         Failure::Transport(_) => false,

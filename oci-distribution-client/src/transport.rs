@@ -56,6 +56,9 @@ pub enum TransportErrorKind {
     NotTls,
     /// A server answered over http with what is not HTTP: it speaks https, most likely.
     NotHttp,
+    /// The server said that it did not begin to process the request (`GOAWAY`, `REFUSED_STREAM`), so any request may
+    /// be sent again.
+    Unprocessed,
     /// The connection failed while the exchange went on; the server may have acted on the request.
     Exchange,
     /// The body of the request could not be read; the server is not to blame.
@@ -88,6 +91,7 @@ impl fmt::Display for TransportError {
             TransportErrorKind::Tls => "cannot make a secure connection",
             TransportErrorKind::NotTls => "the server does not speak TLS",
             TransportErrorKind::NotHttp => "the server does not speak HTTP",
+            TransportErrorKind::Unprocessed => "the server closes the connection",
             TransportErrorKind::Exchange => "the connection failed",
             TransportErrorKind::Body => "cannot read the body to send",
         })

@@ -9,7 +9,7 @@ use crate::auth::{Access, Scopes};
 use crate::call::{Answer, FailedAttempt};
 use crate::error::{Error, ErrorKind};
 use crate::jobs::Stop;
-use crate::manifest::{not_carried_out, refuse_other_digest};
+use crate::manifest::{content_digest, not_carried_out, other_digest, refuse_other_digest};
 use crate::repository::Repository;
 use crate::retry::Failure;
 use crate::transport::{Body, TransportErrorKind};
@@ -99,7 +99,7 @@ impl<'a> Upload<'a> {
             // that is not used ends by itself.
             let wait =
                 failed.failure.and_then(|failure| retry.wait(attempt, &Method::PUT, failure));
-            let Some(wait) = wait else { return Err(failed.error) };
+            let Some(wait) = wait else { return Err(failed.error.after_attempts(attempt)) };
             let pause = self.stop.unless_stopped(tokio::time::sleep(wait)).await;
             pause.ok_or_else(|| self.stopped())?;
             attempt += 1;
@@ -127,38 +127,33 @@ impl<'a> Upload<'a> {
         }
         let call = self.repository.call(Method::POST, url, Access::Push, &self.action);
         let answer = call.send_once().await?;
-        Ok(self.session(&answer, StatusCode::ACCEPTED)?)
+        Ok(self.session(&answer)?)
     }
 
-    /// Takes the blob from the repository `from` of the same registry, if that is possible.
-    pub(crate) async fn mount(&self, from: &RepositoryName) -> Result<Mount, Error> {
+    /// Takes the blob from the repository `from` of the same registry, if that is possible. However it fails, the
+    /// bytes can be sent.
+    pub(crate) async fn mount(&self, from: &RepositoryName) -> Mount {
         let mut url = self.repository.url(&Endpoint::Uploads(self.repository.name().clone()));
         url.query_pairs_mut()
             .append_pair(query::MOUNT, self.blob.digest.as_str())
             .append_pair(query::FROM, from.as_str());
         let scopes = Scopes::of(self.repository.name(), Access::Push).and(from, Access::Pull);
         let call = self.repository.call_with(Method::POST, url, scopes, &self.action);
-        let answer = match call.send().await {
-            Ok(answer) => answer,
-            // The caller may not read there, or the registry cannot mount: the bytes are sent then.
-            Err(error) => match error.kind() {
-                ErrorKind::Unauthorized
-                | ErrorKind::Denied
-                | ErrorKind::NotFound
-                | ErrorKind::Unsupported
-                | ErrorKind::Refused => return Ok(Mount::NotMounted),
-                _ => return Err(error),
-            },
-        };
-        if answer.status() == StatusCode::CREATED {
-            refuse_other_digest(&answer, &self.blob.digest, &self.action)?;
-            return Ok(Mount::Mounted);
+        let Ok(answer) = call.once().send().await else { return Mount::NotMounted };
+        if answer.status() == StatusCode::ACCEPTED {
+            // A session was begun instead; mounts from many places would leave many.
+            if let Ok(session) = self.session(&answer) {
+                self.cancel(session).await;
+            }
+            return Mount::NotMounted;
         }
-        // A session was begun instead; mounts from many places would leave many.
-        if let Ok(session) = self.session(&answer, StatusCode::ACCEPTED) {
-            self.cancel(session).await;
+        let is_told = answer.status() == StatusCode::CREATED
+            && other_digest(&answer, &self.blob.digest).is_none()
+            && (content_digest(&answer).is_some() || answer.header(&header::LOCATION).is_some());
+        match is_told || self.is_there().await {
+            true => Mount::Mounted,
+            false => Mount::NotMounted,
         }
-        Ok(Mount::NotMounted)
     }
 
     /// Sends what is missing, and closes the session.
@@ -199,19 +194,26 @@ impl<'a> Upload<'a> {
             }
             Err(failed) => return Err(failed),
         };
-        let next = self.session(&answer, StatusCode::ACCEPTED)?;
-        let range = answer.header(&header::RANGE).and_then(UploadProgress::parse);
-        session.url = next.url;
-        session.offset = match range.map(UploadProgress::bytes) {
-            Some(offset) if offset > start && offset <= end => offset,
+        if answer.header(&header::LOCATION).is_some() {
+            session.url = self.session(&answer)?.url;
+        }
+        let is_possible = |offset: &u64| *offset > start && *offset <= end;
+        session.offset = match offset_of(&answer) {
             // `0-0` says nothing, and one byte looks like that too.
             None => end,
-            Some(offset) => {
-                let reason = format!("the registry says that it has {offset} bytes of it");
-                return Err(self.error(ErrorKind::Protocol, reason).into());
-            }
+            Some(offset) if is_possible(&offset) => offset,
+            // It took the chunk and says that it has another part, so it is asked. What it has is decided by the
+            // digest in the end.
+            Some(_) => self.offset(session).await.filter(is_possible).unwrap_or(end),
         };
         Ok(())
+    }
+
+    /// How many bytes the registry has, if it says so.
+    async fn offset(&self, session: &Session) -> Option<u64> {
+        let url = session.url.clone();
+        let call = self.repository.call(Method::GET, url, Access::Push, &self.action);
+        offset_of(&call.send_once().await.ok()?)
     }
 
     /// Closes the session with the digest, and sends all bytes if `whole`.
@@ -245,8 +247,7 @@ impl<'a> Upload<'a> {
             self.cancel(session).await;
             return 0;
         };
-        let offset = answer.header(&header::RANGE).and_then(UploadProgress::parse);
-        let offset = offset.map(UploadProgress::bytes).filter(|offset| *offset <= self.blob.size);
+        let offset = offset_of(&answer).filter(|offset| *offset <= self.blob.size);
         let url = match answer.header(&header::LOCATION) {
             Some(location) => self.repository.shared.follow(&answer.url, location),
             None => Ok(session.url.clone()),
@@ -275,11 +276,8 @@ impl<'a> Upload<'a> {
         let _ = call.timeout(std::time::Duration::from_secs(5)).send_once().await;
     }
 
-    fn session(&self, answer: &Answer, expected: StatusCode) -> Result<Session, Error> {
-        if answer.status() != expected {
-            let reason = format!("the registry answered {} to it", answer.status().as_u16());
-            return Err(self.error(ErrorKind::Protocol, reason));
-        }
+    /// The session that a success names. The specification has `202` for it, and registries have others.
+    fn session(&self, answer: &Answer) -> Result<Session, Error> {
         let location = answer.header(&header::LOCATION).ok_or_else(|| {
             self.error(ErrorKind::Protocol, "the registry does not say where to upload to".into())
         })?;
@@ -298,4 +296,9 @@ impl<'a> Upload<'a> {
     fn error(&self, kind: ErrorKind, reason: String) -> Error {
         Error::new(kind, &*self.action).because(reason)
     }
+}
+
+/// How many bytes of an upload the registry has, by its answer.
+fn offset_of(answer: &Answer) -> Option<u64> {
+    answer.header(&header::RANGE).and_then(UploadProgress::parse).map(UploadProgress::bytes)
 }

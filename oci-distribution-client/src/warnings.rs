@@ -7,13 +7,13 @@ use oci_image::reference::RegistryName;
 
 use crate::text::printable;
 
-/// What a registry wants its users to know. Show it to a human, and do not act on it.
+/// What a registry wants its users to know, or what was odd about its answers. Show it to a human, and do not act on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Warning {
     /// The registry.
     pub registry: RegistryName,
-    /// Its words, printable, at most 4096 bytes.
+    /// The words, printable, at most 4096 bytes.
     pub text: String,
 }
 
@@ -32,11 +32,15 @@ impl Warnings {
     pub(crate) fn note(&self, registry: &RegistryName, headers: &HeaderMap) {
         let values = headers.get_all(header::WARNING).iter();
         for text in values.filter_map(|value| value.to_str().ok()).flat_map(warnings) {
-            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() < WARNINGS {
-                let text = printable(&text, TEXT);
-                kept.insert(Warning { registry: registry.clone(), text });
-            }
+            self.add(registry, &text);
+        }
+    }
+
+    pub(crate) fn add(&self, registry: &RegistryName, text: &str) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < WARNINGS {
+            let text = printable(text, TEXT);
+            kept.insert(Warning { registry: registry.clone(), text });
         }
     }
 

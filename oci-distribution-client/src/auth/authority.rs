@@ -207,7 +207,7 @@ impl Authority {
         if !origin.is_secure() && !is_itself && !self.allowed.contains(&origin) {
             return Err(format!(
                 "names the token server `{origin}`, and credentials are not sent over http; \
-                 `Config::token_server` allows it"
+                 `Config::danger_token_server` allows it"
             ));
         }
         let service = challenge.parameter("service").map(str::to_owned);

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use crate::auth::token::TokenRequest;
 use crate::error::Error;
@@ -34,9 +34,10 @@ pub(super) async fn fetch(
             Ok(answer) => (failure_of(&answer), status_error(answer.status(), action)),
             Err(error) => (error.failure(), error.into_error(action)),
         };
-        match failure.and_then(|failure| wire.retry.wait(attempt, &method, failure)) {
+        // Getting another token does no harm, by POST neither.
+        match failure.and_then(|failure| wire.retry.wait(attempt, &Method::GET, failure)) {
             Some(wait) => tokio::time::sleep(wait).await,
-            None => return Err(error),
+            None => return Err(error.after_attempts(attempt)),
         }
         attempt += 1;
     }

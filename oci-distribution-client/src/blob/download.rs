@@ -6,7 +6,6 @@ use oci_image::Descriptor;
 use oci_image::distribution::{ContentRange, RangeRequest};
 use url::Url;
 
-use super::refuse_encoding;
 use crate::auth::Access;
 use crate::call::{Answer, FailedAttempt};
 use crate::error::{Error, ErrorKind};
@@ -160,7 +159,6 @@ impl Download {
                 return Ok(None);
             }
         };
-        refuse_encoding(&answer, &self.action)?;
         let start = self.start_of(&answer, asks_for_part)?;
         let body = answer.response.into_body();
         if let Some(length) = body.length()
@@ -222,7 +220,7 @@ impl Download {
         let retry = &self.repository.shared.wire.retry;
         let wait: Option<Duration> =
             failure.and_then(|failure| retry.wait(self.attempt, &Method::GET, failure));
-        let Some(wait) = wait else { return Err(error) };
+        let Some(wait) = wait else { return Err(error.after_attempts(self.attempt)) };
         self.failed_at = self.offset;
         self.attempt += 1;
         tokio::time::sleep(wait).await;

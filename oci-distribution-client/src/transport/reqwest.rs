@@ -66,6 +66,7 @@ impl Transport for Reqwest {
 /// query may hold secrets.
 fn explain(error: &reqwest::Error, is_plain: bool) -> TransportError {
     let mut cause: &(dyn StdError + 'static) = error;
+    let mut is_unprocessed = false;
     let mut is_tls = false;
     let mut is_not_tls = false;
     loop {
@@ -73,6 +74,7 @@ fn explain(error: &reqwest::Error, is_plain: bool) -> TransportError {
             // The error of the body to send is repeated whole.
             return TransportError::new(own.kind(), chain(own.source().unwrap_or(own)));
         }
+        is_unprocessed |= cause.downcast_ref().is_some_and(says_unprocessed);
         is_tls |= tls_error(cause).is_some();
         is_not_tls |= matches!(tls_error(cause), Some(rustls::Error::InvalidMessage(_)));
         match cause.source() {
@@ -87,10 +89,23 @@ fn explain(error: &reqwest::Error, is_plain: bool) -> TransportError {
         true if is_not_tls => TransportErrorKind::NotTls,
         true if is_tls => TransportErrorKind::Tls,
         true => TransportErrorKind::Connect,
+        false if is_unprocessed => TransportErrorKind::Unprocessed,
         false if is_not_http => TransportErrorKind::NotHttp,
         false => TransportErrorKind::Exchange,
     };
     TransportError::new(kind, text)
+}
+
+/// Whether a server says by this that it did not process the request ([RFC 9113, 8.7]). Of a connection that it
+/// closes in peace, only the requests fail by `GOAWAY` that it leaves.
+///
+/// [RFC 9113, 8.7]: https://www.rfc-editor.org/rfc/rfc9113#name-request-reliability
+fn says_unprocessed(error: &h2::Error) -> bool {
+    match error.reason() {
+        Some(h2::Reason::REFUSED_STREAM) => true,
+        Some(h2::Reason::NO_ERROR) => error.is_go_away() && error.is_remote(),
+        _ => false,
+    }
 }
 
 /// The error of TLS that this one is or holds: an I/O error passes over what it holds when it is asked for
@@ -192,4 +207,22 @@ fn is_this_machine(url: &Url) -> bool {
         Host::Ipv4(address) => is_local(address.into()),
         Host::Ipv6(address) => is_local(address.into()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_stream_was_not_processed() {
+        for (reason, expected) in [
+            (h2::Reason::REFUSED_STREAM, true),
+            (h2::Reason::INTERNAL_ERROR, false),
+            (h2::Reason::CANCEL, false),
+            // What is not of a GOAWAY of the server.
+            (h2::Reason::NO_ERROR, false),
+        ] {
+            assert_eq!(says_unprocessed(&reason.into()), expected, "{reason}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use oci_distribution_client::transport::{Body, BoxFuture, Transport, TransportError};
@@ -125,8 +126,10 @@ async fn a_mount_asks_for_a_token_that_reads_its_source() {
 }
 
 #[tokio::test]
-async fn an_identity_token_is_exchanged_by_post() {
-    let fake = Fake::new(|seen| match (seen.uri.path(), seen.authorization()) {
+async fn an_identity_token_is_exchanged_by_post_as_often_as_needed() {
+    let asked = AtomicUsize::new(0);
+    let fake = Fake::new(move |seen| match (seen.uri.path(), seen.authorization()) {
+        ("/token", _) if asked.fetch_add(1, Ordering::Relaxed) < 2 => answer(502, &[], ""),
         ("/token", None) if seen.method == "POST" => {
             let body = String::from_utf8_lossy(&seen.body).into_owned();
             let is_right = body.contains("grant_type=refresh_token")
@@ -143,6 +146,7 @@ async fn an_identity_token_is_exchanged_by_post() {
     });
     let config = Config::default()
         .credentials("registry.example", Credentials::identity_token("identity+token"))
+        .retry(quick())
         .transport(fake);
     let client = Client::new(config).unwrap();
     let error = client.repository("registry.example/app").unwrap().resolve("v1").await.unwrap_err();

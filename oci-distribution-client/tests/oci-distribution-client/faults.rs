@@ -191,10 +191,6 @@ async fn what_does_not_pass_is_an_error_of_its_kind() {
         (Fault::answer("", StatusCode::OK, "not a manifest"), ErrorKind::Verification),
         (Fault::answer("", StatusCode::OK, vec![b' '; 5 << 20]), ErrorKind::Limit),
         (Fault::wrong_bytes("/manifests/"), ErrorKind::Verification),
-        (
-            Fault::set_header("", "content-encoding", "gzip").method(Method::GET),
-            ErrorKind::Protocol,
-        ),
     ];
     let (registry, repository, fixture) = pushed().await;
     for (fault, expected) in table {
@@ -354,4 +350,61 @@ async fn a_pull_that_fails_leaves_no_trace_when_it_says_so() {
     let store = Slow::default();
     repository.pull(fixture.amd64.descriptor(), &store).await.unwrap_err();
     assert_eq!(store.open.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn the_digest_decides_and_not_an_encoding_that_there_is_not() {
+    let (registry, repository, fixture) = pushed().await;
+    for encoding in ["gzip", "x-gzip", "aws-chunked", "identity"] {
+        registry.registry().clear_faults();
+        registry.registry().add_faults([Fault::set_header("", "content-encoding", encoding)]);
+        let store = Arc::new(Memory::new());
+        repository.pull(fixture.index.descriptor(), &store).await.unwrap();
+        assert_eq!(store.digests(), fixture.blobs.digests(), "{encoding}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_is_not_a_tag_hides_no_other() {
+    let (registry, repository, _) = pushed().await;
+    let list = r#"{"name":"team/app","tags":["v1","","a/b","-x","v2"]}"#;
+    registry.registry().add_faults([Fault::answer("/tags/list", StatusCode::OK, list)]);
+    let client = Client::new(config(&registry)).unwrap();
+    let app = client.repository(&repository.to_string()).unwrap();
+    assert_eq!(app.tags().await.unwrap(), ["v1", "v2"]);
+    let warnings = client.warnings();
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
+    assert!(warnings.iter().any(|warning| warning.text.contains("`a/b`")), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn an_error_tells_whether_it_may_pass_and_how_often_was_tried() {
+    let table = [
+        (Fault::status("", StatusCode::UNAUTHORIZED), false, 1),
+        (Fault::status("", StatusCode::FORBIDDEN), false, 1),
+        (Fault::status("", StatusCode::NOT_FOUND), false, 1),
+        (Fault::status("", StatusCode::BAD_REQUEST), false, 1),
+        (Fault::status("", StatusCode::NOT_IMPLEMENTED), false, 1),
+        (Fault::status("", StatusCode::REQUEST_TIMEOUT), true, 5),
+        (Fault::status("", StatusCode::TOO_MANY_REQUESTS), true, 5),
+        (Fault::status("", StatusCode::INTERNAL_SERVER_ERROR), true, 5),
+        (Fault::status("", StatusCode::SERVICE_UNAVAILABLE), true, 5),
+        (Fault::disconnect(""), true, 5),
+        (Fault::redirect_loop(""), false, 1),
+        (Fault::wrong_bytes(""), false, 1),
+    ];
+    let (registry, repository, fixture) = pushed().await;
+    for (fault, is_transient, attempts) in table {
+        let case = format!("{fault:?}");
+        registry.registry().clear_faults();
+        registry.registry().add_faults([fault]);
+        let error = repository.manifest(fixture.amd64.descriptor()).await.unwrap_err();
+        assert_eq!((error.is_transient(), error.attempts()), (is_transient, attempts), "{case}");
+        let blob = repository.blob(&fixture.layers[2]).unwrap();
+        let error = blob.read_to_end(u64::MAX).await.unwrap_err();
+        assert_eq!((error.is_transient(), error.attempts()), (is_transient, attempts), "{case}");
+    }
+    drop(registry);
+    let error = repository.tags().await.unwrap_err();
+    assert_eq!((error.is_transient(), error.attempts()), (true, 5));
 }

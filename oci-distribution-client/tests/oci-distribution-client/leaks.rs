@@ -209,7 +209,7 @@ async fn a_token_server_over_http_gets_credentials_only_where_it_is_named() {
         let mut config = Config::default().plain_http("localhost:5000");
         config = config.credentials("localhost:5000", Credentials::basic(USER, PASSWORD));
         if is_named {
-            config = config.token_server("localhost:5000", "http://localhost:5001");
+            config = config.danger_token_server("localhost:5000", "http://localhost:5001");
         }
         let client = client(&fake, config);
         let error = client.repository("localhost:5000/a").unwrap().resolve("v1").await.unwrap_err();

@@ -137,7 +137,7 @@ fn settings_that_cannot_be_used_say_why() {
              registry: it is a URL: leave out what stands before the host",
         ),
         (
-            Config::default().token_server("a.example", "auth.example"),
+            Config::default().danger_token_server("a.example", "auth.example"),
             "cannot allow the token server `auth.example`: it is not written as `http://host:port`",
         ),
     ];

@@ -2,10 +2,10 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use http::{Method, StatusCode};
-use oci_distribution_client::{Client, Config, ErrorKind};
+use oci_distribution_client::{Client, Config, Error, ErrorKind};
 use oci_image::Descriptor;
 use oci_image::blob::{BlobSource, Memory};
 use oci_registry::Fault;
@@ -72,4 +72,116 @@ async fn a_registry_that_goes_back_and_forth_is_given_up() {
     let fixture = Fixture::new();
     let push = repository.push(&fixture.blobs, fixture.amd64.descriptor()).jobs(1);
     assert_eq!(push.await.unwrap_err().kind(), ErrorKind::Server);
+}
+
+/// A registry of one session, that answers the method with this status and these headers, and takes a blob if
+/// `takes`; with how many bytes were sent to it.
+fn odd(
+    method: Method,
+    status: u16,
+    headers: &'static [(&'static str, &'static str)],
+    takes: bool,
+) -> Fake {
+    let closed = AtomicBool::new(false);
+    let location = ("location", "/v2/a/blobs/uploads/1");
+    Fake::new(move |seen| {
+        let is_blob = seen.uri.path().contains("/blobs/sha256:");
+        if seen.method == Method::PUT && seen.uri.path().contains("/uploads/") {
+            closed.store(true, Ordering::Relaxed);
+        }
+        match seen.method {
+            Method::HEAD if is_blob && takes && closed.load(Ordering::Relaxed) => {
+                let digest = seen.uri.path().rsplit('/').next().unwrap();
+                answer(200, &[("docker-content-digest", digest)], "")
+            }
+            Method::HEAD => answer(404, &[], ""),
+            _ if seen.method == method && seen.uri.path().contains("/uploads/") => {
+                answer(status, headers, "")
+            }
+            Method::POST => answer(202, &[location], ""),
+            Method::PATCH => answer(202, &[location], ""),
+            Method::PUT => answer(201, &[location], ""),
+            _ => answer(404, &[], ""),
+        }
+    })
+}
+
+async fn push_to(fake: &Fake, chunk: Option<u64>) -> Result<(), Error> {
+    let config = Config::default().retry(quick()).transport(fake.clone());
+    let app = Client::new(config).unwrap().repository("registry.example/a").unwrap();
+    let fixture = Fixture::new();
+    let push = app.push(&fixture.blobs, fixture.amd64.descriptor()).jobs(1);
+    match chunk {
+        Some(bytes) => push.chunks(bytes).await,
+        None => push.await,
+    }
+    .map(drop)
+}
+
+#[tokio::test]
+async fn other_successes_than_the_specification_has_are_taken_where_they_are_clear() {
+    const SESSION: &[(&str, &str)] = &[("location", "/v2/a/blobs/uploads/1")];
+    for (method, headers) in [
+        (Method::POST, SESSION),
+        (Method::PATCH, SESSION),
+        (Method::PATCH, &[]),
+        (Method::PUT, &[]),
+    ] {
+        for status in [200, 201, 202, 204] {
+            let case = format!("{method} {status}");
+            for chunk in [None, Some(100_000)] {
+                let fake = odd(method.clone(), status, headers, true);
+                push_to(&fake, chunk).await.unwrap_or_else(|error| panic!("{case}: {error}"));
+            }
+            if method == Method::PUT && status != 201 {
+                let fake = odd(method.clone(), status, headers, false);
+                assert_eq!(push_to(&fake, None).await.unwrap_err().kind(), ErrorKind::Protocol);
+            }
+        }
+    }
+    // Without a session there is no place to send bytes to.
+    for status in [200, 201, 202, 204] {
+        let fake = odd(Method::POST, status, &[], true);
+        assert_eq!(push_to(&fake, None).await.unwrap_err().kind(), ErrorKind::Protocol);
+    }
+}
+
+#[tokio::test]
+async fn a_range_that_cannot_be_is_left_to_the_digest() {
+    for range in ["0-100000", "0-9999999", "0-1"] {
+        let (registry, fixture) = (registry().await, Fixture::new());
+        let fault = Fault::set_header("/uploads/", "range", range).method(Method::PATCH);
+        registry.registry().add_faults([fault]);
+        let app = repository(&registry, "team/app");
+        let push = app.push(&fixture.blobs, fixture.amd64.descriptor()).chunks(100_000);
+        push.await.unwrap_or_else(|error| panic!("{range}: {error}"));
+    }
+}
+
+#[tokio::test]
+async fn a_mount_that_fails_however_sends_the_bytes() {
+    let statuses = [400, 401, 403, 404, 405, 429, 500, 501, 502, 503, 504];
+    let statuses = statuses.map(|status| StatusCode::from_u16(status).unwrap());
+    let mount = "mount=";
+    let faults = statuses.into_iter().map(|status| Fault::status(mount, status)).chain([
+        Fault::disconnect(mount),
+        Fault::lose_answer(mount),
+        Fault::answer(mount, StatusCode::OK, "<html>"),
+        Fault::answer(mount, StatusCode::CREATED, "<html>"),
+        Fault::answer(mount, StatusCode::NO_CONTENT, ""),
+        Fault::redirect_loop(mount),
+    ]);
+    let (registry, fixture) = (registry().await, Fixture::new());
+    let from = repository(&registry, "base/app");
+    from.push(&fixture.blobs, fixture.amd64.descriptor()).await.unwrap();
+    for (number, fault) in faults.enumerate() {
+        let case = format!("{fault:?}");
+        registry.registry().clear_faults();
+        registry.registry().add_faults([fault]);
+        let app = repository(&registry, &format!("team/app{number}"));
+        let push = app.push(&fixture.blobs, fixture.amd64.descriptor()).mount_from("base/app");
+        let pushed = push.await.unwrap_or_else(|error| panic!("{case}: {error}"));
+        // The answer may be lost of a mount that was carried out.
+        assert!(pushed.moved == 6 || case.contains("LoseAnswer"), "{case}: {pushed:?}");
+    }
 }

@@ -28,7 +28,7 @@ fn tokens_are_requested_for_the_operation_and_no_more() {
     let tokens = TokenServer::start(directory.path());
     let registry = DockerRegistry::start(directory.path(), &tokens.settings()).unwrap();
     let host = registry.host().to_owned();
-    let trusting = |config: Config| config.token_server(&host, tokens.origin());
+    let trusting = |config: Config| config.danger_token_server(&host, tokens.origin());
     let app = |config: Config| repository(trusting(config), &host, "team/app");
     let layout = ours::image(&place("root"), &place("layout"));
 
