@@ -133,6 +133,7 @@ fn seal(program: &mut File) -> io::Result<OwnedFd> {
     let memory = memfd_create("oci-runtime-init", flags | MemfdFlags::EXEC)
         .or_else(|_| memfd_create("oci-runtime-init", flags))?;
     let mut memory = File::from(memory);
+    crate::file_size::require(program.metadata()?.len())?;
     io::copy(program, &mut memory)?;
     memory.rewind()?;
     add_seals(&memory)?;

@@ -20,7 +20,7 @@ use crate::cgroup::Cgroup;
 use crate::plan::Hooks;
 use crate::spec::{Spec, State, Status};
 use crate::wait::until_ended;
-use crate::{ContainerId, Error, ErrorKind, trace};
+use crate::{ContainerId, Error, ErrorKind, file_size, trace};
 
 pub(crate) use process::Process;
 pub(crate) use removal::sweep;
@@ -191,6 +191,7 @@ impl Entry {
     fn write(&self, name: &str, text: &[u8]) -> Result<(), Error> {
         let (new, path) = (self.dir.join(format!("{name}.new")), self.dir.join(name));
         let write = || -> io::Result<()> {
+            file_size::require(text.len() as u64)?;
             let mut file = OpenOptions::new()
                 .write(true)
                 .create(true)
