@@ -1,5 +1,6 @@
 //! Who the process is and what it may do.
 
+use rustix::fs::FileType;
 use rustix::process::Rlimit;
 use rustix::thread::{
     CapabilitySet, CapabilitySets, CpuSet, Gid, Uid, clear_ambient_capability_set,
@@ -48,6 +49,21 @@ pub(crate) fn user(uid: u32, gid: u32, groups: Option<&[u32]>) -> Result<(), Ste
     let mut sets = rustix::thread::capabilities(None)?;
     sets.effective = sets.permitted;
     Ok(set_capabilities(None, sets)?)
+}
+
+/// Makes the user of the program the owner of the pipes that are its standard input, output and error: it may open them by
+/// their names, as `/dev/stdout`. Nothing else, which others may open by a path: no device and no file.
+pub(crate) fn own_pipes(uid: u32) {
+    let stdio = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
+    for descriptor in stdio {
+        let is_pipe = rustix::fs::fstat(descriptor).is_ok_and(|found| {
+            FileType::from_raw_mode(found.st_mode) == FileType::Fifo && found.st_uid != uid
+        });
+        if is_pipe {
+            // In a user namespace that does not have the owner, the kernel does not permit it.
+            let _ = rustix::fs::fchown(descriptor, Some(Uid::from_raw(uid)), None);
+        }
+    }
 }
 
 /// Drops from the bounding set all but these. While CAP_SETPCAP is effective, so before the other sets.

@@ -4,11 +4,13 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
 
-use rustix::fs::{Access, AtFlags, CWD, FileType, accessat, stat};
+use oci_rootfs::Root;
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, accessat, open, stat};
 use rustix::io::Errno;
 use rustix::process::{chdir, getcwd};
 
 use super::error::{Context, StepError};
+use crate::spec::Users;
 use crate::sys::execute::{CStringArray, execute};
 
 /// A program that was found.
@@ -36,6 +38,17 @@ pub(crate) fn working_directory(path: &str) -> Result<(), StepError> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The home directory of a user by the `/etc/passwd` of the container, whose root this process has; `/` without an entry,
+/// or where the file cannot be read.
+pub(crate) fn home(uid: u32) -> String {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let users = open("/", flags, Mode::empty())
+        .map_err(io::Error::from)
+        .and_then(|root| Users::read(&Root::from_fd(root, "/")?));
+    let home = users.ok().and_then(|users| users.home(uid).map(String::from));
+    home.unwrap_or_else(|| "/".into())
 }
 
 /// Looks a program up: a name without a slash in the search path, any other as it is.
@@ -85,7 +98,8 @@ fn usable(path: &str) -> Result<(), Errno> {
             Errno::ACCESS
         });
     }
-    accessat(CWD, path, Access::EXEC_OK, AtFlags::empty())?;
+    // By the rights that execve goes by: without the flag access(2) takes the capabilities away from a user but root.
+    accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)?;
     // For root, some filesystems say yes even if nobody may execute the file; execve does not.
     if found.st_mode & 0o111 == 0 { Err(Errno::ACCESS) } else { Ok(()) }
 }

@@ -274,10 +274,13 @@ impl Init {
             }
             ProcessStep::WorkingDirectory(path) => program::working_directory(path),
             ProcessStep::BoundingSet(kept) => identity::bounding_set(kept),
+            ProcessStep::Home(uid) => self.set_home(*uid),
             ProcessStep::User { uid, gid, groups } => {
                 if self.has_terminal {
                     // Before the change of user, which takes the right to do it.
                     terminal::set_owner(*uid)?;
+                } else {
+                    identity::own_pipes(*uid);
                 }
                 identity::user(*uid, *gid, groups.as_deref())
             }
@@ -291,6 +294,15 @@ impl Init {
             ProcessStep::Seccomp(filter) => identity::seccomp(filter),
             ProcessStep::Execute { .. } => self.execute(),
         }
+    }
+
+    /// Before the change of user, who may not be able to read `/etc/passwd`.
+    fn set_home(&mut self, uid: u32) -> Result<(), StepError> {
+        let home = program::home(uid);
+        if let Some((_, environment)) = &mut self.arguments {
+            environment.push(&format!("HOME={home}"))?;
+        }
+        Ok(())
     }
 
     fn find_program(&mut self, name: &str, search: &[String]) -> Result<(), StepError> {

@@ -32,7 +32,13 @@ fn of(spec: &Spec, kind: HookKind) -> Option<Hooks> {
     let hook = |hook: &spec::Hook| Hook {
         path: hook.path.clone().into(),
         arguments: hook.args.clone(),
-        environment: hook.env.clone(),
+        // Those of the container without an environment have that of the program which they precede, as under runc.
+        environment: match (kind, &spec.process) {
+            (HookKind::StartContainer, Some(process)) if hook.env.is_empty() => {
+                super::identity::environment(&process.env)
+            }
+            _ => hook.env.clone(),
+        },
         timeout: hook.timeout.and_then(|seconds| u64::try_from(seconds).ok()),
     };
     Some(Hooks { kind, hooks: hooks.iter().map(hook).collect() })

@@ -1,5 +1,7 @@
 //! The user and the capabilities of the process, and the order in which it gives rights up.
 
+use std::collections::BTreeSet;
+
 use super::namespaces::{id_ranges, maps};
 use super::{Capabilities, Constant, Filter, HookKind, Namespace, Planner, ProcessStep, Step};
 use crate::spec;
@@ -82,7 +84,7 @@ impl Planner<'_> {
         self.steps.extend(rights.late.map(|sets| ProcessStep::Capabilities(sets).into()));
         // Programs of the image, so with no more rights than its program.
         self.steps.extend(self.hooks(&[HookKind::StartContainer]));
-        let (arguments, environment) = (process.args.clone(), process.env.clone());
+        let (arguments, environment) = (process.args.clone(), environment(&process.env));
         self.steps.push(ProcessStep::Execute { arguments, environment }.into());
     }
 
@@ -116,6 +118,9 @@ impl Planner<'_> {
             );
         }
         let groups = (!denied).then_some(user.additional_gids);
+        if !process.env.iter().any(|entry| entry.starts_with("HOME=")) {
+            self.steps.push(ProcessStep::Home(uid).into());
+        }
         self.steps.push(ProcessStep::User { uid, gid, groups }.into());
     }
 
@@ -170,6 +175,16 @@ impl Planner<'_> {
             kept
         });
     }
+}
+
+/// The environment without variables that a later entry sets again: programs disagree on which of two counts.
+pub(super) fn environment(entries: &[String]) -> Vec<String> {
+    let name = |entry: &str| entry.split('=').next().unwrap_or_default().to_owned();
+    let mut seen = BTreeSet::new();
+    let mut kept: Vec<String> =
+        entries.iter().rev().filter(|entry| seen.insert(name(entry))).cloned().collect();
+    kept.reverse();
+    kept
 }
 
 /// What a process gives up last.

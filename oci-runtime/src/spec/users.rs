@@ -75,6 +75,14 @@ impl Users {
         }
     }
 
+    /// The home directory of the first user that has an ID, if it is a path.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn home(&self, uid: u32) -> Option<&str> {
+        let entry = Passwd::all(&self.passwd).find(|entry| entry.uid == Some(uid))?;
+        let home = std::str::from_utf8(entry.home).ok()?;
+        (home.starts_with('/') && !home.contains('\0')).then_some(home)
+    }
+
     /// The ID of a group.
     pub(super) fn group(&self, name: &str) -> Result<u32, UsersError> {
         let entry = Group::all(&self.group).find(|entry| entry.name == name.as_bytes());

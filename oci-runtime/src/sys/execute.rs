@@ -9,7 +9,7 @@ use std::ptr;
 pub(crate) struct CStringArray {
     /// Into the strings; a null pointer ends it.
     pointers: Vec<*const libc::c_char>,
-    _strings: Vec<CString>,
+    strings: Vec<CString>,
 }
 
 impl CStringArray {
@@ -18,7 +18,16 @@ impl CStringArray {
         let strings =
             words.iter().map(|word| CString::new(word.as_str())).collect::<Result<Vec<_>, _>>()?;
         let pointers = strings.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect();
-        Ok(Self { pointers, _strings: strings })
+        Ok(Self { pointers, strings })
+    }
+
+    /// Adds a word at the end.
+    pub(crate) fn push(&mut self, word: &str) -> io::Result<()> {
+        let word = CString::new(word)?;
+        // Before the null pointer.
+        self.pointers.insert(self.strings.len(), word.as_ptr());
+        self.strings.push(word);
+        Ok(())
     }
 }
 

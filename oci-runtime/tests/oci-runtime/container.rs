@@ -17,4 +17,5 @@ mod life;
 mod limits;
 mod mounts;
 mod oracle;
+mod program;
 mod sight;

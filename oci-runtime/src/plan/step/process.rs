@@ -35,6 +35,8 @@ pub(crate) enum ProcessStep {
     WorkingDirectory(String),
     /// Drop capabilities that no program of the container may ever have.
     BoundingSet(Vec<Constant>),
+    /// Set `HOME` to the home directory that the container's `/etc/passwd` has for the user.
+    Home(u32),
     /// Set the user, the group and the additional groups, and keep the capabilities.
     User { uid: u32, gid: u32, groups: Option<Vec<u32>> },
     /// Set the file mode creation mask.
@@ -73,6 +75,7 @@ impl Display for ProcessStep {
             Self::MemoryPolicy { mode, .. } => write!(f, "set memory policy {}", mode.name),
             Self::WorkingDirectory(path) => write!(f, "change to {path}"),
             Self::BoundingSet(kept) => write!(f, "bound capabilities to {}", names(kept)),
+            Self::Home(uid) => write!(f, "set HOME to that of user {uid} in /etc/passwd"),
             Self::User { uid, gid, groups } => {
                 write!(f, "become user {uid}, group {gid}")?;
                 match groups.as_deref() {

@@ -1,10 +1,11 @@
 use crate::spec::user::parse_id;
 
-/// A line of `/etc/passwd`: `name:password:uid:gid:…`. An ID that does not parse is `None`.
+/// A line of `/etc/passwd`: `name:password:uid:gid:comment:home:shell`. An ID that does not parse is `None`.
 pub(super) struct Passwd<'a> {
     pub(super) name: &'a [u8],
     pub(super) uid: Option<u32>,
     pub(super) gid: Option<u32>,
+    pub(super) home: &'a [u8],
 }
 
 /// A line of `/etc/group`: `name:password:gid:member,member`.
@@ -19,7 +20,8 @@ impl<'a> Passwd<'a> {
         lines(text).map(|mut fields| {
             let name = fields.next().unwrap_or_default();
             let uid = id(fields.nth(1));
-            Self { name, uid, gid: id(fields.next()) }
+            let gid = id(fields.next());
+            Self { name, uid, gid, home: fields.nth(1).unwrap_or_default() }
         })
     }
 }
