@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header, request};
 use oci_digest::Digest;
 use oci_image::RepositoryName;
 use oci_image::distribution::{self, ErrorCode};
 
-use crate::Limits;
+use crate::places::Owner;
 use crate::refusal::Refusal;
+use crate::{Limits, Peer, host};
 
 mod grant;
 mod token;
@@ -38,6 +39,7 @@ pub struct Auth {
     anonymous: Vec<Grant>,
     token_age: Duration,
     token_uses: u64,
+    refresh_age: Duration,
     tokens: Arc<Tokens>,
 }
 
@@ -61,6 +63,8 @@ pub(crate) struct Identity {
     grants: Vec<Grant>,
     /// It has shown credentials, and they were right.
     known: bool,
+    /// Who is to be charged for what it makes the server keep.
+    pub(crate) owner: Owner,
     /// What to answer when it may not.
     challenge: Option<Challenge>,
 }
@@ -94,6 +98,7 @@ impl Auth {
             anonymous: Vec::new(),
             token_age: Duration::from_secs(300),
             token_uses: u64::MAX,
+            refresh_age: Duration::from_secs(30 * 24 * 60 * 60),
             tokens: Arc::default(),
         }
     }
@@ -141,13 +146,27 @@ impl Auth {
         self
     }
 
-    /// The caller that sent these headers.
-    pub(crate) fn identify(&self, headers: &HeaderMap, host: &str) -> Result<Identity, Refusal> {
-        let challenge = self.challenge(host);
-        let Some(credentials) = headers.get(header::AUTHORIZATION) else {
+    /// How long a refresh token is good. Default 30 days.
+    #[must_use]
+    pub fn refresh_age(mut self, age: Duration) -> Self {
+        self.refresh_age = age;
+        self
+    }
+
+    /// Ends all tokens of a user, also those to refresh with.
+    pub(crate) fn revoke(&self, user: &str) {
+        self.tokens.revoke(user);
+    }
+
+    /// The caller that sent this head.
+    pub(crate) fn identify(&self, head: &request::Parts) -> Result<Identity, Refusal> {
+        let challenge = self.challenge(host::of(head));
+        let stranger = Owner::anonymous(Peer::of(head));
+        let Some(credentials) = head.headers.get(header::AUTHORIZATION) else {
             return Ok(Identity {
                 grants: self.anonymous.clone(),
                 known: false,
+                owner: stranger,
                 challenge: Some(challenge),
             });
         };
@@ -161,14 +180,17 @@ impl Auth {
             _ => None,
         };
         match grants {
-            Some(grants) => Ok(Identity { grants, known: true, challenge: Some(challenge) }),
+            Some((user, grants)) => {
+                let owner = user.map_or(stranger, Owner::User);
+                Ok(Identity { grants, known: true, owner, challenge: Some(challenge) })
+            }
             None => Err(challenge.refusal(None, Some("invalid_token"))),
         }
     }
 
-    fn by_password(&self, basic: &str) -> Option<Vec<Grant>> {
+    fn by_password(&self, basic: &str) -> Option<(Option<String>, Vec<Grant>)> {
         let (name, password) = split_basic(basic)?;
-        self.login(&name, &password).map(|user| user.grants.clone())
+        self.login(&name, &password).map(|user| (Some(name), user.grants.clone()))
     }
 
     fn login(&self, name: &str, password: &str) -> Option<&User> {
@@ -206,8 +228,9 @@ fn split_basic(basic: &str) -> Option<(String, String)> {
 
 impl Identity {
     /// A caller where there is no authorization.
-    pub(crate) fn anybody() -> Self {
-        Self { grants: vec![Grant::all("*")], known: true, challenge: None }
+    pub(crate) fn anybody(head: &request::Parts) -> Self {
+        let owner = Owner::anonymous(Peer::of(head));
+        Self { grants: vec![Grant::all("*")], known: true, owner, challenge: None }
     }
 
     pub(crate) fn may(&self, action: Action, repository: &RepositoryName) -> bool {

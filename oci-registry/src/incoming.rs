@@ -1,6 +1,7 @@
 //! The body of a request.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -11,11 +12,15 @@ use oci_image::distribution::ErrorCode;
 
 use crate::Limits;
 use crate::refusal::Refusal;
+use crate::sessions::Session;
 
 /// A request's body, read within limits of size and time.
 pub(crate) struct Incoming {
     body: UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>,
     idle: Duration,
+    contended_idle: Duration,
+    /// Where the body goes, if others may wait for that.
+    session: Option<Arc<Session>>,
     /// What went wrong behind bytes that are already handed out.
     failure: Option<Refusal>,
 }
@@ -29,7 +34,18 @@ impl Incoming {
         let body = body
             .map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
             .map_err(Into::into);
-        Self { body: body.boxed_unsync(), idle: limits.idle, failure: None }
+        Self {
+            body: body.boxed_unsync(),
+            idle: limits.idle,
+            contended_idle: limits.contended_idle,
+            session: None,
+            failure: None,
+        }
+    }
+
+    /// Pauses only for a short time while another request waits for this session.
+    pub(crate) fn yield_to(&mut self, session: Arc<Session>) {
+        self.session = Some(session);
     }
 
     /// The next bytes, or `None` at the end.
@@ -38,11 +54,23 @@ impl Incoming {
             return Err(failure);
         }
         loop {
-            let frame = tokio::time::timeout(self.idle, self.body.frame());
-            let frame = frame.await.map_err(|_| {
-                Refusal::new(ErrorCode::SizeInvalid, "the body was not received in time")
-                    .status(StatusCode::REQUEST_TIMEOUT)
-            })?;
+            let (session, contended_idle) = (self.session.as_deref(), self.contended_idle);
+            let contended = async move {
+                match session {
+                    Some(session) => session.contended(contended_idle).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let frame = tokio::select! {
+                biased;
+                frame = self.body.frame() => frame,
+                () = tokio::time::sleep(self.idle) => {
+                    return Err(too_slow("the body was not received in time"));
+                }
+                () = contended => {
+                    return Err(too_slow("the body paused while another request waited for the upload"));
+                }
+            };
             match frame.transpose() {
                 Ok(None) => return Ok(None),
                 Ok(Some(frame)) => match frame.into_data() {
@@ -105,6 +133,10 @@ impl Incoming {
         // Whether it reached the end or not, the answer goes out.
         let _ = tokio::time::timeout(idle, drain).await;
     }
+}
+
+fn too_slow(message: &str) -> Refusal {
+    Refusal::new(ErrorCode::SizeInvalid, message).status(StatusCode::REQUEST_TIMEOUT)
 }
 
 pub(crate) fn too_large(limit: u64) -> Refusal {

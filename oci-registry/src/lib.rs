@@ -8,6 +8,7 @@
 //   service   one request: route, authorization, dispatch, reply
 //   registry  the handle, with what all requests share; call: what routes see of a request
 //   route     from a path to what it names; routes/ carries each out
+//   places    what clients make the server keep, shared out among them
 //   sessions  upload sessions; incoming reads request bodies within limits
 //   store     what is kept, over a backend: memory, directory, or one of the caller's
 //   auth      users, grants, tokens, challenges
@@ -27,6 +28,7 @@ mod host;
 mod incoming;
 mod limits;
 mod page;
+mod places;
 mod query;
 mod refusal;
 mod registry;
@@ -48,6 +50,7 @@ pub use oci_image::{RepositoryName, Tag};
 
 pub use auth::{Action, Auth, Grant};
 pub use body::Body;
+pub use connection::Peer;
 pub use faults::{Disconnect, Fault};
 pub use limits::Limits;
 pub use registry::Registry;

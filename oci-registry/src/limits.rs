@@ -18,8 +18,12 @@ pub struct Limits {
     /// The smallest chunk but for the last, in bytes, sent to clients as `OCI-Chunk-Min-Length`. Default 0,
     /// which is not sent.
     pub chunk_minimum: u64,
-    /// Upload sessions that may be open at a time; more are answered by 429. Default 1000.
+    /// Upload sessions that may be open at a time. Where there are no more, the client with most of them loses the one
+    /// that it used longest ago; where all are being written to, 429 is the answer. Default 1000.
     pub uploads: usize,
+    /// Of [`uploads`](Self::uploads), how many one client may have: a user, or an address without credentials. Default
+    /// 500.
+    pub client_uploads: usize,
     /// How long an upload session lives without being used. Default one hour.
     pub upload_age: Duration,
     /// The most entries of a page of tags, repositories or referrers. Default 1000.
@@ -32,6 +36,9 @@ pub struct Limits {
     pub head_time: Duration,
     /// How long a request's body may pause. Default 60 seconds.
     pub idle: Duration,
+    /// How long a body may pause that is written to an upload session for which another request waits. Default 2
+    /// seconds.
+    pub contended_idle: Duration,
     /// How long a request may take in all, until its answer begins. Default one hour.
     pub request_time: Duration,
     /// How much of a refused request's body is still read, in bytes, so that the client sees the answer
@@ -39,7 +46,8 @@ pub struct Limits {
     pub drain: u64,
     /// Connections served at a time; others wait. Default 1024.
     pub connections: usize,
-    /// Tokens that are valid at a time; more are answered by 429. Default 10,000.
+    /// Tokens that are kept at a time, and as many to refresh with. Where there are no more, the client with most of
+    /// them loses the one that it used longest ago. Default 10,000.
     pub tokens: usize,
 }
 
@@ -50,12 +58,14 @@ impl Default for Limits {
             blob: 1 << 40,
             chunk_minimum: 0,
             uploads: 1000,
+            client_uploads: 500,
             upload_age: Duration::from_secs(60 * 60),
             page: 1000,
             tags: 100,
             head: 64 << 10,
             head_time: Duration::from_secs(60),
             idle: Duration::from_secs(60),
+            contended_idle: Duration::from_secs(2),
             request_time: Duration::from_secs(60 * 60),
             drain: 8 << 20,
             connections: 1024,

@@ -179,6 +179,11 @@ impl Registry {
         self.0.sessions.count()
     }
 
+    /// Ends all tokens of a user, also those to refresh with.
+    pub fn revoke_tokens(&self, user: &str) {
+        self.0.auth.iter().for_each(|auth| auth.revoke(user));
+    }
+
     /// Serves one connection, such as a TLS stream, by HTTP/1.1 or HTTP/2, within the limits on
     /// request heads.
     ///
@@ -228,10 +233,11 @@ async fn accept(listener: TcpListener, registry: Registry, mut stopped: watch::R
             accepted = next => accepted,
         };
         match accepted {
-            Some((Ok((stream, _)), place)) => {
+            Some((Ok((stream, peer)), place)) => {
                 let (registry, stopped) = (registry.clone(), stopped.clone());
+                let peer = Connection { peer: Some(peer.ip()) };
                 connections.spawn(async move {
-                    connection(stream, registry, stopped).await;
+                    connection(stream, peer, registry, stopped).await;
                     drop(place);
                 });
             }
@@ -247,13 +253,14 @@ async fn accept(listener: TcpListener, registry: Registry, mut stopped: watch::R
 /// An error here is the client's: it is gone, or was cut off as a fault asked.
 async fn connection(
     stream: tokio::net::TcpStream,
+    peer: Connection,
     registry: Registry,
     mut stopped: watch::Receiver<bool>,
 ) {
     // Small answers go out at once.
     let _ = stream.set_nodelay(true);
     let server = registry.protocol();
-    let service = Connection::default().service(&registry);
+    let service = peer.service(&registry);
     let mut connection = std::pin::pin!(server.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = connection.as_mut() => return,

@@ -21,7 +21,7 @@ use crate::route::{Route, RouteError};
 use crate::{Action, Body, Registry, host, routes, trace};
 
 impl Registry {
-    /// Answers a request.
+    /// Answers a request. Who sends it is told apart by credentials and by [`Peer`](crate::Peer).
     ///
     /// # Errors
     /// Only if a [fault](crate::Fault) says that the connection is to be closed without an answer.
@@ -109,8 +109,8 @@ impl Registry {
             return self.token(head, &query, body).await;
         }
         let identity = match &self.0.auth {
-            Some(auth) => auth.identify(&head.headers, host::of(head))?,
-            None => Identity::anybody(),
+            Some(auth) => auth.identify(head)?,
+            None => Identity::anybody(head),
         };
         let source = route.source(&query);
         identity.require(route.need(&head.method, source.as_ref()))?;
@@ -156,9 +156,9 @@ impl Registry {
         let request = if head.method == Method::POST {
             let form = body.all(FORM_LIMIT).await?;
             let form = std::str::from_utf8(&form).ok().and_then(Query::parse_form);
-            TokenRequest::from_form(&form.unwrap_or_default())
+            TokenRequest::from_form(&form.unwrap_or_default(), head)
         } else {
-            TokenRequest::from_query(query, &head.headers)
+            TokenRequest::from_query(query, head)
         };
         let answer = auth.give_token(&request, &self.0.limits)?;
         Ok(Reply::new(StatusCode::OK).json(&answer).header(header::CACHE_CONTROL, "no-store"))

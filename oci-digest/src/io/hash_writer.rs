@@ -21,6 +21,11 @@ impl<W: Write> HashWriter<W> {
         self.written
     }
 
+    /// The writer below. What is written to it past this one is neither hashed nor counted.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.writer
+    }
+
     /// The writer below, the digest of what was passed on, and its size in bytes.
     pub fn finish(self) -> (W, Digest, u64) {
         (self.writer, self.hasher.finish(), self.written)

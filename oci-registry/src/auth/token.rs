@@ -1,17 +1,18 @@
-use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{header, request};
 use oci_image::RepositoryName;
 use oci_image::distribution::{ErrorCode, Scope};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{Action, Auth, Grant, User, split_basic};
-use crate::Limits;
+use crate::places::{Owner, Places};
 use crate::query::Query;
 use crate::refusal::Refusal;
+use crate::{Limits, Peer};
 
 /// The tokens that were given.
 #[derive(Default)]
@@ -19,12 +20,18 @@ pub(super) struct Tokens(Mutex<Given>);
 
 #[derive(Default)]
 struct Given {
-    access: HashMap<String, Access>,
-    /// User names by refresh token.
-    refresh: HashMap<String, String>,
+    access: Places<String, Access>,
+    refresh: Places<String, Refresh>,
+}
+
+struct Refresh {
+    user: String,
+    given: Instant,
 }
 
 struct Access {
+    /// Without one, it was given to somebody without credentials.
+    user: Option<String>,
     grants: Vec<Grant>,
     given: Instant,
     age: Duration,
@@ -36,6 +43,8 @@ pub(crate) struct TokenRequest {
     login: Login,
     scopes: Vec<(RepositoryName, Vec<Action>)>,
     wants_refresh: bool,
+    /// Who asks, if the address is known.
+    peer: Option<IpAddr>,
 }
 
 enum Login {
@@ -47,8 +56,8 @@ enum Login {
 
 impl TokenRequest {
     /// `GET /token?service=…&scope=…`, with basic credentials or none.
-    pub(crate) fn from_query(query: &Query, headers: &HeaderMap) -> Self {
-        let login = match headers.get(header::AUTHORIZATION) {
+    pub(crate) fn from_query(query: &Query, head: &request::Parts) -> Self {
+        let login = match head.headers.get(header::AUTHORIZATION) {
             None => Login::Anonymous,
             Some(value) => {
                 let text = value.to_str().unwrap_or_default();
@@ -60,11 +69,11 @@ impl TokenRequest {
             }
         };
         let wants_refresh = query.first("offline_token") == Some("true");
-        Self { login, scopes: scopes(query), wants_refresh }
+        Self { login, scopes: scopes(query), wants_refresh, peer: Peer::of(head) }
     }
 
     /// `POST /token` with a form, in the manner of OAuth 2.
-    pub(crate) fn from_form(form: &Query) -> Self {
+    pub(crate) fn from_form(form: &Query, head: &request::Parts) -> Self {
         let field = |name| form.first(name).unwrap_or_default().to_owned();
         let login = match form.first("grant_type") {
             Some("password") => {
@@ -74,7 +83,7 @@ impl TokenRequest {
             _ => Login::Broken,
         };
         let wants_refresh = form.first("access_type") == Some("offline");
-        Self { login, scopes: scopes(form), wants_refresh }
+        Self { login, scopes: scopes(form), wants_refresh, peer: Peer::of(head) }
     }
 }
 
@@ -91,12 +100,23 @@ fn scope(text: &str) -> Option<(RepositoryName, Vec<Action>)> {
 }
 
 impl Tokens {
-    /// What this token is good for, if for anything. Counts as one use.
-    pub(super) fn grants(&self, token: &str) -> Option<Vec<Grant>> {
+    /// Whose this token is and what it is good for, if for anything. Counts as one use.
+    pub(super) fn grants(&self, token: &str) -> Option<(Option<String>, Vec<Grant>)> {
         let mut given = self.lock();
-        let access = given.access.get_mut(token).filter(|access| access.is_good())?;
-        access.uses -= 1;
-        Some(access.grants.clone())
+        let access = given.access.get(token)?;
+        if access.is_good() {
+            access.uses -= 1;
+            return Some((access.user.clone(), access.grants.clone()));
+        }
+        given.access.remove(token);
+        None
+    }
+
+    /// Ends all tokens of a user.
+    pub(super) fn revoke(&self, user: &str) {
+        let mut given = self.lock();
+        given.access.retain(|_, access| access.user.as_deref() != Some(user));
+        given.refresh.retain(|_, refresh| refresh.user != user);
     }
 
     /// Grants of what was asked for that which the user may.
@@ -107,6 +127,10 @@ impl Tokens {
         limits: &Limits,
     ) -> Result<serde_json::Value, Refusal> {
         let user = self.login(auth, &request.login)?;
+        let owner = match user {
+            Some(user) => Owner::User(user.name.clone()),
+            None => Owner::anonymous(request.peer),
+        };
         let mine = user.map_or(&auth.anonymous, |user| &user.grants);
         let grants = request.scopes.iter().map(|(repository, actions)| {
             let mut actions = actions.clone();
@@ -114,17 +138,20 @@ impl Tokens {
             Grant::new(repository.as_str(), actions)
         });
         let access = Access {
+            user: user.map(|user| user.name.clone()),
             grants: grants.collect(),
             given: Instant::now(),
             age: auth.token_age,
             uses: auth.token_uses,
         };
-        let token = self.keep(access, limits)?;
+        let token = keep(&mut self.lock().access, &owner, access, limits);
         let mut answer = json!({
             "token": token, "access_token": token, "expires_in": auth.token_age.as_secs(),
         });
         if let (Some(user), true) = (user, request.wants_refresh) {
-            answer["refresh_token"] = self.refresh_token(user, limits)?.into();
+            let refresh = Refresh { user: user.name.clone(), given: Instant::now() };
+            answer["refresh_token"] =
+                keep(&mut self.lock().refresh, &owner, refresh, limits).into();
         }
         Ok(answer)
     }
@@ -135,7 +162,7 @@ impl Tokens {
             Login::Broken => None,
             Login::Password { name, password } => auth.login(name, password),
             Login::Refresh(token) => {
-                let name = self.lock().refresh.get(token).cloned();
+                let name = self.refreshed(token, auth.refresh_age);
                 auth.users.iter().find(|user| Some(&user.name) == name.as_ref())
             }
         };
@@ -143,25 +170,15 @@ impl Tokens {
         user.map(Some).ok_or_else(wrong)
     }
 
-    fn keep(&self, access: Access, limits: &Limits) -> Result<String, Refusal> {
+    /// The user that a refresh token was given to, if that was not too long ago.
+    fn refreshed(&self, token: &str, age: Duration) -> Option<String> {
         let mut given = self.lock();
-        given.access.retain(|_, access| access.is_good());
-        if given.access.len() >= limits.tokens {
-            return Err(too_many());
+        let refresh = given.refresh.get(token)?;
+        if refresh.given.elapsed() < age {
+            return Some(refresh.user.clone());
         }
-        let token = random();
-        given.access.insert(token.clone(), access);
-        Ok(token)
-    }
-
-    fn refresh_token(&self, user: &User, limits: &Limits) -> Result<String, Refusal> {
-        let mut given = self.lock();
-        if given.refresh.len() >= limits.tokens {
-            return Err(too_many());
-        }
-        let token = random();
-        given.refresh.insert(token.clone(), user.name.clone());
-        Ok(token)
+        given.refresh.remove(token);
+        None
     }
 
     /// Each change of the maps is one call, so there is nothing half done after a panic.
@@ -176,9 +193,16 @@ impl Access {
     }
 }
 
-fn too_many() -> Refusal {
-    Refusal::new(ErrorCode::TooManyRequests, "too many tokens are valid")
-        .header(header::RETRY_AFTER, HeaderValue::from_static("10"))
+/// A token for `value`. Where all places are taken, whoever has most of them loses the token that it used longest ago,
+/// and has to ask for another.
+fn keep<T>(places: &mut Places<String, T>, owner: &Owner, value: T, limits: &Limits) -> String {
+    while places.len() >= limits.tokens.max(1) {
+        let Some(token) = places.first_to_go(|_| true) else { break };
+        places.remove(&token);
+    }
+    let token = random();
+    places.insert(owner.clone(), token.clone(), value);
+    token
 }
 
 /// 244 random bits.

@@ -52,8 +52,10 @@ pub(crate) async fn post(
     };
     let minimum = registry.0.limits.chunk_minimum;
     let repository = name.clone();
+    let owner = call.identity.owner.clone();
     let begin = move |shared: &Shared| {
-        shared.sessions.begin(&shared.store, repository, algorithm, &shared.limits)
+        let upload = Upload::new(&shared.store, algorithm)?;
+        shared.sessions.begin(upload, repository, &owner, &shared.limits)
     };
     let id = registry.blocking(begin).await?;
     trace::upload_began(&name, id);
@@ -115,7 +117,7 @@ pub(crate) async fn session(
         return Ok(Reply::new(StatusCode::NO_CONTENT));
     }
     // The one that writes holds it, so that what is answered here is settled.
-    let upload = session.upload.clone().lock_owned().await;
+    let upload = session.hold().await;
     let writer = Writer { registry: registry.clone(), session: Some((id, session)), upload };
     match call.method {
         Method::PATCH => patch(writer, &name, id, &call, body).await,
@@ -226,6 +228,10 @@ impl Writer {
             return Err(too_large(self.registry.0.limits.blob));
         }
         let mut received = 0;
+        let session = self.session.as_ref().map(|(_, session)| session.clone());
+        if let Some(session) = session {
+            body.yield_to(session);
+        }
         while let Some(piece) = body.piece(PIECE).await? {
             received += piece.len() as u64;
             if received > allowed {
@@ -273,14 +279,22 @@ impl Writer {
         algorithm: Algorithm,
     ) -> Result<Reply, Refusal> {
         let upload = self.upload.take().ok_or_else(|| self.gone())?;
-        if let Some((id, _)) = self.session {
-            self.registry.0.sessions.end(id);
+        if let Some((id, _)) = &self.session {
+            self.registry.0.sessions.end(*id);
         }
         let commit = move |_: &Shared| {
             upload.commit(&name, &digest, algorithm)?;
             Ok(created(&name, &digest))
         };
         self.registry.blocking(commit).await
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(upload) = self.upload.as_mut() {
+            upload.close();
+        }
     }
 }
 

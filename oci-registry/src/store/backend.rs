@@ -49,6 +49,9 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
 /// A blob while it is written. Dropped without [`commit`](Stage::commit), it leaves no trace.
 pub trait Stage: Write + Send {
+    /// Gives back what it holds open, until more is written: an upload may wait for its client for long.
+    fn close(&mut self) {}
+
     /// All that was written so far, from the start: for a digest by another algorithm than expected.
     fn reread(&mut self) -> io::Result<Box<dyn Read + '_>>;
 

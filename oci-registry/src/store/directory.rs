@@ -111,10 +111,8 @@ impl Directory {
         Ok(())
     }
 
-    fn create(&self) -> io::Result<Staged> {
-        let path = self.root.temporary();
-        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
-        Ok(Staged { file, path, root: self.root.clone() })
+    fn create(&self) -> Staged {
+        Staged { file: None, is_made: false, path: self.root.temporary(), root: self.root.clone() }
     }
 }
 
@@ -160,7 +158,7 @@ fn record(root: &Path, name: &RepositoryName, record: &Record) -> PathBuf {
 
 impl Backend for Directory {
     fn stage(&self) -> io::Result<Box<dyn Stage>> {
-        Ok(Box::new(self.create()?))
+        Ok(Box::new(self.create()))
     }
 
     fn open(&self, name: &RepositoryName, digest: &Digest) -> io::Result<Option<Blob>> {
@@ -199,9 +197,9 @@ impl Backend for Directory {
 
     fn write(&self, name: &RepositoryName, records: &[(Record, Vec<u8>)]) -> io::Result<()> {
         let stage = |(key, value): &(Record, Vec<u8>)| {
-            let mut staged = self.create()?;
-            staged.file.write_all(value)?;
-            staged.file.sync_all()?;
+            let mut staged = self.create();
+            staged.write_all(value)?;
+            staged.file()?.sync_all()?;
             Ok((staged, record(&self.root.path, name, key)))
         };
         // A full disk is met here, where there is nothing yet to undo.
@@ -286,9 +284,27 @@ impl Content for OnDisk {
 }
 
 struct Staged {
-    file: File,
+    /// Open while it is written.
+    file: Option<File>,
+    /// It was open once.
+    is_made: bool,
     path: PathBuf,
     root: Arc<Root>,
+}
+
+impl Staged {
+    /// The file, to be written at its end.
+    fn file(&mut self) -> io::Result<&mut File> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                let mut options = File::options();
+                options.read(true).append(true).create_new(!self.is_made).open(&self.path)?
+            }
+        };
+        self.is_made = true;
+        Ok(self.file.insert(file))
+    }
 }
 
 impl Drop for Staged {
@@ -300,22 +316,27 @@ impl Drop for Staged {
 
 impl Write for Staged {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        self.file()?.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        Ok(())
     }
 }
 
 impl Stage for Staged {
     fn reread(&mut self) -> io::Result<Box<dyn Read + '_>> {
-        self.file.rewind()?;
-        Ok(Box::new(&mut self.file))
+        let file = self.file()?;
+        file.rewind()?;
+        Ok(Box::new(file))
     }
 
-    fn commit(self: Box<Self>, name: &RepositoryName, digest: &Digest) -> io::Result<()> {
-        self.file.sync_all()?;
+    fn close(&mut self) {
+        self.file = None;
+    }
+
+    fn commit(mut self: Box<Self>, name: &RepositoryName, digest: &Digest) -> io::Result<()> {
+        self.file()?.sync_all()?;
         let mut change = Change::new(&self.root);
         change.place(&self, blob(&self.root.path, name, digest))?;
         change.keep();

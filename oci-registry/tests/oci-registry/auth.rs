@@ -304,14 +304,49 @@ async fn a_token_ends_by_uses_and_by_age() {
 }
 
 #[tokio::test]
-async fn tokens_are_bounded_in_number() {
+async fn tokens_are_bounded_in_number_and_nobody_takes_those_of_others() {
     let mut limits = Limits::default();
-    limits.tokens = 2;
-    let auth = Auth::bearer().user("a", "b", []);
-    let client = Client::of(oci_registry::serve(Store::memory()).auth(auth).limits(limits)).await;
-    token(&client, "").await;
-    token(&client, "").await;
-    client.get("/token").await.refused(429, "TOOMANYREQUESTS");
+    limits.tokens = 4;
+    let serve = oci_registry::serve(Store::memory()).auth(users(Auth::bearer())).limits(limits);
+    let client = Client::of(serve).await;
+    let scope = "scope=repository:team/new:pull,push&offline_token=true";
+    let admin = login(&client, "admin", "root");
+    let given = token(&admin, scope).await;
+    for _ in 0..20 {
+        token(&client, "").await;
+        token(&login(&client, "other", "4"), "offline_token=true").await;
+    }
+    with_token(&client, &given).post("/v2/team/new/blobs/uploads/").await.is(202);
+    let refresh = given["refresh_token"].as_str().unwrap();
+    let form = format!("grant_type=refresh_token&refresh_token={refresh}");
+    client.send(client.request(Method::POST, "/token").body(form)).await.is(200);
+    // Who takes more than there are loses those that it used longest ago.
+    let first = token(&admin, scope).await;
+    for _ in 0..4 {
+        token(&admin, scope).await;
+    }
+    with_token(&client, &first).get("/v2/").await.refused(401, "UNAUTHORIZED");
+}
+
+#[tokio::test]
+async fn refresh_tokens_end() {
+    let refresh = async |client: &Client, answer: &Value| {
+        let token = answer["refresh_token"].as_str().unwrap();
+        let form = format!("grant_type=refresh_token&refresh_token={token}");
+        client.send(client.request(Method::POST, "/token").body(form)).await
+    };
+    let client = registry(Auth::bearer().refresh_age(Duration::ZERO)).await;
+    let answer = token(&login(&client, "admin", "root"), "offline_token=true").await;
+    refresh(&client, &answer).await.refused(401, "UNAUTHORIZED");
+
+    let client = registry(Auth::bearer()).await;
+    let admin = token(&login(&client, "admin", "root"), "offline_token=true").await;
+    let other = token(&login(&client, "other", "4"), "offline_token=true").await;
+    client.server.registry().revoke_tokens("admin");
+    refresh(&client, &admin).await.refused(401, "UNAUTHORIZED");
+    with_token(&client, &admin).get("/v2/").await.refused(401, "UNAUTHORIZED");
+    refresh(&client, &other).await.is(200);
+    with_token(&client, &other).get("/v2/").await.is(200);
 }
 
 #[tokio::test]

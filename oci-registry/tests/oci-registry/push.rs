@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use oci_digest::{Algorithm, Digest};
-use oci_registry::{Limits, Store};
+use oci_registry::{Auth, Grant, Limits, Store};
 use reqwest::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::client::{Answer, Client};
 
@@ -141,7 +142,7 @@ async fn what_came_before_a_break_is_kept() {
     let content: Vec<u8> = (0..=255).cycle().take(2 << 20).collect();
     let head =
         format!("PATCH {session} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 2 << 20);
-    let mut stream = tokio::net::TcpStream::connect(client.server.address()).await.unwrap();
+    let mut stream = TcpStream::connect(client.server.address()).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&content[..1_500_000]).await.unwrap();
     stream.shutdown().await.unwrap();
@@ -176,12 +177,15 @@ async fn sessions_are_bounded_in_number_and_age() {
     let mut limits = Limits::default();
     limits.uploads = 2;
     let client = Client::of(oci_registry::serve(Store::memory()).limits(limits.clone())).await;
-    let session = client.session("a").await;
-    client.session("a").await;
-    let refused = client.post("/v2/a/blobs/uploads/").await.refused(429, "TOOMANYREQUESTS");
-    assert!(refused.header("retry-after").unwrap().parse::<u64>().is_ok());
-    client.delete(&session).await.is(204);
-    client.session("a").await;
+    let first = client.session("a").await;
+    let second = client.session("a").await;
+    client.get(&first).await.is(204);
+    // The one that was used longest ago gives way.
+    let third = client.session("a").await;
+    client.get(&second).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
+    client.patch(&first, None, b"content").await.is(202);
+    client.patch(&third, None, b"content").await.is(202);
+    assert_eq!(client.server.registry().open_uploads(), 2);
 
     limits.upload_age = Duration::ZERO;
     let client = Client::of(oci_registry::serve(Store::memory()).limits(limits)).await;
@@ -189,6 +193,101 @@ async fn sessions_are_bounded_in_number_and_age() {
         let session = client.session("a").await;
         client.get(&session).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
     }
+}
+
+#[tokio::test]
+async fn sessions_that_are_written_to_are_not_given_up() {
+    let mut limits = Limits::default();
+    limits.client_uploads = 1;
+    let client = Client::of(oci_registry::serve(Store::memory()).limits(limits)).await;
+    // Until the write was under way when another session was asked for.
+    for _ in 0..100 {
+        let session = client.session("a").await;
+        let (send, body) = tokio::sync::mpsc::channel::<Result<&[u8], std::io::Error>>(1);
+        let body = futures_util::stream::unfold(body, |mut body| async {
+            body.recv().await.map(|piece| (piece, body))
+        });
+        let patch = client.request(Method::PATCH, &session);
+        let writing = tokio::spawn(patch.body(reqwest::Body::wrap_stream(body)).send());
+        send.send(Ok(b"con")).await.unwrap();
+        let answer = client.post("/v2/a/blobs/uploads/").await;
+        drop(send);
+        let written = writing.await.unwrap().unwrap().status();
+        if answer.status == 429 {
+            assert!(answer.header("retry-after").unwrap().parse::<u64>().is_ok());
+            assert_eq!(written, 202);
+            client.get(&session).await.is(204);
+            return;
+        }
+        answer.is(202);
+    }
+    panic!("no write was under way in time");
+}
+
+#[tokio::test]
+async fn one_clients_uploads_block_nobody_else() {
+    let mut limits = Limits::default();
+    limits.uploads = 8;
+    let auth =
+        Auth::basic().user("good", "1", [Grant::all("*")]).user("greedy", "2", [Grant::all("*")]);
+    let client = Client::of(oci_registry::serve(Store::memory()).limits(limits).auth(auth)).await;
+    let login = |basic: &str| Client { credentials: Some(basic.into()), ..client.clone() };
+    let (good, greedy) = (login("Basic Z29vZDox"), login("Basic Z3JlZWR5OjI="));
+    let session = good.session("a").await;
+    for _ in 0..20 {
+        greedy.session("b").await;
+    }
+    good.patch(&session, None, b"content").await.is(202);
+    let digest = Digest::sha256("content");
+    good.put(&format!("{session}?digest={digest}"), b"").await.is(201);
+    good.push_blob("a", b"more").await;
+    assert_eq!(client.server.registry().open_uploads(), 7);
+}
+
+#[tokio::test]
+async fn an_upload_that_waits_for_its_client_holds_no_descriptor() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::directory(directory.path()).unwrap();
+    let client = Client::of(oci_registry::serve(store)).await;
+    let uploads = directory.path().join("uploads");
+    let open = || {
+        let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
+        let targets = descriptors.filter_map(|it| std::fs::read_link(it.unwrap().path()).ok());
+        targets.filter(|target| target.starts_with(&uploads)).count()
+    };
+    let mut sessions = Vec::new();
+    for _ in 0..20 {
+        let session = client.session("a").await;
+        client.patch(&session, None, b"con").await.is(202);
+        sessions.push(session);
+    }
+    assert_eq!(open(), 0);
+    let digest = Digest::sha256("content");
+    for session in sessions {
+        client.patch(&session, Some("3-4"), b"te").await.is(202);
+        client.put(&format!("{session}?digest={digest}"), b"nt").await.is(201);
+    }
+    assert_eq!(client.get(&format!("/v2/a/blobs/{digest}")).await.is(200).body, b"content");
+    assert_eq!(std::fs::read_dir(&uploads).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_does_not_block_its_session() {
+    let mut limits = Limits::default();
+    limits.contended_idle = Duration::from_millis(50);
+    let client = Client::of(oci_registry::serve(Store::memory()).limits(limits)).await;
+    let session = client.session("a").await;
+    let mut stalled = TcpStream::connect(client.server.address()).await.unwrap();
+    let head = format!("PATCH {session} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\ncont");
+    stalled.write_all(head.as_bytes()).await.unwrap();
+    // By its own limit it could pause for a minute.
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while client.get(&session).await.is(204).header("range") != Some("0-3") {
+        assert!(std::time::Instant::now() < deadline);
+    }
+    client.patch(&session, Some("4-6"), b"ent").await.is(202);
+    let digest = Digest::sha256("content");
+    client.put(&format!("{session}?digest={digest}"), b"").await.is(201);
 }
 
 // covers: DIST-PUSH-06
