@@ -29,13 +29,14 @@ pub(crate) struct Shared {
 /// A listener to the store's errors.
 pub(crate) type OnError = dyn Fn(&std::io::Error) + Send + Sync;
 
-/// What a registry may leave out.
+/// What a registry may leave out or permit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Switches {
     pub(crate) delete_tags: bool,
     pub(crate) delete_manifests: bool,
     pub(crate) delete_blobs: bool,
     pub(crate) referrers: bool,
+    pub(crate) sparse_indexes: bool,
 }
 
 impl Registry {

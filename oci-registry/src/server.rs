@@ -31,6 +31,7 @@ pub fn serve(store: Store) -> Serve {
                 delete_manifests: true,
                 delete_blobs: true,
                 referrers: true,
+                sparse_indexes: false,
             },
             warning: None,
             on_error: None,
@@ -86,6 +87,13 @@ impl Serve {
     /// kept all the same, and listed when the store is served with the API again.
     pub fn without_referrers(mut self) -> Self {
         self.shared.switches.referrers = false;
+        self
+    }
+
+    /// Takes indexes though the manifests that they list are not there, as of an image of which only some platforms are
+    /// copied. By default they are refused, as all manifests are whose content is not there (404).
+    pub fn sparse_indexes(mut self) -> Self {
+        self.shared.switches.sparse_indexes = true;
         self
     }
 

@@ -94,7 +94,7 @@ impl Store {
         name: &RepositoryName,
         put: &Put<'_>,
     ) -> io::Result<Result<(), NotPut>> {
-        let Put { reference, conditions, manifest, document, tags } = put;
+        let Put { reference, conditions, is_sparse, manifest, document, tags } = put;
         let _changes = self.changes();
         let current = match reference {
             TagOrDigest::Tag(tag) => self.tag(name, tag)?,
@@ -105,7 +105,7 @@ impl Store {
         if !conditions.hold(current.as_ref()) {
             return Ok(Err(NotPut::Conditions));
         }
-        if let Some(missing) = self.missing_child(name, *document)? {
+        if !is_sparse && let Some(missing) = self.missing_child(name, *document)? {
             return Ok(Err(NotPut::Missing(missing)));
         }
         let digest = &manifest.digest;
@@ -201,6 +201,8 @@ pub(crate) struct Put<'a> {
     /// What the client named, and what it says of that.
     pub(crate) reference: &'a TagOrDigest,
     pub(crate) conditions: Conditions,
+    /// What it lists need not be there.
+    pub(crate) is_sparse: bool,
     pub(crate) manifest: &'a StoredManifest,
     pub(crate) document: Option<&'a AnyDocument>,
     pub(crate) tags: &'a [Tag],

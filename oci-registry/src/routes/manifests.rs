@@ -64,9 +64,11 @@ pub(crate) fn put(
     let manifest = StoredManifest { digest, media_type, bytes };
     let document = manifest.document().transpose().map_err(unreadable)?;
     let conditions = Conditions::of(&call.headers);
+    let is_index = matches!(document, Some(AnyDocument::Index(_)));
     let put = Put {
         reference,
         conditions,
+        is_sparse: is_index && shared.switches.sparse_indexes,
         manifest: &manifest,
         document: document.as_ref(),
         tags: &tags,

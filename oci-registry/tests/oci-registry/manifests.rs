@@ -67,6 +67,24 @@ async fn what_a_manifest_names_must_be_there() {
 }
 
 #[tokio::test]
+async fn an_index_may_be_sparse_where_that_is_permitted() {
+    let child =
+        json!({"mediaType": MANIFEST, "digest": Digest::sha256("absent").as_str(), "size": 6});
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [child]}).to_string();
+    let strict = Client::new().await;
+    let refused = strict.put_manifest("a", "i", INDEX, index.as_bytes()).await;
+    refused.refused(404, "MANIFEST_BLOB_UNKNOWN");
+    let client = Client::of(oci_registry::serve(Store::memory()).sparse_indexes()).await;
+    client.put_manifest("a", "i", INDEX, index.as_bytes()).await.is(201);
+    assert_eq!(client.get("/v2/a/manifests/i").await.is(200).body, index.as_bytes());
+    client.get(&format!("/v2/a/manifests/{}", Digest::sha256("absent"))).await.is(404);
+    // The content of an image must be there all the same.
+    let text = manifest(&json!({})).to_string();
+    let refused = client.put_manifest("a", "v1", MANIFEST, text.as_bytes()).await;
+    refused.refused(404, "MANIFEST_BLOB_UNKNOWN");
+}
+
+#[tokio::test]
 async fn layers_that_live_elsewhere_need_not_be_there() {
     let client = Client::new().await;
     client.push_blob("a", b"{}").await;
