@@ -116,7 +116,7 @@ fn whole_text(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// Whether the error says that the bytes are not those of the digest.
-fn is_content(error: &io::Error) -> bool {
+pub(super) fn is_content(error: &io::Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> =
         error.get_ref().map(|error| error as _);
     while let Some(error) = cause {

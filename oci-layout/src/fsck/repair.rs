@@ -1,6 +1,6 @@
 use std::collections::HashSet;
-use std::io;
 
+use super::graph::is_content;
 use super::{Fault, FaultKind};
 use crate::Error;
 use crate::layout::Layout;
@@ -30,9 +30,8 @@ impl Layout {
                     self.files().remove(&fault.path)
                 }
                 (FaultKind::Content, Some(digest)) => match self.blobs().check(digest) {
-                    Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                        self.blobs().remove(digest)
-                    }
+                    // A link or a directory in its place was not read: its owner knows what it is.
+                    Err(error) if is_content(&error) => self.blobs().remove(digest),
                     _ => continue,
                 },
                 _ => continue,

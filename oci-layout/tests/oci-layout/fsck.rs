@@ -169,6 +169,14 @@ fn what_is_not_a_blob_is_found_and_left() {
     symlink("../../moved", &layer).unwrap();
     let faults = layout.fsck().unwrap();
     assert!(kinds(&faults).contains(&FaultKind::Content), "{faults:?}");
+    assert_eq!(layout.repair(&faults).unwrap(), []);
+    assert_eq!(fs::read(&layer).unwrap(), b"layer");
+
+    fs::remove_file(&layer).unwrap();
+    fs::create_dir(&layer).unwrap();
+    let faults = layout.fsck().unwrap();
+    assert!(kinds(&faults).contains(&FaultKind::Content), "{faults:?}");
+    assert_eq!(layout.repair(&faults).unwrap(), []);
 }
 
 #[test]
