@@ -88,7 +88,8 @@ fn skopeo_reads_our_layouts_and_we_read_its() {
 // covers: IMG-LAYOUT-01
 #[test]
 fn skopeo_reads_our_archives_and_we_read_its() {
-    oci_testing::needs!("skopeo");
+    // It gives what is in our archives to root.
+    oci_testing::needs!(root, "skopeo");
     let (directory, layout) = store();
     let ours = name("oci-archive", &archive(&layout, &directory), "v1");
     skopeo(&["inspect", &ours]);

@@ -30,7 +30,7 @@ fn own() -> Vec<String> {
 // covers: RT-HOOK-03, RT-HOOK-04, RT-HOOK-05
 #[test]
 fn hooks_are_found_and_run_where_they_belong() {
-    oci_testing::needs!(user_namespaces, busybox);
+    oci_testing::needs!(root, busybox);
     let links: Vec<String> =
         SPACES.iter().map(|space| format!("readlink /proc/self/ns/{space}")).collect();
     let line = format!("({}) > /tmp/program", links.join("; "));

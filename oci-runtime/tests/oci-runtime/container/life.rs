@@ -74,7 +74,7 @@ fn a_container_is_found_again_and_its_id_is_taken() {
 // covers: RT-LIFE-07, RT-LIFE-13
 #[test]
 fn a_failed_creation_names_the_step_and_leaves_nothing() {
-    oci_testing::needs!(user_namespaces, busybox);
+    oci_testing::needs!(root, busybox);
     let table: [Case; 6] = [
         (
             "missing program",
