@@ -13,8 +13,9 @@ use std::time::Duration;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use crate::plan::Hook;
+use crate::plan::{Hook, ProcessStep};
 use crate::standard_error::StandardError;
+use crate::sys;
 use crate::wait::until_ended;
 
 /// A hook that failed.
@@ -37,13 +38,14 @@ pub(crate) enum HookError {
 
 /// Runs all, in order, up to the first that fails: the others must not run (runtime-spec, `runtime.md#lifecycle`).
 ///
-/// Their working directory is `directory`, or the caller's if there is none.
+/// Their working directory is `directory`, or the caller's if there is none. Each gives up `rights` before it is executed.
 pub(crate) fn run(
     hooks: &[Hook],
     state: &serde_json::Value,
     directory: Option<&Path>,
+    rights: &[ProcessStep],
 ) -> Result<(), HookError> {
-    hooks.iter().try_for_each(|hook| run_one(hook, state, directory))
+    hooks.iter().try_for_each(|hook| run_one(hook, state, directory, rights))
 }
 
 /// Runs one hook.
@@ -51,9 +53,10 @@ fn run_one(
     hook: &Hook,
     state: &serde_json::Value,
     directory: Option<&Path>,
+    rights: &[ProcessStep],
 ) -> Result<(), HookError> {
     let failed = |source| HookError::Run { path: hook.path.clone(), source };
-    let (mut child, errors) = spawn(hook, state, directory).map_err(failed)?;
+    let (mut child, errors) = spawn(hook, state, directory, rights).map_err(failed)?;
     let status = wait(&mut child, hook.timeout).map_err(failed)?;
     let Some(status) = status else {
         return Err(HookError::TimedOut {
@@ -73,6 +76,7 @@ fn spawn(
     hook: &Hook,
     state: &serde_json::Value,
     directory: Option<&Path>,
+    rights: &[ProcessStep],
 ) -> io::Result<(Child, StandardError)> {
     let mut input = File::from(memfd_create("state", MemfdFlags::CLOEXEC)?);
     input.write_all(&serde_json::to_vec(state)?)?;
@@ -90,6 +94,10 @@ fn spawn(
     }
     if let Some(directory) = directory {
         command.current_dir(directory);
+    }
+    if !rights.is_empty() {
+        let rights = rights.to_vec();
+        sys::execute::before_exec(&mut command, move || crate::init::give_up(&rights));
     }
     // A group of its own, which ends with it when its time is over.
     command.process_group(0);

@@ -4,6 +4,7 @@
 //! ever, and unshare(2) of a user namespace is refused to a process with threads.
 
 mod create;
+mod descriptor_limit;
 mod devices;
 mod error;
 mod filesystem;
@@ -26,6 +27,7 @@ use rustix::fs::Mode;
 use crate::sys;
 use crate::wire::Greeting;
 
+pub(crate) use identity::give_up;
 pub(crate) use namespaces::lines;
 use steps::Init;
 

@@ -121,8 +121,12 @@ pub(crate) struct Planner<'a> {
     steps: Vec<Step>,
     refusals: Vec<Refusal>,
     warnings: Vec<String>,
-    /// Mounts to be opened before they are attached.
+    /// Mounts to be opened before any is attached.
     trees: Vec<OpenTree>,
+    /// Mounts to be opened when it is their turn to be attached.
+    own_trees: Vec<OpenTree>,
+    /// The number of the next of them.
+    next_tree: usize,
 }
 
 impl<'a> Planner<'a> {
@@ -135,6 +139,8 @@ impl<'a> Planner<'a> {
             refusals: Vec::new(),
             warnings: Vec::new(),
             trees: Vec::new(),
+            own_trees: Vec::new(),
+            next_tree: 0,
         }
     }
 
@@ -182,14 +188,28 @@ impl<'a> Planner<'a> {
         self.warnings.push(warning.into());
     }
 
+    /// Whether a path of the host is opened before the first mount. Else it is opened in its turn, as it may lie below an
+    /// earlier mount, and there may be more of them than descriptors.
+    fn opens_first(&self, idmap: Option<&Idmap>) -> bool {
+        // A user of the container's user namespace may not reach it. And ids are mapped by a process whose number is to
+        // be that of `/proc`, which is the host's.
+        self.host.is_privileged() && (self.has_user_namespace() || idmap.is_some())
+    }
+
     /// Plans to open a path of the host. Returns its number.
     fn open_tree(&mut self, tree: Tree<'_>) -> usize {
         let Tree { source, pointer, recursive, idmap } = tree;
-        let id = self.trees.len();
+        let id = self.next_tree;
+        self.next_tree += 1;
         let propagation = (!self.is_shared())
             .then_some(Propagation { kind: PropagationKind::Slave, recursive: true });
         let pointer = pointer.into();
-        self.trees.push(OpenTree { id, source, pointer, recursive, propagation, idmap });
+        let opens_first = self.opens_first(idmap.as_ref());
+        let tree = OpenTree { id, source, pointer, recursive, propagation, idmap };
+        // The first is the root filesystem, in which all others are attached.
+        let is_root = id == 0;
+        let trees = if is_root || opens_first { &mut self.trees } else { &mut self.own_trees };
+        trees.push(tree);
         id
     }
 

@@ -1,8 +1,9 @@
 //! Instances of filesystems, made and configured by fsopen(2), fsconfig(2) and fspick(2).
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::mount::{
@@ -32,6 +33,31 @@ pub(crate) fn create(
     explain(&context, created)?;
     let mounted = fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty());
     explain(&context, mounted)
+}
+
+/// The longest value of an option, in bytes, that fsconfig(2) takes.
+const MAX_VALUE: usize = 255;
+
+/// Whether an option is longer than fsconfig(2) takes, as the lower directories of an overlay may be.
+pub(crate) fn has_long(options: &[String]) -> bool {
+    let value = |option: &String| option.split_once('=').map_or(0, |(_, value)| value.len());
+    options.iter().any(|option| value(option) > MAX_VALUE)
+}
+
+/// Mounts a new instance of a filesystem by mount(2), which takes all options in one text of up to a page.
+///
+/// It takes a path, too: that of a descriptor, so that no symbolic link leads elsewhere.
+pub(crate) fn mount(
+    target: BorrowedFd<'_>,
+    kind: &str,
+    source: Option<&str>,
+    options: &[String],
+) -> Result<(), StepError> {
+    let target = format!("/proc/self/fd/{}", target.as_raw_fd());
+    let is_data = |option: &&String| flag(option).is_empty();
+    let data: Vec<&str> = options.iter().filter(is_data).map(String::as_str).collect();
+    let data = CString::new(data.join(",")).map_err(std::io::Error::from)?;
+    Ok(rustix::mount::mount(source.unwrap_or(kind), target, kind, flags(options), data.as_c_str())?)
 }
 
 /// Gives the filesystem that is mounted at `target` other options, for all its mounts.
@@ -65,21 +91,27 @@ pub(crate) fn enable_iversion(
     if !options.iter().any(|option| option == IVERSION) {
         return Ok(false);
     }
-    let mut flags = MountFlags::from_bits_retain(libc::MS_I_VERSION as u32);
-    for option in options {
-        flags |= match option.as_str() {
-            "ro" => MountFlags::RDONLY,
-            "sync" => MountFlags::SYNCHRONOUS,
-            "lazytime" => MountFlags::LAZYTIME,
-            "mand" => MountFlags::PERMIT_MANDATORY_FILE_LOCKING,
-            _ => MountFlags::empty(),
-        };
-    }
     // mount(2) takes a path: from inside the mount itself, `.` is one that nobody can exchange.
     fchdir(mount)?;
-    mount_remount(".", flags, c"").context(|| format!("set option `{IVERSION}`"))?;
+    mount_remount(".", flags(options), c"").context(|| format!("set option `{IVERSION}`"))?;
     chdir("/")?;
     Ok(true)
+}
+
+/// The options of a superblock that mount(2) has as flags.
+fn flags(options: &[String]) -> MountFlags {
+    options.iter().fold(MountFlags::empty(), |flags, option| flags | flag(option))
+}
+
+fn flag(option: &str) -> MountFlags {
+    match option {
+        IVERSION => MountFlags::from_bits_retain(libc::MS_I_VERSION as u32),
+        "ro" => MountFlags::RDONLY,
+        "sync" => MountFlags::SYNCHRONOUS,
+        "lazytime" => MountFlags::LAZYTIME,
+        "mand" => MountFlags::PERMIT_MANDATORY_FILE_LOCKING,
+        _ => MountFlags::empty(),
+    }
 }
 
 /// Adds to an error what the kernel says about it: reading the descriptor of a filesystem context gives its log.

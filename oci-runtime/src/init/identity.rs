@@ -11,7 +11,7 @@ use rustix::thread::{
 
 use super::error::{Context, StepError};
 use crate::host::Resource;
-use crate::plan::{Capabilities, Constant, Filter, Schedule};
+use crate::plan::{Capabilities, Constant, Filter, ProcessStep, Schedule};
 use crate::sys;
 
 /// Sets how likely the kernel kills this process when memory is short; its children inherit it.
@@ -160,6 +160,21 @@ pub(crate) fn memory_policy(mode: &Constant, flags: u32, nodes: &[u32]) -> Resul
         map[*node as usize / 64] |= 1u64 << (node % 64);
     }
     Ok(sys::schedule::set_memory_policy(mode.number | flags, &map)?)
+}
+
+/// Gives up rights in the process of a hook.
+pub(crate) fn give_up(rights: &[ProcessStep]) -> std::io::Result<()> {
+    rights.iter().try_for_each(|step| {
+        let given_up = match step {
+            ProcessStep::Seccomp(filter) => seccomp(filter),
+            ProcessStep::Capabilities(sets) => capabilities(sets),
+            _ => Ok(()),
+        };
+        given_up.map_err(|error| match error.errno {
+            Some(errno) => std::io::Error::from_raw_os_error(errno),
+            None => std::io::ErrorKind::Other.into(),
+        })
+    })
 }
 
 /// Loads the system call filter. From here on every system call of this process is subject to it: after it comes

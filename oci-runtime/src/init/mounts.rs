@@ -4,6 +4,7 @@
 //! leads the mount out of the container (CVE-2021-30465). Here the target is opened once, inside the root, and stays
 //! the same however it is renamed; and no moment exists in which a mount is there without its `nosuid` or `ro`.
 
+use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -85,7 +86,14 @@ pub(crate) fn mount(init: &mut Init, mount: &Mount) -> Result<(), StepError> {
             let target = paths::make(init.root()?, &mount.target, kind)?;
             attach(tree.as_fd(), target.as_fd())
         }
+        Source::Filesystem { kind, source, options, .. } if filesystem::has_long(options) => {
+            let target = paths::make(init.root()?, &mount.target, Kind::Directory)?;
+            filesystem::mount(target.as_fd(), kind, source.as_deref(), options)?;
+            let mounted = paths::find(init.root()?, &mount.target)?.ok_or(Errno::NOENT)?;
+            set_attributes_and_propagation(mounted.as_fd(), mount)
+        }
         Source::Filesystem { kind, source, options, plain_target } => {
+            let options = &with_mode(init.root()?, mount, kind, options)?;
             let tree = filesystem::create(kind, source.as_deref(), options)?;
             set_attributes_and_propagation(tree.as_fd(), mount)?;
             let root = init.root()?;
@@ -104,6 +112,23 @@ pub(crate) fn mount(init: &mut Init, mount: &Mount) -> Result<(), StepError> {
             Ok(())
         }
     }
+}
+
+/// The options, for a filesystem in memory with the mode of the directory that it covers, unless they have one.
+fn with_mode<'a>(
+    root: &Root,
+    mount: &Mount,
+    kind: &str,
+    options: &'a [String],
+) -> Result<Cow<'a, [String]>, StepError> {
+    if kind != "tmpfs" || options.iter().any(|option| option.starts_with("mode=")) {
+        return Ok(Cow::Borrowed(options));
+    }
+    let Some(covered) = paths::find(root, &mount.target)? else {
+        return Ok(Cow::Borrowed(options));
+    };
+    let mode = format!("mode={:o}", fstat(&covered)?.st_mode & 0o7777);
+    Ok(Cow::Owned(options.iter().cloned().chain([mode]).collect()))
 }
 
 /// Gives a mount its attributes and its propagation.

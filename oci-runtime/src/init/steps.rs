@@ -11,6 +11,7 @@ use rustix::fs::Mode;
 use rustix::process::umask;
 use serde_json::Value;
 
+use super::descriptor_limit::DescriptorLimit;
 use super::error::StepError;
 use super::hint::hint;
 use super::program::Program;
@@ -32,6 +33,7 @@ pub(crate) struct Init {
     target: Option<OwnedFd>,
     /// Mounts that were opened and not attached yet, by their number in the plan.
     trees: BTreeMap<usize, OwnedFd>,
+    descriptors: DescriptorLimit,
     root: Option<Root>,
     /// A procfs of the container's namespaces that is mounted nowhere.
     pub(crate) proc: Option<Root>,
@@ -44,6 +46,8 @@ pub(crate) struct Init {
     pub(crate) has_terminal: bool,
     /// The OCI state that hooks read.
     state: Value,
+    /// What a startContainer hook gives up before it is executed.
+    rights: Vec<ProcessStep>,
     /// Where hooks of the runtime run, and the umask that they run with.
     directory: Option<PathBuf>,
     callers_umask: Mode,
@@ -100,6 +104,20 @@ fn arguments(steps: &[Step]) -> Result<Option<(CStringArray, CStringArray)>, Ste
     Ok(Some((CStringArray::new(arguments)?, CStringArray::new(environment)?)))
 }
 
+/// What the program gives up after the startContainer hooks have run. They are programs of the image like it, so they have
+/// given it up, too; the init has not yet, which has to start them and wait for them.
+fn rights(steps: &[Step]) -> Vec<ProcessStep> {
+    let begin = steps.iter().position(|step| *step == Step::AwaitStart).unwrap_or(steps.len());
+    let steps = steps.iter().skip(begin);
+    let given_up = |step: &Step| match step {
+        Step::Process(step @ (ProcessStep::Seccomp(_) | ProcessStep::Capabilities(_))) => {
+            Some(step.clone())
+        }
+        _ => None,
+    };
+    steps.filter_map(given_up).collect()
+}
+
 /// Why the steps end early.
 pub(super) enum Stop {
     /// A step failed.
@@ -127,6 +145,7 @@ impl Init {
             console: None,
             target: None,
             trees: BTreeMap::new(),
+            descriptors: DescriptorLimit::default(),
             root: None,
             proc: None,
             program: None,
@@ -134,6 +153,7 @@ impl Init {
             joins_pid_namespace: false,
             has_terminal: false,
             state: instructions.state.clone(),
+            rights: rights(&instructions.steps),
             directory: instructions.directory.clone(),
             callers_umask,
             elapsed: Vec::new(),
@@ -223,7 +243,8 @@ impl Init {
     fn filesystem(&mut self, step: &FilesystemStep) -> Result<(), StepError> {
         match step {
             FilesystemStep::OpenTree(tree) => {
-                self.trees.insert(tree.id, mounts::open_tree(tree)?);
+                let opened = self.descriptors.retry(|| mounts::open_tree(tree))?;
+                self.trees.insert(tree.id, opened);
                 Ok(())
             }
             FilesystemStep::Propagation(propagation) => mounts::propagate_all(*propagation),
@@ -247,7 +268,7 @@ impl Init {
                 // Processes of the container may look into `/proc/1/fd` of the process that waits: what is open there
                 // leads past the mounts that cover it.
                 (self.root, self.proc) = (None, None);
-                Ok(())
+                self.descriptors.restore()
             }
             FilesystemStep::RootPropagation(propagation) => mounts::propagate_root(*propagation),
         }
@@ -335,7 +356,11 @@ impl Init {
             self.set_own_state(hooks.kind);
         }
         let own = mask.map(umask);
-        let result = hooks::run(&hooks.hooks, &self.state, self.directory.as_deref());
+        let rights = match hooks.kind {
+            HookKind::StartContainer => self.rights.as_slice(),
+            _ => &[],
+        };
+        let result = hooks::run(&hooks.hooks, &self.state, self.directory.as_deref(), rights);
         own.map(umask);
         Ok(result?)
     }

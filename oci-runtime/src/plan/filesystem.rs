@@ -25,7 +25,8 @@ impl Planner<'_> {
             return Vec::new();
         };
         let mut steps: Vec<Step> = self.attach_root(root).map(Step::from).to_vec();
-        steps.extend(self.mounts());
+        let (mounts, read_only) = self.mounts();
+        steps.extend(mounts);
         steps.extend(self.devices());
         if let Some(process) = &self.spec.process {
             steps.push(FilesystemStep::MakeDirectory(process.cwd.clone()).into());
@@ -37,6 +38,7 @@ impl Planner<'_> {
         ]));
         steps.extend(self.sysctls());
         steps.extend(self.terminal());
+        steps.extend(read_only);
         steps.extend(self.pivot(root).into_iter().map(Step::from));
         steps
     }

@@ -36,6 +36,7 @@ impl Planner<'_> {
         };
         let rights = self.find_program(process);
         self.steps.push(Step::AwaitStart);
+        self.steps.extend(self.hooks(&[HookKind::StartContainer]));
         self.execute(process, rights);
     }
 
@@ -82,8 +83,6 @@ impl Planner<'_> {
         self.limits(process);
         self.steps.extend(rights.filter.map(|filter| ProcessStep::Seccomp(filter).into()));
         self.steps.extend(rights.late.map(|sets| ProcessStep::Capabilities(sets).into()));
-        // Programs of the image, so with no more rights than its program.
-        self.steps.extend(self.hooks(&[HookKind::StartContainer]));
         let (arguments, environment) = (process.args.clone(), environment(&process.env));
         self.steps.push(ProcessStep::Execute { arguments, environment }.into());
     }

@@ -2,7 +2,9 @@
 
 use super::namespaces::{id_ranges, maps};
 use super::options::Options;
-use super::{Attribute, FilesystemStep, Idmap, Mount, Namespace, Planner, Source, Step, Tree};
+use super::{
+    Attribute, FilesystemStep, Idmap, Mount, Namespace, OpenTree, Planner, Source, Step, Tree,
+};
 use crate::host::Hierarchy;
 use crate::spec;
 
@@ -10,16 +12,27 @@ use crate::spec;
 const PLAIN_TARGET: [&str; 2] = ["proc", "sysfs"];
 
 impl Planner<'_> {
-    /// The steps that mount the entries, in order.
-    pub(super) fn mounts(&mut self) -> Vec<Step> {
-        let mut steps = Vec::new();
+    /// The steps that mount the entries, in order, and those that make some of them read-only when all is made that
+    /// belongs in them.
+    pub(super) fn mounts(&mut self) -> (Vec<Step>, Vec<Step>) {
+        let (mut steps, mut late) = (Vec::new(), Vec::new());
         let spec = self.spec;
         for (index, entry) in spec.mounts.iter().enumerate() {
             let pointer = format!("/mounts/{index}");
-            let mounts = self.mount(&pointer, entry).into_iter();
-            steps.extend(mounts.map(|mount| FilesystemStep::Mount(mount).into()));
+            for mut mount in self.mount(&pointer, entry) {
+                late.extend(take_read_only(&mut mount).map(FilesystemStep::Mount));
+                steps.extend(self.own_tree(&mount).map(FilesystemStep::OpenTree));
+                steps.push(FilesystemStep::Mount(mount));
+            }
         }
-        steps
+        (steps.into_iter().map(Step::from).collect(), late.into_iter().map(Step::from).collect())
+    }
+
+    /// The path of the host that is opened in the mount's turn, if it is one of these.
+    fn own_tree(&mut self, mount: &Mount) -> Option<OpenTree> {
+        let Source::Tree { id, .. } = &mount.source else { return None };
+        let index = self.own_trees.iter().position(|tree| tree.id == *id)?;
+        Some(self.own_trees.remove(index))
     }
 
     fn mount(&mut self, pointer: &str, entry: &spec::Mount) -> Vec<Mount> {
@@ -238,6 +251,19 @@ impl Planner<'_> {
         }
         mounts
     }
+}
+
+/// Takes `ro` from a filesystem in memory, where mount points, devices and links are still to be made, and gives it back
+/// as a mount of its own.
+fn take_read_only(mount: &mut Mount) -> Option<Mount> {
+    let in_memory = matches!(&mount.source, Source::Filesystem { kind, .. } if kind == "tmpfs");
+    if !in_memory || !mount.change.set.contains(&Attribute::Ro) {
+        return None;
+    }
+    mount.change.set.retain(|attribute| *attribute != Attribute::Ro);
+    let mut options = Options::default();
+    options.change.set.push(Attribute::Ro);
+    Some(remount(mount.target.clone(), options))
 }
 
 /// A tmpfs with the mount points of the hierarchies.

@@ -2,6 +2,8 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::ptr;
 
 /// The arguments or the environment of a program, laid out as execve reads them.
@@ -29,6 +31,17 @@ impl CStringArray {
         self.strings.push(word);
         Ok(())
     }
+}
+
+/// Has a command do this in its process, last before the program is executed.
+///
+/// Only the init calls this. It has one thread, so no lock can be held by a thread that the process lacks.
+pub(crate) fn before_exec(
+    command: &mut Command,
+    action: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
+) {
+    // SAFETY: this process has one thread, so what the closure does after the fork may allocate and take locks.
+    unsafe { command.pre_exec(action) };
 }
 
 /// Replaces this program. Returns only if that failed. Makes one system call, and allocates nothing.

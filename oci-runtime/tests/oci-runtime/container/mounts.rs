@@ -1,7 +1,10 @@
 //! Mounts and their options.
 
+use std::os::unix::fs::PermissionsExt;
+
 use oci_runtime::Spec;
-use oci_runtime::spec::Mount;
+use oci_runtime::spec::linux::{Namespace, NamespaceType};
+use oci_runtime::spec::{IdMapping, Mount};
 
 use super::fixture::{Fixture, chain, prints};
 
@@ -151,4 +154,118 @@ fn other_options_go_to_the_filesystem() {
     fixture.spec.mounts.push(mount("tmpfs", "tmpfs", "/mnt", &["no_such=1"]));
     let error = chain(&fixture.run().map(drop).unwrap_err());
     assert!(error.contains("the kernel says `tmpfs: Unknown parameter 'no_such'`"), "{error}");
+}
+
+#[test]
+fn a_source_may_lie_below_an_earlier_mount() {
+    oci_testing::needs!(user_namespaces, busybox);
+    let mut fixture = Fixture::new().shell("cat /mnt/file");
+    let (outer, inner) = (fixture.dir.path().join("outer"), fixture.rootfs().join("data/inner"));
+    std::fs::create_dir_all(outer.join("inner")).unwrap();
+    std::fs::write(outer.join("inner/file"), "from the mount\n").unwrap();
+    fixture.spec.mounts.push(mount("bind", outer.to_str().unwrap(), "/data", &["bind"]));
+    fixture.spec.mounts.push(mount("bind", inner.to_str().unwrap(), "/mnt", &["bind"]));
+    let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(outcome.stdout, "from the mount\n", "{}", outcome.stderr);
+}
+
+#[test]
+fn there_may_be_more_mounts_than_descriptors() {
+    oci_testing::needs!(root, busybox);
+    let line = "ulimit -S -n 256 && exec \"$0\" --exact \
+                container::mounts::of_a_caller_with_few_descriptors --nocapture";
+    let output = std::process::Command::new("sh")
+        .args(["-c", line])
+        .arg(std::env::current_exe().unwrap())
+        .env("OCI_TEST_FEW_DESCRIPTORS", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+/// In a process of its own: started by the test above.
+#[test]
+fn of_a_caller_with_few_descriptors() {
+    oci_testing::needs!(root, busybox);
+    if std::env::var_os("OCI_TEST_FEW_DESCRIPTORS").is_none() {
+        return;
+    }
+    for has_user_namespace in [false, true] {
+        let line = "grep -c ' /tmp/' /proc/self/mountinfo; ulimit -n";
+        let text = prints(
+            |spec| {
+                let linux = spec.linux.as_mut().unwrap();
+                if has_user_namespace {
+                    linux.namespaces.push(Namespace::new(NamespaceType::User));
+                    linux.uid_mappings = vec![IdMapping::new(0, 100_000, 1000)];
+                    linux.gid_mappings = vec![IdMapping::new(0, 100_000, 1000)];
+                }
+                let target = |number| format!("/tmp/{number}");
+                spec.mounts.push(mount("tmpfs", "tmpfs", "/tmp", &[]));
+                spec.mounts.extend(
+                    (0..300).map(|number| mount("bind", "/etc/hosts", &target(number), &["bind"])),
+                );
+            },
+            line,
+        );
+        assert_eq!(text, "300\n256\n", "{has_user_namespace}");
+    }
+}
+
+#[test]
+fn options_may_be_as_long_as_mount_takes_them() {
+    oci_testing::needs!(root, busybox);
+    let mut fixture = Fixture::new();
+    let name = |index: usize| format!("{}{index}", "lower-directory-of-a-long-name".repeat(2));
+    let layers: Vec<String> = (0..6)
+        .map(|index| {
+            let directory = fixture.dir.path().join(name(index));
+            std::fs::create_dir(&directory).unwrap();
+            std::fs::write(directory.join(index.to_string()), "").unwrap();
+            directory.to_str().unwrap().into()
+        })
+        .collect();
+    // What fsconfig(2) takes of a value.
+    let lower = format!("lowerdir={}", layers.join(":"));
+    assert!(lower.len() > 256);
+    let options = [lower.as_str(), "ro", "nosuid", "nodev"];
+    fixture.spec.mounts.push(mount("overlay", "overlay", "/mnt", &options));
+    let fixture = fixture.shell("ls /mnt; grep ' /mnt ' /proc/self/mountinfo");
+    let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert_eq!(lines[..6], ["0", "1", "2", "3", "4", "5"], "{}", outcome.stderr);
+    assert!(lines[6].contains(" /mnt ro,nosuid,nodev,"), "{}", lines[6]);
+    assert_eq!(fixture.residue(), Vec::<String>::new());
+}
+
+#[test]
+fn a_read_only_dev_has_its_devices() {
+    oci_testing::needs!(user_namespaces, busybox);
+    let set = |spec: &mut Spec| {
+        let dev = spec.mounts.iter_mut().find(|mount| mount.destination == "/dev").unwrap();
+        dev.options.push("ro".into());
+    };
+    let line = "echo x > /dev/null && ls /dev/pts /dev/shm; touch /dev/file";
+    assert_eq!(
+        prints(set, line),
+        "/dev/pts:\nptmx\n\n/dev/shm:\ntouch: /dev/file: Read-only file system\n"
+    );
+}
+
+#[test]
+fn a_filesystem_in_memory_has_the_mode_of_what_it_covers() {
+    oci_testing::needs!(user_namespaces, busybox);
+    let mut fixture = Fixture::new().shell("stat -c %a /closed /open /new");
+    for (name, mode) in [("closed", 0o710), ("open", 0o755)] {
+        let directory = fixture.rootfs().join(name);
+        std::fs::create_dir(&directory).unwrap();
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let options: [&[&str]; 3] = [&[], &["mode=1777"], &[]];
+    for (target, options) in ["/closed", "/open", "/new"].into_iter().zip(options) {
+        fixture.spec.mounts.push(mount("tmpfs", "tmpfs", target, options));
+    }
+    let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(outcome.stdout, "710\n1777\n1777\n", "{}", outcome.stderr);
 }
