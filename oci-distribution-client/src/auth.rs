@@ -8,6 +8,7 @@ mod fetch;
 mod helper;
 mod keyring;
 mod scope;
+mod secrets;
 mod token;
 
 pub(crate) use authority::{Authority, LoginContext, LoginError};
@@ -15,4 +16,5 @@ pub use credentials::Credentials;
 pub(crate) use docker::DockerConfig;
 pub(crate) use keyring::{Helpers, Keyring};
 pub(crate) use scope::{Access, Scopes};
+pub(crate) use secrets::Secrets;
 pub(crate) use token::Authorization;

@@ -9,6 +9,7 @@ use oci_image::distribution::{ErrorCode, ErrorResponse, RegistryError};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use crate::auth::Secrets;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::retry::{Failure, Retry, retry_after};
@@ -121,23 +122,24 @@ impl Wire {
         }
     }
 
-    /// The error that an answer other than success is. `secret` is what must not be repeated.
+    /// The error that an answer other than success is. `secrets` must not be repeated.
     pub(crate) async fn refusal(
         &self,
         answer: Response<Body>,
         action: &str,
-        secret: Option<&HeaderValue>,
+        secrets: &Secrets,
     ) -> Error {
         let (parts, body) = answer.into_parts();
         // If the body cannot be read, the status says enough.
         let body = self.read(body, self.limits.error).await.unwrap_or_default();
-        let codes = registry_errors(&body, secret);
+        let wants_https = parts.status == StatusCode::BAD_REQUEST && wants_https(&body);
+        let codes = if wants_https { Vec::new() } else { registry_errors(&body, secrets) };
         let is_unsupported = codes.iter().any(|error| error.code == ErrorCode::Unsupported);
         let mut error = status_error(parts.status, action).with_codes(codes);
         if is_unsupported && error.kind() == ErrorKind::Refused {
             error = error.of_kind(ErrorKind::Unsupported);
         }
-        if parts.status == StatusCode::BAD_REQUEST && wants_https(&body) {
+        if wants_https {
             error = error.because(
                 "the server speaks https there; such a registry is not named with `Config::plain_http`",
             );
@@ -238,28 +240,22 @@ fn wants_https(body: &[u8]) -> bool {
     WORDS.iter().any(|words| text.contains(words))
 }
 
-/// The errors in a body, fit to be shown.
-fn registry_errors(body: &[u8], secret: Option<&HeaderValue>) -> Vec<RegistryError> {
+/// The errors in a body, or else what it says, fit to be shown.
+pub(crate) fn registry_errors(body: &[u8], secrets: &Secrets) -> Vec<RegistryError> {
     const SHOWN: usize = 5;
     const CODE: usize = 64;
     const MESSAGE: usize = 512;
-    let errors = ErrorResponse::read(body).errors.into_iter().take(SHOWN);
-    let shown = errors.map(|error| {
-        let code = printable(&without(error.code.as_str(), secret), CODE);
+    let mut errors = ErrorResponse::read(body).errors;
+    if errors.is_empty() {
+        errors.extend(RegistryError::explaining(body));
+    }
+    let shown = errors.into_iter().take(SHOWN).map(|error| {
+        let code = printable(&secrets.hidden_in(error.code.as_str()), CODE);
         let mut shown = RegistryError::new(code.into());
-        shown.message = error.message.map(|text| printable(&without(&text, secret), MESSAGE));
+        shown.message = error.message.map(|text| printable(&secrets.hidden_in(&text), MESSAGE));
         shown
     });
     shown.collect()
-}
-
-/// `text` without the credential of the header `secret`, which a server may quote.
-fn without(text: &str, secret: Option<&HeaderValue>) -> String {
-    let secret = secret.and_then(|value| value.to_str().ok());
-    match secret.and_then(|value| value.split_once(' ')) {
-        Some((_, credential)) if credential.len() > 3 => text.replace(credential, "<secret>"),
-        _ => text.to_owned(),
-    }
 }
 
 /// `body`, and how far it is read.

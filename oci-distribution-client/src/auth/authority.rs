@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use oci_image::RepositoryName;
 use oci_image::distribution::Challenge;
@@ -11,11 +11,12 @@ use crate::auth::credentials::Credentials;
 use crate::auth::fetch::fetch;
 use crate::auth::keyring::Keyring;
 use crate::auth::scope::Scopes;
+use crate::auth::secrets::Secrets;
 use crate::auth::token::{self, Authorization, Bearer, Token};
 use crate::error::{Error, ErrorKind};
 use crate::origin::{Origin, shown};
 use crate::trace;
-use crate::wire::Wire;
+use crate::wire::{Wire, registry_errors};
 
 /// Answers the challenges of one registry, and remembers how.
 ///
@@ -27,6 +28,8 @@ pub(crate) struct Authority {
     /// Token servers that are allowed although they are asked over http.
     allowed: Vec<Origin>,
     state: Mutex<State>,
+    /// Whether the registry was asked for a challenge because it has none for strangers.
+    pub(crate) introduction: Mutex<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +38,8 @@ struct State {
     tokens: HashMap<String, Token>,
     /// What answers basic challenges, by repository: helpers that know it take their time.
     logins: HashMap<Option<RepositoryName>, Credentials>,
+    /// When a login may be renewed again, if the last one changed nothing.
+    renewable_from: Option<Instant>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -70,12 +75,15 @@ impl From<Error> for LoginError {
     }
 }
 
+/// How long no login is renewed after one changed nothing: the registry denies what it denies.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
+
 /// The most tokens, and the most logins, that are kept for one registry.
 const TOKENS: usize = 1_000;
 
 impl Authority {
     pub(crate) fn new(registry: RegistryName, origin: Origin, allowed: Vec<Origin>) -> Self {
-        Self { registry, origin, allowed, state: Mutex::default() }
+        Self { registry, origin, allowed, state: Mutex::default(), introduction: Mutex::default() }
     }
 
     /// What a request is authorized by, by what was learned before.
@@ -128,6 +136,54 @@ impl Authority {
             [] => "wants a login and does not say how",
             _ => "wants a login of a kind that this client does not know",
         }))
+    }
+
+    /// Another authorization than `used`, which was known and may have expired: credentials are looked for, and a
+    /// token is fetched, anew. `None` if there is none.
+    pub(crate) async fn renew(
+        &self,
+        context: LoginContext<'_>,
+        used: &Authorization,
+    ) -> Option<Authorization> {
+        let mut state = self.state.lock().await;
+        if state.renewable_from.is_some_and(|from| Instant::now() < from) {
+            return None;
+        }
+        let renewed = match state.scheme.clone() {
+            Scheme::None => None,
+            Scheme::Basic => {
+                let credentials = self.credentials(context).await.ok().flatten();
+                credentials.and_then(|login| state.keep_login(context.repository, login))
+            }
+            Scheme::Bearer(bearer) => {
+                let key = context.scopes.to_string();
+                match state.fresh_token(&key).filter(|token| token != used) {
+                    // Another request was faster.
+                    Some(token) => Some(token),
+                    None => {
+                        let credentials = self.credentials(context).await.ok().flatten();
+                        let LoginContext { wire, scopes, .. } = context;
+                        let token = self.fetch(wire, &bearer, scopes, credentials.as_ref()).await;
+                        token.ok().map(|token| state.keep(key, token))
+                    }
+                }
+            }
+        };
+        let renewed = renewed.filter(|renewed| renewed != used);
+        if renewed.is_none() {
+            state.renewable_from = Some(Instant::now() + RENEWAL_PAUSE);
+        }
+        renewed
+    }
+
+    /// What was renewed is refused too.
+    pub(crate) async fn renewed_in_vain(&self) {
+        self.state.lock().await.renewable_from = Some(Instant::now() + RENEWAL_PAUSE);
+    }
+
+    /// Whether there is a login.
+    pub(crate) async fn has_login(&self, context: LoginContext<'_>) -> bool {
+        matches!(self.credentials(context).await, Ok(Some(_)))
     }
 
     /// What to say where a registry wants credentials and there are none.
@@ -224,7 +280,8 @@ impl Authority {
         let action = format!("get a token for `{}` from `{}`", self.registry, shown(&bearer.realm));
         trace::token(&self.registry, &bearer.realm, scopes, credentials.is_none());
         let request = bearer.request(scopes, credentials);
-        let answer = fetch(wire, request, &action).await.map_err(|error| {
+        let secrets = credentials.map(Secrets::of_credentials).unwrap_or_default();
+        let answer = fetch(wire, request, &secrets, &action).await.map_err(|error| {
             let is_refused = matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied);
             match credentials {
                 None if is_refused => error.because(self.without_credentials(scopes)),
@@ -234,7 +291,14 @@ impl Authority {
         })?;
         let token = Token::parse(&answer, Instant::now(), credentials.is_none());
         token.ok_or_else(|| {
-            Error::new(ErrorKind::Protocol, action).because("the answer holds no token")
+            let error = Error::new(ErrorKind::Protocol, action);
+            // Text could be a token itself.
+            let is_explained = matches!(answer.trim_ascii_start().first(), Some(b'{' | b'<'));
+            let codes = match is_explained {
+                true => registry_errors(&answer, &secrets),
+                false => Vec::new(),
+            };
+            error.because("the answer holds no token").with_codes(codes)
         })
     }
 

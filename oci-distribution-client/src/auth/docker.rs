@@ -2,37 +2,31 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::auth::Credentials;
+use crate::auth::docker::key::{is_docker_hub, matching};
+use crate::auth::docker::login::Login;
 use crate::error::{Error, ErrorKind};
 
+mod key;
+mod login;
+
+pub(crate) use key::is_same_registry;
+
 /// A docker `config.json` or a containers `auth.json`.
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone)]
 pub(crate) struct DockerConfig {
-    #[serde(skip)]
     path: PathBuf,
-    #[serde(default)]
-    auths: BTreeMap<String, Login>,
-    #[serde(default)]
-    cred_helpers: BTreeMap<String, String>,
-    #[serde(default)]
+    auths: BTreeMap<String, Entry<Login>>,
+    cred_helpers: BTreeMap<String, Entry<String>>,
     creds_store: Option<String>,
 }
 
-#[derive(Clone, Default, Deserialize)]
-#[serde(default)]
-struct Login {
-    auth: Zeroizing<String>,
-    username: String,
-    password: Zeroizing<String>,
-    identitytoken: Zeroizing<String>,
-    registrytoken: Zeroizing<String>,
-}
+/// An entry, or none if it cannot be read: that concerns its registry alone.
+type Entry<T> = Option<T>;
 
 /// What a file says of a registry.
 #[derive(Debug)]
@@ -45,6 +39,17 @@ pub(crate) enum Found {
     },
 }
 
+/// The members of a file. A `null` is one that is not there.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Members<'a> {
+    #[serde(borrow)]
+    auths: Option<BTreeMap<String, &'a RawValue>>,
+    #[serde(borrow)]
+    cred_helpers: Option<BTreeMap<String, &'a RawValue>>,
+    creds_store: Option<String>,
+}
+
 impl DockerConfig {
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let error = || {
@@ -52,111 +57,90 @@ impl DockerConfig {
         };
         let text = std::fs::read(path).map_err(|source| error().with_source(source))?;
         let text = Zeroizing::new(text);
+        let json = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+        // Programs make the file before they write to it.
+        let json = if json.trim_ascii().is_empty() { b"null" } else { json };
         // The parser's own message may quote a secret.
-        let mut config: Self = serde_json::from_slice(&text).map_err(|source| {
+        let members: Option<Members<'_>> = serde_json::from_slice(json).map_err(|source| {
             error().because(format!(
                 "it is not the JSON of a login file (line {}, column {})",
                 source.line(),
                 source.column()
             ))
         })?;
-        path.clone_into(&mut config.path);
-        Ok(config)
+        let Members { auths, cred_helpers, creds_store } = members.unwrap_or_default();
+        Ok(Self {
+            path: path.to_owned(),
+            auths: entries(auths),
+            cred_helpers: entries(cred_helpers),
+            creds_store: creds_store.filter(|name| !name.is_empty()),
+        })
     }
 
-    /// What is said of `repository` in `registry`, the best first: a helper for the registry, a login
-    /// for the longest prefix of the repository's name, the helper for all.
+    /// What is said of `repository` in `registry`, the best first: a helper for the registry or else for
+    /// all, and a login for the longest prefix of the repository's name. What holds nothing is passed over.
     pub(crate) fn find(&self, registry: &str, repository: &str) -> Result<Vec<Found>, Error> {
-        let mut found = Vec::new();
-        let helper = self.cred_helpers.iter().find(|(key, _)| same_registry(key, registry));
-        if let Some((key, name)) = helper {
-            found.push(Found::Helper { name: name.clone(), server: key.clone() });
-            return Ok(found);
+        let mut found: Vec<_> = self.helper(registry)?.into_iter().collect();
+        let mut unreadable = None;
+        for (key, login) in matching(&self.auths, registry, repository) {
+            let credentials = match login {
+                Some(login) => login.credentials(),
+                None => Err("it is not an object of texts"),
+            };
+            match credentials {
+                Ok(Some(credentials)) => {
+                    found.push(Found::Credentials(credentials));
+                    return Ok(found);
+                }
+                Ok(None) => {}
+                Err(reason) => {
+                    unreadable = unreadable.or(Some(self.unreadable("login", key, reason)))
+                }
+            }
         }
-        if let Some(name) = self.creds_store.as_ref().filter(|name| !name.is_empty()) {
+        match unreadable {
+            Some(error) if found.is_empty() => Err(error),
+            _ => Ok(found),
+        }
+    }
+
+    /// The helper for the registry. An empty name says that there is none for it.
+    fn helper(&self, registry: &str) -> Result<Option<Found>, Error> {
+        let own = matching(&self.cred_helpers, registry, "").into_iter().next();
+        match own {
+            Some((_, Some(name))) if name.is_empty() => return Ok(None),
+            Some((key, Some(name))) => {
+                let server = key.clone();
+                return Ok(Some(Found::Helper { name: name.clone(), server }));
+            }
+            Some((key, None)) => {
+                return Err(self.unreadable("credential helper", key, "its name is not a text"));
+            }
+            None => {}
+        }
+        Ok(self.creds_store.as_ref().map(|name| {
             let server = match is_docker_hub(registry) {
                 true => "https://index.docker.io/v1/".to_owned(),
                 false => registry.to_owned(),
             };
-            found.push(Found::Helper { name: name.clone(), server });
-        }
-        if let Some((key, login)) = self.login(registry, repository) {
-            let credentials = login.credentials().map_err(|reason| {
-                let action = format!("read the login for `{key}` in `{}`", self.path.display());
-                Error::new(ErrorKind::Configuration, action).because(reason)
-            })?;
-            found.extend(credentials.map(Found::Credentials));
-        }
-        Ok(found)
+            Found::Helper { name: name.clone(), server }
+        }))
     }
 
-    fn login(&self, registry: &str, repository: &str) -> Option<(&String, &Login)> {
-        let matches = self.auths.iter().filter_map(|(key, login)| {
-            let depth = matching_depth(key, registry, repository)?;
-            Some((depth, key, login))
-        });
-        let best = matches.max_by_key(|(depth, ..)| *depth);
-        best.map(|(_, key, login)| (key, login))
+    fn unreadable(&self, what: &str, key: &str, reason: &str) -> Error {
+        let path = self.path.display();
+        let action = format!("read the {what} for `{}` in `{path}`", key.escape_debug());
+        Error::new(ErrorKind::Configuration, action).because(reason)
     }
 }
 
-impl Login {
-    fn credentials(&self) -> Result<Option<Credentials>, &'static str> {
-        if !self.registrytoken.is_empty() {
-            return Ok(Some(Credentials::registry_token(self.registrytoken.as_str())));
-        }
-        let (user, password) = match self.auth.is_empty() {
-            true => (self.username.clone(), self.password.clone()),
-            false => decode(&self.auth)?,
-        };
-        if !self.identitytoken.is_empty() {
-            let token = self.identitytoken.as_str();
-            return Ok(Some(Credentials::identity_token(token)));
-        }
-        let is_given = !user.is_empty() || !password.is_empty();
-        Ok(is_given.then(|| Credentials::basic(user, password.as_str())))
-    }
-}
-
-fn decode(auth: &str) -> Result<(String, Zeroizing<String>), &'static str> {
-    let bytes = STANDARD.decode(auth.trim()).map_err(|_| "`auth` is not base64")?;
-    let bytes = Zeroizing::new(bytes);
-    let text = std::str::from_utf8(&bytes).map_err(|_| "`auth` is not UTF-8")?;
-    let (user, password) = text.split_once(':').ok_or("`auth` has no colon")?;
-    // Some writers pad with NUL.
-    let password = password.trim_end_matches('\0');
-    Ok((user.to_owned(), Zeroizing::new(password.to_owned())))
-}
-
-fn is_docker_hub(registry: &str) -> bool {
-    matches!(registry, "docker.io" | "index.docker.io" | "registry-1.docker.io")
-}
-
-fn same_registry(key: &str, registry: &str) -> bool {
-    matching_depth(key, registry, "") == Some(0)
-}
-
-/// How many components of the repository's name `key` covers, if it covers the repository.
-fn matching_depth(key: &str, registry: &str, repository: &str) -> Option<usize> {
-    let (host, path) = match key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")) {
-        // A URL is a registry: its path is the version of the API.
-        Some(rest) => (rest.split('/').next().unwrap_or(rest), ""),
-        None => key.split_once('/').unwrap_or((key, "")),
-    };
-    let path = match path {
-        "v1" | "v1/" | "v2" | "v2/" => "",
-        path => path.trim_end_matches('/'),
-    };
-    let is_same =
-        host.eq_ignore_ascii_case(registry) || (is_docker_hub(host) && is_docker_hub(registry));
-    if !is_same {
-        return None;
-    }
-    if path.is_empty() {
-        return Some(0);
-    }
-    let rest = repository.strip_prefix(path)?;
-    (rest.is_empty() || rest.starts_with('/')).then(|| path.split('/').count())
+/// The entries, each read on its own.
+fn entries<T: for<'de> Deserialize<'de>>(
+    members: Option<BTreeMap<String, &RawValue>>,
+) -> BTreeMap<String, Entry<T>> {
+    let members = members.unwrap_or_default().into_iter();
+    let given = members.filter(|(_, value)| value.get() != "null");
+    given.map(|(key, value)| (key, serde_json::from_str(value.get()).ok())).collect()
 }
 
 impl fmt::Debug for DockerConfig {

@@ -1,14 +1,17 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
+use crate::auth::secrets::Secrets;
 use crate::auth::token::TokenRequest;
 use crate::error::Error;
-use crate::wire::{Wire, failure_of, status_error};
+use crate::wire::{Wire, failure_of};
 
-/// Sends a request to a token server, as often as needed, and gives the body of a good answer.
+/// Sends a request to a token server, as often as needed, and gives the body of a good answer. No error repeats
+/// `secrets`.
 pub(super) async fn fetch(
     wire: &Wire,
     request: TokenRequest,
+    secrets: &Secrets,
     action: &str,
 ) -> Result<Bytes, Error> {
     let TokenRequest { method, url, authorization, form } = request;
@@ -30,8 +33,7 @@ pub(super) async fn fetch(
                     Err(error) => (error.failure(), error.into_error(action)),
                 }
             }
-            // The server's own words are not repeated: they may quote what it was sent.
-            Ok(answer) => (failure_of(&answer), status_error(answer.status(), action)),
+            Ok(answer) => (failure_of(&answer), wire.refusal(answer, action, secrets).await),
             Err(error) => (error.failure(), error.into_error(action)),
         };
         // Getting another token does no harm, by POST neither.

@@ -2,12 +2,14 @@ use std::ffi::OsStr;
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures_util::future::join3;
 use serde::Deserialize;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use zeroize::Zeroizing;
 
 use crate::auth::Credentials;
+use crate::text::printable;
 
 /// What a helper says at most, in bytes.
 const OUTPUT_LIMIT: u64 = 1024 * 1024;
@@ -23,7 +25,8 @@ struct Answer {
 
 /// Asks the program `docker-credential-NAME` for the login of `server`; `None` if it has none.
 ///
-/// It is looked for in `path`, or where this process looks for programs, and may take `time`. What it prints may hold secrets, so no error repeats it.
+/// It is looked for in `path`, or where this process looks for programs, and may take `time`. What it prints
+/// when it succeeds holds secrets, so no error repeats it.
 pub(super) async fn ask(
     name: &str,
     server: &str,
@@ -35,14 +38,20 @@ pub(super) async fn ask(
         return Err("its name is not that of a program".to_owned());
     }
     let exchange = tokio::time::timeout(time, exchange(name, server, path));
-    let (is_success, output) = match exchange.await {
+    let Output { is_success, output, errors } = match exchange.await {
         Ok(answer) => answer.map_err(|error| error.to_string())?,
         Err(_) => return Err(format!("it took longer than {} s", time.as_secs())),
     };
     if !is_success {
-        let text = String::from_utf8_lossy(&output);
-        let has_none = text.contains("credentials not found");
-        return if has_none { Ok(None) } else { Err("it failed".to_owned()) };
+        if String::from_utf8_lossy(&output).contains("credentials not found") {
+            return Ok(None);
+        }
+        // By the protocol a helper that fails says why where its answer would be.
+        let words = words(&output).or_else(|| words(&errors));
+        return Err(match words {
+            Some(words) => format!("it failed: {words}"),
+            None => "it failed".to_owned(),
+        });
     }
     let answer: Answer = serde_json::from_slice(&output)
         .map_err(|_| "it did not answer with the JSON of a login".to_owned())?;
@@ -53,12 +62,31 @@ pub(super) async fn ask(
     })
 }
 
-/// Whether it succeeded, and what it printed.
-async fn exchange(
-    name: &str,
-    server: &str,
-    path: Option<&OsStr>,
-) -> std::io::Result<(bool, Zeroizing<Vec<u8>>)> {
+/// The words of a helper that failed, printable and bounded. A login as JSON, or one word alone, may be a secret, and
+/// so may a long word.
+fn words(output: &[u8]) -> Option<String> {
+    const WORDS: usize = 300;
+    const WORD: usize = 40;
+    let text = String::from_utf8_lossy(output);
+    if text.contains('{') || text.split_ascii_whitespace().count() < 2 {
+        return None;
+    }
+    let words = text.split_ascii_whitespace().map(|word| match word.len() > WORD {
+        true if !word.contains('/') || word.contains(['?', '@', '=']) => "…",
+        _ => word,
+    });
+    let words: Vec<_> = words.collect();
+    Some(printable(&words.join(" "), WORDS))
+}
+
+/// What a helper did.
+struct Output {
+    is_success: bool,
+    output: Zeroizing<Vec<u8>>,
+    errors: Zeroizing<Vec<u8>>,
+}
+
+async fn exchange(name: &str, server: &str, path: Option<&OsStr>) -> std::io::Result<Output> {
     let mut command = Command::new(format!("docker-credential-{name}"));
     if let Some(path) = path {
         command.env("PATH", path);
@@ -67,18 +95,26 @@ async fn exchange(
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
-    let (input, output) = (child.stdin.take(), child.stdout.take());
-    if let Some(mut input) = input {
-        // One that does not read its input may know the answer all the same.
-        let _ = input.write_all(server.as_bytes()).await;
-    }
-    let mut bytes = Zeroizing::new(Vec::new());
-    if let Some(output) = output {
-        output.take(OUTPUT_LIMIT).read_to_end(&mut bytes).await?;
-    }
+    let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let tell = async {
+        if let Some(mut input) = input {
+            // One that does not read its input may know the answer all the same.
+            let _ = input.write_all(server.as_bytes()).await;
+        }
+    };
+    // At once: it may wait for any of them.
+    let ((), output, errors) = join3(tell, read(output), read(errors)).await;
     let status = child.wait().await?;
-    Ok((status.success(), bytes))
+    Ok(Output { is_success: status.success(), output: output?, errors: errors? })
+}
+
+async fn read(from: Option<impl AsyncRead + Unpin>) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    if let Some(from) = from {
+        from.take(OUTPUT_LIMIT).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
 }

@@ -6,7 +6,7 @@ use oci_image::RepositoryName;
 use oci_image::reference::RegistryName;
 
 use crate::auth::Credentials;
-use crate::auth::docker::{DockerConfig, Found};
+use crate::auth::docker::{DockerConfig, Found, is_same_registry};
 use crate::error::{Error, ErrorKind};
 
 /// All logins that the client was given, and the places to look for more.
@@ -43,6 +43,12 @@ impl Keyring {
         Self { given, files, helpers }
     }
 
+    /// One without any login.
+    pub(crate) fn empty() -> Self {
+        let helpers = Helpers { path: None, timeout: Duration::ZERO };
+        Self::new(Vec::new(), Vec::new(), helpers)
+    }
+
     /// The login for `repository` in `registry`, if there is one.
     pub(crate) async fn find(
         &self,
@@ -50,7 +56,10 @@ impl Keyring {
         repository: Option<&RepositoryName>,
     ) -> Result<Option<Credentials>, Error> {
         // The one that was given last counts.
-        let given = self.given.iter().rev().find(|(name, _)| name == registry);
+        let given = || self.given.iter().rev();
+        let given = given().find(|(name, _)| name == registry).or_else(|| {
+            given().find(|(name, _)| is_same_registry(name.as_str(), registry.as_str()))
+        });
         if let Some((_, credentials)) = given {
             return Ok(Some(credentials.clone()));
         }

@@ -104,7 +104,18 @@ const MARGIN: Duration = Duration::from_secs(5);
 struct Answer {
     token: Option<Zeroizing<String>>,
     access_token: Option<Zeroizing<String>>,
-    expires_in: Option<u64>,
+    #[serde(default)]
+    expires_in: serde_json::Value,
+}
+
+/// How many seconds a token lives by its server, some of which write a text or a fraction.
+fn seconds(expires_in: &serde_json::Value) -> Option<u64> {
+    let text = || expires_in.as_str()?.trim().parse().ok();
+    expires_in.as_u64().or_else(|| {
+        let seconds = expires_in.as_f64().or_else(text)?;
+        // The cast takes what is out of range for the nearest that is within.
+        seconds.is_finite().then_some(seconds as u64)
+    })
 }
 
 impl Token {
@@ -112,7 +123,7 @@ impl Token {
     pub(crate) fn parse(answer: &[u8], now: Instant, is_anonymous: bool) -> Option<Self> {
         let Answer { token, access_token, expires_in } = serde_json::from_slice(answer).ok()?;
         let token = [token, access_token].into_iter().flatten().find(|token| !token.is_empty())?;
-        let life = expires_in.map_or(DEFAULT_LIFE, Duration::from_secs);
+        let life = seconds(&expires_in).map_or(DEFAULT_LIFE, Duration::from_secs);
         let life = life.clamp(DEFAULT_LIFE, LONGEST_LIFE);
         let authorization = Authorization { is_anonymous, ..bearer(&token)? };
         Some(Self { authorization, expires: now + life })

@@ -287,7 +287,7 @@ fn a_login_file_that_cannot_be_read_is_an_error_without_its_text() {
 
 /// Makes the credential helper `name` in `home`.
 #[cfg(unix)]
-fn make_helper(home: &Path, name: &str, script: &str) {
+pub(crate) fn make_helper(home: &Path, name: &str, script: &str) {
     let path = home.join(format!("docker-credential-{name}"));
     let text = path.with_extension("text");
     std::fs::write(&text, format!("#!/bin/sh\nread server\n{script}\n")).unwrap();
@@ -299,7 +299,7 @@ fn make_helper(home: &Path, name: &str, script: &str) {
 
 /// The configuration with the login file and the helpers in `home`.
 #[cfg(unix)]
-fn at_home(home: &Path) -> Config {
+pub(crate) fn at_home(home: &Path) -> Config {
     let search = std::env::join_paths([home, Path::new("/bin"), Path::new("/usr/bin")]).unwrap();
     environment(&[("DOCKER_CONFIG", home), ("PATH", Path::new(&search))])
 }

@@ -15,6 +15,7 @@ mod images;
 mod labels;
 mod leaks;
 mod limits;
+mod logins;
 mod messages;
 mod mirror;
 mod moves;

@@ -90,6 +90,53 @@ impl ErrorResponse {
     }
 }
 
+impl RegistryError {
+    /// What a body says of a failure that is not of the specification's form: a JSON object with a message, as of token
+    /// servers and gateways, the title of a page, or a text. Its code is `UNKNOWN` where it has none.
+    pub fn explaining(body: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(body).ok()?.trim();
+        let (code, message) = match serde_json::from_str(text) {
+            Ok(serde_json::Value::Object(object)) => explanation(&object)?,
+            Ok(serde_json::Value::String(text)) => (None, text),
+            Ok(_) => return None,
+            Err(_) if text.starts_with('<') => (None, title(text)?),
+            Err(_) => (None, text.to_owned()),
+        };
+        let mut error = Self::new(code.as_deref().unwrap_or("UNKNOWN").into());
+        error.message = Some(message).filter(|message| !message.trim().is_empty());
+        (error.message.is_some() || code.is_some()).then_some(error)
+    }
+}
+
+/// The code and the message in an object, by the names that servers have for them.
+fn explanation(
+    object: &serde_json::Map<String, serde_json::Value>,
+) -> Option<(Option<String>, String)> {
+    const CODES: [&str; 2] = ["code", "error"];
+    const MESSAGES: [&str; 8] =
+        ["message", "error_description", "details", "detail", "msg", "reason", "title", "error"];
+    let text = |name: &&str| object.get(*name)?.as_str().filter(|text| !text.is_empty());
+    if let Some(nested) = object.get("error").and_then(|error| error.as_object()) {
+        return explanation(nested);
+    }
+    let is_code = |text: &&str| !text.contains(char::is_whitespace);
+    let code = CODES.iter().find_map(|name| text(name).filter(is_code)).map(str::to_owned);
+    let message = MESSAGES.iter().find_map(text).filter(|it| Some(*it) != code.as_deref());
+    (code.is_some() || message.is_some()).then(|| (code, message.unwrap_or_default().to_owned()))
+}
+
+/// The title of a page.
+fn title(page: &str) -> Option<String> {
+    let lower = page.to_ascii_lowercase();
+    let tags = [("<title", "</title"), ("<h1", "</h1")];
+    tags.into_iter().find_map(|(open, close)| {
+        let start = lower.find(open)?;
+        let start = start + lower[start..].find('>')? + 1;
+        let end = start + lower[start..].find(close)?;
+        Some(page[start..end].trim().to_owned()).filter(|title| !title.is_empty())
+    })
+}
+
 /// `CODE: message`, the message quoted as it comes from the other side.
 impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

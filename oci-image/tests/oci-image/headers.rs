@@ -1,6 +1,6 @@
 use oci_image::distribution::{
-    Challenge, ContentRange, Endpoint, ErrorResponse, RangeRequest, Scope, Selection,
-    UploadProgress, next_link, referrers_tag, target_of_next, warning, warnings,
+    Challenge, ContentRange, Endpoint, ErrorResponse, RangeRequest, RegistryError, Scope,
+    Selection, UploadProgress, next_link, referrers_tag, target_of_next, warning, warnings,
 };
 use oci_image::{Algorithm, Digest};
 use proptest::prelude::*;
@@ -235,4 +235,33 @@ proptest! {
         });
         prop_assert_eq!(Challenge::parse(&challenge.to_string()), vec![challenge]);
     }
+}
+
+#[test]
+fn what_other_bodies_say_of_a_failure_is_read() {
+    let table = [
+        (r#"{"message":"no"}"#, Some("UNKNOWN: no")),
+        (r#"{"code":"A","message":"no"}"#, Some("A: no")),
+        (r#"{"details":"no"}"#, Some("UNKNOWN: no")),
+        (r#"{"error":"invalid_grant","error_description":"no"}"#, Some("invalid_grant: no")),
+        (r#"{"error":"invalid_grant"}"#, Some("invalid_grant")),
+        (r#"{"error":"not that way"}"#, Some("UNKNOWN: not that way")),
+        (r#"{"error":{"message":"no"}}"#, Some("UNKNOWN: no")),
+        (r#"{"type":"about:blank","title":"t","detail":"d"}"#, Some("UNKNOWN: d")),
+        (r#""no""#, Some("UNKNOWN: no")),
+        ("<html><TITLE>\nNo way </TITLE>", Some("UNKNOWN: No way")),
+        ("<h1 class=\"x\">No</h1>", Some("UNKNOWN: No")),
+        (" no \n", Some("UNKNOWN: no")),
+        ("{}", None),
+        ("{\"token\":\"x\"}", None),
+        ("[]", None),
+        ("<html>", None),
+        ("<title>", None),
+        ("", None),
+    ];
+    for (body, expected) in table {
+        let error = RegistryError::explaining(body.as_bytes());
+        assert_eq!(error.map(|error| error.to_string()).as_deref(), expected, "{body}");
+    }
+    assert_eq!(RegistryError::explaining(b"\xff\xfe"), None);
 }
