@@ -32,7 +32,7 @@ fn list() -> Vec<u8> {
 
 #[test]
 fn files_have_the_lists_of_the_image_and_none_of_the_hosts() {
-    oci_testing::needs!(access_control_lists);
+    oci_testing::needs!(root, access_control_lists);
     let directory = tempfile::tempdir().unwrap();
     rustix::fs::setxattr(directory.path(), DEFAULT, &list(), XattrFlags::empty()).unwrap();
     let layer = Tar::new()
