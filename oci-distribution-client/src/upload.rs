@@ -1,4 +1,5 @@
 mod chunks;
+mod pace;
 
 use http::{Method, StatusCode, header};
 use oci_image::distribution::{ByteRange, Endpoint, UploadProgress, header as names, query};
@@ -15,6 +16,7 @@ use crate::retry::Failure;
 use crate::transport::{Body, TransportErrorKind};
 
 use chunks::Chunks;
+use pace::Pace;
 
 /// Gives the bytes of a blob from an offset on, as often as asked.
 pub(crate) type Open<'a> = &'a (dyn Fn(u64) -> Body + Send + Sync);
@@ -76,9 +78,10 @@ impl<'a> Upload<'a> {
     async fn try_until_done(&self, current: &mut Option<Session>) -> Result<(), Error> {
         let mut attempt = 1;
         let mut furthest = 0;
+        let mut pace = Pace::AtOnce;
         loop {
             let failed = match self.begun(current).await {
-                Ok(session) => match self.stop.unless_stopped(self.send(session)).await {
+                Ok(session) => match self.stop.unless_stopped(self.send(session, pace)).await {
                     Some(Ok(())) => return Ok(()),
                     Some(Err(failed)) => failed,
                     None => return Err(self.stopped()),
@@ -86,6 +89,7 @@ impl<'a> Upload<'a> {
                 Err(failed) => failed,
             };
             let was_begun = current.is_some();
+            pace = Pace::after(&failed);
             let offset = self.progress_of(current).await;
             // The registry may have taken the blob though its answer was lost.
             if was_begun && current.is_none() && self.is_there().await {
@@ -157,30 +161,35 @@ impl<'a> Upload<'a> {
     }
 
     /// Sends what is missing, and closes the session.
-    async fn send(&self, session: &mut Session) -> Result<(), FailedAttempt> {
+    async fn send(&self, session: &mut Session, pace: Pace) -> Result<(), FailedAttempt> {
         let size = self.blob.size;
         match self.chunk {
-            None if session.offset == 0 => return self.close(session, true).await,
-            None if session.offset < size => self.patch(session, size).await?,
+            None if session.offset == 0 => return self.close(session, Some(pace)).await,
+            None if session.offset < size => self.patch(session, size, pace).await?,
             None => {}
             Some(chunk) => {
                 let chunk = chunk.max(session.least_chunk).max(1);
                 while session.offset < size {
                     let end = session.offset.saturating_add(chunk).min(size);
-                    self.patch(session, end).await?;
+                    self.patch(session, end, pace).await?;
                 }
             }
         }
-        self.close(session, false).await
+        self.close(session, None).await
     }
 
     /// Sends the bytes up to `end` as one chunk.
-    async fn patch(&self, session: &mut Session, end: u64) -> Result<(), FailedAttempt> {
+    async fn patch(
+        &self,
+        session: &mut Session,
+        end: u64,
+        pace: Pace,
+    ) -> Result<(), FailedAttempt> {
         let start = session.offset;
         let Some(part) = end.checked_sub(1).and_then(|last| ByteRange::new(start, last)) else {
             return Ok(());
         };
-        let open = || self.chunks.next(self.open, start, part.len());
+        let open = || pace.of(self.chunks.next(self.open, start, part.len()));
         let call = self.call(Method::PATCH, session.url.clone()).stream(&open);
         let call = call.header(header::CONTENT_RANGE, &part.to_string());
         let answer = match call.send_once().await {
@@ -216,13 +225,14 @@ impl<'a> Upload<'a> {
         offset_of(&call.send_once().await.ok()?)
     }
 
-    /// Closes the session with the digest, and sends all bytes if `whole`.
-    async fn close(&self, session: &mut Session, whole: bool) -> Result<(), FailedAttempt> {
+    /// Closes the session with the digest, and sends all bytes if there is a pace for them.
+    async fn close(&self, session: &mut Session, whole: Option<Pace>) -> Result<(), FailedAttempt> {
         let mut url = session.url.clone();
         url.query_pairs_mut().append_pair(query::DIGEST, self.blob.digest.as_str());
-        let open = || (self.open)(0);
+        let open = || whole.unwrap_or_default().of((self.open)(0));
         let call = self.call(Method::PUT, url);
-        let call = if whole && self.blob.size > 0 { call.stream(&open) } else { call };
+        let is_sent = whole.is_some() && self.blob.size > 0;
+        let call = if is_sent { call.stream(&open) } else { call };
         let answer = call.send_once().await?;
         refuse_other_digest(&answer, &self.blob.digest, &self.action)?;
         // The one success of the specification; any other is believed when it shows.

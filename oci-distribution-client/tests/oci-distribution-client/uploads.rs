@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use http::{Method, StatusCode};
 use oci_distribution_client::{Client, Config, Error, ErrorKind};
-use oci_image::Descriptor;
 use oci_image::blob::{BlobSource, Memory};
+use oci_image::{Descriptor, Document, Manifest, MediaType};
 use oci_registry::Fault;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::fake::{Fake, answer};
-use crate::fixture::{Fixture, quick, registry, repository};
+use crate::fixture::{Fixture, blob, noise, quick, registry, repository};
 
 /// Counts how often the blobs of a store are opened.
 #[derive(Clone)]
@@ -184,4 +186,58 @@ async fn a_mount_that_fails_however_sends_the_bytes() {
         // The answer may be lost of a mount that was carried out.
         assert!(pushed.moved == 6 || case.contains("LoseAnswer"), "{case}: {pushed:?}");
     }
+}
+
+/// A registry that refuses a body by its length before it reads a byte of it.
+async fn refuses_large_bodies() -> (String, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let task = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = Vec::new();
+                // To the end of the head, and not further.
+                while !request.ends_with(b"\r\n\r\n") {
+                    match stream.read_u8().await {
+                        Ok(byte) => request.push(byte),
+                        Err(_) => return,
+                    }
+                }
+                let status = match request.split(|byte| *byte == b' ').next() {
+                    Some(b"POST") => "202 Accepted\r\nlocation: /v2/a/blobs/uploads/1",
+                    Some(b"PUT") => "413 Content Too Large",
+                    _ => "404 Not Found",
+                };
+                let answer =
+                    format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                let _ = stream.write_all(answer.as_bytes()).await;
+            });
+        }
+    });
+    (address, task)
+}
+
+#[tokio::test]
+async fn a_refusal_that_does_not_read_the_body_is_told_and_not_the_broken_pipe() {
+    let (host, server) = refuses_large_bodies().await;
+    let blobs = Arc::new(Memory::new());
+    let layer = blob(&blobs, MediaType::LAYER_TAR, &noise(9, 8 << 20));
+    let mut manifest = Manifest::new(layer);
+    manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
+    let manifest = Document::new(manifest).unwrap();
+    let image = blob(&blobs, MediaType::IMAGE_MANIFEST, manifest.bytes());
+    let client = Client::new(Config::default().plain_http(&host).retry(quick())).unwrap();
+    let app = client.repository(&format!("{host}/a")).unwrap();
+    for chunk in [None, None, None, None, Some(8 << 20)] {
+        let push = app.push(&blobs, &image);
+        let push = match chunk {
+            Some(bytes) => push.chunks(bytes),
+            None => push,
+        };
+        let error = push.await.unwrap_err();
+        // A chunk is refused as that, here by 404.
+        let expected = if chunk.is_some() { 404 } else { 413 };
+        assert_eq!(error.status(), Some(expected), "{error}");
+    }
+    server.abort();
 }
