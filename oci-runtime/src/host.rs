@@ -65,6 +65,8 @@ pub(crate) struct IdMaps {
     /// The ids that exist in the caller's own namespace.
     pub(crate) uids: Vec<IdRange>,
     pub(crate) gids: Vec<IdRange>,
+    /// Whether `setgroups` is denied there, and in all user namespaces below.
+    pub(crate) denies_setgroups: bool,
     /// Subordinate ids of the caller: first and count.
     pub(crate) subordinate_uids: Vec<(u32, u32)>,
     pub(crate) subordinate_gids: Vec<(u32, u32)>,
@@ -144,6 +146,14 @@ impl Host {
     /// Whether the caller has a capability.
     pub(crate) fn has_capability(&self, capability: &Capability) -> bool {
         capability.number().is_some_and(|number| self.capabilities >> number & 1 == 1)
+    }
+
+    /// Whether the caller is in a user namespace other than the first. The kernel lets nobody make devices there, or say
+    /// which may be used.
+    pub(crate) fn is_in_user_namespace(&self) -> bool {
+        let is_all =
+            |range: &IdRange| (range.inside, range.outside, range.size) == (0, 0, u32::MAX);
+        !matches!(self.id_maps.uids.as_slice(), [range] if is_all(range))
     }
 
     /// Whether the caller may mount on the host, and needs no user namespace for a container.

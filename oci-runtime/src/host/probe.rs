@@ -128,6 +128,8 @@ fn id_maps() -> IdMaps {
     IdMaps {
         uids: own_ids("/proc/self/uid_map"),
         gids: own_ids("/proc/self/gid_map"),
+        denies_setgroups: read_to_string("/proc/self/setgroups")
+            .is_ok_and(|text| text.trim() == "deny"),
         subordinate_uids: subordinate("/etc/subuid"),
         subordinate_gids: subordinate("/etc/subgid"),
         helpers: helper("newuidmap").zip(helper("newgidmap")),

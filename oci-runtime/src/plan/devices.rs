@@ -31,7 +31,8 @@ const LINKS: [(&str, &str); 4] = [
 impl Planner<'_> {
     /// The steps that make devices and links.
     pub(super) fn devices(&mut self) -> Vec<Step> {
-        let may_make = !self.has_user_namespace() && self.host.has_capability(&Capability::Mknod);
+        let in_user_namespace = self.has_user_namespace() || self.host.is_in_user_namespace();
+        let may_make = !in_user_namespace && self.host.has_capability(&Capability::Mknod);
         let origin = if may_make { DeviceOrigin::Made } else { DeviceOrigin::Host };
         let own = self.own_devices(origin);
         // A `/dev` of the host has what it has.
@@ -126,6 +127,13 @@ impl Planner<'_> {
                 [] => self.warn(format!("every device can be used: {reason}")),
                 _ => self.refuse(pointer, reason),
             }
+            return Vec::new();
+        }
+        if self.host.is_in_user_namespace() {
+            self.warn(
+                "rules for devices are not set: the kernel does not permit it in the caller's user namespace, where no \
+                 device can be used but those that are mounted",
+            );
             return Vec::new();
         }
         let own = rules.iter().enumerate();

@@ -109,7 +109,18 @@ impl Planner<'_> {
                 }
             }
         }
-        let denied = self.denies_setgroups();
+        if !self.has_user_namespace() && self.host.is_in_user_namespace() {
+            let existing = self.host.id_maps.clone();
+            if !maps(&existing.uids, uid) {
+                let reason = format!("user {uid} does not exist in the caller's user namespace");
+                self.refuse("/process/user/uid", reason);
+            }
+            if !maps(&existing.gids, gid) {
+                let reason = format!("group {gid} does not exist in the caller's user namespace");
+                self.refuse("/process/user/gid", reason);
+            }
+        }
+        let denied = self.denies_setgroups() || self.host.id_maps.denies_setgroups;
         if denied && !user.additional_gids.is_empty() {
             self.refuse(
                 "/process/user/additionalGids",

@@ -154,7 +154,7 @@ impl Planner<'_> {
 
     /// What the kernel refuses in a user namespace, said before it does.
     fn check_filesystem(&mut self, pointer: &str, kind: &str, options: &Options) {
-        if !self.has_user_namespace() {
+        if !self.has_user_namespace() && !self.host.is_in_user_namespace() {
             return;
         }
         for (filesystem, space) in [
@@ -176,19 +176,24 @@ impl Planner<'_> {
 
     /// Refuses options with ids that the user namespace does not have.
     fn check_ids(&mut self, pointer: &str, options: &Options) {
-        let linux = self.linux();
-        for (key, member, mappings) in [
-            ("uid", "uidMappings", &linux.uid_mappings),
-            ("gid", "gidMappings", &linux.gid_mappings),
+        let (linux, host) = (self.linux(), self.host.id_maps.clone());
+        let has_own = self.has_user_namespace();
+        for (key, member, mappings, host) in [
+            ("uid", "uidMappings", &linux.uid_mappings, host.uids),
+            ("gid", "gidMappings", &linux.gid_mappings, host.gids),
         ] {
-            let ranges = id_ranges(mappings);
+            let ranges = if has_own { id_ranges(mappings) } else { host };
             let ids = options
                 .data
                 .iter()
                 .filter_map(|word| word.strip_prefix(key)?.strip_prefix('=')?.parse().ok())
-                .filter(|id| !mappings.is_empty() && !maps(&ranges, *id));
+                .filter(|id| !ranges.is_empty() && !maps(&ranges, *id));
+            let place = match has_own {
+                true => format!("`{member}`"),
+                false => "the caller's user namespace".into(),
+            };
             for id in ids {
-                let reason = format!("option `{key}={id}`: the id is not in `{member}`");
+                let reason = format!("option `{key}={id}`: the id is not in {place}");
                 self.refuse(format!("{pointer}/options"), reason);
             }
         }

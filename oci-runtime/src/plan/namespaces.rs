@@ -182,10 +182,12 @@ impl Planner<'_> {
     fn map_ids(&mut self, uids: Vec<IdRange>, gids: Vec<IdRange>) -> MapIds {
         let deny_setgroups = self.denies_setgroups();
         let mut ids = MapIds { uids, gids, helpers: None, deny_setgroups };
+        let maps = self.host.id_maps.clone();
         if self.may_map_any_ids() || deny_setgroups {
+            self.require_existing("/linux/uidMappings", &ids.uids, &maps.uids);
+            self.require_existing("/linux/gidMappings", &ids.gids, &maps.gids);
             return ids;
         }
-        let maps = self.host.id_maps.clone();
         self.require_subordinate(
             "/linux/uidMappings",
             &ids.uids,
@@ -223,6 +225,20 @@ impl Planner<'_> {
             && !self.may_map_any_ids()
             && own(&linux.uid_mappings, self.host.uid)
             && own(&linux.gid_mappings, self.host.gid)
+    }
+
+    /// Refuses ids that the caller's own user namespace does not have.
+    fn require_existing(&mut self, pointer: &str, ranges: &[IdRange], existing: &[IdRange]) {
+        for (index, range) in ranges.iter().enumerate() {
+            let last = range.outside.saturating_add(range.size.saturating_sub(1));
+            if !maps(existing, range.outside) || !maps(existing, last) {
+                let reason = format!(
+                    "ids {} to {last} do not exist in the caller's user namespace",
+                    range.outside
+                );
+                self.refuse(format!("{pointer}/{index}"), reason);
+            }
+        }
     }
 
     fn require_subordinate(

@@ -16,6 +16,7 @@ mod init;
 mod life;
 mod limits;
 mod mounts;
+mod nested;
 mod oracle;
 mod program;
 mod sight;
