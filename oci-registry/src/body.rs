@@ -17,22 +17,45 @@ use crate::store::Blob;
 ///
 /// An error means that the store failed or a fault was asked for; a server must then cut the
 /// connection, so that the client sees that the content is not whole.
-pub struct Body(UnsyncBoxBody<Bytes, io::Error>);
+pub struct Body {
+    bytes: UnsyncBoxBody<Bytes, io::Error>,
+    /// Dropped when it was sent.
+    held: Vec<Box<dyn Send>>,
+}
 
 /// How much of a blob is read at a time, in bytes.
 const PIECE: u64 = 256 * 1024;
 
+/// How much is sent at a time of what is in memory, in bytes.
+const SMALL: usize = 64 * 1024;
+
 impl Body {
+    fn new(bytes: impl http_body::Body<Data = Bytes, Error = io::Error> + Send + 'static) -> Self {
+        Self { bytes: bytes.boxed_unsync(), held: Vec::new() }
+    }
+
+    /// Keeps `held` until the body was sent.
+    pub(crate) fn holding(mut self, held: impl Send + 'static) -> Self {
+        self.held.push(Box::new(held));
+        self
+    }
+
     pub(crate) fn empty() -> Self {
         Self::full(Bytes::new())
     }
 
+    /// Larger ones in pieces: over HTTP/2 a piece is buffered whole.
     pub(crate) fn full(bytes: Bytes) -> Self {
-        Self(Full::new(bytes).map_err(|never| match never {}).boxed_unsync())
+        if bytes.len() > SMALL {
+            let starts = (0..bytes.len()).step_by(SMALL);
+            let piece = move |start: usize| bytes.slice(start..bytes.len().min(start + SMALL));
+            return Self::stream(stream::iter(starts.map(move |start| Ok(piece(start)))));
+        }
+        Self::new(Full::new(bytes).map_err(|never| match never {}))
     }
 
     pub(crate) fn stream(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
-        Self(StreamBody::new(pieces.map(|piece| piece.map(Frame::data))).boxed_unsync())
+        Self::new(StreamBody::new(pieces.map(|piece| piece.map(Frame::data))))
     }
 
     /// `length` bytes of `blob` from `first` on.
@@ -49,7 +72,10 @@ impl Body {
     }
 
     pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        self.0.into_data_stream()
+        let Self { bytes, held } = self;
+        bytes.into_data_stream().inspect(move |_| {
+            let _ = &held;
+        })
     }
 }
 
@@ -61,20 +87,20 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Pin::new(&mut self.0).poll_frame(context)
+        Pin::new(&mut self.bytes).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        self.bytes.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        self.bytes.size_hint()
     }
 }
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Body").field("size", &self.0.size_hint()).finish_non_exhaustive()
+        f.debug_struct("Body").field("size", &self.bytes.size_hint()).finish_non_exhaustive()
     }
 }

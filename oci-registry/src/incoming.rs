@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::StatusCode;
@@ -18,6 +18,9 @@ use crate::sessions::Session;
 pub(crate) struct Incoming {
     body: UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>,
     idle: Duration,
+    progress: u64,
+    /// How long was waited for how many bytes, since the last time that they were enough.
+    waited: (Duration, u64),
     contended_idle: Duration,
     /// Where the body goes, if others may wait for that.
     session: Option<Arc<Session>>,
@@ -37,6 +40,8 @@ impl Incoming {
         Self {
             body: body.boxed_unsync(),
             idle: limits.idle,
+            progress: limits.progress,
+            waited: (Duration::ZERO, 0),
             contended_idle: limits.contended_idle,
             session: None,
             failure: None,
@@ -61,10 +66,12 @@ impl Incoming {
                     None => std::future::pending().await,
                 }
             };
+            let start = Instant::now();
+            let (waited, received) = self.waited;
             let frame = tokio::select! {
                 biased;
                 frame = self.body.frame() => frame,
-                () = tokio::time::sleep(self.idle) => {
+                () = tokio::time::sleep(self.idle.saturating_sub(waited)) => {
                     return Err(too_slow("the body was not received in time"));
                 }
                 () = contended => {
@@ -74,8 +81,14 @@ impl Incoming {
             match frame.transpose() {
                 Ok(None) => return Ok(None),
                 Ok(Some(frame)) => match frame.into_data() {
-                    Ok(data) if data.is_empty() => {}
-                    Ok(data) => return Ok(Some(data)),
+                    Ok(data) if data.is_empty() => self.waited.0 = waited + start.elapsed(),
+                    Ok(data) => {
+                        let received = received + data.len() as u64;
+                        let is_enough = received >= self.progress;
+                        let waited = (waited + start.elapsed(), received);
+                        self.waited = if is_enough { (Duration::ZERO, 0) } else { waited };
+                        return Ok(Some(data));
+                    }
                     Err(_trailers) => {}
                 },
                 Err(_) => {

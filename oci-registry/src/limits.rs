@@ -32,10 +32,14 @@ pub struct Limits {
     pub tags: usize,
     /// The size of a request line with its headers, in bytes (of the headers over HTTP/2). Default 64 KiB.
     pub head: usize,
-    /// How long the head of a request may take, from the connection's idle start. Default 60 seconds.
+    /// How long the head of a request may take, from the connection's idle start: so long is a connection idle before
+    /// it is closed. Default 60 seconds.
     pub head_time: Duration,
-    /// How long a request's body may pause. Default 60 seconds.
+    /// How long a request's body may pause, and how long a client may take nothing of an answer. Default 60 seconds.
     pub idle: Duration,
+    /// How many bytes must be received or taken for a pause to end: fewer within [`idle`](Self::idle) are as good as none.
+    /// Default 16 KiB.
+    pub progress: u64,
     /// How long a body may pause that is written to an upload session for which another request waits. Default 2
     /// seconds.
     pub contended_idle: Duration,
@@ -44,8 +48,20 @@ pub struct Limits {
     /// How much of a refused request's body is still read, in bytes, so that the client sees the answer
     /// and not a broken connection. Default 8 MiB.
     pub drain: u64,
-    /// Connections served at a time; others wait. Default 1024.
+    /// Connections served at a time. Where there are no more, the client (an address) with most of them loses one that
+    /// is idle; if none is, others wait. Default 1024.
     pub connections: usize,
+    /// Of [`connections`](Self::connections), how many one address may have; more are closed if none of them is idle.
+    /// Default 512.
+    pub client_connections: usize,
+    /// Requests that a connection may have under way, over HTTP/2; of the body of each up to 256 KiB are buffered.
+    /// Default 64.
+    pub streams: u32,
+    /// Manifests of more than 64 KiB that are in memory for one connection at a time, received or being sent; others
+    /// wait. Default 4.
+    pub connection_manifests: usize,
+    /// How long requests that are under way may go on when the server is stopped. Default 30 seconds.
+    pub stop_time: Duration,
     /// Tokens that are kept at a time, and as many to refresh with. Where there are no more, the client with most of
     /// them loses the one that it used longest ago. Default 10,000.
     pub tokens: usize,
@@ -65,10 +81,15 @@ impl Default for Limits {
             head: 64 << 10,
             head_time: Duration::from_secs(60),
             idle: Duration::from_secs(60),
+            progress: 16 << 10,
             contended_idle: Duration::from_secs(2),
             request_time: Duration::from_secs(60 * 60),
             drain: 8 << 20,
             connections: 1024,
+            client_connections: 512,
+            streams: 64,
+            connection_manifests: 4,
+            stop_time: Duration::from_secs(30),
             tokens: 10_000,
         }
     }

@@ -1,16 +1,18 @@
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderValue;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use oci_image::distribution::warning;
-use tokio::net::{TcpListener, ToSocketAddrs};
-use tokio::sync::{Semaphore, watch};
+use rustix::io::Errno;
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::connection::Connection;
+use crate::connection::{Activity, Admission, Admitted, Connected, Connection, End, Watched};
 use crate::faults::Faults;
 use crate::registry::{Shared, Switches};
 use crate::sessions::Sessions;
@@ -156,7 +158,8 @@ impl Server {
         &self.registry
     }
 
-    /// Stops listening, lets the requests that are under way end, and stops.
+    /// Stops listening, lets the requests that are under way end, within
+    /// [`Limits::stop_time`], and stops.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         // It ends by itself; a panic in it cannot be reported here.
@@ -193,7 +196,7 @@ impl Registry {
     }
 
     /// Serves one connection, such as a TLS stream, by HTTP/1.1 or HTTP/2, within the limits on
-    /// request heads.
+    /// request heads and on silence.
     ///
     /// # Errors
     /// If the connection broke, or the client did not speak HTTP.
@@ -201,10 +204,10 @@ impl Registry {
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
-        let server = self.protocol();
-        let connection =
-            server.serve_connection(TokioIo::new(stream), Connection::default().service(self));
-        connection.await.map_err(ConnectionError)
+        let limits = &self.0.limits;
+        let connection = Connection::new(None, Arc::new(Activity::new(limits)), limits);
+        let (_never, stopped) = watch::channel(false);
+        self.serve_until(stream, connection, stopped).await
     }
 
     fn protocol(&self) -> auto::Builder<TokioExecutor> {
@@ -216,10 +219,26 @@ impl Registry {
             .header_read_timeout(limits.head_time)
             .max_buf_size(limits.head.max(8 << 10));
         let head = u32::try_from(limits.head).unwrap_or(u32::MAX);
-        server.http2().timer(TokioTimer::new()).max_header_list_size(head);
+        server
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(head)
+            .max_concurrent_streams(limits.streams)
+            // Bodies that are not read yet must not use up what those that are read need.
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(
+                WINDOW.saturating_mul(limits.streams).min(i32::MAX as u32),
+            )
+            .max_send_buf_size(SEND_BUFFER);
         server
     }
 }
+
+/// What is buffered of each body over HTTP/2, in bytes.
+const WINDOW: u32 = 256 << 10;
+
+/// What is buffered of each answer over HTTP/2, in bytes.
+const SEND_BUFFER: usize = 64 << 10;
 
 /// Why a connection did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -228,51 +247,97 @@ pub struct ConnectionError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 /// Accepts connections until it is told to stop; then waits for those that are open.
 async fn accept(listener: TcpListener, registry: Registry, mut stopped: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(registry.0.limits.connections));
+    let limits = registry.0.limits.clone();
+    let admission = Arc::new(Admission::new(limits.clone()));
     let mut connections = JoinSet::new();
+    // One that is accepted and waits for its place.
+    let mut waiting: Option<(TcpStream, IpAddr)> = None;
     loop {
         let next = async {
-            let place = places.clone().acquire_owned().await.ok()?;
-            Some((listener.accept().await, place))
+            match &waiting {
+                Some((_, peer)) => Next::Admitted(admission.admit(*peer).await),
+                None => Next::Accepted(listener.accept().await),
+            }
         };
-        let accepted = tokio::select! {
+        let next = tokio::select! {
             _ = stopped.changed() => break,
             Some(_) = connections.join_next() => continue,
-            accepted = next => accepted,
+            next = next => next,
         };
-        match accepted {
-            Some((Ok((stream, peer)), place)) => {
+        match next {
+            Next::Accepted(Ok((stream, peer))) => waiting = Some((stream, peer.ip())),
+            Next::Accepted(Err(error)) => {
+                if is_out_of_descriptors(&error) {
+                    admission.give_up_one();
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Next::Admitted(admitted) => {
+                // Without a place, it is closed.
+                let (Some((stream, peer)), Some(admitted)) = (waiting.take(), admitted) else {
+                    continue;
+                };
                 let (registry, stopped) = (registry.clone(), stopped.clone());
-                let peer = Connection { peer: Some(peer.ip()) };
                 connections.spawn(async move {
-                    connection(stream, peer, registry, stopped).await;
-                    drop(place);
+                    // Small answers go out at once.
+                    let _ = stream.set_nodelay(true);
+                    let activity = admitted.activity.clone();
+                    let connection = Connection::new(Some(peer), activity, &registry.0.limits);
+                    // An error is the client's: it is gone, or was cut off as a fault asked.
+                    let _ = registry.serve_until(stream, connection, stopped).await;
+                    drop(admitted);
                 });
             }
-            // Out of descriptors, most likely: wait until some are free.
-            Some((Err(_), _)) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
-            None => break,
         }
     }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
+    drop((listener, waiting));
+    let open = async { while connections.join_next().await.is_some() {} };
+    // Those that are left end with the set.
+    let _ = tokio::time::timeout(limits.stop_time, open).await;
 }
 
-/// An error here is the client's: it is gone, or was cut off as a fault asked.
-async fn connection(
-    stream: tokio::net::TcpStream,
-    peer: Connection,
-    registry: Registry,
-    mut stopped: watch::Receiver<bool>,
-) {
-    // Small answers go out at once.
-    let _ = stream.set_nodelay(true);
-    let server = registry.protocol();
-    let service = peer.service(&registry);
-    let mut connection = std::pin::pin!(server.serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
+enum Next {
+    Accepted(io::Result<(TcpStream, SocketAddr)>),
+    Admitted(Option<Admitted>),
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let errno = error.raw_os_error();
+    [Errno::MFILE, Errno::NFILE].iter().any(|it| errno == Some(it.raw_os_error()))
+}
+
+/// How long a connection that is to end may stay idle.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+impl Registry {
+    /// Serves a connection until it is told to stop, or the connection is not worth its place any more.
+    async fn serve_until<S>(
+        &self,
+        stream: S,
+        connection: Connection,
+        mut stopped: watch::Receiver<bool>,
+    ) -> Result<(), ConnectionError>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let limits = &self.0.limits;
+        let activity = connection.activity.clone();
+        let stream = Watched { stream, activity: activity.clone() };
+        let service = Connected { registry: self.clone(), connection };
+        let server = self.protocol();
+        let mut serving = std::pin::pin!(server.serve_connection(TokioIo::new(stream), service));
+        tokio::select! {
+            result = serving.as_mut() => return result.map_err(ConnectionError),
+            end = activity.ends(limits.head_time, limits.idle) => if end == End::TooSlow {
+                return Ok(());
+            },
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+        }
+        // What is under way may end.
+        serving.as_mut().graceful_shutdown();
+        tokio::select! {
+            result = serving => result.map_err(ConnectionError),
+            () = activity.is_silent(FAREWELL, limits.idle) => Ok(()),
+        }
     }
-    let _ = connection.await;
 }

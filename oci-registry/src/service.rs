@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
 use hyper::service::Service;
 use oci_image::RepositoryName;
 use oci_image::distribution::{EndpointError, ErrorCode, header as names};
@@ -120,6 +120,7 @@ impl Registry {
             headers: head.headers.clone(),
             query,
             identity,
+            connection: head.extensions.get().cloned(),
         };
         self.dispatch(route, call, body).await
     }
@@ -137,9 +138,24 @@ impl Registry {
             Route::Uploads(name) => routes::uploads::post(self, name, call, body).await,
             Route::Upload(name, id) => routes::uploads::session(self, name, id, call, body).await,
             Route::Manifest(name, reference) if call.method == Method::PUT => {
+                let _turn = match call.connection.clone().filter(|_| !is_small(&call.headers)) {
+                    Some(connection) => connection.manifest().await,
+                    None => None,
+                };
                 let bytes = body.all(self.0.limits.manifest).await?;
                 self.blocking(move |it| routes::manifests::put(it, &name, &reference, &call, bytes))
                     .await
+            }
+            Route::Manifest(..) if call.method != Method::DELETE => {
+                let turn = match call.connection.clone() {
+                    Some(connection) => connection.manifest().await,
+                    None => None,
+                };
+                let mut reply = self.blocking(move |it| routes::stored(it, route, &call)).await?;
+                if !is_small(&reply.headers) {
+                    reply.body = reply.body.holding(turn);
+                }
+                Ok(reply)
             }
             route => self.blocking(move |it| routes::stored(it, route, &call)).await,
         }
@@ -163,6 +179,16 @@ impl Registry {
         let answer = auth.give_token(&request, &self.0.limits)?;
         Ok(Reply::new(StatusCode::OK).json(&answer).header(header::CACHE_CONTROL, "no-store"))
     }
+}
+
+/// A manifest that may be in memory any number of times, in bytes.
+const SMALL_MANIFEST: u64 = 64 << 10;
+
+/// Whether the body is known to be small.
+fn is_small(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let length = length.and_then(|length| length.parse::<u64>().ok());
+    length.is_some_and(|length| length <= SMALL_MANIFEST)
 }
 
 /// The largest form that asks for a token, in bytes.

@@ -77,7 +77,7 @@ impl Store {
         digest: &Digest,
     ) -> io::Result<Option<StoredManifest>> {
         let record = self.backend().read(name, &Record::Manifest(digest.clone()))?;
-        record.map(|record| StoredManifest::from_record(digest.clone(), &record)).transpose()
+        record.map(|record| StoredManifest::from_record(digest.clone(), record)).transpose()
     }
 
     /// The digest that a tag names.

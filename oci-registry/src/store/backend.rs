@@ -29,7 +29,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn unlink(&self, name: &RepositoryName, blob: &Digest) -> io::Result<bool>;
 
     /// The value of a record.
-    fn read(&self, name: &RepositoryName, record: &Record) -> io::Result<Option<Vec<u8>>>;
+    fn read(&self, name: &RepositoryName, record: &Record) -> io::Result<Option<Bytes>>;
 
     /// Sets records, in this order, in place of those that may be there: all, or none where it fails.
     fn write(&self, name: &RepositoryName, records: &[(Record, Vec<u8>)]) -> io::Result<()>;

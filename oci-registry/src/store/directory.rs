@@ -191,8 +191,9 @@ impl Backend for Directory {
         remove_file(&blob(&self.root.path, name, digest))
     }
 
-    fn read(&self, name: &RepositoryName, key: &Record) -> io::Result<Option<Vec<u8>>> {
-        found(fs::read(record(&self.root.path, name, key)))
+    fn read(&self, name: &RepositoryName, key: &Record) -> io::Result<Option<Bytes>> {
+        let value = found(fs::read(record(&self.root.path, name, key)))?;
+        Ok(value.map(Into::into))
     }
 
     fn write(&self, name: &RepositoryName, records: &[(Record, Vec<u8>)]) -> io::Result<()> {

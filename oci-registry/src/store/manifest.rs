@@ -16,12 +16,14 @@ pub(crate) struct StoredManifest {
 
 impl StoredManifest {
     /// A record is one line with the media type, and then the bytes as they are.
-    pub(crate) fn from_record(digest: Digest, record: &[u8]) -> io::Result<Self> {
-        let end = record.iter().position(|byte| *byte == b'\n');
-        let (line, rest) =
-            record.split_at(end.ok_or_else(|| invalid("a manifest has no media type"))?);
-        let media_type = std::str::from_utf8(line).map_err(invalid)?.to_owned();
-        Ok(Self { digest, media_type, bytes: Bytes::copy_from_slice(&rest[1..]) })
+    pub(crate) fn from_record(digest: Digest, record: Bytes) -> io::Result<Self> {
+        let mut bytes = record;
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let line = bytes.split_to(end.ok_or_else(|| invalid("a manifest has no media type"))?);
+        let media_type = std::str::from_utf8(&line).map_err(invalid)?.to_owned();
+        // The end of the line.
+        let bytes = bytes.slice(1..);
+        Ok(Self { digest, media_type, bytes })
     }
 
     pub(crate) fn to_record(&self) -> Vec<u8> {

@@ -18,7 +18,7 @@ type Repositories = BTreeMap<RepositoryName, Repository>;
 #[derive(Default)]
 struct Repository {
     blobs: BTreeMap<Digest, Bytes>,
-    records: BTreeMap<Record, Vec<u8>>,
+    records: BTreeMap<Record, Bytes>,
 }
 
 /// Each change of the maps is one call, so there is nothing half done after a panic.
@@ -49,14 +49,15 @@ impl Backend for Memory {
         Ok(removed.is_some())
     }
 
-    fn read(&self, name: &RepositoryName, record: &Record) -> io::Result<Option<Vec<u8>>> {
+    fn read(&self, name: &RepositoryName, record: &Record) -> io::Result<Option<Bytes>> {
         Ok(lock(&self.0).get(name).and_then(|it| it.records.get(record)).cloned())
     }
 
     fn write(&self, name: &RepositoryName, records: &[(Record, Vec<u8>)]) -> io::Result<()> {
         let mut repositories = lock(&self.0);
         let repository = repositories.entry(name.clone()).or_default();
-        repository.records.extend(records.iter().cloned());
+        let records = records.iter().cloned();
+        repository.records.extend(records.map(|(record, value)| (record, value.into())));
         Ok(())
     }
 

@@ -95,7 +95,7 @@ fail! {
     open(&RepositoryName, &Digest) -> Option<Blob>;
     link(&RepositoryName, &RepositoryName, &Digest) -> bool;
     unlink(&RepositoryName, &Digest) -> bool;
-    read(&RepositoryName, &Record) -> Option<Vec<u8>>;
+    read(&RepositoryName, &Record) -> Option<Bytes>;
     write(&RepositoryName, &[(Record, Vec<u8>)]) -> ();
     remove(&RepositoryName, &Record) -> bool;
     list(&RepositoryName, &Collection) -> Vec<String>;

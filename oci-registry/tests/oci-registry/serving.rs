@@ -4,9 +4,9 @@ use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::Service as _;
-use oci_registry::{Fault, Limits, Store};
+use oci_registry::{Fault, Limits, Serve, Store};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::client::Client;
 
@@ -53,24 +53,197 @@ async fn it_speaks_http_2() {
     assert_eq!(response.bytes().await.unwrap(), content);
 }
 
+/// A request that is under way until its connection ends.
+const UNFINISHED: &[u8] =
+    b"PUT /v2/a/manifests/b HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx";
+const REQUEST: &[u8] = b"GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n";
+
+async fn send(client: &Client, bytes: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(client.server.address()).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    stream
+}
+
+/// Whether an answer comes; not, if the connection ends.
+async fn is_answered(stream: &mut TcpStream) -> bool {
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.is_ok_and(|_| &answer == b"HTTP/1.1 200")
+}
+
+fn limited(limit: impl FnOnce(&mut Limits)) -> Serve {
+    let mut limits = Limits::default();
+    limit(&mut limits);
+    oci_registry::serve(Store::memory()).limits(limits)
+}
+
+const SHORT: Duration = Duration::from_millis(100);
+
 #[tokio::test]
 async fn connections_are_bounded_and_wait_for_their_turn() {
-    let mut limits = Limits::default();
-    limits.connections = 1;
-    let client = Client::of(oci_registry::serve(Store::memory()).limits(limits)).await;
-    let mut first = TcpStream::connect(client.server.address()).await.unwrap();
-    let request = b"GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n";
-    first.write_all(request).await.unwrap();
-    first.read_exact(&mut [0; 12]).await.unwrap();
-    let mut second = TcpStream::connect(client.server.address()).await.unwrap();
-    second.write_all(request).await.unwrap();
-    let mut answer = [0; 12];
-    let early =
-        tokio::time::timeout(Duration::from_millis(50), second.read_exact(&mut answer)).await;
+    let client = Client::of(limited(|limits| limits.connections = 1)).await;
+    let first = send(&client, UNFINISHED).await;
+    // Until the request is under way, its connection gives way to others.
+    tokio::time::sleep(SHORT).await;
+    let mut second = send(&client, REQUEST).await;
+    let early = tokio::time::timeout(SHORT, is_answered(&mut second)).await;
     assert!(early.is_err(), "the second connection was served beside the first");
     drop(first);
-    second.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 200");
+    assert!(is_answered(&mut second).await);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_idle_gives_way_to_another() {
+    let client = Client::of(limited(|limits| limits.connections = 4)).await;
+    for opening in [b"".as_slice(), b"GET /v2/", b"PRI * HT", REQUEST] {
+        let mut idle = Vec::new();
+        for _ in 0..8 {
+            idle.push(send(&client, opening).await);
+            assert!(is_answered(&mut send(&client, REQUEST).await).await, "{opening:?}");
+        }
+        // All but the last few were closed, and not only forgotten.
+        let mut first = idle.remove(0);
+        first.read_to_end(&mut Vec::new()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_client_cannot_have_all_connections() {
+    let client = Client::of(limited(|limits| limits.client_connections = 2)).await;
+    let busy = [send(&client, UNFINISHED).await, send(&client, UNFINISHED).await];
+    tokio::time::sleep(SHORT).await;
+    assert!(!is_answered(&mut send(&client, REQUEST).await).await);
+    let other = TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = other.connect(client.server.address()).await.unwrap();
+    other.write_all(REQUEST).await.unwrap();
+    assert!(is_answered(&mut other).await);
+    drop(busy);
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_end() {
+    let client = Client::of(limited(|limits| limits.head_time = SHORT)).await;
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let http_2 = [preface.as_slice(), &settings].concat();
+    let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    for opening in [b"".as_slice(), b"GET /v2/", &preface[..12], preface, &http_2, REQUEST] {
+        let mut stream = send(&client, opening).await;
+        // A reset is an end too.
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    }
+    // Not even pings keep it.
+    let mut stream = send(&client, &http_2).await;
+    while stream.write_all(&ping).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_take_its_answer_is_cut_off() {
+    let client = Client::of(limited(|limits| {
+        limits.connections = 1;
+        limits.idle = SHORT;
+    }))
+    .await;
+    let digest = client.push_blob("a", &vec![1; 32 << 20]).await;
+    let get = format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let stalled = send(&client, get.as_bytes()).await;
+    stalled.readable().await.unwrap();
+    // It has the only place.
+    assert!(is_answered(&mut send(&client, REQUEST).await).await);
+    drop(stalled);
+}
+
+#[tokio::test]
+async fn bodies_that_drip_are_not_waited_for() {
+    let client = Client::of(limited(|limits| limits.idle = Duration::from_millis(300))).await;
+    let mut stream = send(&client, UNFINISHED).await;
+    let (mut receive, mut send) = stream.split();
+    let drip = async {
+        for _ in 0..7 {
+            tokio::time::sleep(SHORT).await;
+            let _ = send.write_all(b"x").await;
+        }
+    };
+    let mut answer = [0; 12];
+    let (read, ()) = tokio::join!(receive.read_exact(&mut answer), drip);
+    read.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+}
+
+#[tokio::test]
+async fn a_server_that_is_stopped_does_not_wait_for_ever() {
+    let limits = limited(|limits| limits.stop_time = SHORT);
+    let server = limits.bind("127.0.0.1:0").await.unwrap();
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(UNFINISHED).await.unwrap();
+    tokio::time::sleep(SHORT).await;
+    server.stop().await;
+}
+
+/// A client of one HTTP/2 connection to a server that has one large manifest of each in memory.
+async fn one_manifest_at_a_time() -> Client {
+    let mut client = Client::of(limited(|limits| limits.connection_manifests = 1)).await;
+    let http = crate::client::http_builder().http2_prior_knowledge().no_proxy();
+    client.http = http.http2_initial_stream_window_size(1 << 16).build().unwrap();
+    client
+}
+
+#[tokio::test]
+async fn large_manifests_are_received_in_turn() {
+    tokio::time::timeout(Duration::from_secs(60), of_large_manifests_are_received_in_turn())
+        .await
+        .unwrap();
+}
+
+async fn of_large_manifests_are_received_in_turn() {
+    let client = one_manifest_at_a_time().await;
+    let text = vec![b'x'; 1 << 20];
+    let (piece, body) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
+    let body = futures_util::stream::unfold(body, |mut body| async {
+        body.recv().await.map(|piece| (piece, body))
+    });
+    let put = client.request(Method::PUT, "/v2/a/manifests/first").header("content-type", "a/b");
+    let first = tokio::spawn(put.body(reqwest::Body::wrap_stream(body)).send());
+    piece.send(Ok(vec![b'y'])).await.unwrap();
+    tokio::time::sleep(SHORT).await;
+    client.put_manifest("a", "small", "a/b", b"small").await.is(201);
+    let mut second = std::pin::pin!(client.put_manifest("a", "second", "a/b", &text));
+    assert!(tokio::time::timeout(SHORT, second.as_mut()).await.is_err());
+    drop(piece);
+    assert_eq!(first.await.unwrap().unwrap().status(), 201);
+    second.await.is(201);
+    let all = (0..40).map(|number| {
+        let (client, text) = (client.clone(), text.clone());
+        tokio::spawn(async move {
+            client.put_manifest("a", &format!("v{number}"), "a/b", &text).await.is(201);
+            assert_eq!(client.get(&format!("/v2/a/manifests/v{number}")).await.is(200).body, text);
+        })
+    });
+    for done in all.collect::<Vec<_>>() {
+        done.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn large_manifests_are_sent_in_turn() {
+    tokio::time::timeout(Duration::from_secs(60), of_large_manifests_are_sent_in_turn())
+        .await
+        .unwrap();
+}
+
+async fn of_large_manifests_are_sent_in_turn() {
+    let client = one_manifest_at_a_time().await;
+    let text = vec![b'x'; 4 << 20];
+    client.put_manifest("a", "large", "a/b", &text).await.is(201);
+    client.put_manifest("a", "small", "a/b", b"small").await.is(201);
+    let first = client.request(Method::GET, "/v2/a/manifests/large").send().await.unwrap();
+    let mut second = std::pin::pin!(client.get("/v2/a/manifests/large"));
+    assert!(tokio::time::timeout(SHORT, second.as_mut()).await.is_err());
+    assert_eq!(first.bytes().await.unwrap(), text);
+    assert_eq!(second.await.is(200).body, text);
+    client.get("/v2/a/manifests/small").await.is(200);
 }
 
 #[tokio::test]
