@@ -19,6 +19,7 @@ pub use rewrite::rewrite;
 
 /// The same image with one layer that holds the files of all, stored in `sink`.
 ///
+/// An image in Docker's format becomes one in OCI's where the layer is compressed by zstd.
 /// Config and manifest are not stored: [`Layout::put_image`](crate::Layout::put_image) does that.
 ///
 /// # Errors
@@ -37,7 +38,8 @@ pub fn flatten(
         let (mut archive, layer) = exported.map_err(invalid)?;
         archive.rewind()?;
         sink.put_from(&layer.descriptor, archive)?;
-        image.documents()?.flatten(layer.created_by("flatten")).map_err(invalid)
+        let layer = layer.created_by("flatten");
+        image.documents()?.edit_or_convert(|image| image.flatten(layer.clone())).map_err(invalid)
     };
     flattened().map_err(failed)
 }

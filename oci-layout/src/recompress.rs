@@ -2,7 +2,7 @@
 
 use std::io::{self, Seek};
 
-use oci_image::blob::{BlobSink, BlobSource};
+use oci_image::blob::{BlobSink, BlobSource, BlobSourceExt};
 use oci_image::build::{self, Layer};
 use oci_image::images::Image;
 use oci_image::layer::{Codec, CodecBy, Compression, Decoder, Encoder, Limits};
@@ -92,7 +92,7 @@ pub(crate) fn recompressed(
     let Layer { descriptor, diff_id, .. } = layer;
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
     let algorithm = diff_id.algorithm().ok_or(io::ErrorKind::Unsupported)?;
-    let blob = source.open(descriptor)?.ok_or(io::ErrorKind::NotFound)?;
+    let blob = source.open_existing(descriptor)?;
     let mut content = Decoder::new(blob, &descriptor.media_type, limits).map_err(invalid)?;
     let spool = HashWriter::new(SpooledTempFile::new(MEMORY), Algorithm::Sha256);
     let mut encoder = HashWriter::new(Encoder::new(spool, compression)?, algorithm);

@@ -179,6 +179,21 @@ impl Image {
         }
     }
 
+    /// What `edit` makes of the image: of the image in OCI's format where its own has no name for the type of a
+    /// layer, as Docker's has none for zstd.
+    ///
+    /// # Errors
+    /// As `edit`.
+    pub fn edit_or_convert(
+        &self,
+        edit: impl Fn(&Self) -> Result<Self, BuildError>,
+    ) -> Result<Self, BuildError> {
+        match edit(self) {
+            Err(BuildError::Format(_)) => edit(&self.to_oci()?),
+            edited => edited,
+        }
+    }
+
     fn converted(&self, convert: ManifestConversion) -> Result<Self, BuildError> {
         Self::new(convert(&self.manifest)?.document, self.config.clone())
     }

@@ -3,8 +3,9 @@ use std::io;
 
 use oci_image::blob::{BlobSource, BlobSourceExt};
 use oci_image::build;
+use oci_image::docker::Format;
 use oci_image::images::Image;
-use oci_image::{AnyDocument, Descriptor, Digest, Document, Index, Platform};
+use oci_image::{AnyDocument, Descriptor, Digest, Document, Index, MediaType, Platform};
 
 use super::copy;
 use crate::{Error, ErrorKind, Layout};
@@ -22,6 +23,7 @@ impl Layout {
     ///
     /// With a platform only images for it are edited. All else in an index stays: other images, artifacts,
     /// and what is missing; attestations about images that are no longer in it go.
+    /// One of Docker's manifest lists becomes an index where an image in it becomes one in OCI's format.
     ///
     /// # Errors
     /// If there is no image to edit, if `edit` fails, or if something cannot be read or stored.
@@ -118,6 +120,7 @@ impl Editor<'_, '_> {
                     entry.platform.clone_from(&named.platform);
                 }
             }
+            settle_format(index);
         });
         let failed = |error| Error::invalid("cannot write the edited index", error);
         let document = AnyDocument::Index(document.map_err(failed)?);
@@ -128,5 +131,15 @@ impl Editor<'_, '_> {
     fn is_missing(&self, entry: &Descriptor) -> bool {
         let opened = self.source.open(entry);
         opened.map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |blob| blob.is_none())
+    }
+}
+
+/// A manifest list of Docker's becomes an index of OCI's where an image did.
+fn settle_format(index: &mut Index) {
+    let is_oci = |entry: &Descriptor| Format::of(&entry.media_type) == Some(Format::Oci);
+    if index.manifests.iter().any(is_oci)
+        && index.media_type == Some(MediaType::DOCKER_MANIFEST_LIST)
+    {
+        index.media_type = Some(MediaType::IMAGE_INDEX);
     }
 }

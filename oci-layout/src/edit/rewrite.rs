@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::io::{self, Seek};
 
 use oci_image::Descriptor;
-use oci_image::blob::{BlobSink, BlobSinkExt};
+use oci_image::blob::{BlobSink, BlobSinkExt, BlobSourceExt};
 use oci_image::build::{self, Layer};
 use oci_image::images::Image;
 use oci_image::layer::{
@@ -16,7 +16,8 @@ use crate::Error;
 /// out of its layer.
 ///
 /// What a file is (its type, size and content) stays. Layers in which nothing differs are stored as they
-/// are; the others keep their compression. Config and manifest are not stored:
+/// are; the others keep their compression, so that an image in Docker's format becomes one in OCI's where
+/// it is zstd. Config and manifest are not stored:
 /// [`Layout::put_image`](crate::Layout::put_image) does that.
 ///
 /// # Errors
@@ -37,8 +38,11 @@ pub fn rewrite(
         for layer in documents.layers() {
             layers.push(rewriter.layer(&layer, sink)?);
         }
-        let mut layers = layers.into_iter();
-        documents.with_layers(|_| layers.next().flatten()).map_err(invalid)
+        let edited = documents.edit_or_convert(|image| {
+            let mut layers = layers.iter().cloned();
+            image.with_layers(|_| layers.next().flatten())
+        });
+        edited.map_err(invalid)
     };
     rewritten().map_err(failed)
 }
@@ -56,7 +60,7 @@ impl<F: FnMut(Change) -> Option<Change>> Rewriter<'_, F> {
     fn layer(&mut self, layer: &Layer, sink: &dyn BlobSink) -> io::Result<Option<Layer>> {
         let Layer { descriptor, diff_id, history, .. } = layer;
         let algorithm = diff_id.algorithm().ok_or(io::ErrorKind::Unsupported)?;
-        let blob = self.image.source().open(descriptor)?.ok_or(io::ErrorKind::NotFound)?;
+        let blob = self.image.source().open_existing(descriptor)?;
         let decoder = Decoder::new(blob, &descriptor.media_type, self.limits)?;
         let decoder = decoder.diff_id_by(algorithm).verified_as(&descriptor.digest);
         let writer = Writer::new(tempfile::tempfile()?, &compression(decoder.codec())?);

@@ -7,8 +7,8 @@ use oci_image::blob::{BlobSinkExt, BlobSourceExt, Memory};
 use oci_image::build::{self, Builder, Layer, assemble};
 use oci_image::images::{Image, Images};
 use oci_image::layer::{Change, Compression, Limits, Timestamp};
-use oci_image::{AnyDocument, Descriptor, Index, MediaType, Platform};
-use oci_layout::{ErrorKind, Layout, flatten, put_layer, rewrite};
+use oci_image::{AnyDocument, Descriptor, Document, Index, MediaType, Platform};
+use oci_layout::{ErrorKind, Layout, flatten, put_layer, recompress, rewrite};
 use oci_testing::tar::{Tar, diff_id};
 
 use crate::damage::store;
@@ -173,4 +173,57 @@ fn with_a_platform_only_its_image_is_edited() {
     let platform = "linux/riscv64".parse().unwrap();
     let none = layout.edit_images(&layout, &root, Some(&platform), &mut |_| unreachable!());
     assert_eq!(none.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_list_of_docker_becomes_an_index_where_an_image_does() {
+    let (_directory, layout) = store();
+    let tar = Tar::new().file("a", "content").end();
+    let entries = ["linux/amd64", "linux/arm64"].map(|platform| {
+        let image = image_of(&layout, &tar, &platform.parse().unwrap()).to_docker().unwrap();
+        let _ = layout.put_image(&image).unwrap();
+        image.descriptor()
+    });
+    let mut list = Index::new();
+    list.manifests = entries.to_vec();
+    list.media_type = Some(MediaType::DOCKER_MANIFEST_LIST);
+    let list = AnyDocument::Index(Document::new(list).unwrap());
+    let list = layout.put_document(&list).unwrap().tag("list").unwrap();
+    let arm64 = "linux/arm64".parse().unwrap();
+    for (compression, media_types) in [
+        (None, [MediaType::DOCKER_MANIFEST_LIST, MediaType::DOCKER_MANIFEST]),
+        (Some(Compression::zstd()), [MediaType::IMAGE_INDEX, MediaType::IMAGE_MANIFEST]),
+    ] {
+        let edited = layout.edit_images(&layout, &list, Some(&arm64), &mut |image| {
+            Ok(match &compression {
+                None => Builder::of(&image.documents()?).label("edited", "1").build()?,
+                Some(zstd) => flatten(image, zstd, &Limits::default(), &layout)?,
+            })
+        });
+        let edited = edited.unwrap();
+        let index = layout.document::<Index>(&edited).unwrap();
+        assert_eq!(index.media_type.as_ref(), Some(&media_types[0]));
+        assert_eq!([edited.media_type, index.manifests[1].media_type.clone()], media_types);
+        assert_eq!(index.manifests[0], entries[0]);
+    }
+}
+
+#[test]
+fn an_image_of_docker_with_a_layer_in_zstd_is_rewritten() {
+    let (_directory, layout) = store();
+    let tar = Tar::new().file("a", "content").file("b", "content").end();
+    let image = image_of(&layout, &tar, &Platform::host());
+    let image = Image::select(&layout, &image.descriptor(), &Platform::host()).unwrap();
+    let zstd = recompress(&image, &Compression::zstd(), &Limits::default(), &layout).unwrap();
+    let docker = Builder::of(&zstd).edit_manifest(|manifest| {
+        manifest.media_type = Some(MediaType::DOCKER_MANIFEST);
+        manifest.layers[0].media_type = MediaType::DOCKER_LAYER_TAR_ZSTD;
+    });
+    let docker = docker.build().unwrap();
+    let _ = layout.put_image(&docker).unwrap();
+    let docker = Image::select(&layout, &docker.descriptor(), &Platform::host()).unwrap();
+    let without = |change: Change| (change.path().to_string() != "/a").then_some(change);
+    let rewritten = rewrite(&docker, &Limits::default(), &layout, without).unwrap();
+    assert_eq!(rewritten.manifest().descriptor().media_type, MediaType::IMAGE_MANIFEST);
+    assert_eq!(rewritten.manifest().layers[0].media_type, MediaType::LAYER_TAR_ZSTD);
 }

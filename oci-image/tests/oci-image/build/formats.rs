@@ -90,6 +90,21 @@ fn an_edited_image_stays_in_its_format() {
 }
 
 #[test]
+fn an_edit_converts_where_dockers_format_has_no_name() {
+    let oci = image(&["a"]);
+    let docker = oci.to_docker().unwrap();
+    let flat = |layer: Layer| {
+        let edit = move |image: &Image| image.flatten(layer.clone());
+        docker.edit_or_convert(edit).unwrap()
+    };
+    check(&flat(typed(&MediaType::LAYER_TAR_GZIP)), Format::Docker);
+    let zstd = typed(&MediaType::LAYER_TAR_ZSTD);
+    assert_eq!(flat(zstd.clone()), oci.flatten(zstd).unwrap());
+    let error = docker.edit_or_convert(|image| image.squash(4..5, layer("b"))).unwrap_err();
+    assert!(matches!(error, BuildError::NoSuchLayers { .. }), "{error:?}");
+}
+
+#[test]
 fn a_rebased_image_stays_in_its_format_whatever_the_bases_have() {
     let old = image(&["os 1"]);
     let app = Builder::from(&old).layer(layer("app")).build().unwrap();
