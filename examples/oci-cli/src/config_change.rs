@@ -4,6 +4,7 @@ use std::error::Error;
 
 use lexopt::prelude::*;
 use oci_image::build::Builder;
+use oci_image::{Finding, Level, Lint, Platform};
 
 /// One change of a config or of the annotations.
 pub enum ConfigChange {
@@ -21,6 +22,23 @@ impl ConfigChange {
     /// # Errors
     /// If there is no such option, or its value is missing or not of its form.
     pub fn parse(
+        option: &str,
+        arguments: &mut lexopt::Parser,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let change = Self::parse_pair(option, arguments)?;
+        change.check().map_err(|reason| format!("cannot set `--{option}`: {reason}"))?;
+        Ok(change)
+    }
+
+    /// Refuses what the linter finds wrong in an image that has nothing else.
+    fn check(&self) -> Result<(), String> {
+        let empty = || Builder::new(&Platform::host());
+        let before = errors(empty())?;
+        let error = errors(self.apply(empty()))?.into_iter().find(|it| !before.contains(it));
+        error.map_or(Ok(()), |error| Err(error.message))
+    }
+
+    fn parse_pair(
         option: &str,
         arguments: &mut lexopt::Parser,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
@@ -76,4 +94,10 @@ impl ConfigChange {
             Self::Words(change, words) => change(builder, words.clone()),
         }
     }
+}
+
+fn errors(builder: Builder) -> Result<Vec<Finding>, String> {
+    let image = builder.build().map_err(|error| error.to_string())?;
+    let findings = image.config().lint().into_iter().chain(image.manifest().lint());
+    Ok(findings.filter(|finding| finding.level == Level::Error).collect())
 }

@@ -37,9 +37,7 @@ pub(crate) fn run(command: &str, arguments: lexopt::Parser) -> Result<ExitCode> 
         change.apply(image, &target)
     })?;
     let name = arguments.new_name.as_deref().unwrap_or(tag);
-    if !arguments.dry_run {
-        target.tag(name, &edited)?;
-    }
+    target.tag(name, &edited)?;
     show(&arguments, name, &edited)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -34,15 +34,16 @@ impl Change {
                 changes.iter().fold(builder, |builder, change| change.apply(builder)).build()?
             }
             Self::Append { layers, created_by, limits } => {
-                let mut builder = Builder::of(&image.documents()?);
+                let by = created_by.as_deref().unwrap_or("oci-inspect append");
+                let mut new = Vec::new();
                 for path in layers {
                     let file = File::open(path)
                         .map_err(|error| format!("cannot open `{}`: {error}", path.display()))?;
-                    let layer = put_layer(file, limits, target)?;
-                    let by = created_by.as_deref().unwrap_or("oci-inspect append");
-                    builder = builder.layer(layer.created_by(by));
+                    new.push(put_layer(file, limits, target)?.created_by(by));
                 }
-                builder.build()?
+                image.documents()?.edit_or_convert(|image| {
+                    new.iter().cloned().fold(Builder::of(image), Builder::layer).build()
+                })?
             }
             Self::Flatten { compression, limits } => flatten(image, compression, limits, target)?,
             Self::Squash { range, compression, limits } => {
@@ -69,6 +70,7 @@ fn rebased(
     let platform = image.config()?.platform();
     let (old, _) = base(old, &platform)?;
     let (new, layout) = base(new, &platform)?;
+    let rebased = image.documents()?.edit_or_convert(|image| rebase(image, &old, &new))?;
     let copy = |layer: &Descriptor| -> Result<()> {
         use oci_image::blob::BlobSource;
         match layout.open(layer)? {
@@ -78,9 +80,7 @@ fn rebased(
         }
     };
     new.manifest().layers.iter().try_for_each(copy)?;
-    let image = image.documents()?;
-    // Docker's format has no name for some layers of OCI's.
-    Ok(rebase(&image, &old, &new).or_else(|_| rebase(&image.to_oci()?, &old, &new))?)
+    Ok(rebased)
 }
 
 fn base(name: &ImageName, platform: &Platform) -> Result<(build::Image, Layout)> {

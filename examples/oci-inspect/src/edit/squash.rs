@@ -34,7 +34,8 @@ pub(super) fn squash(
     below.empty()?;
     with.empty()?;
     let by = format!("oci-inspect squash --layers {from}..{to}");
-    Ok(documents.squash(from - 1..to, layer?.created_by(by))?)
+    let layer = layer?.created_by(by);
+    Ok(documents.edit_or_convert(|image| image.squash(from - 1..to, layer.clone()))?)
 }
 
 /// The files of the first layers.

@@ -7,7 +7,7 @@ use std::process::Command;
 use oci_image::blob::{BlobSinkExt, BlobSourceExt};
 use oci_image::build::{Builder, Layer, assemble};
 use oci_image::images::Images;
-use oci_image::layer::Limits;
+use oci_image::layer::{Change, Compression, Entry, Kind, Limits, Metadata, Writer};
 use oci_image::{AnyDocument, Descriptor, Document, Index, MediaType, Platform};
 use oci_layout::Layout;
 use oci_testing::tar::{Tar, diff_id};
@@ -137,6 +137,9 @@ fn a_dry_run_keeps_nothing() {
     let (status, dry) = inspect(&layout, "flatten", &["--dry-run"], &["v1"]);
     assert_eq!((status, blobs()), (0, count), "{dry}");
     assert_eq!(*layout.index().unwrap(), before);
+    // What would be refused is.
+    let (status, text) = inspect(&layout, "flatten", &["--dry-run"], &["v1", "not/../a-name"]);
+    assert_eq!(status, 1, "{text}");
     let (_, text) = inspect(&layout, "flatten", &[], &["v1"]);
     assert_eq!(dry.trim_end(), format!("{}\t(dry run)", text.trim_end()));
     assert_eq!(layers(&layout, "v1"), 1, "without a new name it takes the place of the image");
@@ -186,12 +189,55 @@ fn differences_are_told_by_place() {
 }
 
 #[test]
+fn an_image_of_docker_becomes_one_of_oci_where_a_layer_is_in_zstd() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = layout(directory.path());
+    let docker = layout.image("v1").unwrap().documents().unwrap().to_docker().unwrap();
+    layout.put_image(&docker).unwrap().tag("docker").unwrap();
+    let more = directory.path().join("more.tar.zst");
+    let mut zstd = Writer::new(Vec::new(), &Compression::zstd()).unwrap();
+    let more_file = Entry::new("etc/more".parse().unwrap(), Kind::Directory, Metadata::new(0o755));
+    zstd.append(&Change::Upsert(more_file)).unwrap();
+    fs::write(&more, zstd.finish().unwrap().0).unwrap();
+    for (command, arguments, media_type) in [
+        ("append", ["--layer", more.to_str().unwrap()], MediaType::IMAGE_MANIFEST),
+        ("flatten", ["--compress", "zstd"], MediaType::IMAGE_MANIFEST),
+        ("flatten", ["--compress", "gzip"], MediaType::DOCKER_MANIFEST),
+    ] {
+        let (status, text) = inspect(&layout, command, &arguments, &["docker", "edited"]);
+        assert_eq!(status, 0, "{command}: {text}");
+        let edited = layout.image("edited").unwrap();
+        assert_eq!(edited.descriptor().media_type, media_type, "{command} {arguments:?}");
+    }
+}
+
+#[test]
+fn a_rebase_that_is_refused_stores_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = layout(directory.path());
+    let bases = tempfile::tempdir().unwrap();
+    let bases = self::layout(bases.path());
+    let other = layer(&bases, &Tar::new().file("other", "").end());
+    let other = Builder::new(&Platform::host()).layer(other).build().unwrap();
+    bases.put_image(&other).unwrap().tag("other").unwrap();
+    let other = format!("oci:{}:other", bases.path().display());
+    let blobs = || fs::read_dir(layout.path().join("blobs/sha256")).unwrap().count();
+    let count = blobs();
+    let bases = ["--old-base", &other, "--new-base", &other];
+    let (status, text) = inspect(&layout, "rebase", &bases, &["v1"]);
+    assert_eq!((status, blobs()), (1, count), "{text}");
+}
+
+#[test]
 fn wrong_command_lines_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let layout = layout(directory.path());
     for (command, arguments) in [
         ("config", &[][..]),
         ("config", &["--env", "A"]),
+        ("config", &["--env", "=x"]),
+        ("config", &["--created", "yesterday"]),
+        ("config", &["--expose", "http"]),
         ("config", &["--layer", "x"]),
         ("append", &[]),
         ("append", &["--layer", "/nonexistent"]),
