@@ -2,7 +2,6 @@
 //! children nobody else waits for.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
@@ -10,13 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use crate::plan::{Hook, ProcessStep};
 use crate::standard_error::StandardError;
-use crate::sys;
 use crate::wait::until_ended;
+use crate::{memory_file, sys};
 
 /// A hook that failed.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +76,7 @@ fn spawn(
     directory: Option<&Path>,
     rights: &[ProcessStep],
 ) -> io::Result<(Child, StandardError)> {
-    let mut input = File::from(memfd_create("state", MemfdFlags::CLOEXEC)?);
+    let mut input = memory_file::create("state")?;
     input.write_all(&serde_json::to_vec(state)?)?;
     input.rewind()?;
     let errors = StandardError::new()?;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,14 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::fs::{CWD, MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::child::Child;
 use crate::init::{ARGUMENT, Call};
 use crate::standard_error::StandardError;
+use crate::sys::mount::{Attributes, Scope, set_attributes};
 use crate::{Error, ErrorKind};
 
 /// The program that becomes the init of containers, sealed in memory so that nobody can change it.
@@ -95,7 +97,14 @@ impl Launcher {
         if let Some(program) = &*sealed {
             return Ok(program.clone());
         }
-        let program = Arc::new(seal(&mut File::open(&self.0.path)?)?);
+        let program = match seal(&mut File::open(&self.0.path)?) {
+            // `vm.memfd_noexec` is 2: nothing in memory may be executed.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                read_only(&self.0.path).map_err(|_| memory_is_not_for_programs(error))?
+            }
+            program => program?,
+        };
+        let program = Arc::new(program);
         *sealed = Some(program.clone());
         Ok(program)
     }
@@ -130,8 +139,10 @@ fn seal(program: &mut File) -> io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     // MFD_EXEC says that the file is for executing, or `vm.memfd_noexec` may forbid it. Kernels before 6.3 do not know
     // the flag and need none.
-    let memory = memfd_create("oci-runtime-init", flags | MemfdFlags::EXEC)
-        .or_else(|_| memfd_create("oci-runtime-init", flags))?;
+    let memory = match memfd_create("oci-runtime-init", flags | MemfdFlags::EXEC) {
+        Err(Errno::INVAL) => memfd_create("oci-runtime-init", flags)?,
+        memory => memory?,
+    };
     let mut memory = File::from(memory);
     crate::file_size::require(program.metadata()?.len())?;
     io::copy(program, &mut memory)?;
@@ -141,6 +152,22 @@ fn seal(program: &mut File) -> io::Result<OwnedFd> {
     let read = File::open(format!("/proc/self/fd/{}", memory.as_raw_fd()))?;
     // Above 2: the child's standard input, output and error would replace it.
     Ok(rustix::io::fcntl_dupfd_cloexec(read, 3)?)
+}
+
+/// The program itself, on a read-only mount that is attached nowhere: whoever gets hold of it cannot change it. Takes
+/// CAP_SYS_ADMIN.
+fn read_only(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let mounted = open_tree(CWD, path, flags)?;
+    let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::default() };
+    set_attributes(mounted.as_fd(), attributes, Scope::Mount)?;
+    // Above 2: the child's standard input, output and error would replace it.
+    Ok(rustix::io::fcntl_dupfd_cloexec(mounted, 3)?)
+}
+
+fn memory_is_not_for_programs(error: io::Error) -> io::Error {
+    let reason = format!("{error}: `vm.memfd_noexec` may be 2, which takes CAP_SYS_ADMIN here");
+    io::Error::new(error.kind(), reason)
 }
 
 /// How often sealing is retried, and for how long it waits before, in all about half a second.

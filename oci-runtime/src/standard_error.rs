@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::process::Stdio;
 
-use rustix::fs::{MemfdFlags, memfd_create};
+use crate::memory_file;
 
 /// Of what a program wrote, this many bytes at the beginning are reported.
 const MAX_REPORTED: u64 = 1024;
@@ -15,7 +15,7 @@ pub(crate) struct StandardError(File);
 
 impl StandardError {
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self(memfd_create("errors", MemfdFlags::CLOEXEC)?.into()))
+        Ok(Self(memory_file::create("errors")?))
     }
 
     /// For the program.

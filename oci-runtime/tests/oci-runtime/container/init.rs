@@ -69,3 +69,42 @@ fn that_is_killed_for_want_of_memory_names_the_limit() {
          `/linux/resources/memory/limit`"
     );
 }
+
+/// `vm.memfd_noexec` belongs to a PID namespace: with 2 there, nothing in memory is executed.
+#[test]
+fn is_started_where_memory_may_not_be_executed() {
+    oci_testing::needs!(root, busybox, "unshare");
+    let line = "echo 2 > /proc/sys/vm/memfd_noexec && exec \"$0\" --exact \
+                container::init::of_a_caller_without_memory_for_programs --nocapture";
+    let output = std::process::Command::new("unshare")
+        .args(["-p", "-f", "-m", "--mount-proc", "sh", "-c", line])
+        .arg(std::env::current_exe().unwrap())
+        .env("OCI_TEST_NO_MEMORY", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+/// In a process of its own: started by the test above.
+#[test]
+fn of_a_caller_without_memory_for_programs() {
+    oci_testing::needs!(root, busybox);
+    if std::env::var_os("OCI_TEST_NO_MEMORY").is_none() {
+        return;
+    }
+    let mut fixture = Fixture::new();
+    let init = env!("CARGO_BIN_EXE_oci-runtime-init");
+    let mut hook = oci_runtime::spec::Hook::new("/bin/sh".into());
+    // The init waits here; what it is cannot be opened for writing.
+    hook.args =
+        ["sh", "-c", "(: > /proc/$PPID/exe) 2>&1 | grep -q 'Read-only'"].map(String::from).to_vec();
+    hook.env = vec!["PATH=/bin:/usr/bin".into()];
+    let mut hooks = oci_runtime::spec::Hooks::new();
+    hooks.create_runtime = vec![hook];
+    fixture.spec.hooks = Some(hooks);
+    let before = std::fs::read(init).unwrap();
+    let outcome = fixture.shell("echo ran").run().map_err(|error| chain(&error)).unwrap();
+    assert_eq!(outcome.stdout, "ran\n");
+    assert!(std::fs::read(init).unwrap() == before);
+}
