@@ -300,8 +300,8 @@ impl Planner<'_> {
             ("/domainname", &self.spec.domainname, NamespaceStep::Domainname),
         ] {
             let Some(name) = name.as_ref().filter(|name| !name.is_empty()) else { continue };
-            if !self.is_new(Namespace::Uts) {
-                self.refuse(pointer, "a name can be set in a new UTS namespace only");
+            if !self.spaces().contains_key(&Namespace::Uts) {
+                self.refuse(pointer, "it would change the host: there is no UTS namespace");
             }
             if name.len() > 64 {
                 self.refuse(pointer, "the kernel takes 64 bytes at most");

@@ -461,3 +461,20 @@ fn numbers_that_do_not_fit_are_refused() {
     let mask = "`/process/user/umask`: 1022 has more than permissions";
     assert_eq!(with(0o1022, 25, 80).as_deref(), Some(mask));
 }
+
+#[test]
+fn a_filter_with_system_calls_of_another_machine_is_planned_with_a_warning() {
+    for (default, action) in
+        [(SeccompAction::Allow, SeccompAction::Errno), (SeccompAction::Errno, SeccompAction::Allow)]
+    {
+        let mut spec = Spec::linux_default();
+        let mut filter = Seccomp::new(default);
+        let mut call = Syscall::new(action);
+        call.names = vec!["mkdir".into(), "no_such_call".into()];
+        filter.syscalls = vec![call];
+        spec.linux.as_mut().unwrap().seccomp = Some(filter);
+        let plan = plan(spec, &Host::typical()).unwrap();
+        let expected = "system call `no_such_call` is unknown: the filter does not mention it";
+        assert_eq!(plan.warnings(), [expected]);
+    }
+}

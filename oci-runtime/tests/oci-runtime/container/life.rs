@@ -289,3 +289,25 @@ fn real_time_signals_are_sent() {
     assert_eq!(container.wait().unwrap().code(), Some(5));
     container.delete().unwrap();
 }
+
+/// As of containers that share names, like those of a pod.
+#[test]
+fn a_name_is_set_in_a_namespace_that_is_joined() {
+    oci_testing::needs!(root, busybox);
+    let first = Fixture::new().shell("exec sleep 1000");
+    let container = first.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    container.start().unwrap();
+    let pid = container.state().unwrap().pid.unwrap();
+    let mut second = Fixture::new().shell("hostname");
+    second.spec.hostname = Some("second".into());
+    let spaces = &mut second.spec.linux.as_mut().unwrap().namespaces;
+    let uts = spaces.iter_mut().find(|space| space.r#type == NamespaceType::Uts).unwrap();
+    uts.path = Some(format!("/proc/{pid}/ns/uts"));
+    let outcome = second.run().map_err(|error| chain(&error));
+    let mut process = oci_runtime::spec::Process::new("/".into());
+    process.args = vec!["hostname".into()];
+    process.env = vec!["PATH=/bin".into()];
+    let (name, _) = super::exec::run(&container, process).unwrap();
+    container.force_delete().unwrap();
+    assert_eq!((outcome.unwrap().stdout.as_str(), name.as_str()), ("second\n", "second\n"));
+}
