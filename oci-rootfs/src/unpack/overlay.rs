@@ -7,10 +7,11 @@ mod mounts;
 mod record;
 mod stack;
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use oci_image::blob::{BlobSource, Durability};
 use oci_image::layer::Overlay;
@@ -47,6 +48,9 @@ pub struct OverlayStore {
     overlay: Overlay,
     durability: Durability,
 }
+
+/// The name of the directory for images without layers.
+const NO_LAYERS: &str = "no-layers";
 
 /// What the name of a file ends with that is locked while a layer is made.
 const LOCK: &str = ".lock";
@@ -112,6 +116,15 @@ impl OverlayStore {
             stack.push(path);
             leases.push(lease);
         }
+        if stack.is_empty() {
+            let failed = |source| {
+                let path = self.path.display().to_string();
+                Reason::Store { action: "make an empty layer in", path, source }
+            };
+            let (path, lease) = self.no_layers().map_err(failed)?;
+            stack.push(path);
+            leases.push(lease);
+        }
         let hidden = self.hidden(&stack)?;
         let (layers, leases) = (stack.into_iter().skip(hidden), leases.into_iter().skip(hidden));
         Ok(OverlayStack {
@@ -120,6 +133,16 @@ impl OverlayStore {
             overlay: self.overlay,
             unpacked,
         })
+    }
+
+    /// What an image without layers is mounted from: the kernel makes no overlay of no lower directory.
+    fn no_layers(&self) -> io::Result<(PathBuf, Lease)> {
+        let path = self.path.join(NO_LAYERS);
+        fs::create_dir_all(&path)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o755))?;
+        File::open(&path)?.set_modified(SystemTime::UNIX_EPOCH)?;
+        let lease = lease::share(&path)?.ok_or(io::ErrorKind::NotFound)?;
+        Ok((path, lease))
     }
 
     /// A layer's directory, which is made if there is none, and what keeps it from being removed.

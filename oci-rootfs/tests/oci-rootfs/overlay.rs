@@ -6,7 +6,7 @@ mod store;
 mod upper;
 
 use std::fs;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -246,6 +246,19 @@ fn what_an_overlay_would_take_for_something_else_is_refused() {
     let field = Field::new(Overlay::User);
     let device = Tar::new().entry(header(b'3', "c").device(0, 0)).end();
     assert_eq!(field.unpack(&[device]).unwrap_err().kind(), UnpackErrorKind::Entry);
+}
+
+#[test]
+fn an_image_without_layers_is_mounted_empty() {
+    oci_testing::needs!(root);
+    let field = Field::new(Overlay::Trusted);
+    let stack = field.unpack(&[]).unwrap();
+    assert_eq!(field.shown(&stack), Tree::new());
+    let mounted = field.mount(&stack);
+    fs::write(mounted.0.join("a"), "content").unwrap();
+    assert_eq!(without_root(tree(&field.path("upper"))), without_root(tree(&mounted.0)));
+    let root = fs::metadata(stack.layers().first().unwrap()).unwrap();
+    assert_eq!((root.mode(), root.mtime()), (0o40755, 0));
 }
 
 #[test]
