@@ -1,5 +1,6 @@
 //! The files below `blobs/`.
 
+mod content;
 mod copy;
 mod found;
 mod writing;
@@ -8,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use oci_image::oci_digest::{Verified, VerifyReader, VerifyWriter};
+use oci_image::oci_digest::{Verified, VerifyReader};
 use oci_image::{Descriptor, Digest};
 
 use crate::files::{Files, split};
@@ -17,6 +18,7 @@ use crate::partial;
 use crate::session::{LazySession, Session, Temporary, sync_parent};
 use crate::{Durability, LayoutOptions, PartialLimits, Reuse, trace};
 
+use content::Content;
 pub(crate) use copy::{Begun, Copy};
 pub(crate) use found::Found;
 use writing::Writing;
@@ -105,7 +107,7 @@ impl Blobs {
 
     pub(crate) fn create(&self, blob: &Descriptor) -> io::Result<Option<Writing<'_>>> {
         let Some(session) = self.begin(blob)? else { return Ok(None) };
-        let content = VerifyWriter::new(session.temporary()?, &blob.digest, blob.size)?;
+        let content = Content::new(session.temporary()?, blob.verifier()?);
         Ok(Some(Writing::new(self, session, blob, content)))
     }
 
@@ -125,7 +127,7 @@ impl Blobs {
             }
             // Another writer continues it: this one begins from the first byte.
             None => {
-                let content = VerifyWriter::new(session.temporary()?, &blob.digest, blob.size)?;
+                let content = Content::new(session.temporary()?, blob.verifier()?);
                 Ok(Some(Writing::new(self, session, blob, content)))
             }
         }

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oci_image::Descriptor;
 use oci_image::blob::{BlobParts, BlobWriter, Ranges};
-use oci_image::oci_digest::{Verifier, VerifyError, VerifyWriter};
+use oci_image::oci_digest::{Verifier, VerifyError};
 
+use super::content::Content;
 use super::{BUFFER, Blobs};
 use crate::partial::{self, Partial};
 use crate::session::{Session, Temporary};
@@ -22,7 +23,7 @@ pub(crate) struct Writing<'a> {
     blob: Descriptor,
     start: u64,
     /// What is written in order, hashed as it is.
-    content: VerifyWriter<Temporary>,
+    content: Content,
     parts: Mutex<Parts>,
 }
 
@@ -39,7 +40,7 @@ impl<'a> Writing<'a> {
         blobs: &'a Blobs,
         session: Arc<Session>,
         blob: &Descriptor,
-        content: VerifyWriter<Temporary>,
+        content: Content,
     ) -> Self {
         let parts = Mutex::new(Parts { held: Ranges::new(), unsaved: 0, has_map: false });
         Self { blobs, session, blob: blob.clone(), start: content.written(), content, parts }
@@ -56,7 +57,7 @@ impl<'a> Writing<'a> {
         let mut verifier = blob.verifier()?;
         hash(&temporary, &mut verifier, held.prefix())?;
         temporary.continue_at(held.prefix());
-        let content = VerifyWriter::resume(temporary, verifier);
+        let content = Content::new(temporary, verifier);
         let mut writing = Self::new(blobs, session, blob, content);
         writing.parts = Mutex::new(Parts { held, unsaved: 0, has_map });
         Ok(writing)
@@ -70,7 +71,7 @@ impl<'a> Writing<'a> {
     fn save(&self, parts: &mut Parts) -> io::Result<()> {
         parts.held.insert(0..self.content.written());
         let durability = self.blobs.durability;
-        partial::save(self.content.get_ref(), &parts.held, &self.session, durability)?;
+        partial::save(self.content.temporary(), &parts.held, &self.session, durability)?;
         parts.has_map = true;
         parts.unsaved = 0;
         Ok(())
@@ -93,9 +94,17 @@ fn hash(temporary: &Temporary, verifier: &mut Verifier, end: u64) -> io::Result<
     Ok(())
 }
 
+fn too_long(blob: &Descriptor) -> io::Error {
+    VerifyError::TooLong { digest: blob.digest.clone(), size: blob.size }.into()
+}
+
 impl Write for Writing<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.content.write(bytes)
+        // Refused before it is written.
+        match bytes.len() as u64 > self.blob.size - self.content.written() {
+            true => Err(too_long(&self.blob)),
+            false => self.content.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -108,7 +117,7 @@ impl BlobWriter for Writing<'_> {
         let Self { blobs, blob, content, parts, .. } = *self;
         let Parts { mut held, .. } = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
         held.insert(0..content.written());
-        let (temporary, mut verifier) = content.into_parts();
+        let (temporary, mut verifier) = content.into_parts()?;
         hash(&temporary, &mut verifier, held.prefix())?;
         verifier.finish()?;
         blobs.commit(temporary, &blob.digest)
@@ -122,7 +131,7 @@ impl BlobWriter for Writing<'_> {
         let has_map = {
             let mut parts = self.parts();
             let is_empty = self.content.written() == 0 && parts.held.iter().next().is_none();
-            if is_empty || !self.content.get_ref().is_partial() {
+            if is_empty || !self.content.temporary().is_partial() {
                 return Ok(());
             }
             if parts.has_map {
@@ -131,7 +140,7 @@ impl BlobWriter for Writing<'_> {
             parts.has_map
         };
         let Self { blobs, content, .. } = *self;
-        let (temporary, _) = content.into_parts();
+        let temporary = content.into_temporary();
         if !has_map {
             temporary.sync(blobs.durability)?;
         }
@@ -155,16 +164,13 @@ impl BlobParts for Writing<'_> {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= self.blob.size);
-        let Some(end) = end else {
-            let (digest, size) = (self.blob.digest.clone(), self.blob.size);
-            return Err(VerifyError::TooLong { digest, size }.into());
-        };
+        let Some(end) = end else { return Err(too_long(&self.blob)) };
         // What is hashed must not change any more.
         if offset < self.content.written() {
             let text = format!("cannot write a part at {offset}: it was written in order already");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        let temporary = self.content.get_ref();
+        let temporary = self.content.temporary();
         if temporary.is_partial() {
             let mut parts = self.parts();
             if !parts.has_map {

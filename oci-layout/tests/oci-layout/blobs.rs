@@ -28,9 +28,17 @@ fn under_way(layout: &Layout) -> Vec<String> {
 
 #[test]
 fn a_blob_of_a_reader_is_that_blob_or_none() {
+    a_text_is_that_blob_or_none(&"many pieces ".repeat(60_000));
+}
+
+#[test]
+fn a_blob_that_is_hashed_in_another_thread_is_that_blob_or_none() {
+    a_text_is_that_blob_or_none(&"so many pieces ".repeat(500_000));
+}
+
+fn a_text_is_that_blob_or_none(text: &str) {
     let (_directory, layout) = empty();
-    let text = "many pieces ".repeat(60_000);
-    let blob = by(Algorithm::Sha256, &text);
+    let blob = by(Algorithm::Sha256, text);
     let (other, longer) = (text.replacen('m', "n", 1), format!("{text}!"));
     for wrong in [&text[1..], &other, &longer] {
         let error = layout.put_from(&blob, wrong.as_bytes()).unwrap_err();
@@ -43,6 +51,22 @@ fn a_blob_of_a_reader_is_that_blob_or_none() {
     layout.put_from(&blob, text.as_bytes()).unwrap();
     assert_eq!(layout.read(&blob, text.len()).unwrap(), text.as_bytes());
     layout.put_from(&blob, Broken).unwrap();
+}
+
+#[test]
+fn a_large_blob_is_resumed_where_its_writer_stopped() {
+    let (_directory, layout) = empty();
+    let text = "so many pieces ".repeat(1_000_000);
+    let blob = by(Algorithm::Sha256, &text);
+    let (half, rest) = text.split_at(text.len() / 2);
+    let mut writer = layout.resume(&blob).unwrap().unwrap();
+    writer.write_all(half.as_bytes()).unwrap();
+    writer.keep().unwrap();
+    let mut writer = layout.resume(&blob).unwrap().unwrap();
+    assert_eq!(writer.start(), half.len() as u64);
+    writer.write_all(rest.as_bytes()).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(layout.read(&blob, text.len()).unwrap(), text.as_bytes());
 }
 
 /// A reader that is not to be read.
