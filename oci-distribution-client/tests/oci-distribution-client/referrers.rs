@@ -149,12 +149,24 @@ async fn a_failing_registry_is_not_one_without_referrers() {
 /// What is under the tag is none of this scheme: nothing is listed, and it is not written over.
 #[tokio::test]
 async fn what_is_not_a_list_of_referrers_is_none_and_stays() {
-    for case in ["the index itself", "the manifest itself", "another index", "another manifest"] {
-        let (registry, fixture) = with_image(vec![]).await;
+    for case in [
+        "the index itself",
+        "the index without platforms itself",
+        "the manifest itself",
+        "another index",
+        "another manifest",
+    ] {
+        let (registry, mut fixture) = with_image(vec![]).await;
         let app = repository(&registry, "team/app");
+        if case.contains("without platforms") {
+            let strip =
+                |index: &mut Index| index.manifests.iter_mut().for_each(|it| it.platform = None);
+            fixture.index = fixture.index.edit(strip).unwrap();
+            app.tag("v2", &AnyDocument::Index(fixture.index.clone())).await.unwrap();
+        }
         let (index, manifest) = (fixture.index.descriptor(), fixture.amd64.descriptor());
         let (subject, tagged) = match case {
-            "the index itself" => (index, index),
+            "the index itself" | "the index without platforms itself" => (index, index),
             "the manifest itself" => (manifest, manifest),
             "another index" => (manifest, index),
             _ => (index, manifest),

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use oci_distribution_client::{Client, Config, Error, ErrorKind};
@@ -11,6 +12,7 @@ use oci_image::{Descriptor, Document, Manifest, MediaType};
 use oci_registry::Fault;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use crate::fake::{Fake, answer};
 use crate::fixture::{Fixture, blob, noise, quick, registry, repository};
@@ -208,6 +210,10 @@ async fn refuses_large_bodies() -> (String, tokio::task::JoinHandle<()>) {
                     Some(b"PUT") => "413 Content Too Large",
                     _ => "404 Not Found",
                 };
+                // What follows the head at once is not read, and the answer is lost with it.
+                if timeout(Duration::from_millis(100), stream.peek(&mut [0])).await.is_ok() {
+                    return;
+                }
                 let answer =
                     format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                 let _ = stream.write_all(answer.as_bytes()).await;
@@ -228,7 +234,7 @@ async fn a_refusal_that_does_not_read_the_body_is_told_and_not_the_broken_pipe()
     let image = blob(&blobs, MediaType::IMAGE_MANIFEST, manifest.bytes());
     let client = Client::new(Config::default().plain_http(&host).retry(quick())).unwrap();
     let app = client.repository(&format!("{host}/a")).unwrap();
-    for chunk in [None, None, None, None, Some(8 << 20)] {
+    for chunk in [None, Some(8 << 20)] {
         let push = app.push(&blobs, &image);
         let push = match chunk {
             Some(bytes) => push.chunks(bytes),
