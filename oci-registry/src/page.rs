@@ -1,5 +1,7 @@
 //! Long lists in pages.
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 use oci_image::distribution::{ErrorCode, next_link, percent, query};
 
@@ -27,19 +29,22 @@ impl Page {
         self.asked.map_or(self.limit, |asked| asked.min(self.limit))
     }
 
-    /// The entries that come after `last`, which need not be one of them, in order: without regard to
-    /// case, and then by it.
-    pub(crate) fn rest(&self, mut entries: Vec<String>) -> Vec<String> {
-        if let Some(last) = &self.last {
-            entries.retain(|entry| order(entry) > order(last));
-        }
-        entries.sort_by_cached_key(|entry| (entry.to_ascii_lowercase(), entry.clone()));
-        entries
+    /// Where the entries of the list are to be put, in any order.
+    pub(crate) fn entries(&self) -> Entries {
+        Entries::new(self.last.as_deref(), self.size())
     }
 
-    /// The first entries, and the value of the `Link` header if there are more.
-    pub(crate) fn cut(&self, path: &str, entries: Vec<String>) -> (Vec<String>, Option<String>) {
-        let mut entries = self.rest(entries);
+    /// What the list is to begin after.
+    pub(crate) fn last(&self) -> Option<&str> {
+        self.last.as_deref()
+    }
+
+    /// The entries of the page, and the value of the `Link` header if there are more.
+    pub(crate) fn cut(
+        &self,
+        path: &str,
+        mut entries: Vec<String>,
+    ) -> (Vec<String>, Option<String>) {
         let more = entries.len() > self.size();
         entries.truncate(self.size());
         let link = entries.last().filter(|_| more).map(|last| self.link(path, last, &[]));
@@ -58,8 +63,42 @@ impl Page {
     }
 }
 
-fn order(entry: &str) -> (String, &str) {
-    (entry.to_ascii_lowercase(), entry)
+/// The first entries of a list, and one more by which it shows that there are more: what is in memory does not grow with the
+/// list. Their order is without regard to case, and then by it.
+#[derive(Debug)]
+pub(crate) struct Entries {
+    /// It need not be an entry.
+    after: Option<(String, String)>,
+    most: usize,
+    first: BTreeSet<(String, String)>,
+}
+
+impl Entries {
+    /// Up to `size` entries that come after one.
+    pub(crate) fn new(after: Option<&str>, size: usize) -> Self {
+        Self { after: after.map(order), most: size.saturating_add(1), first: BTreeSet::new() }
+    }
+
+    pub(crate) fn add(&mut self, entry: &str) {
+        let entry = order(entry);
+        let is_before = self.after.as_ref().is_some_and(|after| entry <= *after);
+        let is_full = self.first.len() >= self.most;
+        if is_before || is_full && self.first.last().is_some_and(|last| entry > *last) {
+            return;
+        }
+        self.first.insert(entry);
+        if self.first.len() > self.most {
+            self.first.pop_last();
+        }
+    }
+
+    pub(crate) fn in_order(self) -> Vec<String> {
+        self.first.into_iter().map(|(_, entry)| entry).collect()
+    }
+}
+
+fn order(entry: &str) -> (String, String) {
+    (entry.to_ascii_lowercase(), entry.to_owned())
 }
 
 /// Digits only; a number too large for the machine is as good as the largest.
@@ -87,7 +126,10 @@ mod tests {
             let (mut seen, mut query) = (Vec::new(), format!("n={n}"));
             loop {
                 let page = Page::parse(&Query::parse(&query).unwrap(), 5).unwrap();
-                let (mut part, link) = page.cut("/list", entries.clone());
+                let mut first = page.entries();
+                entries.iter().for_each(|entry| first.add(entry));
+                prop_assert!(first.first.len() <= n.min(5) + 1);
+                let (mut part, link) = page.cut("/list", first.in_order());
                 prop_assert!(part.len() <= n.min(5));
                 seen.append(&mut part);
                 let Some(link) = link else { break };

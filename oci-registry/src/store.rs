@@ -12,6 +12,7 @@ use oci_image::{AnyDocument, json};
 use oci_image::{RepositoryName, Tag, TagOrDigest};
 
 use crate::conditions::Conditions;
+use crate::page::Entries;
 
 mod backend;
 mod directory;
@@ -152,11 +153,7 @@ impl Store {
     ) -> io::Result<bool> {
         let _changes = self.changes();
         let Some(manifest) = self.manifest(name, digest)? else { return Ok(false) };
-        for tag in self.tags(name)? {
-            if self.tag(name, &tag)?.as_ref() == Some(digest) {
-                self.backend().remove(name, &Record::Tag(tag))?;
-            }
-        }
+        self.untag(name, digest)?;
         if let Some(subject) = manifest.subject() {
             self.backend().remove(name, &Record::Referrer { subject, referrer: digest.clone() })?;
         }
@@ -168,19 +165,41 @@ impl Store {
         self.backend().remove(name, &Record::Tag(tag.clone()))
     }
 
-    pub(crate) fn tags(&self, name: &RepositoryName) -> io::Result<Vec<Tag>> {
-        let tags = self.backend().list(name, &Collection::Tags)?;
-        tags.iter().map(|tag| tag.parse().map_err(invalid)).collect()
-    }
-
-    /// The digests of the manifests whose subject this is.
-    pub(crate) fn referrers(
+    /// The first names of a collection.
+    pub(crate) fn first(
         &self,
         name: &RepositoryName,
-        subject: &Digest,
-    ) -> io::Result<Vec<Digest>> {
-        let referrers = self.backend().list(name, &Collection::Referrers(subject.clone()))?;
-        referrers.iter().map(|digest| parse_digest(digest.as_bytes())).collect()
+        collection: &Collection,
+        mut entries: Entries,
+    ) -> io::Result<Vec<String>> {
+        self.backend().list(name, collection, &mut |name| entries.add(name))?;
+        let names = entries.in_order();
+        for name in &names {
+            match collection {
+                Collection::Tags => name.parse::<Tag>().map(drop).map_err(invalid)?,
+                Collection::Referrers(_) => parse_digest(name.as_bytes()).map(drop)?,
+            }
+        }
+        Ok(names)
+    }
+
+    /// Removes the tags that name a manifest.
+    fn untag(&self, name: &RepositoryName, digest: &Digest) -> io::Result<()> {
+        let mut after: Option<String> = None;
+        loop {
+            let entries = Entries::new(after.as_deref(), TAGS);
+            let tags = self.first(name, &Collection::Tags, entries)?;
+            for tag in &tags {
+                let tag: Tag = tag.parse().map_err(invalid)?;
+                if self.tag(name, &tag)?.as_ref() == Some(digest) {
+                    self.backend().remove(name, &Record::Tag(tag))?;
+                }
+            }
+            if tags.len() <= TAGS {
+                return Ok(());
+            }
+            after = tags.into_iter().last();
+        }
     }
 
     /// The descriptor that lists `referrer` among the referrers of `subject`.
@@ -195,6 +214,9 @@ impl Store {
         descriptor.map(|bytes| serde_json::from_slice(&bytes).map_err(invalid)).transpose()
     }
 }
+
+/// How many tags are looked at at a time.
+const TAGS: usize = 10_000;
 
 /// A manifest that is to be kept, and as what.
 pub(crate) struct Put<'a> {

@@ -11,10 +11,13 @@ use crate::reply::Reply;
 /// `GET /v2/_catalog`: the repositories that the client may pull from.
 pub(super) fn get(shared: &Shared, call: &Call) -> Result<Reply, Refusal> {
     let page = Page::parse(&call.query, shared.limits.page)?;
-    let mut names = shared.store.backend().repositories()?;
-    names.retain(|name| call.identity.may(Action::Pull, name));
-    let names = names.iter().map(ToString::to_string).collect();
-    let (names, link) = page.cut(&call.path, names);
+    let mut names = page.entries();
+    shared.store.backend().repositories(&mut |name| {
+        if call.identity.may(Action::Pull, name) {
+            names.add(name.as_str());
+        }
+    })?;
+    let (names, link) = page.cut(&call.path, names.in_order());
     let mut catalog = Catalog::new();
     catalog.repositories = names;
     let reply = Reply::new(StatusCode::OK).json(&catalog);

@@ -5,10 +5,11 @@ use oci_image::distribution::{ErrorCode, header as names, query};
 use serde_json::{Value, json};
 
 use crate::call::Call;
-use crate::page::Page;
+use crate::page::{Entries, Page};
 use crate::refusal::Refusal;
 use crate::registry::Shared;
 use crate::reply::Reply;
+use crate::store::Collection;
 use oci_image::RepositoryName;
 
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static(names::FILTERS_APPLIED);
@@ -54,24 +55,32 @@ fn select(
     page: &Page,
     filter: Option<&str>,
 ) -> Result<(Vec<Value>, Option<String>), Refusal> {
-    let referrers = shared.store.referrers(name, subject)?;
-    let referrers = page.rest(referrers.iter().map(ToString::to_string).collect());
+    let listed = Collection::Referrers(subject.clone());
     let (mut descriptors, mut last, mut room) = (Vec::new(), None, shared.limits.manifest);
-    for referrer in referrers {
-        let Ok(digest) = referrer.parse() else { continue };
-        // Removed since it was listed, perhaps.
-        let Some(descriptor) = shared.store.referrer(name, subject, &digest)? else { continue };
-        if filter.is_some_and(|filter| descriptor["artifactType"] != filter) {
-            continue;
+    let mut after = page.last().map(str::to_owned);
+    loop {
+        let entries = Entries::new(after.as_deref(), page.size());
+        let referrers = shared.store.first(name, &listed, entries)?;
+        let is_end = referrers.len() <= page.size();
+        after = referrers.last().cloned();
+        for referrer in referrers {
+            let Ok(digest) = referrer.parse() else { continue };
+            // Removed since it was listed, perhaps.
+            let Some(descriptor) = shared.store.referrer(name, subject, &digest)? else { continue };
+            if filter.is_some_and(|filter| descriptor["artifactType"] != filter) {
+                continue;
+            }
+            let size = descriptor.to_string().len() + 1;
+            let fits = descriptors.is_empty() || size <= room;
+            if descriptors.len() >= page.size() || !fits {
+                return Ok((descriptors, last));
+            }
+            room = room.saturating_sub(size);
+            descriptors.push(descriptor);
+            last = Some(referrer);
         }
-        let size = descriptor.to_string().len() + 1;
-        let fits = descriptors.is_empty() || size <= room;
-        if descriptors.len() >= page.size() || !fits {
-            return Ok((descriptors, last));
+        if is_end {
+            return Ok((descriptors, None));
         }
-        room = room.saturating_sub(size);
-        descriptors.push(descriptor);
-        last = Some(referrer);
     }
-    Ok((descriptors, None))
 }

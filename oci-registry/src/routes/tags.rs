@@ -6,6 +6,7 @@ use crate::page::Page;
 use crate::refusal::Refusal;
 use crate::registry::Shared;
 use crate::reply::Reply;
+use crate::store::Collection;
 use oci_image::RepositoryName;
 
 /// `GET /v2/<name>/tags/list`
@@ -14,7 +15,7 @@ pub(super) fn get(shared: &Shared, name: &RepositoryName, call: &Call) -> Result
         return Err(super::unknown_repository(name));
     }
     let page = Page::parse(&call.query, shared.limits.page)?;
-    let tags = shared.store.tags(name)?.iter().map(ToString::to_string).collect();
+    let tags = shared.store.first(name, &Collection::Tags, page.entries())?;
     let (tags, link) = page.cut(&call.path, tags);
     let mut list = TagList::new(name.to_string());
     list.tags = tags;

@@ -37,14 +37,20 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Removes a record. False if there was none.
     fn remove(&self, name: &RepositoryName, record: &Record) -> io::Result<bool>;
 
-    /// The names of all records of a collection, in any order.
-    fn list(&self, name: &RepositoryName, collection: &Collection) -> io::Result<Vec<String>>;
+    /// Calls `visit` with the name of each record of a collection, in any order, one by one: there may be more of them than
+    /// fit into memory. `visit` does not call the backend.
+    fn list(
+        &self,
+        name: &RepositoryName,
+        collection: &Collection,
+        visit: &mut dyn FnMut(&str),
+    ) -> io::Result<()>;
 
     /// Whether anything was ever written to this repository.
     fn knows(&self, name: &RepositoryName) -> io::Result<bool>;
 
-    /// All repositories that are known, in any order.
-    fn repositories(&self) -> io::Result<Vec<RepositoryName>>;
+    /// Calls `visit` with each repository that is known, in any order, one by one. `visit` does not call the backend.
+    fn repositories(&self, visit: &mut dyn FnMut(&RepositoryName)) -> io::Result<()>;
 }
 
 /// A blob while it is written. Dropped without [`commit`](Stage::commit), it leaves no trace.

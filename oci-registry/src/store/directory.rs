@@ -217,39 +217,47 @@ impl Backend for Directory {
         remove_file(&record(&self.root.path, name, key))
     }
 
-    fn list(&self, name: &RepositoryName, listed: &Collection) -> io::Result<Vec<String>> {
-        let Some(entries) = found(fs::read_dir(collection(&self.root.path, name, listed)))? else {
-            return Ok(Vec::new());
-        };
-        let text = |entry: fs::DirEntry| entry.file_name().into_string();
-        let name = |entry: io::Result<_>| text(entry?).map_err(|_| super::invalid("odd file name"));
-        entries.map(name).collect()
+    fn list(
+        &self,
+        name: &RepositoryName,
+        listed: &Collection,
+        visit: &mut dyn FnMut(&str),
+    ) -> io::Result<()> {
+        let entries = found(fs::read_dir(collection(&self.root.path, name, listed)))?;
+        for entry in entries.into_iter().flatten() {
+            let name = entry?.file_name();
+            visit(name.to_str().ok_or_else(|| super::invalid("odd file name"))?);
+        }
+        Ok(())
     }
 
     fn knows(&self, name: &RepositoryName) -> io::Result<bool> {
         is_repository(&repository(&self.root.path, name))
     }
 
-    fn repositories(&self) -> io::Result<Vec<RepositoryName>> {
+    fn repositories(&self, visit: &mut dyn FnMut(&RepositoryName)) -> io::Result<()> {
         let root = self.root.path.join("repositories");
-        let (mut known, mut open) = (Vec::new(), vec![root.clone()]);
-        while let Some(directory) = open.pop() {
-            let name = directory.strip_prefix(&root).ok().and_then(Path::to_str);
-            if let Some(name) = name.and_then(|name| name.parse().ok())
-                && is_repository(&directory)?
-            {
-                known.push(name);
-            }
-            for entry in fs::read_dir(&directory)? {
-                let entry = entry?;
-                let is_own = entry.file_name().as_encoded_bytes().starts_with(b"_");
-                if !is_own && entry.file_type()?.is_dir() {
-                    open.push(entry.path());
-                }
-            }
-        }
-        Ok(known)
+        walk(&root, &root, visit)
     }
+}
+
+/// Visits the repositories in a directory; names are of 127 components at most, and so deep does this go.
+fn walk(root: &Path, directory: &Path, visit: &mut dyn FnMut(&RepositoryName)) -> io::Result<()> {
+    let name = directory.strip_prefix(root).ok().and_then(Path::to_str);
+    if let Some(name) = name.and_then(|name| name.parse().ok())
+        && is_repository(directory)?
+    {
+        visit(&name);
+    }
+    // It may have been made by a write that failed meanwhile.
+    for entry in found(fs::read_dir(directory))?.into_iter().flatten() {
+        let entry = entry?;
+        let is_own = entry.file_name().as_encoded_bytes().starts_with(b"_");
+        if !is_own && entry.file_type()?.is_dir() {
+            walk(root, &entry.path(), visit)?;
+        }
+    }
+    Ok(())
 }
 
 /// A directory is a repository, and not just on the way to one, if something was written to it.

@@ -66,26 +66,33 @@ impl Backend for Memory {
         Ok(removed.is_some())
     }
 
-    fn list(&self, name: &RepositoryName, collection: &Collection) -> io::Result<Vec<String>> {
+    fn list(
+        &self,
+        name: &RepositoryName,
+        collection: &Collection,
+        visit: &mut dyn FnMut(&str),
+    ) -> io::Result<()> {
         let repositories = lock(&self.0);
         let records = repositories.get(name).map(|it| it.records.keys()).into_iter().flatten();
-        Ok(records.filter_map(|record| listed(record, collection)).collect())
+        records.filter_map(|record| listed(record, collection)).for_each(visit);
+        Ok(())
     }
 
     fn knows(&self, name: &RepositoryName) -> io::Result<bool> {
         Ok(lock(&self.0).contains_key(name))
     }
 
-    fn repositories(&self) -> io::Result<Vec<RepositoryName>> {
-        Ok(lock(&self.0).keys().cloned().collect())
+    fn repositories(&self, visit: &mut dyn FnMut(&RepositoryName)) -> io::Result<()> {
+        lock(&self.0).keys().for_each(visit);
+        Ok(())
     }
 }
 
-fn listed(record: &Record, collection: &Collection) -> Option<String> {
+fn listed<'a>(record: &'a Record, collection: &Collection) -> Option<&'a str> {
     match (record, collection) {
-        (Record::Tag(tag), Collection::Tags) => Some(tag.to_string()),
+        (Record::Tag(tag), Collection::Tags) => Some(tag.as_str()),
         (Record::Referrer { subject, referrer }, Collection::Referrers(of)) if subject == of => {
-            Some(referrer.to_string())
+            Some(referrer.as_str())
         }
         _ => None,
     }

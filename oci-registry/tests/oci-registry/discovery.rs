@@ -233,3 +233,50 @@ async fn the_base_says_that_this_is_a_registry() {
     }
     client.head("/v2/").await.is(200);
 }
+
+#[tokio::test]
+async fn lists_in_pages_are_whole_whatever_their_length() {
+    let directory = tempfile::tempdir().unwrap();
+    for store in [Store::memory(), Store::directory(directory.path()).unwrap()] {
+        let mut limits = Limits::default();
+        limits.page = 7;
+        let client = Client::of(oci_registry::serve(store).limits(limits)).await;
+        let subject = client.push_image("a", "v").await;
+        let (mut referrers, mut tags) = (Vec::new(), vec!["v".to_owned()]);
+        for number in 0..20 {
+            let named = json!({"mediaType": MANIFEST, "digest": subject.as_str(), "size": 5});
+            let kind = if number % 10 == 0 { "a/rare" } else { "a/often" };
+            let more = json!({"subject": named, "artifactType": kind, "annotations": {"n": number.to_string()}});
+            let text = manifest(&more).to_string();
+            tags.push(format!("t{number:02}"));
+            client.put_manifest("a", &tags[number + 1], MANIFEST, text.as_bytes()).await.is(201);
+            referrers.push((Digest::sha256(&text).to_string(), kind));
+        }
+        tags.sort();
+        referrers.sort();
+        let all = async |path: &str, list: &str| {
+            let (mut url, mut seen) = (Some(path.to_owned()), Vec::new());
+            while let Some(page) = url {
+                let answer = client.get(&page).await.is(200);
+                let part = answer.json()[list].as_array().unwrap().clone();
+                assert!(part.len() <= 7);
+                seen.extend(part);
+                url = next(&answer);
+            }
+            seen
+        };
+        assert_eq!(all("/v2/a/tags/list", "tags").await, tags);
+        let path = format!("/v2/a/referrers/{subject}");
+        let digests = |listed: Vec<Value>| {
+            listed.iter().map(|it| it["digest"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let expected: Vec<_> = referrers.iter().map(|it| it.0.clone()).collect();
+        assert_eq!(digests(all(&path, "manifests").await), expected);
+        // A page is full, or the last, whatever was filtered away.
+        let rare: Vec<_> =
+            referrers.iter().filter(|it| it.1 == "a/rare").map(|it| it.0.clone()).collect();
+        let answer = client.get(&format!("{path}?artifactType=a/rare")).await.is(200);
+        assert_eq!(digests(answer.json()["manifests"].as_array().unwrap().clone()), rare);
+        assert_eq!(next(&answer), None);
+    }
+}

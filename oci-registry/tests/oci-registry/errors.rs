@@ -98,9 +98,9 @@ fail! {
     read(&RepositoryName, &Record) -> Option<Bytes>;
     write(&RepositoryName, &[(Record, Vec<u8>)]) -> ();
     remove(&RepositoryName, &Record) -> bool;
-    list(&RepositoryName, &Collection) -> Vec<String>;
+    list(&RepositoryName, &Collection, &mut dyn FnMut(&str)) -> ();
     knows(&RepositoryName) -> bool;
-    repositories() -> Vec<RepositoryName>;
+    repositories(&mut dyn FnMut(&RepositoryName)) -> ();
 }
 
 #[tokio::test]
