@@ -1,7 +1,7 @@
 use oci_image::json::Value;
 use oci_image::{
     AnyDocument, Config, Descriptor, Document, DocumentError, Index, LayoutFile, Manifest,
-    MediaType,
+    MediaType, Model, ModelError,
 };
 
 const DIGEST: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
@@ -93,6 +93,19 @@ fn a_document_of_two_kinds_is_refused_however_its_members_are_spelled() {
         let descriptor = Descriptor::of(MediaType::IMAGE_INDEX, &text);
         let result = Document::<Index>::parse(text.into_bytes(), &descriptor);
         assert_eq!(result.is_err(), member != "\u{212a}", "{member}");
+    }
+}
+
+/// Such as `index.json`, whose type no descriptor tells.
+#[test]
+fn a_document_that_no_descriptor_names_may_not_say_that_it_is_of_another_kind() {
+    let read = |media_type: MediaType| {
+        let text = format!(r#"{{"schemaVersion":2,"mediaType":"{media_type}","manifests":[]}}"#);
+        Index::read(text.as_bytes(), 1000).map(drop)
+    };
+    assert_eq!(read(MediaType::IMAGE_INDEX), Ok(()));
+    for other in [MediaType::IMAGE_MANIFEST, MediaType::from("a/b")] {
+        assert_eq!(read(other.clone()), Err(ModelError::MediaType(other)));
     }
 }
 
