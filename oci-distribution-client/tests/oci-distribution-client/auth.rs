@@ -3,7 +3,11 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
+#[cfg(unix)]
+use oci_distribution_client::Limits;
 use oci_distribution_client::transport::{Body, BoxFuture, Transport, TransportError};
 use oci_distribution_client::{Client, Config, Credentials, ErrorKind};
 use oci_image::blob::Memory;
@@ -365,5 +369,52 @@ async fn credential_helpers_are_asked_and_never_quoted() {
         assert_eq!(error.kind(), ErrorKind::Configuration, "{host}");
         let text = format!("{} {error:?}", chain(&error));
         assert!(text.contains("docker-credential-") && !text.contains("canary"), "{text}");
+        let is_no_program = text.contains("its name is not that of a program");
+        assert_eq!(is_no_program, host == "x.example", "{text}");
     }
+}
+
+/// Why a client does not log in that has this credential helper.
+#[cfg(unix)]
+async fn refusal_of_helper(home: &Path, script: &str, limits: Limits) -> String {
+    make_helper(home, "test", script);
+    let file = r#"{"credHelpers": {"registry.example": "test"}}"#;
+    std::fs::write(home.join("config.json"), file).unwrap();
+    let fake = Fake::new(|_| answer(401, &[("www-authenticate", "Basic realm=x")], ""));
+    let client = Client::new(at_home(home).limits(limits).transport(fake)).unwrap();
+    let repository = client.repository("registry.example/a").unwrap();
+    let error = repository.resolve("v1").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    chain(&error)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_credential_helper_that_takes_too_long_is_killed() {
+    let home = tempfile::tempdir().unwrap();
+    let mut limits = Limits::default();
+    limits.helper = Duration::from_secs(3);
+    let script = r#"echo $$ > "$0.pid"; exec sleep 20"#;
+    let refusal = refusal_of_helper(home.path(), script, limits).await;
+    assert!(refusal.contains("it took longer than 3 s"), "{refusal}");
+
+    let pid = std::fs::read_to_string(home.path().join("docker-credential-test.pid")).unwrap();
+    let command = Path::new("/proc").join(pid.trim()).join("cmdline");
+    let began = std::time::Instant::now();
+    // One that has ended has no words, if it is not gone.
+    while std::fs::read(&command).is_ok_and(|words| !words.is_empty()) {
+        assert!(began.elapsed() < Duration::from_secs(10), "the helper runs on");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn no_more_is_read_of_a_credential_helper_than_a_login_can_be() {
+    let home = tempfile::tempdir().unwrap();
+    let script = r#"head -c 2000000 /dev/zero | tr '\0' ' '; echo '{"Username":"u","Secret":"p"}'"#;
+    let refusal = refusal_of_helper(home.path(), script, Limits::default()).await;
+    // If it wrote the rest into a pipe that nobody reads, it failed.
+    let is_refused = refusal.contains("the JSON of a login") || refusal.contains("it failed");
+    assert!(is_refused, "{refusal}");
 }
