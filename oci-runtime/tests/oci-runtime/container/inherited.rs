@@ -52,7 +52,6 @@ fn nothing_that_the_caller_has_for_itself_passes_on() {
 /// In a process of its own: started by the test above.
 #[test]
 fn of_a_caller_with_secrets() {
-    oci_testing::needs!(root, busybox, "perl");
     if std::env::var_os("OCI_TEST_INHERITED").is_none() {
         return;
     }
@@ -60,7 +59,9 @@ fn of_a_caller_with_secrets() {
     let own = String::from_utf8(own.stdout).unwrap();
     let lines: Vec<&str> = own.lines().collect();
     assert_eq!((lines[0], &lines[2..4]), ("1", &["00040000", "policy:1"][..]));
-    assert!(lines[1].starts_with("SigIgn") && lines[1].ends_with("200"), "{own}");
+    // Shells ignore other signals, too, for what they run in the background.
+    let ignored = u64::from_str_radix(lines[1].strip_prefix("SigIgn:\t").unwrap(), 16).unwrap();
+    assert_ne!(ignored & 1 << (10 - 1), 0, "{own}");
     assert_ne!(lines[4..], ["0", PROCESSORS.as_str()]);
 
     let mut fixture = Fixture::new().shell("exec sleep 1000");
