@@ -18,7 +18,7 @@ pub struct Limits {
     /// The smallest chunk but for the last, in bytes, sent to clients as `OCI-Chunk-Min-Length`. Default 0,
     /// which is not sent.
     pub chunk_minimum: u64,
-    /// Upload sessions that may be open at a time. Where there are no more, the client with most of them loses the one
+    /// Upload sessions that may be open at a time. When all are taken, the client with most of them loses the one
     /// that it used longest ago; where all are being written to, 429 is the answer. Default 1000.
     pub uploads: usize,
     /// Of [`uploads`](Self::uploads), how many one client may have: a user, or an address without credentials. Default
@@ -48,7 +48,7 @@ pub struct Limits {
     /// How much of a refused request's body is still read, in bytes, so that the client sees the answer
     /// and not a broken connection. Default 8 MiB.
     pub drain: u64,
-    /// Connections served at a time. Where there are no more, the client (an address) with most of them loses one that
+    /// Connections served at a time. When all are taken, the client (an address) with most of them loses one that
     /// is idle; if none is, others wait. Default 1024.
     pub connections: usize,
     /// Of [`connections`](Self::connections), how many one address may have; more are closed if none of them is idle.
@@ -62,7 +62,7 @@ pub struct Limits {
     pub connection_manifests: usize,
     /// How long requests that are under way may go on when the server is stopped. Default 30 seconds.
     pub stop_time: Duration,
-    /// Tokens that are kept at a time, and as many to refresh with. Where there are no more, the client with most of
+    /// Tokens that are kept at a time, and as many to refresh with. When all are taken, the client with most of
     /// them loses the one that it used longest ago. Default 10,000.
     pub tokens: usize,
 }

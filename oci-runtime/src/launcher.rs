@@ -28,7 +28,7 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Debug)]
 pub struct Launcher(Arc<Program>);
 
-/// Why a program with threads is no init.
+/// Why a program with threads cannot become an init.
 pub(crate) const THREADS: &str = "the program has threads before it calls `oci_runtime::init()`: call it on the first line \
     of `main`, outside of `#[tokio::main]`";
 

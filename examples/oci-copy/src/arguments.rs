@@ -67,7 +67,7 @@ impl Arguments {
                 Long("platform") => selection = Selection::Platform(arguments.value()?.parse()?),
                 Long("all") => selection = Selection::All,
                 Long("jobs") => jobs = arguments.value()?.parse()?,
-                Long("src-creds" | "creds") => source = Some(login(arguments.value()?)?),
+                Long("src-creds") => source = Some(login(arguments.value()?)?),
                 Long("dest-creds") => destination = Some(login(arguments.value()?)?),
                 Long("authfile") => connection.login_file = Some(arguments.value()?.into()),
                 Long("ca") => connection.authority = Some(arguments.value()?.into()),

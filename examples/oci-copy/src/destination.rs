@@ -1,5 +1,6 @@
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use oci_cli::image_name::ImageName;
@@ -7,7 +8,7 @@ use oci_distribution_client::Repository;
 use oci_image::images::{Image, Images};
 use oci_image::{Descriptor, Platform};
 use oci_layout::{ArchiveWriter, DockerArchiveWriter, Layout};
-use tempfile::NamedTempFile;
+use tempfile::Builder;
 
 use crate::Result;
 use crate::arguments::{Arguments, End};
@@ -49,6 +50,9 @@ impl Destination {
             }
             ImageName::Layout { path, tag } => Self::Layout(Layout::create(path)?, tag.clone()),
             ImageName::Archive { path, tag } => archive(path, tag, false),
+            ImageName::DockerArchive { .. } if image.media_type.is_index() => {
+                return Err("cannot copy an index to a docker-archive: leave out --all".into());
+            }
             ImageName::DockerArchive { path, name } => archive(path, name, true),
         })
     }
@@ -66,7 +70,9 @@ impl Archive {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let file = NamedTempFile::new_in(directory).map_err(about)?;
+        // With the permissions that the umask leaves, as any new file.
+        let permissions = Permissions::from_mode(0o666);
+        let file = Builder::new().permissions(permissions).tempfile_in(directory).map_err(about)?;
         let mut out = BufWriter::new(file.as_file());
         match self.is_docker {
             false => self.write_layout(source, image, &mut out)?,

@@ -58,7 +58,7 @@ impl TarFile {
         Ok(bytes)
     }
 
-    /// Why there is no such file: an archive of the other kind has another one.
+    /// Why the archive does not contain the file: it may be of the other kind.
     fn missing(&self, name: &str) -> io::Error {
         let has = |name| matches!(self.find(name), Ok(Some(_)));
         let reason = match name {

@@ -40,7 +40,7 @@ impl Content {
     pub(super) fn new(temporary: Temporary, verifier: Verifier) -> Self {
         let written = verifier.seen();
         let is_large = verifier.remaining() >= LARGE && has_processors();
-        // That there may be no more threads is no reason to fail.
+        // Where no more threads may be started, this one hashes.
         let thread = is_large.then(|| Thread::start(verifier.clone()).ok()).flatten();
         let hashing = thread.map_or(Hashing::Here(verifier.into()), Hashing::Elsewhere);
         Self { temporary, hashing, written }

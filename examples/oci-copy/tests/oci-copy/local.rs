@@ -1,5 +1,6 @@
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
 use oci_image::images::Images;
 use oci_layout::{Archive, DockerArchive};
@@ -21,6 +22,10 @@ fn layouts_and_archives_give_and_take_images_with_their_digests() {
         );
         assert_eq!(tagged(&field.path("b"), "v3"), *digest);
         assert_eq!(copy(&field.name("oci", "b:v3"), &field.name("oci", "c")), printed);
+        // As any new file: not for the owner alone, unless the umask says so.
+        fs::write(field.path("plain"), "").unwrap();
+        let mode = |name| fs::metadata(field.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode("a.tar"), mode("plain"));
         let archive = Archive::open(field.path("a.tar")).unwrap();
         assert_eq!(archive.resolve("v2").unwrap().digest, *digest);
         fs::remove_dir_all(field.path("b")).unwrap();
@@ -28,6 +33,8 @@ fn layouts_and_archives_give_and_take_images_with_their_digests() {
     }
     let docker = field.name("docker-archive", "d.tar:example.org/app:v1");
     assert_eq!(oci_copy(&[&from, &docker]).good(), format!("{}\n", field.host));
+    let refused = oci_copy(&["--all", &from, &docker]).bad(1);
+    assert!(refused.contains("--all"), "{refused}");
     let archive = DockerArchive::open(field.path("d.tar")).unwrap();
     assert_eq!(archive.list().unwrap()[0].name.as_deref(), Some("example.org/app:v1"));
 }
