@@ -68,6 +68,7 @@ pub(super) fn open_or_make(
 }
 
 /// Puts the names of a path on a stack, the first one on top.
+#[cfg(all(feature = "layers", target_os = "linux"))]
 pub(crate) fn push(ahead: &mut Vec<Vec<u8>>, path: &[u8]) {
     push_each(ahead, names(path).filter(|name| *name != b"."));
 }
