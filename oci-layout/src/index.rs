@@ -28,6 +28,17 @@ impl Layout {
         self.parse_index(&self.index_bytes()?)
     }
 
+    /// Checks that an image can have this name in a layout, for work that ends with a
+    /// [`tag`](Self::tag).
+    ///
+    /// # Errors
+    /// If the name breaks the [annotation rules].
+    ///
+    /// [annotation rules]: https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md#pre-defined-annotation-keys
+    pub fn check_name(name: &str) -> Result<(), Error> {
+        check_name(name, "a layout")
+    }
+
     /// Names an image that the layout holds. What had the name loses its place in the index.
     ///
     /// It is not checked that the layout holds it, as an index may list what is stored elsewhere. Such an entry
@@ -42,7 +53,7 @@ impl Layout {
     ///
     /// [annotation rules]: https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md#pre-defined-annotation-keys
     pub fn tag(&self, name: &str, image: &Descriptor) -> Result<(), Error> {
-        check_name(name, "a layout")?;
+        Self::check_name(name)?;
         self.edit_index(|index| {
             give_name(index, name, image);
             Ok(())

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use oci_image::Platform;
 use oci_image::images::{Image, Images};
-use oci_layout::{Archive, DockerArchive, Layout, LayoutOptions};
+use oci_layout::{Archive, DockerArchive, LayoutOptions};
 
 use crate::image_name::ImageName;
 
@@ -27,17 +27,16 @@ pub fn place(name: &ImageName) -> Result<(&Path, Option<&str>)> {
 ///
 /// # Errors
 /// If there is none, or more than one and no tag.
-pub fn image<'a>(layout: &'a Layout, tag: Option<&str>) -> Result<Image<'a>> {
+pub fn image<'a>(store: &'a (impl Images + Sync), tag: Option<&str>) -> Result<Image<'a>> {
     if let Some(tag) = tag {
-        return Ok(layout.image(tag)?);
+        return Ok(store.image(tag)?);
     }
-    match layout.list()?.as_slice() {
-        [only] => Ok(Image::select(layout, &only.descriptor, &Platform::host())?),
-        all => Err(format!(
-            "cannot choose an image: the layout has {}, name one by its tag",
-            all.len()
-        )
-        .into()),
+    match store.list()?.as_slice() {
+        [only] => Ok(Image::select(store, &only.descriptor, &Platform::host())?),
+        all => {
+            let (place, count) = (store.place(), all.len());
+            Err(format!("cannot choose an image: {place} has {count}, name one by its tag").into())
+        }
     }
 }
 

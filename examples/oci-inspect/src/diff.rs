@@ -57,8 +57,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<ExitCode> {
 fn parts(name: &ImageName, platform: &Platform) -> Result<Parts> {
     let (store, tag) = local::open(name, &LayoutOptions::new())?;
     let tag = tag.ok_or_else(|| format!("cannot compare `{name}`: its name has no tag"))?;
-    let root = store.resolve(tag)?;
-    let image = Image::select(&*store, &root, platform)?;
+    let image = store.image_for(tag, platform)?;
     let mut parts = Parts::new();
     let config: Value = json::from_slice(image.config()?.bytes())?;
     members("config", &config, &mut parts);

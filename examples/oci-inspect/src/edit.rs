@@ -24,6 +24,8 @@ pub(crate) fn run(command: &str, arguments: lexopt::Parser) -> Result<ExitCode> 
     let (path, tag) = local::place(&arguments.image)?;
     let tag =
         tag.ok_or_else(|| format!("cannot edit `{}`: its name has no tag", arguments.image))?;
+    let name = arguments.new_name.as_deref().unwrap_or(tag);
+    Layout::check_name(name)?;
     let source = arguments.options.open(path)?;
     // What a dry run makes goes to a layout that nobody sees.
     let temporary = if arguments.dry_run { Some(tempfile::tempdir()?) } else { None };
@@ -36,7 +38,6 @@ pub(crate) fn run(command: &str, arguments: lexopt::Parser) -> Result<ExitCode> 
     let edited = target.edit_images(&source, &root, arguments.platform.as_ref(), &mut |image| {
         change.apply(image, &target)
     })?;
-    let name = arguments.new_name.as_deref().unwrap_or(tag);
     target.tag(name, &edited)?;
     show(&arguments, name, &edited)?;
     Ok(ExitCode::SUCCESS)

@@ -1,13 +1,11 @@
 //! The files of an image, without unpacking it.
 
+use oci_cli::local;
 use oci_cli::report::plain;
-use oci_image::Platform;
-use oci_image::images::Image;
 use oci_image::layer::{Kind, Limits, ListedFile, PathPattern};
 use serde::Serialize;
 
 use super::Request;
-use super::names::images;
 use crate::Result;
 
 /// Text of any bytes is as an escaped string.
@@ -29,15 +27,7 @@ struct Line {
 /// Prints a line for each file, or for each that a pattern matches.
 pub(super) fn list(request: &Request) -> Result<()> {
     let (store, name) = request.store()?;
-    let all = images(&store, name)?;
-    let [(_, root)] = all.as_slice() else {
-        let count = all.len();
-        return Err(
-            format!("cannot choose an image: there are {count}, name one by its tag").into()
-        );
-    };
-    let image = Image::select(&*store, root, &Platform::host())?;
-    let files = image.files(&Limits::default())?;
+    let files = local::image(&store, name)?.files(&Limits::default())?;
     match request.patterns.as_slice() {
         [] => files.list().try_for_each(|file| show(request, &file)),
         patterns => {

@@ -28,7 +28,10 @@ pub(super) fn collect(request: &Request) -> Result<()> {
 }
 
 fn alone(request: &Request) -> Result<Garbage> {
-    let (layout, _) = request.layout()?;
+    let (layout, name) = request.layout()?;
+    if let Some(name) = name {
+        return Err(format!("cannot collect garbage of `{name}` alone: name the layout").into());
+    }
     Ok(if request.dry_run { layout.garbage()? } else { layout.collect_garbage()? })
 }
 

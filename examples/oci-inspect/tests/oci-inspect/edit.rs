@@ -8,7 +8,7 @@ use oci_image::blob::{BlobSinkExt, BlobSourceExt};
 use oci_image::build::{Builder, Layer, assemble};
 use oci_image::images::Images;
 use oci_image::layer::{Change, Compression, Entry, Kind, Limits, Metadata, Writer};
-use oci_image::{AnyDocument, Descriptor, Document, Index, MediaType, Platform};
+use oci_image::{AnyDocument, Descriptor, Document, Index, MediaType, Platform, annotations};
 use oci_layout::Layout;
 use oci_testing::tar::{Tar, diff_id};
 
@@ -209,6 +209,36 @@ fn an_image_of_docker_becomes_one_of_oci_where_a_layer_is_in_zstd() {
         let edited = layout.image("edited").unwrap();
         assert_eq!(edited.descriptor().media_type, media_type, "{command} {arguments:?}");
     }
+}
+
+#[test]
+fn a_new_name_that_is_none_is_refused_before_anything_is_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = layout(directory.path());
+    let blobs = || fs::read_dir(layout.path().join("blobs/sha256")).unwrap().count();
+    let count = blobs();
+    let (status, text) = inspect(&layout, "flatten", &[], &["v1", "new name"]);
+    assert_eq!((status, blobs()), (1, count), "{text}");
+}
+
+#[test]
+fn of_images_with_one_name_that_for_the_platform_is_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = layout(directory.path());
+    let other = Builder::new(&"linux/riscv64".parse().unwrap()).cmd(["/other"]).build().unwrap();
+    let other = layout.put_image(&other).unwrap();
+    layout
+        .edit_index(|index| {
+            let mut named = other.descriptor().clone();
+            named.annotations.insert(annotations::REF_NAME.into(), "v1".into());
+            index.manifests.push(named);
+            Ok(())
+        })
+        .unwrap();
+    let (status, text) = inspect(&layout, "files", &[], &["v1"]);
+    assert!(status == 0 && text.contains("/etc/one"), "{text}");
+    let (status, text) = inspect(&layout, "diff", &["--platform", "linux/riscv64"], &["v1", "v1"]);
+    assert_eq!((status, text.as_str()), (0, ""));
 }
 
 #[test]

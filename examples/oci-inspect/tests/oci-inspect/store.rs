@@ -106,6 +106,8 @@ fn collects_garbage_after_listing_it() {
     }
     let (_, text) = inspect(&layout, "gc", "", &[]);
     assert_eq!(text, "0 files, 0 B removed\n");
+    let (status, text) = inspect(&layout, "gc", ":v1", &[]);
+    assert_eq!(status, Some(1), "a tag means nothing here: {text}");
     assert_eq!(inspect(&layout, "fsck", "", &[]), (Some(0), String::new()));
 }
 
