@@ -19,7 +19,7 @@ use oci_image::layer::{Compression, Timestamp};
 use oci_image::{Descriptor, Digest, Platform};
 use oci_layout::Layout;
 use oci_rootfs::pack::Pack;
-use oci_rootfs::unpack::{Owners, Progress};
+use oci_rootfs::unpack::Progress;
 use oci_rootfs::{PackOptions, Root, UnpackOptions, unpack};
 
 const USAGE: &str = "\
@@ -34,6 +34,7 @@ which is also the creation time of the image.
   --compress WHAT  gzip, zstd or none; gzip unless given
   --level N        0 to 9 for gzip, 1 to 22 for zstd
   --rootless       read owners from the attributes that oci-unpack --rootless writes
+  --devices WHAT   make, skip or placeholder, as DIRECTORY was unpacked, for what differs from the base
   --platform WHAT  the platform, OS/ARCH[/VARIANT]; that of this machine or of the base unless given
 
 What the config says, and the annotations of the manifest; the rest is as in the base:
@@ -66,6 +67,8 @@ struct Arguments {
     base: Option<ImageName>,
     platform: Option<Platform>,
     config: Vec<ConfigChange>,
+    /// How the base is unpacked that the directory is compared with.
+    unpacking: UnpackOptions,
     options: PackOptions,
 }
 
@@ -73,8 +76,8 @@ impl Arguments {
     fn parse() -> Result<Option<Self>> {
         let (mut directory, mut image, mut base, mut platform) = (None, None, None, None);
         let mut config = Vec::new();
-        let (mut compression, mut level, mut owners) =
-            (Compression::gzip(), None, Owners::Recorded);
+        let (mut compression, mut level) = (Compression::gzip(), None);
+        let (mut rootless, mut devices) = (false, None);
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
@@ -84,7 +87,10 @@ impl Arguments {
                     compression = arguments.value()?.parse_with(oci_cli::compression::parse)?
                 }
                 Long("level") => level = Some(arguments.value()?.parse()?),
-                Long("rootless") => owners = Owners::Caller,
+                Long("rootless") => rootless = true,
+                Long("devices") => {
+                    devices = Some(arguments.value()?.parse_with(oci_cli::devices::parse)?)
+                }
                 Long("platform") => platform = Some(arguments.value()?.parse()?),
                 Short('h') | Long("help") => return Ok(None),
                 Long(option) => {
@@ -98,11 +104,14 @@ impl Arguments {
         if let Some(level) = level {
             compression = compression.level(level);
         }
+        let mut unpacking =
+            if rootless { UnpackOptions::rootless() } else { UnpackOptions::default() };
+        unpacking.devices = devices.unwrap_or(unpacking.devices);
         let mut options = PackOptions::new(compression);
-        (options.owners, options.latest) = (owners, source_date_epoch()?);
+        (options.owners, options.latest) = (unpacking.owners.clone(), source_date_epoch()?);
         let directory = directory.ok_or("DIRECTORY is missing")?;
         let image = image.ok_or("--image is missing")?;
-        Ok(Some(Self { directory, image, base, platform, config, options }))
+        Ok(Some(Self { directory, image, base, platform, config, unpacking, options }))
     }
 
     fn run(mut self) -> Result<()> {
@@ -122,7 +131,9 @@ impl Arguments {
         let layout = Layout::create(path)?;
         let mut steps = Steps::new();
         let layer = match &base {
-            Some(base) => on_base(base, &root, &layout, &mut steps, &mut self.options)?,
+            Some(base) => {
+                on_base(base, self.unpacking, &root, &layout, &mut steps, &mut self.options)?
+            }
             None => pack(&Pack::all(&root), &layout, &mut steps, &mut self.options)?,
         };
         let mut builder = match &base {
@@ -172,15 +183,12 @@ fn rfc3339(time: Timestamp) -> Result<String> {
 /// Packs what differs from an image, which is unpacked for that to a temporary directory.
 fn on_base(
     base: &Image<'_>,
+    mut unpacking: UnpackOptions,
     root: &Root,
     layout: &Layout,
     steps: &mut Steps,
     options: &mut PackOptions,
 ) -> Result<Layer> {
-    let mut unpacking = match options.owners {
-        Owners::Caller => UnpackOptions::rootless(),
-        _ => UnpackOptions::default(),
-    };
     let mut step = steps.begin("unpack the base");
     let bar = step.bar(base.manifest().layers.iter().map(|layer| layer.size).sum());
     unpacking.progress = Some(Progress::new(move |step| count(step, |bytes| bar.inc(bytes))));

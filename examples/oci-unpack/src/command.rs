@@ -35,7 +35,9 @@ impl Command {
                 Long("export") => export = Some(PathBuf::from(arguments.value()?)),
                 Long("cat") => cat = Some(EntryPath::parse(arguments.value()?.as_bytes())?),
                 Long("rootless") => rootless = true,
-                Long("devices") => devices = Some(arguments.value()?.parse_with(devices_of)?),
+                Long("devices") => {
+                    devices = Some(arguments.value()?.parse_with(oci_cli::devices::parse)?)
+                }
                 Long("codec-by-content") => limits.codec = CodecBy::Content,
                 Long("ratio") => limits.ratio = arguments.value()?.parse()?,
                 Short('h') | Long("help") => return Ok(Self::Help),
@@ -74,14 +76,5 @@ impl Command {
             }
             _ => Err("--layer excludes --image and --overlay".into()),
         }
-    }
-}
-
-fn devices_of(word: &str) -> Result<Devices, &'static str> {
-    match word {
-        "make" => Ok(Devices::Make),
-        "skip" => Ok(Devices::Skip),
-        "placeholder" => Ok(Devices::Placeholder),
-        _ => Err("it is not make, skip or placeholder"),
     }
 }

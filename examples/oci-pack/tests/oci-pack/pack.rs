@@ -5,9 +5,13 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use oci_image::MediaType;
+use oci_image::blob::BlobSinkExt;
+use oci_image::build::{Builder, Layer};
 use oci_image::images::Images;
+use oci_image::layer::{Compression, Device, Entry, Kind, Metadata, Writer};
+use oci_image::{MediaType, Platform};
 use oci_layout::Layout;
+use oci_rootfs::unpack::Devices;
 use oci_rootfs::{UnpackOptions, unpack, unpack_bundle};
 use tempfile::TempDir;
 
@@ -146,6 +150,31 @@ fn puts_what_differs_on_a_base() {
     let root = field.path("elsewhere");
     unpack(image.source(), image.manifest(), root, &UnpackOptions::default()).unwrap();
     assert_eq!(different(&field.tree(), &field.path("elsewhere")), [""; 0]);
+}
+
+#[test]
+fn a_file_that_stands_in_for_a_device_is_no_difference() {
+    let field = Field::new();
+    let layout = Layout::create(field.path("layout")).unwrap();
+    let mut layer = Writer::new(Vec::new(), &Compression::gzip()).unwrap();
+    let null = Kind::CharDevice(Device { major: 1, minor: 3 });
+    let null = Entry::new("null".parse().unwrap(), null, Metadata::new(0o666));
+    layer.append(&null.into()).unwrap();
+    let (blob, descriptor, diff_id) = layer.finish().unwrap();
+    layout.put(&descriptor, &blob).unwrap();
+    let image = Builder::new(&Platform::host()).layer(Layer::new(descriptor, diff_id)).build();
+    layout.put_image(&image.unwrap()).unwrap().tag("base").unwrap();
+    let image = layout.image("base").unwrap();
+    let (root, mut options) = (field.path("root"), UnpackOptions::rootless());
+    options.devices = Devices::Placeholder;
+    unpack(image.source(), image.manifest(), &root, &options).unwrap();
+
+    let (base, same) = (field.name("base"), field.name("same"));
+    let root = root.to_str().unwrap();
+    let arguments = [root, "--rootless", "--base", &base, "--image", &same];
+    let done = run(PACK, &[&arguments[..], &["--devices", "placeholder"]].concat());
+    assert!(done.errors.contains("nothing differs"), "{}", done.errors);
+    assert!(!run(PACK, &arguments).errors.contains("nothing differs"));
 }
 
 #[test]
