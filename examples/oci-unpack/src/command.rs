@@ -7,7 +7,6 @@ use lexopt::prelude::*;
 use oci_cli::image_name::ImageName;
 use oci_image::layer::{CodecBy, EntryPath, Limits};
 use oci_rootfs::UnpackOptions;
-use oci_rootfs::unpack::Devices;
 
 use crate::Result;
 
