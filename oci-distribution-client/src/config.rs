@@ -7,13 +7,12 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use crate::auth::{Credentials, DockerConfig};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
+use crate::origin::Origin;
 use crate::retry::Retry;
-use crate::transport::{Identity, Proxies, Tls, Transport};
+use crate::transport::{Proxies, Tls, Transport};
 
 /// The settings of a [`Client`](crate::Client).
 ///
@@ -45,6 +44,8 @@ pub struct Config {
     pub(crate) token_servers: Vec<(String, String)>,
     pub(crate) mirrors: Vec<(String, String)>,
     pub(crate) tls: Tls,
+    /// For one server each.
+    pub(crate) tls_of: Vec<(String, Tls)>,
     pub(crate) proxies: Proxies,
     pub(crate) transport: Option<Arc<dyn Transport>>,
 }
@@ -130,19 +131,32 @@ impl Config {
         self
     }
 
-    /// Trusts the certificates in `pem` beside those of the operating system.
+    /// Trusts the certificates in `pem` beside those of the operating system, for all servers.
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.tls.roots.push(pem.into());
+        self.tls = self.tls.root_certificate(pem);
         self
     }
 
-    /// Shows servers that ask for it a certificate, with its chain and key as PEM.
+    /// Shows all servers that ask for it a certificate, with its chain and key as PEM; of several, that which
+    /// [`Tls::client_certificate`] describes.
     pub fn client_certificate(
         mut self,
         chain: impl Into<Vec<u8>>,
         key: impl Into<Vec<u8>>,
     ) -> Self {
-        self.tls.identity = Some(Identity { chain: chain.into(), key: Zeroizing::new(key.into()) });
+        self.tls = self.tls.client_certificate(chain, key);
+        self
+    }
+
+    /// Speaks TLS with `server`, a registry, its token server or where it redirects to, by `tls`: a host with an
+    /// optional port, as in the name of an image.
+    ///
+    /// No other server is spoken to by these settings. They replace those that were given for `server` before;
+    /// what they leave open is as for all servers: roots of
+    /// [`root_certificate`](Self::root_certificate) are trusted, too, and a certificate of
+    /// [`client_certificate`](Self::client_certificate) is shown if `tls` has none.
+    pub fn tls(mut self, server: impl Into<String>, tls: Tls) -> Self {
+        self.tls_of.push((server.into(), tls));
         self
     }
 
@@ -193,11 +207,21 @@ impl Config {
 
     #[cfg(feature = "reqwest")]
     fn default_transport(&self) -> Result<Arc<dyn Transport>, Error> {
-        let transport =
-            crate::transport::Reqwest::new(&self.tls, &self.proxies, self.limits.connect);
-        let transport = transport.map_err(|source| {
-            Error::new(ErrorKind::Configuration, "set up connections").with_source(source)
-        })?;
+        let refuse = |action: String| {
+            move |source| Error::new(ErrorKind::Configuration, action).with_source(source)
+        };
+        let (proxies, connect) = (&self.proxies, self.limits.connect);
+        let mut transport = crate::transport::Reqwest::new(&self.tls, proxies, connect)
+            .map_err(refuse("set up connections".to_owned()))?;
+        for (name, tls) in &self.tls_of {
+            let action = format!("use the TLS settings of `{}`", name.escape_debug());
+            let server = name.parse().map_err(|reason| Error::name(&*action, reason))?;
+            let server = Origin::secure(&server).ok_or_else(|| {
+                Error::new(ErrorKind::Configuration, &*action).because("it cannot stand in a URL")
+            })?;
+            let tls = tls.clone().over(&self.tls);
+            transport.set_server(server, &tls, proxies, connect).map_err(refuse(action))?;
+        }
         Ok(Arc::new(transport))
     }
 
@@ -222,6 +246,7 @@ impl Default for Config {
             token_servers: Vec::new(),
             mirrors: Vec::new(),
             tls: Tls::default(),
+            tls_of: Vec::new(),
             proxies: Proxies::default(),
             transport: None,
         }
@@ -239,6 +264,8 @@ impl fmt::Debug for Config {
             .field("credentials", &self.credentials)
             .field("token_servers", &self.token_servers)
             .field("mirrors", &self.mirrors)
+            .field("tls", &self.tls)
+            .field("tls_of", &self.tls_of)
             .field("transport", &self.transport)
             .finish_non_exhaustive()
     }

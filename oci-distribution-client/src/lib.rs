@@ -77,4 +77,5 @@ pub use pull::Pull;
 pub use push::Push;
 pub use repository::Repository;
 pub use retry::Retry;
+pub use transport::Tls;
 pub use warnings::Warning;

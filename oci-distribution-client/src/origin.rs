@@ -26,7 +26,12 @@ impl Origin {
 
     /// The origin of a registry that is asked over http.
     pub(crate) fn plain(registry: &RegistryName) -> Option<Self> {
-        Self::of(&Url::parse(&format!("http://{registry}/")).ok()?)
+        Self::of(&base("http", registry)?)
+    }
+
+    /// The origin of a registry that is asked over https.
+    pub(crate) fn secure(registry: &RegistryName) -> Option<Self> {
+        Self::of(&base("https", registry)?)
     }
 
     pub(crate) fn is_secure(&self) -> bool {
@@ -51,6 +56,16 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}:{}", self.scheme, self.host, self.port)
     }
+}
+
+/// Where the server of a registry is.
+pub(crate) fn base(scheme: &str, registry: &RegistryName) -> Option<Url> {
+    // The name in references is not that of the server.
+    let host = match *registry == RegistryName::DOCKER {
+        true => "registry-1.docker.io",
+        false => registry.as_str(),
+    };
+    Url::parse(&format!("{scheme}://{host}/")).ok()
 }
 
 /// `url` without what may hold secrets: user, password, query and fragment.

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::auth::Authority;
 use crate::error::{Error, ErrorKind};
-use crate::origin::Origin;
+use crate::origin::{self, Origin};
 
 /// One registry: where it is, and how it is logged in to.
 #[derive(Debug)]
@@ -31,13 +31,7 @@ impl Registry {
         scheme: &str,
         allowed: Vec<Origin>,
     ) -> Result<Self, Error> {
-        // The name in references is not that of the server.
-        let host = match name == RegistryName::DOCKER {
-            true => "registry-1.docker.io",
-            false => name.as_str(),
-        };
-        let base = Url::parse(&format!("{scheme}://{host}/")).ok();
-        let base = base.and_then(|base| Some((Origin::of(&base)?, base)));
+        let base = origin::base(scheme, &name).and_then(|base| Some((Origin::of(&base)?, base)));
         let (origin, base) = base.ok_or_else(|| {
             Error::new(ErrorKind::Configuration, format!("use the registry `{name}`"))
                 .because("its host cannot stand in a URL")

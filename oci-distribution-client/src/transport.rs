@@ -6,6 +6,7 @@ mod no_proxy;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod settings;
+mod tls;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -17,7 +18,8 @@ use http::{Request, Response};
 pub use body::Body;
 #[cfg(feature = "reqwest")]
 pub(crate) use reqwest::Reqwest;
-pub(crate) use settings::{Identity, Proxies, Tls};
+pub(crate) use settings::Proxies;
+pub use tls::Tls;
 
 /// A future that can be sent to another thread.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

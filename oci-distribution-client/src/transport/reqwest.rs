@@ -1,45 +1,78 @@
 use std::error::Error as StdError;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
-use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls_platform_verifier::Verifier;
+use http::{Request, Response, Uri};
 use url::{Host, Url};
 
+use crate::origin::Origin;
 use crate::transport::no_proxy::NoProxy;
 use crate::transport::{
     Body, BoxFuture, Proxies, Tls, Transport, TransportError, TransportErrorKind,
 };
 
+type BoxError = Box<dyn StdError + Send + Sync>;
+
 /// The transport over `reqwest`.
 #[derive(Debug)]
 pub(crate) struct Reqwest {
     client: reqwest::Client,
+    /// For one server each, with connections of its own.
+    clients: Vec<(Origin, reqwest::Client)>,
 }
 
 impl Reqwest {
-    /// A transport that trusts what the operating system trusts, and what `tls` adds.
+    /// A transport with these settings for all servers.
     pub(crate) fn new(
         tls: &Tls,
         proxies: &Proxies,
         connect_timeout: Duration,
-    ) -> Result<Self, Box<dyn StdError + Send + Sync>> {
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .connect_timeout(connect_timeout)
-            .tls_backend_preconfigured(client_config(tls)?)
-            .no_proxy();
-        if let Some(proxy) = proxy(proxies)? {
-            builder = builder.proxy(proxy);
-        }
-        Ok(Self { client: builder.build()? })
+    ) -> Result<Self, BoxError> {
+        Ok(Self { client: client(tls, proxies, connect_timeout)?, clients: Vec::new() })
     }
+
+    /// Uses these settings for `server`, whatever was said of it before.
+    pub(crate) fn set_server(
+        &mut self,
+        server: Origin,
+        tls: &Tls,
+        proxies: &Proxies,
+        connect_timeout: Duration,
+    ) -> Result<(), BoxError> {
+        self.clients.retain(|(known, _)| *known != server);
+        self.clients.push((server, client(tls, proxies, connect_timeout)?));
+        Ok(())
+    }
+
+    /// What speaks with the server of `uri`.
+    fn client(&self, uri: &Uri) -> &reqwest::Client {
+        let own = || {
+            let server = Origin::of(&Url::parse(&uri.to_string()).ok()?)?;
+            self.clients.iter().find(|(known, _)| *known == server)
+        };
+        match self.clients.is_empty() {
+            true => &self.client,
+            false => own().map_or(&self.client, |(_, client)| client),
+        }
+    }
+}
+
+fn client(
+    tls: &Tls,
+    proxies: &Proxies,
+    connect_timeout: Duration,
+) -> Result<reqwest::Client, BoxError> {
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .connect_timeout(connect_timeout)
+        .tls_backend_preconfigured(tls.client_config()?)
+        .no_proxy();
+    if let Some(proxy) = proxy(proxies)? {
+        builder = builder.proxy(proxy);
+    }
+    Ok(builder.build()?)
 }
 
 impl Transport for Reqwest {
@@ -49,12 +82,13 @@ impl Transport for Reqwest {
     ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
         Box::pin(async move {
             let is_plain = request.uri().scheme_str() == Some("http");
+            let client = self.client(request.uri());
             let request = request.map(|body| match body.length() {
                 Some(0) => reqwest::Body::from(""),
                 _ => reqwest::Body::wrap(body),
             });
             let request = request.try_into().map_err(|error| explain(&error, is_plain))?;
-            let response = self.client.execute(request).await;
+            let response = client.execute(request).await;
             let response = response.map_err(|error| explain(&error, is_plain))?;
             let response: Response<reqwest::Body> = response.into();
             Ok(response.map(|body| Body::wrap(body, move |error| explain(&error, is_plain))))
@@ -127,50 +161,6 @@ fn chain(error: &dyn StdError) -> String {
         cause = error.source();
     }
     text
-}
-
-fn client_config(tls: &Tls) -> Result<rustls::ClientConfig, Box<dyn StdError + Send + Sync>> {
-    // Named here, so that the process-wide default stays as it is.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut extra = Vec::new();
-    for pem in &tls.roots {
-        extra.extend(certificates(pem)?);
-    }
-    let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?;
-    let builder = match Verifier::new_with_extra_roots(extra.clone(), provider) {
-        Ok(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
-        // A system without roots of its own can still reach the registries that `tls` names.
-        Err(_) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in extra {
-                roots.add(certificate)?;
-            }
-            builder.with_root_certificates(roots)
-        }
-    };
-    let mut config = match &tls.identity {
-        None => builder.with_no_client_auth(),
-        Some(identity) => {
-            let chain = certificates(&identity.chain)?;
-            let key = PrivateKeyDer::from_pem_slice(&identity.key)?;
-            builder.with_client_auth_cert(chain, key)?
-        }
-    };
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-/// All certificates in `pem`, at least one: one that is not read would leave the caller without a reason why servers
-/// are not trusted.
-fn certificates(
-    pem: &[u8],
-) -> Result<Vec<CertificateDer<'static>>, Box<dyn StdError + Send + Sync>> {
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>()?;
-    match certificates.is_empty() {
-        true => Err("there is no PEM certificate in what was given as one".into()),
-        false => Ok(certificates),
-    }
 }
 
 /// The proxy for each request, if there is one.

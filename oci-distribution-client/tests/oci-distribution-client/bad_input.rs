@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
-use oci_distribution_client::{Client, Config, ErrorKind};
+use oci_distribution_client::{Client, Config, ErrorKind, Tls};
 use oci_image::blob::Memory;
 use oci_image::{Descriptor, MediaType};
 use oci_registry::{Fault, Store};
@@ -111,14 +111,37 @@ fn invalid_names_are_refused_before_anything_is_asked() {
 #[test]
 fn invalid_certificates_are_refused_before_anything_is_asked() {
     const NO_PEM: &str = "0\u{82}\u{1}";
+    let all = Config::default;
+    let one = |tls: Tls| Config::default().tls("registry.example", tls);
     for config in [
-        Config::default().root_certificate(""),
-        Config::default().root_certificate(NO_PEM),
-        Config::default().client_certificate("", ""),
-        Config::default().client_certificate(NO_PEM, NO_PEM),
+        all().root_certificate(""),
+        all().root_certificate(NO_PEM),
+        all().client_certificate("", ""),
+        all().client_certificate(NO_PEM, NO_PEM),
+        one(Tls::new().root_certificate(NO_PEM)),
+        one(Tls::new().root_certificate(NO_PEM).danger_accept_any_certificate()),
+        one(Tls::new().client_certificate(NO_PEM, NO_PEM)),
     ] {
         let error = Client::new(config).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(chain(&error).contains("PEM"), "{}", chain(&error));
+    }
+}
+
+#[test]
+fn tls_settings_that_cannot_be_used_name_the_server() {
+    let none = || Tls::new().only_these_roots();
+    for (server, text) in [
+        ("registry.example", "there is no root certificate to trust"),
+        (
+            "https://registry.example",
+            "cannot use `https://registry.example` as a registry: it is a URL: \
+             leave out what stands before the host",
+        ),
+    ] {
+        let error = Client::new(Config::default().tls(server, none())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        let expected = format!("cannot use the TLS settings of `{server}`: {text}");
+        assert_eq!(chain(&error), expected);
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use oci_distribution_client::{Client, Config, Credentials, ErrorKind};
+use oci_distribution_client::{Client, Config, Credentials, ErrorKind, Tls};
 use oci_image::blob::Memory;
 use oci_testing::docker_registry::DockerRegistry;
 use oci_testing::program::run_with;
@@ -91,8 +91,12 @@ async fn docker_registry_with_tls_is_trusted_only_by_its_certificate() {
     let host = registry.host().replace("127.0.0.1", "localhost");
     let certificate = std::fs::read(path.join("cert.pem")).unwrap();
     let config = Config::default().retry(quick());
-    let trusting = config.clone().root_certificate(certificate);
+    let trusting = config.clone().tls(&host, Tls::new().root_certificate(certificate));
     round_trip(&Client::new(trusting).unwrap(), &host).await;
+    // The name of another certificate.
+    let address = registry.host();
+    let careless = config.clone().tls(address, Tls::new().danger_accept_any_certificate());
+    Client::new(careless).unwrap().check(address).await.unwrap();
 
     let client = Client::new(config.clone()).unwrap();
     let repository = client.repository(&format!("{host}/team/app")).unwrap();
