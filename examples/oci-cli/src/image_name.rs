@@ -33,6 +33,11 @@ pub enum ImageName {
         /// The image's name with its tag; without one the archive must have one image.
         name: Option<String>,
     },
+    /// `dir:DIRECTORY`: alone in a directory.
+    Directory {
+        /// The directory.
+        path: PathBuf,
+    },
 }
 
 impl FromStr for ImageName {
@@ -45,6 +50,9 @@ impl FromStr for ImageName {
             return Ok(Self::Registry(reference.or_latest()));
         }
         let (transport, rest) = text.split_once(':').ok_or_else(unknown)?;
+        if transport == "dir" {
+            return Ok(Self::Directory { path: rest.into() });
+        }
         let (path, tag) = match rest.split_once(':') {
             Some((path, tag)) => (path.into(), Some(tag.into())),
             None => (rest.into(), None),
@@ -65,6 +73,7 @@ impl fmt::Display for ImageName {
             Self::Layout { path, tag } => ("oci", path, tag),
             Self::Archive { path, tag } => ("oci-archive", path, tag),
             Self::DockerArchive { path, name } => ("docker-archive", path, name),
+            Self::Directory { path } => ("dir", path, &None),
         };
         write!(f, "{transport}:{}", path.display())?;
         tag.iter().try_for_each(|tag| write!(f, ":{tag}"))
@@ -76,7 +85,7 @@ impl fmt::Display for ImageName {
 pub enum ImageNameError {
     /// It does not begin with a known transport.
     #[error(
-        "`{text}` is not an image name: `docker://HOST/REPOSITORY:TAG`, `oci:DIRECTORY:TAG`, `oci-archive:FILE` or `docker-archive:FILE`"
+        "`{text}` is not an image name: `docker://HOST/REPOSITORY:TAG`, `oci:DIRECTORY:TAG`, `oci-archive:FILE`, `docker-archive:FILE` or `dir:DIRECTORY`"
     )]
     Transport {
         /// The text.

@@ -1,8 +1,9 @@
-//! What the command-line tools share: changes of a config, compressions, treatments of devices, names of images, local stores, progress and reports of errors.
+//! What the command-line tools share: changes of a config, compressions, treatments of devices, names of images, directories with an image, local stores, progress and reports of errors.
 
 pub mod compression;
 pub mod config_change;
 pub mod devices;
+pub mod directory;
 pub mod image_name;
 pub mod local;
 pub mod report;

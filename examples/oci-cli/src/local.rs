@@ -6,6 +6,7 @@ use oci_image::Platform;
 use oci_image::images::{Image, Images};
 use oci_layout::{Archive, DockerArchive, LayoutOptions};
 
+use crate::directory::Directory;
 use crate::image_name::ImageName;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -53,6 +54,7 @@ pub fn open<'a>(name: &'a ImageName, options: &LayoutOptions) -> Result<(Store, 
         ImageName::Layout { path, tag } => (Box::new(options.open(path)?), tag),
         ImageName::Archive { path, tag } => (Box::new(Archive::open(path)?), tag),
         ImageName::DockerArchive { path, name } => (Box::new(DockerArchive::open(path)?), name),
+        ImageName::Directory { path } => (Box::new(Directory::open(path)?), &None),
         ImageName::Registry(_) => {
             let reason = "it is in a registry, copy it to a layout first";
             return Err(format!("cannot open `{name}`: {reason}").into());

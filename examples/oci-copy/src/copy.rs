@@ -55,6 +55,13 @@ async fn transfer(
             name(&layout, tag.as_deref(), image)?;
             None
         }
+        (Source::Registry(from, _), Destination::Directory(directory)) => {
+            Some(from.pull(image, &directory).jobs(jobs).progress(follow(step)).await?)
+        }
+        (Source::Local(store, _), Destination::Directory(directory)) => {
+            directory.put_graph_from(image, &*store)?;
+            None
+        }
         (source, Destination::Archive(archive)) => {
             let (source, image) = (source.blocking(), image.clone());
             tokio::task::spawn_blocking(move || archive.write(&*source, &image)).await??;

@@ -3,6 +3,7 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use oci_cli::directory::Directory;
 use oci_cli::image_name::ImageName;
 use oci_distribution_client::Repository;
 use oci_image::images::{Image, Images};
@@ -18,6 +19,7 @@ pub(crate) enum Destination {
     Registry(Repository, Option<String>),
     Layout(Layout, Option<String>),
     Archive(Archive),
+    Directory(Directory),
 }
 
 /// An archive to be written, and what the image is named in it.
@@ -49,6 +51,7 @@ impl Destination {
                 Self::Registry(client.repository_of(reference)?, tag)
             }
             ImageName::Layout { path, tag } => Self::Layout(Layout::create(path)?, tag.clone()),
+            ImageName::Directory { path } => Self::Directory(Directory::create(path, image)?),
             ImageName::Archive { path, tag } => archive(path, tag, false),
             ImageName::DockerArchive { .. } if image.media_type.is_index() => {
                 return Err("cannot copy an index to a docker-archive: leave out --all".into());

@@ -1,9 +1,15 @@
-use std::fs;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::{fs, io};
 
 use oci_image::images::Images;
 use oci_layout::{Archive, DockerArchive};
+
+use oci_testing::needs;
+use oci_testing::program::run;
 
 use crate::images::{Field, tagged};
 use crate::oci_copy;
@@ -37,6 +43,39 @@ fn layouts_and_archives_give_and_take_images_with_their_digests() {
     assert!(refused.contains("--all"), "{refused}");
     let archive = DockerArchive::open(field.path("d.tar")).unwrap();
     assert_eq!(archive.list().unwrap()[0].name.as_deref(), Some("example.org/app:v1"));
+}
+
+#[test]
+fn a_directory_holds_one_image_as_skopeo_has_it() {
+    needs!("skopeo");
+    let field = Field::new();
+    let from = field.name("oci", "layout:v1");
+    let [ours, skopeos, back] = ["ours", "skopeos", "back"].map(|name| field.name("dir", name));
+    oci_copy(&["--all", &from, &ours]).good();
+    let skopeo = |from: &str, to: &str| run("skopeo", &["copy", "-q", "--all", from, to]).good();
+    skopeo(&from, &skopeos);
+    assert_eq!(contents(&field.path("ours")), contents(&field.path("skopeos")));
+    skopeo(&ours, &back);
+    oci_copy(&["--all", &skopeos, &field.name("oci", "b:v1")]).good();
+    assert_eq!(tagged(&field.path("b"), "v1"), field.index);
+
+    // Another image takes its place, but not that of anything else.
+    oci_copy(&[&from, &ours]).good();
+    assert_eq!(oci_copy(&["digest", &ours]).good(), format!("{}\n", field.host));
+    let refused = oci_copy(&[&from, &field.name("dir", "layout")]).bad(1);
+    assert!(refused.contains("something else"), "{refused}");
+    let blob = field.path("ours").join(field.host.encoded());
+    assert!(!blob.exists(), "a manifest is no blob of its own");
+    fs::write(field.path("ours/manifest.json"), "{}").unwrap();
+    oci_copy(&["digest", &ours]).bad(1);
+}
+
+fn contents(directory: &Path) -> BTreeMap<OsString, Vec<u8>> {
+    let file = |file: io::Result<fs::DirEntry>| {
+        let file = file.unwrap();
+        (file.file_name(), fs::read(file.path()).unwrap())
+    };
+    fs::read_dir(directory).unwrap().map(file).collect()
 }
 
 #[test]
