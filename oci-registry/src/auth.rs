@@ -35,6 +35,10 @@ pub struct Auth {
     scheme: Scheme,
     service: String,
     realm: Option<String>,
+    /// Whether user and password are taken with each request although there are tokens.
+    also_basic: bool,
+    token_path: String,
+    token_members: Vec<&'static str>,
     users: Vec<User>,
     anonymous: Vec<Grant>,
     token_age: Duration,
@@ -74,7 +78,11 @@ struct Challenge {
     scheme: Scheme,
     realm: String,
     service: String,
+    also_basic: bool,
 }
+
+/// Where tokens are given if nothing else is said.
+const TOKEN_PATH: &str = "/token";
 
 impl Auth {
     /// By user name and password with each request.
@@ -94,6 +102,9 @@ impl Auth {
             scheme,
             service: "oci-registry".into(),
             realm: None,
+            also_basic: false,
+            token_path: TOKEN_PATH.into(),
+            token_members: vec!["token", "access_token", "expires_in"],
             users: Vec::new(),
             anonymous: Vec::new(),
             token_age: Duration::from_secs(300),
@@ -123,8 +134,36 @@ impl Auth {
         self
     }
 
-    /// The realm of challenges. By default `/token` over http of the host that the client asked (bearer),
-    /// or the name of the service (basic). Behind TLS clients refuse that default: give them the URL.
+    /// Takes user name and password with each request as well, where there are tokens, and says so in a second challenge.
+    #[must_use]
+    pub fn or_basic(mut self) -> Self {
+        self.also_basic = true;
+        self
+    }
+
+    /// What the registry calls itself in challenges. Default `oci-registry`.
+    #[must_use]
+    pub fn service(mut self, name: impl Into<String>) -> Self {
+        self.service = name.into();
+        self
+    }
+
+    /// Where tokens are given, from the `/` on. Default `/token`.
+    #[must_use]
+    pub fn token_path(mut self, path: impl Into<String>) -> Self {
+        self.token_path = path.into();
+        self
+    }
+
+    /// What is told with a token, of `token`, `access_token` and `expires_in`. Default: all of them.
+    #[must_use]
+    pub fn token_members(mut self, members: impl IntoIterator<Item = &'static str>) -> Self {
+        self.token_members = members.into_iter().collect();
+        self
+    }
+
+    /// The realm of challenges. By default the [path for tokens](Self::token_path) over http of the host that the client
+    /// asked (bearer), or the name of the service (basic). Behind TLS clients refuse that default: give them the URL.
     #[must_use]
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.realm = Some(realm.into());
@@ -174,6 +213,9 @@ impl Auth {
             credentials.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
         let grants = match self.scheme {
             Scheme::Basic if scheme.eq_ignore_ascii_case("basic") => self.by_password(value),
+            Scheme::Bearer if self.also_basic && scheme.eq_ignore_ascii_case("basic") => {
+                self.by_password(value)
+            }
             Scheme::Bearer if scheme.eq_ignore_ascii_case("bearer") => {
                 self.tokens.grants(value.trim())
             }
@@ -201,9 +243,15 @@ impl Auth {
     fn challenge(&self, host: &str) -> Challenge {
         let realm = self.realm.clone().unwrap_or_else(|| match self.scheme {
             Scheme::Basic => self.service.clone(),
-            Scheme::Bearer => format!("http://{host}/token"),
+            Scheme::Bearer => format!("http://{host}{}", self.token_path),
         });
-        Challenge { scheme: self.scheme, realm, service: self.service.clone() }
+        let (service, also_basic) = (self.service.clone(), self.also_basic);
+        Challenge { scheme: self.scheme, realm, service, also_basic }
+    }
+
+    /// Whether tokens are given at this path, by `auth` if there is any.
+    pub(crate) fn is_token_path(auth: Option<&Self>, path: &str) -> bool {
+        path == auth.map_or(TOKEN_PATH, |auth| &auth.token_path)
     }
 
     /// Gives a token, if there are tokens here at all.
@@ -276,10 +324,11 @@ impl Challenge {
 
     fn refusal(&self, need: Option<Need<'_>>, error: Option<&str>) -> Refusal {
         let refusal = Refusal::new(ErrorCode::Unauthorized, "authentication is required");
-        match HeaderValue::try_from(self.header(need, error).to_string()) {
-            Ok(value) => refusal.header(header::WWW_AUTHENTICATE, value),
-            Err(_) => refusal,
-        }
+        let also = self.also_basic.then(|| distribution::Challenge::new("basic"));
+        let also = also.map(|basic| basic.with("realm", &self.service));
+        let challenges = [self.header(need, error)].into_iter().chain(also);
+        let values = challenges.filter_map(|it| HeaderValue::try_from(it.to_string()).ok());
+        values.fold(refusal, |refusal, value| refusal.header(header::WWW_AUTHENTICATE, value))
     }
 }
 

@@ -1,21 +1,23 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use oci_image::distribution::{ErrorCode, ErrorResponse, header as names, query};
 use oci_image::json;
 
 mod apply;
+mod requests;
 
 pub use apply::Disconnect;
 pub(crate) use apply::Faults;
+use requests::Requests;
 
 /// Something that goes wrong on demand, so that a client's error paths can be tested.
 ///
 /// A `Fault` of `oci-layout` is something wrong that was found in a layout.
 ///
 /// The first argument of every constructor says which requests are meant: those whose path and query contain this text
-/// (`""`: all). [`method`](Self::method), [`after`](Self::after) and [`times`](Self::times) narrow it.
+/// (`""`: all). [`method`](Self::method), [`after`](Self::after), [`times`](Self::times) and others narrow it.
 /// Several faults may meet the same request; the first that gives an answer of its own wins, and the
 /// ones that change an answer change it in their order.
 ///
@@ -32,10 +34,7 @@ pub(crate) use apply::Faults;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Fault {
-    path: String,
-    method: Option<Method>,
-    after: u64,
-    times: u64,
+    requests: Requests,
     effect: Effect,
 }
 
@@ -50,6 +49,8 @@ enum Effect {
     DropRequestHeaders(Vec<HeaderName>),
     WrongRange,
     DropQuery(&'static str),
+    LastOfQuery(&'static str),
+    DashedDigests,
     // After it was carried out.
     LoseAnswer,
     CutBody(u64),
@@ -60,6 +61,8 @@ enum Effect {
     SetHeader(HeaderName, HeaderValue),
     DropHeader(HeaderName),
     LinkLoop,
+    SetStatus(StatusCode),
+    RangeOfChunk,
 }
 
 /// Answers instead of the registry.
@@ -150,6 +153,17 @@ impl Fault {
     pub fn ignore_filter(path: impl Into<String>) -> Self {
         Self::new(path, Effect::DropQuery(query::ARTIFACT_TYPE))
     }
+
+    /// Reads only the last `scope` of several in a request for a token.
+    pub fn last_scope(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::LastOfQuery("scope"))
+    }
+
+    /// Takes the tag `sha256-…` for the digest `sha256:…`, as no registry should: clients without the API for
+    /// referrers keep a list under such a tag.
+    pub fn dashed_digests(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::DashedDigests)
+    }
 }
 
 /// Changes of the answer, after the request was carried out.
@@ -206,7 +220,17 @@ impl Fault {
     /// # Panics
     /// If the name cannot be that of a header: it is written in the test.
     pub fn without_header(path: impl Into<String>, name: &str) -> Self {
-        Self::new(path, Effect::DropHeader(header_of(name, "").0))
+        Self::new(path, Effect::DropHeader(header_name(name)))
+    }
+
+    /// Gives the answer another status. Its headers stay.
+    pub fn set_status(path: impl Into<String>, status: StatusCode) -> Self {
+        Self::new(path, Effect::SetStatus(status))
+    }
+
+    /// Says in `Range` how long the chunk was that was received last, and not how much there is of the upload.
+    pub fn range_of_chunk(path: impl Into<String>) -> Self {
+        Self::new(path, Effect::RangeOfChunk)
     }
 
     /// Says in `Link` that the next page is this very page.
@@ -215,29 +239,8 @@ impl Fault {
     }
 }
 
-/// Which requests are meant.
+/// More of an answer.
 impl Fault {
-    /// Only requests by this method.
-    #[must_use]
-    pub fn method(mut self, method: Method) -> Self {
-        self.method = Some(method);
-        self
-    }
-
-    /// Not the first so many requests of those that are meant.
-    #[must_use]
-    pub fn after(mut self, requests: u64) -> Self {
-        self.after = requests;
-        self
-    }
-
-    /// So many requests, and then no more. Default: all.
-    #[must_use]
-    pub fn times(mut self, requests: u64) -> Self {
-        self.times = requests;
-        self
-    }
-
     /// Adds a header to an answer that the fault gives itself ([`status`](Self::status), [`answer`](Self::answer),
     /// [`redirect`](Self::redirect)), such as `retry-after` or `www-authenticate`. Other faults give no
     /// answer and stay as they are.
@@ -251,20 +254,14 @@ impl Fault {
         }
         self
     }
-
-    fn new(path: impl Into<String>, effect: Effect) -> Self {
-        Self { path: path.into(), method: None, after: 0, times: u64::MAX, effect }
-    }
-
-    fn is_for(&self, method: &Method, uri: &Uri) -> bool {
-        let url = uri.path_and_query().map_or("/", |url| url.as_str());
-        self.method.as_ref().is_none_or(|only| only == method) && url.contains(&self.path)
-    }
 }
 
 fn header_of(name: &str, value: &str) -> (HeaderName, HeaderValue) {
-    let name = name.parse().expect("a fault's header name is written in the test");
-    (name, value.parse().expect("a fault's header value is written in the test"))
+    (header_name(name), value.parse().expect("a fault's header value is written in the test"))
+}
+
+fn header_name(name: &str) -> HeaderName {
+    name.parse().expect("a fault's header name is written in the test")
 }
 
 /// One fault is a list of one.

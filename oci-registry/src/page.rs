@@ -24,6 +24,11 @@ impl Page {
         Ok(Self { asked, limit: limit.max(1), last: query.first(query::LAST).map(str::to_owned) })
     }
 
+    /// The one page of a list that is not given in pages.
+    pub(crate) fn whole() -> Self {
+        Self { asked: None, limit: usize::MAX, last: None }
+    }
+
     /// The most entries that this page may have.
     pub(crate) fn size(&self) -> usize {
         self.asked.map_or(self.limit, |asked| asked.min(self.limit))

@@ -37,6 +37,8 @@ pub(crate) struct Switches {
     pub(crate) delete_blobs: bool,
     pub(crate) referrers: bool,
     pub(crate) sparse_indexes: bool,
+    /// Whether long lists of tags are given in pages.
+    pub(crate) tag_pages: bool,
 }
 
 impl Registry {

@@ -1,4 +1,4 @@
-//! From a path to what it names: the API's endpoints, and the place where tokens are to be had.
+//! From a path to what it names: the API's endpoints.
 
 use oci_digest::Digest;
 use oci_image::distribution::{Endpoint, EndpointError};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// What the path of a request names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// `/token`, which no specification knows: challenges lead there.
+    /// The place for tokens, which no specification knows: challenges lead there.
     Token,
     Base,
     Catalog,
@@ -32,9 +32,6 @@ pub(crate) enum RouteError {
 
 impl Route {
     pub(crate) fn parse(path: &str) -> Result<Self, RouteError> {
-        if path == "/token" {
-            return Ok(Self::Token);
-        }
         Ok(match Endpoint::parse(path)? {
             Endpoint::Base => Self::Base,
             Endpoint::Catalog => Self::Catalog,

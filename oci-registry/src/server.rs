@@ -34,6 +34,7 @@ pub fn serve(store: Store) -> Serve {
                 delete_blobs: true,
                 referrers: true,
                 sparse_indexes: false,
+                tag_pages: true,
             },
             warning: None,
             on_error: None,
@@ -96,6 +97,12 @@ impl Serve {
     /// copied. By default they are refused, as all manifests are whose content is not there (404).
     pub fn sparse_indexes(mut self) -> Self {
         self.shared.switches.sparse_indexes = true;
+        self
+    }
+
+    /// Lists all tags at once, whatever `n` and `last` say, as registries that know no pages.
+    pub fn without_tag_pages(mut self) -> Self {
+        self.shared.switches.tag_pages = false;
         self
     }
 

@@ -18,7 +18,7 @@ use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::route::{Route, RouteError};
-use crate::{Action, Body, Registry, host, routes, trace};
+use crate::{Action, Auth, Body, Registry, host, routes, trace};
 
 impl Registry {
     /// Answers a request. Who sends it is told apart by credentials and by [`Peer`](crate::Peer).
@@ -47,7 +47,7 @@ impl Registry {
     {
         let (mut head, body) = request.into_parts();
         let mut body = Incoming::new(body, &self.0.limits);
-        let faults = self.0.faults.matching(&head.method, &head.uri);
+        let faults = self.0.faults.matching(&head);
         if !faults.is_empty() {
             trace::faulted(&head.method, head.uri.path(), faults.len());
         }
@@ -97,7 +97,10 @@ impl Registry {
             host::check(head)?;
         }
         let path = head.uri.path();
-        let route = Route::parse(path).map_err(|error| unroutable(&error, &head.method))?;
+        let route = match Auth::is_token_path(self.0.auth.as_ref(), path) {
+            true => Route::Token,
+            false => Route::parse(path).map_err(|error| unroutable(&error, &head.method))?,
+        };
         if !route.methods().contains(&head.method) {
             return Err(not_allowed(&route));
         }

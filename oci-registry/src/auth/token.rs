@@ -148,6 +148,9 @@ impl Tokens {
         let mut answer = json!({
             "token": token, "access_token": token, "expires_in": auth.token_age.as_secs(),
         });
+        if let Some(members) = answer.as_object_mut() {
+            members.retain(|name, _| auth.token_members.contains(&name.as_str()));
+        }
         if let (Some(user), true) = (user, request.wants_refresh) {
             let refresh = Refresh { user: user.name.clone(), given: Instant::now() };
             answer["refresh_token"] =

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt as _};
-use http::{Method, StatusCode, Uri, header, request};
-use oci_image::distribution::{ByteRange, RangeRequest, next_link};
+use http::{HeaderName, HeaderValue, StatusCode, header, request};
+use oci_digest::Digest;
+use oci_image::distribution::{ByteRange, RangeRequest, UploadProgress, next_link};
 
 use super::{Effect, Fault};
 use crate::Body;
@@ -22,7 +23,7 @@ pub struct Disconnect;
 pub(crate) struct Faults(Mutex<Vec<(Fault, u64)>>);
 
 /// The faults that one request meets.
-pub(crate) struct Matching(Vec<Effect>);
+pub(crate) struct Matching(Vec<Fault>);
 
 impl Faults {
     pub(crate) fn add(&self, faults: impl IntoIterator<Item = Fault>) {
@@ -33,14 +34,13 @@ impl Faults {
         self.lock().clear();
     }
 
-    pub(crate) fn matching(&self, method: &Method, uri: &Uri) -> Matching {
+    pub(crate) fn matching(&self, head: &request::Parts) -> Matching {
         let mut faults = self.lock();
-        let met = faults.iter_mut().filter(|(fault, _)| fault.is_for(method, uri));
+        let met = faults.iter_mut().filter(|(fault, _)| fault.requests.have(head));
         let active = met.filter_map(|(fault, seen)| {
-            let turn = *seen;
+            let before = *seen;
             *seen += 1;
-            let range = fault.after..fault.after.saturating_add(fault.times);
-            range.contains(&turn).then(|| fault.effect.clone())
+            fault.requests.have_turn(before).then(|| fault.clone())
         });
         Matching(active.collect())
     }
@@ -65,7 +65,8 @@ impl Matching {
         &self,
         head: &mut request::Parts,
     ) -> Result<Option<Reply>, Disconnect> {
-        for effect in &self.0 {
+        let at_once = self.0.iter().filter(|fault| fault.requests.answered.is_none());
+        for Fault { effect, .. } in at_once {
             match effect {
                 Effect::Delay(delay) => tokio::time::sleep(*delay).await,
                 Effect::DropRequestHeaders(names) => {
@@ -74,16 +75,22 @@ impl Matching {
                     }
                 }
                 Effect::WrongRange => begin_at_zero(head),
-                Effect::DropQuery(name) => drop_query(head, name),
+                Effect::DropQuery(name) => keep_of_query(head, |pairs| {
+                    pairs.retain(|pair| name_of(pair) != *name);
+                }),
+                Effect::LastOfQuery(name) => keep_of_query(head, |pairs| {
+                    let last = pairs.iter().rev().find(|pair| name_of(pair) == *name).copied();
+                    pairs.retain(|pair| name_of(pair) != *name);
+                    pairs.extend(last);
+                }),
+                Effect::DashedDigests => undash(head),
                 Effect::Disconnect => return Err(Disconnect),
                 Effect::RedirectLoop => {
                     let reply = Reply::new(StatusCode::TEMPORARY_REDIRECT);
                     return Ok(Some(reply.header(header::LOCATION, own_url(head))));
                 }
                 Effect::Answer { status, headers, body } => {
-                    let mut reply = Reply::new(*status).bytes(body.clone());
-                    reply.headers.extend(headers.iter().cloned());
-                    return Ok(Some(reply));
+                    return Ok(Some(answer(*status, headers, body)));
                 }
                 _ => {}
             }
@@ -97,8 +104,14 @@ impl Matching {
         head: &request::Parts,
         mut reply: Reply,
     ) -> Result<Reply, Disconnect> {
-        for effect in self.0 {
+        for Fault { requests, effect } in self.0 {
+            if requests.answered.is_some_and(|status| status != reply.status) {
+                continue;
+            }
             reply = match effect {
+                Effect::Answer { status, headers, body } if requests.answered.is_some() => {
+                    answer(status, &headers, &body)
+                }
                 Effect::LoseAnswer => return Err(Disconnect),
                 Effect::CutBody(bytes) => change(reply, |body| cut(body, bytes)),
                 Effect::SlowBody { piece, pause } => change(reply, |body| slow(body, piece, pause)),
@@ -125,6 +138,11 @@ impl Matching {
                     change(reply, |body| Body::stream(body.into_stream()))
                 }
                 Effect::LinkLoop => reply.header(header::LINK, next_link(own_url(head))),
+                Effect::SetStatus(status) => with_status(reply, status),
+                Effect::RangeOfChunk => match chunk(head) {
+                    Some(chunk) => reply.header(header::RANGE, UploadProgress::new(chunk.len())),
+                    None => reply,
+                },
                 _ => reply,
             };
         }
@@ -149,14 +167,50 @@ fn begin_at_zero(head: &mut request::Parts) {
     }
 }
 
-fn drop_query(head: &mut request::Parts, name: &str) {
+fn keep_of_query(head: &mut request::Parts, keep: impl FnOnce(&mut Vec<&str>)) {
     let Some(query) = head.uri.query() else { return };
-    let is_other = |pair: &&str| pair.split('=').next() != Some(name);
-    let query: Vec<&str> = query.split('&').filter(is_other).collect();
-    // What was part of a URL is part of one again.
-    if let Ok(uri) = format!("{}?{}", head.uri.path(), query.join("&")).parse() {
+    let mut pairs: Vec<&str> = query.split('&').collect();
+    keep(&mut pairs);
+    set_url(head, &format!("{}?{}", head.uri.path(), pairs.join("&")));
+}
+
+fn name_of(pair: &str) -> &str {
+    pair.split_once('=').map_or(pair, |(name, _)| name)
+}
+
+/// `…/manifests/sha256-0a1b…` becomes `…/manifests/sha256:0a1b…`.
+fn undash(head: &mut request::Parts) {
+    let Some((repository, tag)) = head.uri.path().rsplit_once("/manifests/") else { return };
+    if let Ok(digest) = tag.replacen('-', ":", 1).parse::<Digest>() {
+        set_url(head, &format!("{repository}/manifests/{digest}"));
+    }
+}
+
+/// What was part of a URL is part of one again.
+fn set_url(head: &mut request::Parts, url: &str) {
+    if let Ok(uri) = url.parse() {
         head.uri = uri;
     }
+}
+
+/// The chunk of an upload that a request brings, by its word.
+fn chunk(head: &request::Parts) -> Option<ByteRange> {
+    head.headers.get(header::CONTENT_RANGE)?.to_str().ok().and_then(ByteRange::parse)
+}
+
+fn answer(status: StatusCode, headers: &[(HeaderName, HeaderValue)], body: &Bytes) -> Reply {
+    let mut reply = Reply::new(status).bytes(body.clone());
+    reply.headers.extend(headers.iter().cloned());
+    reply
+}
+
+fn with_status(mut reply: Reply, status: StatusCode) -> Reply {
+    reply.status = status;
+    // It has no content, and must not say how long that is.
+    if status == StatusCode::NO_CONTENT {
+        reply.headers.remove(header::CONTENT_LENGTH);
+    }
+    reply
 }
 
 fn change(mut reply: Reply, change: impl FnOnce(Body) -> Body) -> Reply {

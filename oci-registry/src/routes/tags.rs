@@ -14,7 +14,10 @@ pub(super) fn get(shared: &Shared, name: &RepositoryName, call: &Call) -> Result
     if !shared.store.backend().knows(name)? {
         return Err(super::unknown_repository(name));
     }
-    let page = Page::parse(&call.query, shared.limits.page)?;
+    let page = match shared.switches.tag_pages {
+        true => Page::parse(&call.query, shared.limits.page)?,
+        false => Page::whole(),
+    };
     let tags = shared.store.first(name, &Collection::Tags, page.entries())?;
     let (tags, link) = page.cut(&call.path, tags);
     let mut list = TagList::new(name.to_string());
