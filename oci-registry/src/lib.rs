@@ -12,7 +12,7 @@
 //   sessions  upload sessions; incoming reads request bodies within limits
 //   store     what is kept, over a backend: memory, directory, or one of the caller's
 //   auth      users, grants, tokens, challenges
-//   faults    what goes wrong on demand
+//   faults    what goes wrong on demand; dialect: how known registries differ, as faults and settings
 //   refusal   errors as answers; reply, page, query: answers, pages of lists, parameters
 //   trace     events
 
@@ -23,6 +23,7 @@ mod body;
 mod call;
 mod conditions;
 mod connection;
+mod dialect;
 mod faults;
 mod host;
 mod incoming;
@@ -51,6 +52,7 @@ pub use oci_image::{RepositoryName, Tag};
 pub use auth::{Action, Auth, Grant};
 pub use body::Body;
 pub use connection::Peer;
+pub use dialect::{Dialect, Quirk};
 pub use faults::{Disconnect, Fault};
 pub use limits::Limits;
 pub use registry::Registry;

@@ -4,6 +4,7 @@
 mod auth;
 mod client;
 mod delete;
+mod dialect;
 mod discovery;
 mod errors;
 #[cfg(feature = "tracing")]
