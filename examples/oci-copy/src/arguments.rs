@@ -1,21 +1,18 @@
-use std::ffi::OsString;
-use std::path::PathBuf;
-
 use lexopt::prelude::*;
 use oci_cli::image_name::ImageName;
-use oci_distribution_client::{Client, Config, Credentials};
+use oci_distribution_client::Client;
 use oci_image::{Platform, Reference};
 
 use crate::Result;
+use crate::connection::Connection;
 
 /// What the command line asks for.
 pub(crate) struct Arguments {
     pub(crate) command: Command,
     pub(crate) selection: Selection,
     pub(crate) jobs: usize,
-    connection: Connection,
-    source: Option<Credentials>,
-    destination: Option<Credentials>,
+    source: Connection,
+    destination: Connection,
 }
 
 pub(crate) enum Command {
@@ -33,22 +30,6 @@ pub(crate) enum Selection {
     Platform(Platform),
 }
 
-/// How registries are asked.
-#[derive(Default)]
-struct Connection {
-    login_file: Option<PathBuf>,
-    authority: Option<PathBuf>,
-    http: Http,
-}
-
-#[derive(Clone, Copy, Default)]
-enum Http {
-    #[default]
-    Never,
-    OnThisMachine,
-    Anywhere,
-}
-
 /// Which end of a copy a registry is.
 #[derive(Clone, Copy)]
 pub(crate) enum End {
@@ -58,55 +39,42 @@ pub(crate) enum End {
 
 impl Arguments {
     pub(crate) fn parse() -> Result<Option<Self>> {
-        let mut connection = Connection::default();
+        let [mut source, mut destination, mut both] = [(); 3].map(|()| Connection::default());
         let mut selection = Selection::Platform(Platform::host());
-        let (mut source, mut destination, mut jobs, mut words) = (None, None, 4, Vec::new());
+        let (mut jobs, mut words) = (4, Vec::new());
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("platform") => selection = Selection::Platform(arguments.value()?.parse()?),
                 Long("all") => selection = Selection::All,
                 Long("jobs") => jobs = arguments.value()?.parse()?,
-                Long("src-creds") => source = Some(login(arguments.value()?)?),
-                Long("dest-creds") => destination = Some(login(arguments.value()?)?),
-                Long("authfile") => connection.login_file = Some(arguments.value()?.into()),
-                Long("ca") => connection.authority = Some(arguments.value()?.into()),
-                Long("plain-http") => connection.http = Http::OnThisMachine,
-                Long("danger-plain-http") => connection.http = Http::Anywhere,
                 Short('h') | Long("help") => return Ok(None),
+                Long(option) => {
+                    let option = option.to_owned();
+                    let is_known = match option.split_once('-') {
+                        Some(("src", option)) => source.take(option, &mut arguments)?,
+                        Some(("dest", option)) => destination.take(option, &mut arguments)?,
+                        _ => both.take(&option, &mut arguments)?,
+                    };
+                    if !is_known {
+                        return Err(Long(&option).unexpected().into());
+                    }
+                }
                 Value(word) => words.push(word.string()?),
                 other => return Err(other.unexpected().into()),
             }
         }
         let command = Command::parse(&words)?;
-        Ok(Some(Self { command, selection, jobs, connection, source, destination }))
+        let (source, destination) = (source.or(&both), destination.or(&both));
+        Ok(Some(Self { command, selection, jobs, source, destination }))
     }
 
-    /// A client for the registry of `name`, with the login for its end.
-    pub(crate) fn client(&self, name: &Reference, end: End) -> Result<Client> {
-        let registry = name.registry().as_str();
-        let mut config = match &self.connection.login_file {
-            Some(file) => Config::default().login_file(file)?,
-            None => Config::from_environment()?,
-        };
-        if let Some(path) = &self.connection.authority {
-            let certificate = std::fs::read(path)
-                .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
-            config = config.root_certificate(certificate);
+    /// A client for the registry of `name`, which is at this end.
+    pub(crate) async fn client(&self, name: &Reference, end: End) -> Result<Client> {
+        match end {
+            End::Source => self.source.client(name).await,
+            End::Destination => self.destination.client(name).await,
         }
-        let credentials = match end {
-            End::Source => &self.source,
-            End::Destination => &self.destination,
-        };
-        if let Some(credentials) = credentials {
-            config = config.credentials(registry, credentials.clone());
-        }
-        config = match self.connection.http {
-            Http::Never => config,
-            Http::OnThisMachine => config.plain_http(registry),
-            Http::Anywhere => config.danger_plain_http(registry),
-        };
-        Ok(Client::new(config)?)
     }
 }
 
@@ -130,11 +98,4 @@ fn registry(text: &str) -> Result<Reference> {
     let name = text.strip_prefix("docker://");
     let name = name.ok_or_else(|| format!("`{text}` is not docker://HOST/REPOSITORY"))?;
     Ok(name.parse()?)
-}
-
-/// `USER:PASSWORD`, which is not repeated in errors.
-fn login(text: OsString) -> Result<Credentials> {
-    let text = text.into_string().map_err(|_| "the login is not UTF-8")?;
-    let (user, password) = text.split_once(':').ok_or("the login is not USER:PASSWORD")?;
-    Ok(Credentials::basic(user, password))
 }

@@ -10,7 +10,7 @@ use crate::source::{Source, resolve};
 use crate::{Result, println};
 
 pub(crate) async fn tags(name: &Reference, arguments: &Arguments) -> Result<()> {
-    let repository = arguments.client(name, End::Source)?.repository_of(name)?;
+    let repository = arguments.client(name, End::Source).await?.repository_of(name)?;
     for tag in repository.tags().await? {
         println(plain(&tag));
     }
@@ -42,7 +42,7 @@ pub(crate) async fn referrers(name: &Reference, arguments: &Arguments) -> Result
 }
 
 pub(crate) async fn delete(name: &Reference, arguments: &Arguments) -> Result<()> {
-    let repository = arguments.client(name, End::Source)?.repository_of(name)?;
+    let repository = arguments.client(name, End::Source).await?.repository_of(name)?;
     match (name.digest(), name.tag()) {
         (Some(digest), _) => Ok(repository.delete_manifest(digest).await?),
         (None, Some(tag)) => Ok(repository.delete_tag(tag.as_str()).await?),

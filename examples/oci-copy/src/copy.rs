@@ -14,7 +14,7 @@ use crate::{Result, println};
 pub(crate) async fn copy(from: &ImageName, to: &ImageName, arguments: &Arguments) -> Result<()> {
     let source = Source::find(from, arguments).await?;
     let image = source.descriptor().clone();
-    let destination = Destination::open(to, &image, arguments)?;
+    let destination = Destination::open(to, &image, arguments).await?;
     let mut step = Steps::new().begin("copy the image");
     let summary = transfer(source, destination, &image, arguments.jobs, &mut step).await?;
     step.end(match summary {

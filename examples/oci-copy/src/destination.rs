@@ -30,7 +30,7 @@ pub(crate) struct Archive {
 }
 
 impl Destination {
-    pub(crate) fn open(
+    pub(crate) async fn open(
         name: &ImageName,
         image: &Descriptor,
         arguments: &Arguments,
@@ -46,7 +46,7 @@ impl Destination {
                         format!("cannot copy `{actual}` to `{digest}`: it is not that").into()
                     );
                 }
-                let client = arguments.client(reference, End::Destination)?;
+                let client = arguments.client(reference, End::Destination).await?;
                 let tag = reference.tag().map(|tag| tag.as_str().to_owned());
                 Self::Registry(client.repository_of(reference)?, tag)
             }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod ask;
+mod connection;
 mod copy;
 mod destination;
 mod source;
@@ -31,12 +32,16 @@ oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME].
   --platform OS/ARCH[/VARIANT]  the image to take of an index; that for this machine unless given
   --all                         take the index itself, with all its images
   --jobs N                      blobs that move at once (default 4)
-  --src-creds, --dest-creds USER:PASSWORD
-                                logins; without them those of podman's and docker's files are used
+
+How registries are asked, at both ends, or at one if the option begins with --src- or --dest-:
+
+  --creds USER:PASSWORD         the login; without it that of podman's and docker's files is used
+  --no-creds                    no login
   --authfile FILE               read logins from FILE alone
   --ca FILE                     a certificate in PEM of an authority that registries may have theirs from
   --plain-http                  ask registries on this machine over http
   --danger-plain-http           ask any registry over http: others can read the login and change the image
+  --tls-verify=false            take any certificate, or http from a registry that does not speak TLS: dangerous, too
 
 tags lists the tags; digest prints the digest of an image, inspect its manifest or index; referrers lists what
 refers to it: digest, size and type; delete deletes the tag, or with a digest the manifest.

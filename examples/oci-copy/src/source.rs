@@ -59,7 +59,7 @@ impl Source {
 
 /// What a name in a registry means, an index as it is.
 pub(crate) async fn resolve(name: &Reference, arguments: &Arguments) -> Result<Resolved> {
-    Ok(arguments.client(name, End::Source)?.resolve(&name.clone().or_latest()).await?)
+    Ok(arguments.client(name, End::Source).await?.resolve(&name.clone().or_latest()).await?)
 }
 
 fn only(store: &Store) -> Result<Descriptor> {

@@ -37,6 +37,13 @@ fn an_image_goes_to_a_registry_on_to_another_repository_and_back() {
     run("skopeo", &["copy", "-q", "--all", "--src-tls-verify=false", &remote("app:v1"), &to])
         .good();
 
+    // An end has its own options, before those for both.
+    let to = field.name("dir", "unverified");
+    let unverified = ["--src-tls-verify=false", "--tls-verify", "--all", &remote("app:v1"), &to];
+    assert_eq!(oci_copy(&unverified).good(), printed);
+    oci_copy(&["--dest-tls-verify=false", "--all", &remote("app:v1"), &to]).bad(1);
+    oci_copy(&["--src-jobs", "1", &remote("app:v1"), &to]).bad(2);
+
     assert_eq!(copy(&["tags", &remote("app")]).good(), "v1\n");
     assert_eq!(copy(&["referrers", &remote("app:v1")]).good(), "");
     copy(&["delete", &remote("app")]).bad(1);
