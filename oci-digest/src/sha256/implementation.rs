@@ -12,7 +12,7 @@ use super::stream::Stream;
 /// | name | needs | what it is |
 /// |---|---|---|
 /// | `sha-ni` | x86-64 with SHA-NI | the crate `sha2`; of several messages two take turns |
-/// | `avx2` | x86-64 with AVX2, BMI1 and BMI2 | rounds by BMI2, message schedules by AVX2; from three messages on, eight side by side by AVX2 |
+/// | `avx2` | x86-64 with AVX2, BMI1 and BMI2 | assembly: rounds by BMI2, message schedules by AVX2; from three messages on, eight side by side by AVX2 |
 /// | `sha2` | nothing | the crate `sha2`, with the processor's SHA instructions if it knows them |
 #[derive(Clone, Copy)]
 pub struct Implementation(&'static Entry);
