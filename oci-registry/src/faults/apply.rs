@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header, request};
 use oci_digest::Digest;
 use oci_image::distribution::{ByteRange, RangeRequest, UploadProgress, next_link};
 
+use super::requests::Count;
 use super::{Effect, Fault};
 use crate::Body;
 use crate::reply::Reply;
@@ -20,14 +21,14 @@ pub struct Disconnect;
 
 /// The faults of a registry, and how often each was met.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<Vec<(Fault, u64)>>);
+pub(crate) struct Faults(Mutex<Vec<(Fault, Count)>>);
 
 /// The faults that one request meets.
 pub(crate) struct Matching(Vec<Fault>);
 
 impl Faults {
     pub(crate) fn add(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.lock().extend(faults.into_iter().map(|fault| (fault, 0)));
+        self.lock().extend(faults.into_iter().map(|fault| (fault, Count::default())));
     }
 
     pub(crate) fn clear(&self) {
@@ -37,16 +38,14 @@ impl Faults {
     pub(crate) fn matching(&self, head: &request::Parts) -> Matching {
         let mut faults = self.lock();
         let met = faults.iter_mut().filter(|(fault, _)| fault.requests.have(head));
-        let active = met.filter_map(|(fault, seen)| {
-            let before = *seen;
-            *seen += 1;
-            fault.requests.have_turn(before).then(|| fault.clone())
+        let active = met.filter_map(|(fault, count)| {
+            fault.requests.have_turn(count).then(|| fault.clone())
         });
         Matching(active.collect())
     }
 
     /// Each change of the list is one call, so there is nothing half done after a panic.
-    fn lock(&self) -> MutexGuard<'_, Vec<(Fault, u64)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Fault, Count)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

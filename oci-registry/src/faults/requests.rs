@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use http::{HeaderName, Method, StatusCode, header, request};
+use tokio::time::Instant;
 
 use super::{Effect, Fault, header_name};
 
@@ -12,6 +15,15 @@ pub(super) struct Requests {
     pub(super) answered: Option<StatusCode>,
     after: u64,
     times: u64,
+    over: Option<(u64, Duration)>,
+}
+
+/// How many requests met a fault.
+#[derive(Debug, Default)]
+pub(super) struct Count {
+    all: u64,
+    /// Those of the period that began then.
+    period: Option<(Instant, u64)>,
 }
 
 /// Which requests are meant.
@@ -63,6 +75,13 @@ impl Fault {
         self
     }
 
+    /// Only those over so many requests in each period, as of a registry that limits their rate.
+    #[must_use]
+    pub fn over(mut self, requests: u64, period: Duration) -> Self {
+        self.requests.over = Some((requests, period));
+        self
+    }
+
     pub(super) fn new(path: impl Into<String>, effect: Effect) -> Self {
         let requests = Requests {
             path: path.into(),
@@ -72,6 +91,7 @@ impl Fault {
             answered: None,
             after: 0,
             times: u64::MAX,
+            over: None,
         };
         Self { requests, effect }
     }
@@ -87,9 +107,18 @@ impl Requests {
             && url.contains(&self.path)
     }
 
-    /// Whether it is the turn of the request that so many were before.
-    pub(super) fn have_turn(&self, before: u64) -> bool {
-        (self.after..self.after.saturating_add(self.times)).contains(&before)
+    /// Whether it is the turn of a request that comes after those that were counted. It is counted too.
+    pub(super) fn have_turn(&self, count: &mut Count) -> bool {
+        let turn = count.all;
+        count.all += 1;
+        (self.after..self.after.saturating_add(self.times)).contains(&turn)
+            && self.over.is_none_or(|(requests, period)| {
+                let now = Instant::now();
+                let current = count.period.filter(|(begin, _)| now.duration_since(*begin) < period);
+                let (begin, before) = current.unwrap_or((now, 0));
+                count.period = Some((begin, before + 1));
+                before >= requests
+            })
     }
 }
 

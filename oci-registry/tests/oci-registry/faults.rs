@@ -37,6 +37,21 @@ async fn faults_are_chosen_by_path_method_and_count() {
 }
 
 #[tokio::test]
+async fn a_fault_can_be_of_what_is_over_a_rate() {
+    let limit = Fault::status("/manifests/", StatusCode::TOO_MANY_REQUESTS);
+    for (period, expected) in
+        [(Duration::from_secs(3600), [200, 200, 429, 429]), (Duration::ZERO, [200, 200, 200, 200])]
+    {
+        let (client, _) = broken(limit.clone().over(2, period)).await;
+        let mut statuses = Vec::new();
+        for _ in 0..4 {
+            statuses.push(client.get("/v2/a/manifests/v1").await.status.as_u16());
+        }
+        assert_eq!(statuses, expected, "{period:?}");
+    }
+}
+
+#[tokio::test]
 async fn faults_come_and_go_while_it_serves() {
     let fault = Fault::status("", StatusCode::BAD_GATEWAY);
     let client = Client::of(oci_registry::serve(Store::memory()).faults([fault.clone()])).await;
