@@ -10,13 +10,14 @@ use url::Url;
 
 use crate::auth::{Authorization, Scopes, Secrets};
 use crate::error::{Error, ErrorKind};
+use crate::gate::{Entry, Pass};
 use crate::origin::Origin;
 use crate::registry::Registry;
-use crate::retry::Failure;
+use crate::retry::{Attempts, Failure};
 use crate::shared::Shared;
 use crate::trace;
 use crate::transport::Body;
-use crate::wire::{ExchangeError, failure_of, text};
+use crate::wire::{Exchange, ExchangeError, failure_of, text};
 
 /// One request of the protocol, with its redirects, logins and retries.
 pub(crate) struct Call<'a> {
@@ -36,8 +37,11 @@ pub(crate) struct Call<'a> {
     timeout: Duration,
     /// Whether no credentials are sent, not even to the registry.
     is_anonymous: bool,
+    attempts: Attempts,
     /// Whether it is sent once, whatever happens.
     is_once: bool,
+    /// Whether another host is asked rather than waited for this one.
+    is_impatient: bool,
     /// The one success whose body is wanted, if not of any.
     only: Option<StatusCode>,
 }
@@ -57,6 +61,8 @@ pub(crate) struct Answer {
     pub(crate) response: Response<Body>,
     /// Where it is from, after redirects.
     pub(crate) url: Url,
+    /// As long as it is held, the request counts as one that the host is busy with.
+    pub(crate) pass: Option<Pass>,
 }
 
 impl Answer {
@@ -126,7 +132,9 @@ impl<'a> Call<'a> {
             body: Payload::Bytes(Bytes::new()),
             timeout: shared.wire.limits.response,
             is_anonymous: false,
+            attempts: shared.wire.attempts(),
             is_once: false,
+            is_impatient: false,
             only: None,
         }
     }
@@ -170,6 +178,18 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Is one of these attempts, of which the caller keeps count.
+    pub(crate) fn attempt_of(mut self, attempts: Attempts) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// Fails at once where the host refuses requests for a while.
+    pub(crate) fn impatient(mut self) -> Self {
+        self.is_impatient = true;
+        self
+    }
+
     /// Reads no body but that of an answer with this status.
     pub(crate) fn only(mut self, status: StatusCode) -> Self {
         self.only = Some(status);
@@ -178,7 +198,8 @@ impl<'a> Call<'a> {
 
     /// Sends it, and gives the answer if that is a success.
     pub(crate) async fn send(self) -> Result<Answer, Error> {
-        let (answer, _) = self.send_and_retry(None).await?;
+        let (mut answer, _) = self.send_and_retry(None).await?;
+        answer.pass = None;
         Ok(answer)
     }
 
@@ -192,22 +213,22 @@ impl<'a> Call<'a> {
         self.attempt().await
     }
 
-    async fn send_and_retry(&self, limit: Option<u64>) -> Result<(Answer, Bytes), Error> {
-        let mut attempt = 1;
+    async fn send_and_retry(mut self, limit: Option<u64>) -> Result<(Answer, Bytes), Error> {
         loop {
             let failed = match self.attempt_and_read(limit).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            let wait = failed
+            let retry = &self.shared.wire.retry;
+            let number = self.attempts.number();
+            let pause = failed
                 .failure
                 .filter(|_| !self.is_once)
-                .and_then(|failure| self.shared.wire.retry.wait(attempt, &self.method, failure));
-            match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return Err(failed.error.after_attempts(attempt)),
+                .and_then(|failure| self.attempts.pause(retry, &self.method, failure));
+            match pause {
+                Some(pause) => pause.sleep().await,
+                None => return Err(failed.error.after_attempts(number)),
             }
-            attempt += 1;
         }
     }
 
@@ -216,7 +237,9 @@ impl<'a> Call<'a> {
         let is_wanted = self.only.is_none_or(|status| status == answer.status());
         let Some(limit) = limit.filter(|_| is_wanted) else { return Ok((answer, Bytes::new())) };
         let body = std::mem::replace(answer.response.body_mut(), Body::empty());
-        match self.shared.wire.read(body, limit).await {
+        let read = self.shared.wire.read(body, limit).await;
+        answer.pass = None;
+        match read {
             Ok(bytes) => Ok((answer, bytes)),
             Err(error) => Err(self.failed(error)),
         }
@@ -227,11 +250,13 @@ impl<'a> Call<'a> {
         let mut at = self.start()?;
         loop {
             let authorization = self.authorization(&at).await?;
-            let answer = self.exchange(&at.url, authorization.as_ref()).await?;
+            let (answer, pass) = self.exchange(&at.url, authorization.as_ref()).await?;
             let status = answer.status();
             if status.is_success() {
-                return Ok(Answer { response: answer, url: at.url });
+                return Ok(Answer { response: answer, url: at.url, pass: Some(pass) });
             }
+            // What follows may need another request to the same host.
+            drop(pass);
             if status == StatusCode::UNAUTHORIZED && at.logins < LOGINS {
                 at.logins += 1;
                 if at.is_trusted {
@@ -277,7 +302,7 @@ impl<'a> Call<'a> {
         &self,
         url: &Url,
         authorization: Option<&Authorization>,
-    ) -> Result<Response<Body>, FailedAttempt> {
+    ) -> Result<(Response<Body>, Pass), FailedAttempt> {
         let mut headers = self.headers.clone();
         if let Some(Authorization { value, .. }) = authorization {
             headers.insert(header::AUTHORIZATION, value.clone());
@@ -286,10 +311,24 @@ impl<'a> Call<'a> {
             Payload::Bytes(bytes) => bytes.clone().into(),
             Payload::Stream(open) => open(),
         };
-        let sent = self.shared.wire.send(self.method.clone(), url, headers, body, self.timeout);
-        let answer = sent.await.map_err(|error| self.failed(error))?;
+        let entry = match &self.body {
+            _ if self.is_impatient => Entry::Impatient,
+            Payload::Bytes(_) => Entry::Counted,
+            // The bytes may be from another repository of the same host.
+            Payload::Stream(_) => Entry::Uncounted,
+        };
+        let sent = self.shared.wire.send(Exchange {
+            method: self.method.clone(),
+            url,
+            headers,
+            body,
+            timeout: self.timeout,
+            attempts: self.attempts,
+            entry,
+        });
+        let (answer, pass) = sent.await.map_err(|error| self.failed(error))?;
         self.shared.warnings.note(&self.registry.name, answer.headers());
-        Ok(answer)
+        Ok((answer, pass))
     }
 
     /// Where `answer` sends the request on to, if it does.

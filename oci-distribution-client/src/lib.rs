@@ -17,7 +17,8 @@
 //   shared                          what all handles share; where a request may go
 //   config  registry  mirror        settings; one registry; where a mirror keeps a repository
 //   auth                            challenges, tokens, credentials, helpers, login files
-//   wire  retry                     one exchange within the limits; what is retried, and when
+//   wire  retry  gate               one exchange within the limits; what is retried, and when; when a host
+//                                   may be asked
 //   bridge  graph  jobs  progress   blocking stores; walks; work at once; events for callers
 //   trace  warnings  origin  error  events; warnings; what credentials belong to
 //   transport  limits  text         the seam to HTTP; bounds; printable text
@@ -34,6 +35,7 @@ mod config;
 mod copy;
 mod delete;
 mod error;
+mod gate;
 mod graph;
 mod images;
 mod jobs;

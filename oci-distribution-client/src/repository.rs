@@ -95,7 +95,7 @@ impl Repository {
         let name = Some(&self.name);
         let call = Call::new(&self.shared, &self.registry, name, scopes, method, url, action);
         // A mirror that fails is passed over instead.
-        if self.is_mirror() { call.once() } else { call }
+        if self.is_mirror() { call.once().impatient() } else { call }
     }
 
     /// The same repository at the mirrors that are not known to be out of reach.

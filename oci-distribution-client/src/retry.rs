@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 
 pub(crate) use after::retry_after;
 
+use crate::gate::{Refusal, Ticket};
 use crate::trace;
 use crate::transport::TransportErrorKind;
 
@@ -46,32 +47,91 @@ pub(crate) enum Failure {
     Transport(TransportErrorKind),
     /// No answer in time.
     Timeout,
-    Status {
+    Status(StatusCode),
+    /// The host is asked too much.
+    Refused {
         status: StatusCode,
-        retry_after: Option<Duration>,
+        refusal: Refusal,
     },
 }
 
 impl Retry {
-    /// How long to wait before the attempt after number `attempt` (from 1); `None`: give up.
-    pub(crate) fn wait(&self, attempt: u32, method: &Method, failure: Failure) -> Option<Duration> {
-        if attempt >= self.attempts || !is_worth_another(method, failure) {
-            return None;
+    /// The wait after failure number `failures` in a row (from 1), drawn at random.
+    pub(crate) fn backoff(&self, failures: u32) -> Duration {
+        let factor = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        jittered(self.first_wait.saturating_mul(factor).min(self.longest_wait))
+    }
+}
+
+/// The attempts at one request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempts {
+    number: u32,
+    /// The place of the request among those to the same host.
+    pub(crate) ticket: Ticket,
+}
+
+/// The wait before another attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pause {
+    pub(crate) length: Duration,
+    /// Whether the gate of the host lets nobody through meanwhile.
+    is_of_host: bool,
+}
+
+impl Pause {
+    pub(crate) async fn sleep(self) {
+        if !self.is_of_host {
+            tokio::time::sleep(self.length).await;
         }
-        if let Failure::Status { retry_after: Some(wait), .. } = failure {
-            let wait = (wait <= self.longest_retry_after).then_some(wait)?;
-            trace::retried(method, attempt, &failure, wait);
-            return Some(wait);
-        }
-        let wait = jittered(self.backoff(attempt));
-        trace::retried(method, attempt, &failure, wait);
-        Some(wait)
+    }
+}
+
+impl Attempts {
+    pub(crate) fn new(ticket: Ticket) -> Self {
+        Self { number: 1, ticket }
     }
 
-    /// The wait before the attempt after number `attempt`, at most.
-    fn backoff(&self, attempt: u32) -> Duration {
-        let factor = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.first_wait.saturating_mul(factor).min(self.longest_wait)
+    /// How often it was attempted.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Forgets those that failed.
+    pub(crate) fn forgive(&mut self) {
+        self.number = 1;
+    }
+
+    /// Notes that the last one failed. The pause before the next; `None`: give up.
+    pub(crate) fn pause(
+        &mut self,
+        retry: &Retry,
+        method: &Method,
+        failure: Failure,
+    ) -> Option<Pause> {
+        let number = self.number;
+        let pause = match failure {
+            Failure::Refused { refusal, .. } => {
+                // One that was under way when another was refused is as good as not sent.
+                let is_counted = refusal.is_first || retry.attempts <= 1;
+                let may_go_on = !is_counted || self.number < retry.attempts;
+                if !may_go_on || refusal.wait > retry.longest_retry_after {
+                    return None;
+                }
+                self.number += u32::from(is_counted);
+                Pause { length: refusal.wait, is_of_host: true }
+            }
+            _ if self.number >= retry.attempts || !is_worth_another(method, failure) => {
+                return None;
+            }
+            _ => {
+                let length = retry.backoff(self.number);
+                self.number += 1;
+                Pause { length, is_of_host: false }
+            }
+        };
+        trace::retried(method, number, &failure, pause.length);
+        Some(pause)
     }
 }
 
@@ -88,8 +148,8 @@ fn is_worth_another(method: &Method, failure: Failure) -> bool {
         Failure::Transport(TransportErrorKind::Exchange | TransportErrorKind::NotHttp)
         | Failure::Timeout => is_repeatable,
         Failure::Transport(_) => false,
-        Failure::Status { status, .. } => match status {
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => true,
+        Failure::Refused { .. } => true,
+        Failure::Status(status) => match status {
             StatusCode::REQUEST_TIMEOUT
             | StatusCode::INTERNAL_SERVER_ERROR
             | StatusCode::BAD_GATEWAY

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::jobs::Stop;
 use crate::manifest::{content_digest, not_carried_out, other_digest, refuse_other_digest};
 use crate::repository::Repository;
-use crate::retry::Failure;
+use crate::retry::{Attempts, Failure};
 use crate::transport::{Body, TransportErrorKind};
 
 use chunks::Chunks;
@@ -30,6 +30,8 @@ pub(crate) struct Upload<'a> {
     pub(crate) chunk: Option<u64>,
     stop: &'a Stop,
     chunks: Chunks,
+    /// Before the first.
+    attempts: Attempts,
     pub(crate) action: String,
 }
 
@@ -62,7 +64,9 @@ impl<'a> Upload<'a> {
         stop: &'a Stop,
     ) -> Self {
         let action = format!("push blob `{}` to `{repository}`", blob.digest);
-        Self { repository, blob, open, chunk, stop, chunks: Chunks::default(), action }
+        let attempts = repository.shared.wire.attempts();
+        let chunks = Chunks::default();
+        Self { repository, blob, open, chunk, stop, chunks, attempts, action }
     }
 
     /// Uploads it.
@@ -76,7 +80,8 @@ impl<'a> Upload<'a> {
     }
 
     async fn try_until_done(&self, current: &mut Option<Session>) -> Result<(), Error> {
-        let mut attempt = 1;
+        let retry = &self.repository.shared.wire.retry;
+        let mut attempts = self.attempts;
         let mut furthest = 0;
         let mut pace = Pace::AtOnce;
         loop {
@@ -96,17 +101,17 @@ impl<'a> Upload<'a> {
                 return Ok(());
             }
             if offset.saturating_sub(furthest) >= FORGIVEN_AFTER {
-                (attempt, furthest) = (1, offset);
+                attempts.forgive();
+                furthest = offset;
             }
-            let retry = &self.repository.shared.wire.retry;
+            let number = attempts.number();
             // The bytes are named by their digest, so sending them again does no harm, and a session
             // that is not used ends by itself.
-            let wait =
-                failed.failure.and_then(|failure| retry.wait(attempt, &Method::PUT, failure));
-            let Some(wait) = wait else { return Err(failed.error.after_attempts(attempt)) };
-            let pause = self.stop.unless_stopped(tokio::time::sleep(wait)).await;
-            pause.ok_or_else(|| self.stopped())?;
-            attempt += 1;
+            let pause =
+                failed.failure.and_then(|failure| attempts.pause(retry, &Method::PUT, failure));
+            let Some(pause) = pause else { return Err(failed.error.after_attempts(number)) };
+            let slept = self.stop.unless_stopped(pause.sleep()).await;
+            slept.ok_or_else(|| self.stopped())?;
         }
     }
 
@@ -130,7 +135,7 @@ impl<'a> Upload<'a> {
                 .append_pair(query::DIGEST_ALGORITHM, self.blob.digest.algorithm_name());
         }
         let call = self.repository.call(Method::POST, url, Access::Push, &self.action);
-        let answer = call.send_once().await?;
+        let answer = call.attempt_of(self.attempts).send_once().await?;
         Ok(self.session(&answer)?)
     }
 
@@ -195,7 +200,7 @@ impl<'a> Upload<'a> {
         let answer = match call.send_once().await {
             Ok(answer) => answer,
             // The registry has another offset for the upload: it is asked for, and used.
-            Err(FailedAttempt { failure: Some(Failure::Status { status, .. }), error })
+            Err(FailedAttempt { failure: Some(Failure::Status(status)), error })
                 if status == StatusCode::RANGE_NOT_SATISFIABLE =>
             {
                 let failure = Failure::Transport(TransportErrorKind::Exchange);
@@ -245,7 +250,7 @@ impl<'a> Upload<'a> {
     fn call(&self, method: Method, url: Url) -> crate::call::Call<'_> {
         let call = self.repository.call(method, url, Access::Push, &self.action);
         let call = call.header(header::CONTENT_TYPE, "application/octet-stream");
-        call.timeout(self.repository.shared.wire.limits.commit)
+        call.timeout(self.repository.shared.wire.limits.commit).attempt_of(self.attempts)
     }
 
     /// Asks how far the session is; one that is gone is forgotten. Gives the bytes that it has.

@@ -11,8 +11,9 @@ use url::Url;
 
 use crate::auth::Secrets;
 use crate::error::{Error, ErrorKind};
+use crate::gate::{Entry, Gates, Pass, Refusal};
 use crate::limits::Limits;
-use crate::retry::{Failure, Retry, retry_after};
+use crate::retry::{Attempts, Failure, Retry, retry_after};
 use crate::text::printable;
 use crate::trace;
 use crate::transport::{Body, BoxFuture, Transport, TransportError, TransportErrorKind};
@@ -24,6 +25,19 @@ pub(crate) struct Wire {
     user_agent: HeaderValue,
     pub(crate) limits: Limits,
     pub(crate) retry: Retry,
+    gates: Gates,
+}
+
+/// One request, to be sent once.
+pub(crate) struct Exchange<'a> {
+    pub(crate) method: Method,
+    pub(crate) url: &'a Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    /// How long the server may take to begin its answer.
+    pub(crate) timeout: Duration,
+    pub(crate) attempts: Attempts,
+    pub(crate) entry: Entry,
 }
 
 /// Why one exchange gave no response, or a body broke off.
@@ -36,6 +50,8 @@ pub(crate) enum ExchangeError {
     Stalled(Duration),
     /// The body is longer than this.
     TooLong(u64),
+    /// It was not sent, as the host refused others and is asked again after this time.
+    Paused(Duration),
 }
 
 impl Wire {
@@ -45,19 +61,21 @@ impl Wire {
         limits: Limits,
         retry: Retry,
     ) -> Self {
-        Self { transport, user_agent, limits, retry }
+        Self { transport, user_agent, limits, retry, gates: Gates::default() }
     }
 
-    /// Sends one request, and waits for the head of the response for `limit` after the last byte of
-    /// the request was taken by the transport.
+    /// The attempts at a new request.
+    pub(crate) fn attempts(&self) -> Attempts {
+        Attempts::new(self.gates.ticket())
+    }
+
+    /// Sends one request when its host may be asked, and waits for the head of the response for the timeout after the
+    /// last byte of the request was taken by the transport. The pass says that the request is at the host.
     pub(crate) async fn send(
         &self,
-        method: Method,
-        url: &Url,
-        mut headers: HeaderMap,
-        body: Body,
-        limit: Duration,
-    ) -> Result<Response<Body>, ExchangeError> {
+        exchange: Exchange<'_>,
+    ) -> Result<(Response<Body>, Pass), ExchangeError> {
+        let Exchange { method, url, mut headers, body, timeout, attempts, entry } = exchange;
         headers.insert(header::USER_AGENT, self.user_agent.clone());
         if body.length() == Some(0) && method != Method::GET && method != Method::HEAD {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -69,13 +87,23 @@ impl Wire {
             ExchangeError::Transport(TransportError::new(TransportErrorKind::Body, error))
         })?;
         *request.headers_mut() = headers;
+        let gate = self.gates.at(url);
+        let pass = gate.enter(attempts.ticket, entry).await.map_err(ExchangeError::Paused)?;
         let start = Instant::now();
-        let answer = self.answer(self.transport.send(request), &progress, limit).await;
+        let answer = self.answer(self.transport.send(request), &progress, timeout).await;
         match &answer {
             Ok(answer) => trace::answered(&method, url, answer.status(), start.elapsed()),
             Err(_) => trace::unanswered(&method, url, start.elapsed()),
         }
-        answer
+        let mut answer = answer?;
+        match answer.status() {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                let refusal = pass.refused(asked_to_wait(&answer), &self.retry);
+                answer.extensions_mut().insert(refusal);
+            }
+            _ => pass.served(),
+        }
+        Ok((answer, pass))
     }
 
     async fn answer(
@@ -182,7 +210,7 @@ impl ExchangeError {
         match self {
             Self::Transport(error) => Some(Failure::Transport(error.kind())),
             Self::NoAnswer(_) | Self::Stalled(_) => Some(Failure::Timeout),
-            Self::TooLong(_) => None,
+            Self::TooLong(_) | Self::Paused(_) => None,
         }
     }
 
@@ -195,6 +223,8 @@ impl ExchangeError {
                 .because(format!("too little was received for {} s", time.as_secs_f32())),
             Self::TooLong(limit) => Error::new(ErrorKind::Limit, action)
                 .because(format!("the answer is longer than {limit} bytes")),
+            Self::Paused(time) => Error::new(ErrorKind::RateLimited, action)
+                .because(format!("it wants no request for {} s", time.as_secs_f32())),
         }
     }
 }
@@ -205,9 +235,14 @@ pub(crate) fn failure_of<T>(answer: &Response<T>) -> Option<Failure> {
     if status.is_success() {
         return None;
     }
-    let retry_after = text(answer.headers(), &header::RETRY_AFTER)
-        .and_then(|value| retry_after(value, SystemTime::now()));
-    Some(Failure::Status { status, retry_after })
+    Some(match answer.extensions().get::<Refusal>() {
+        Some(refusal) => Failure::Refused { status, refusal: *refusal },
+        None => Failure::Status(status),
+    })
+}
+
+fn asked_to_wait<T>(answer: &Response<T>) -> Option<Duration> {
+    retry_after(text(answer.headers(), &header::RETRY_AFTER)?, SystemTime::now())
 }
 
 /// The header as text, if it is there and is text.

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use oci_image::Descriptor;
@@ -10,7 +8,7 @@ use crate::auth::Access;
 use crate::call::{Answer, FailedAttempt};
 use crate::error::{Error, ErrorKind};
 use crate::repository::Repository;
-use crate::retry::Failure;
+use crate::retry::{Attempts, Failure};
 use crate::text::printable;
 use crate::transport::Body;
 use crate::wire::{ExchangeError, RateCheck};
@@ -32,7 +30,7 @@ pub(crate) struct Download {
     offset: u64,
     /// Where `offset` was when the last attempt failed.
     failed_at: u64,
-    attempt: u32,
+    attempts: Attempts,
     /// Whether the server said that it gives no parts.
     is_whole_only: bool,
     connection: Option<(Body, RateCheck)>,
@@ -43,6 +41,7 @@ pub(crate) struct Download {
 impl Download {
     pub(crate) fn new(repository: Repository, blob: Descriptor) -> Self {
         let action = format!("pull blob `{}` of `{repository}`", blob.digest);
+        let attempts = repository.shared.wire.attempts();
         Self {
             repository,
             blob,
@@ -51,7 +50,7 @@ impl Download {
             start: 0,
             offset: 0,
             failed_at: 0,
-            attempt: 1,
+            attempts,
             is_whole_only: false,
             connection: None,
             skip: 0,
@@ -87,7 +86,7 @@ impl Download {
         self.start = start;
         self.offset = start;
         self.failed_at = start;
-        self.attempt = 1;
+        self.attempts.forgive();
     }
 
     pub(crate) fn action(&self) -> &str {
@@ -186,7 +185,7 @@ impl Download {
         if asks_for_part {
             call = call.header(header::RANGE, &RangeRequest::From(self.offset).to_string());
         }
-        call.send_once().await
+        call.attempt_of(self.attempts).send_once().await
     }
 
     /// Where the body of `answer` begins in the blob: not behind what was read already.
@@ -215,15 +214,14 @@ impl Download {
             return Err(error);
         }
         if self.offset - self.failed_at >= FORGIVEN_AFTER {
-            self.attempt = 1;
+            self.attempts.forgive();
         }
         let retry = &self.repository.shared.wire.retry;
-        let wait: Option<Duration> =
-            failure.and_then(|failure| retry.wait(self.attempt, &Method::GET, failure));
-        let Some(wait) = wait else { return Err(error.after_attempts(self.attempt)) };
+        let number = self.attempts.number();
+        let pause = failure.and_then(|failure| self.attempts.pause(retry, &Method::GET, failure));
+        let Some(pause) = pause else { return Err(error.after_attempts(number)) };
         self.failed_at = self.offset;
-        self.attempt += 1;
-        tokio::time::sleep(wait).await;
+        pause.sleep().await;
         Ok(())
     }
 

@@ -7,9 +7,11 @@ use oci_image::distribution::{Challenge, Endpoint, ErrorCode};
 use super::{Call, Position};
 use crate::auth::{Authority, Authorization, Keyring, LoginContext, LoginError, Scopes};
 use crate::error::Error;
+use crate::gate::Entry;
 use crate::origin::Origin;
 use crate::shared::Shared;
 use crate::transport::Body;
+use crate::wire::Exchange;
 
 impl Call<'_> {
     /// What goes along with a request from here.
@@ -92,9 +94,16 @@ impl Call<'_> {
         let Shared { wire, .. } = self.shared;
         let mut url = self.registry.base.clone();
         url.set_path(&Endpoint::Base.to_string());
-        let (headers, body) = (HeaderMap::new(), Body::empty());
-        let answer =
-            wire.send(Method::GET, &url, headers, body, wire.limits.response).await.ok()?;
+        let sent = wire.send(Exchange {
+            method: Method::GET,
+            url: &url,
+            headers: HeaderMap::new(),
+            body: Body::empty(),
+            timeout: wire.limits.response,
+            attempts: self.attempts,
+            entry: Entry::Counted,
+        });
+        let (answer, _) = sent.await.ok()?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             return None;
         }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use http_body::{Frame, SizeHint};
 
 use crate::transport::TransportError;
@@ -33,7 +33,9 @@ impl Body {
         stream: impl Stream<Item = Result<Bytes, TransportError>> + Send + 'static,
         length: Option<u64>,
     ) -> Self {
-        Self { content: Content::Stream { stream: Mutex::new(Box::pin(stream)), left: length } }
+        // Whoever reads it may ask again after the end.
+        let stream = Mutex::new(Box::pin(stream.fuse()) as Pin<Box<_>>);
+        Self { content: Content::Stream { stream, left: length } }
     }
 
     /// The body of another library, whose errors `explain` turns into ours. Trailers are dropped.

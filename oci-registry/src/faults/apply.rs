@@ -38,9 +38,8 @@ impl Faults {
     pub(crate) fn matching(&self, head: &request::Parts) -> Matching {
         let mut faults = self.lock();
         let met = faults.iter_mut().filter(|(fault, _)| fault.requests.have(head));
-        let active = met.filter_map(|(fault, count)| {
-            fault.requests.have_turn(count).then(|| fault.clone())
-        });
+        let active =
+            met.filter_map(|(fault, count)| fault.requests.have_turn(count).then(|| fault.clone()));
         Matching(active.collect())
     }
 
