@@ -2,19 +2,22 @@
 
 mod authority;
 mod credentials;
-mod docker;
 mod fetch;
-#[cfg(feature = "credential-helpers")]
 mod helper;
 mod keyring;
+mod logins;
+mod provider;
 mod scope;
 mod secrets;
 mod token;
 
 pub(crate) use authority::{Authority, LoginContext, LoginError};
 pub use credentials::Credentials;
-pub(crate) use docker::DockerConfig;
-pub(crate) use keyring::{Helpers, Keyring};
+pub use helper::CredentialHelper;
+pub(crate) use helper::HelperSettings;
+pub(crate) use keyring::Keyring;
+pub(crate) use logins::{KnownLogins, Logins};
+pub use provider::{CredentialError, CredentialProvider, CredentialRequest};
 pub(crate) use scope::{Access, Scopes};
 pub(crate) use secrets::Secrets;
 pub(crate) use token::Authorization;

@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::auth::{Credentials, DockerConfig};
+use crate::auth::{CredentialProvider, Credentials, Logins};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::origin::Origin;
@@ -38,7 +38,8 @@ pub struct Config {
     pub(crate) plain_http: Vec<String>,
     pub(crate) danger_plain_http: Vec<String>,
     pub(crate) credentials: Vec<(String, Credentials)>,
-    pub(crate) docker: Vec<Arc<DockerConfig>>,
+    pub(crate) providers: Vec<Arc<dyn CredentialProvider>>,
+    pub(crate) logins: Vec<Arc<Logins>>,
     /// Where credential helpers are looked for, if not where this process looks for programs.
     pub(crate) helper_path: Option<OsString>,
     pub(crate) token_servers: Vec<(String, String)>,
@@ -53,9 +54,13 @@ pub struct Config {
 impl Config {
     /// The default, with the user's credentials and proxies from the environment.
     ///
-    /// Reads, in this order of precedence, the logins of `$REGISTRY_AUTH_FILE`,
-    /// `$XDG_RUNTIME_DIR/containers/auth.json`, `$XDG_CONFIG_HOME/containers/auth.json` and
-    /// `$DOCKER_CONFIG/config.json` with their usual places under `$HOME`, and the proxies of
+    /// Reads, in this order of precedence, the logins of
+    /// - `$DOCKER_AUTH_CONFIG`, which is the JSON itself,
+    /// - `$REGISTRY_AUTH_FILE`, or without it `$XDG_RUNTIME_DIR/containers/auth.json` (on Linux without that variable:
+    ///   `/run/containers/UID/auth.json`) and `$XDG_CONFIG_HOME/containers/auth.json`,
+    /// - `$DOCKER_CONFIG/config.json`
+    ///
+    /// with their usual places under `$HOME`, and the proxies of
     /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` in lower and upper case (see
     /// [`proxy`](Self::proxy)). Credential
     /// helpers that these files name are looked for in `PATH` and asked when a registry wants a login.
@@ -81,7 +86,16 @@ impl Config {
     /// # Errors
     /// If the file cannot be read or understood.
     pub fn login_file(mut self, path: impl AsRef<Path>) -> Result<Self, Error> {
-        self.docker.push(Arc::new(DockerConfig::read(path.as_ref())?));
+        self.logins.push(Arc::new(Logins::read(path.as_ref())?));
+        Ok(self)
+    }
+
+    /// Adds the logins in `json`, the text of such a file, as the variable `DOCKER_AUTH_CONFIG` has it.
+    ///
+    /// # Errors
+    /// If it cannot be understood.
+    pub fn login_json(mut self, json: impl AsRef<[u8]>) -> Result<Self, Error> {
+        self.logins.push(Arc::new(Logins::parse(json.as_ref(), "the given JSON".to_owned())?));
         Ok(self)
     }
 
@@ -89,6 +103,13 @@ impl Config {
     /// It goes before those of files.
     pub fn credentials(mut self, registry: impl Into<String>, credentials: Credentials) -> Self {
         self.credentials.push((registry.into(), credentials));
+        self
+    }
+
+    /// Asks `provider` when a registry wants a login that was not given with [`credentials`](Self::credentials). Of
+    /// several the first is asked first, and all of them before what files and their helpers know.
+    pub fn credential_provider(mut self, provider: impl CredentialProvider) -> Self {
+        self.providers.push(Arc::new(provider));
         self
     }
 
@@ -241,7 +262,8 @@ impl Default for Config {
             plain_http: Vec::new(),
             danger_plain_http: Vec::new(),
             credentials: Vec::new(),
-            docker: Vec::new(),
+            providers: Vec::new(),
+            logins: Vec::new(),
             helper_path: None,
             token_servers: Vec::new(),
             mirrors: Vec::new(),
@@ -262,6 +284,7 @@ impl fmt::Debug for Config {
             .field("plain_http", &self.plain_http)
             .field("danger_plain_http", &self.danger_plain_http)
             .field("credentials", &self.credentials)
+            .field("providers", &self.providers)
             .field("token_servers", &self.token_servers)
             .field("mirrors", &self.mirrors)
             .field("tls", &self.tls)

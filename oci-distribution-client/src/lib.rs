@@ -65,7 +65,9 @@ mod wire;
 pub use bytes;
 pub use http;
 
-pub use auth::Credentials;
+pub use auth::{
+    CredentialError, CredentialHelper, CredentialProvider, CredentialRequest, Credentials,
+};
 pub use blob::BlobReader;
 pub use blocking::BlockingRepository;
 pub use client::Client;

@@ -35,7 +35,7 @@ pub struct Limits {
     pub stall: Duration,
     /// The slowest rate of a body, in bytes per second. Default: 256.
     pub min_rate: u64,
-    /// How long a credential helper may take. Default: 60 s.
+    /// How long a credential helper or [provider](crate::CredentialProvider) may take. Default: 60 s.
     pub helper: Duration,
     /// How long after an index of referrers was written it is read again, at least, where the registry is not
     /// known to compare what is there before it writes. Default: 200 ms.

@@ -4,7 +4,7 @@ use http::HeaderValue;
 use oci_image::reference::RegistryName;
 use url::Url;
 
-use crate::auth::{Credentials, Helpers, Keyring};
+use crate::auth::{Credentials, HelperSettings, Keyring, KnownLogins};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::mirror::Mirror;
@@ -33,14 +33,18 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(config: Config) -> Result<Self, Error> {
         let transport = config.build_transport()?;
-        let helpers = Helpers { path: config.helper_path, timeout: config.limits.helper };
+        let timeout = config.limits.helper;
+        let helpers = HelperSettings { search_path: config.helper_path, timeout };
+        let known = |logins| KnownLogins { logins, helpers: helpers.clone() };
+        let logins = config.logins.into_iter().map(known).collect();
         let user_agent = user_agent(&config.user_agent)?;
         Ok(Self {
             wire: Wire::new(transport, user_agent, config.limits, config.retry),
             keyring: Keyring::new(
                 collect(config.credentials, known_registry)?,
-                config.docker,
-                helpers,
+                config.providers,
+                logins,
+                timeout,
             ),
             mirrors: collect(config.mirrors, |(of, place)| Mirror::parse(&of, &place))?,
             warnings: Warnings::default(),

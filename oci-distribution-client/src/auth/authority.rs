@@ -1,15 +1,17 @@
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use oci_image::RepositoryName;
 use oci_image::distribution::Challenge;
 use oci_image::reference::RegistryName;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::auth::credentials::Credentials;
 use crate::auth::fetch::fetch;
 use crate::auth::keyring::Keyring;
+use crate::auth::provider::CredentialRequest;
 use crate::auth::scope::Scopes;
 use crate::auth::secrets::Secrets;
 use crate::auth::token::{self, Authorization, Bearer, Token};
@@ -35,6 +37,8 @@ pub(crate) struct Authority {
 #[derive(Debug, Default)]
 struct State {
     scheme: Scheme,
+    /// What was asked for last.
+    challenge: Option<Challenge>,
     tokens: HashMap<String, Token>,
     /// What answers basic challenges, by repository: helpers that know it take their time.
     logins: HashMap<Option<RepositoryName>, Credentials>,
@@ -58,6 +62,23 @@ pub(crate) struct LoginContext<'a> {
     pub(crate) keyring: &'a Keyring,
     pub(crate) repository: Option<&'a RepositoryName>,
     pub(crate) scopes: &'a Scopes,
+}
+
+/// Whether the credentials that were known are refused by the registry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    No,
+    Yes,
+}
+
+impl Refused {
+    /// By what a request showed that was challenged all the same.
+    fn by(used: Option<&Authorization>) -> Self {
+        match used {
+            Some(used) if !used.is_anonymous => Self::Yes,
+            _ => Self::No,
+        }
+    }
 }
 
 /// Why a challenge has no answer.
@@ -96,10 +117,10 @@ impl Authority {
         match state.scheme.clone() {
             Scheme::None => Ok(None),
             Scheme::Basic => {
-                if let Some(login) = state.logins.get(&context.repository.cloned()) {
+                if let Some(login) = state.login(context.repository) {
                     return Ok(token::basic(login));
                 }
-                let login = self.credentials(context).await?;
+                let login = self.credentials(&state, context, Refused::No).await?;
                 Ok(login.and_then(|login| state.keep_login(context.repository, login)))
             }
             Scheme::Bearer(bearer) => {
@@ -107,9 +128,9 @@ impl Authority {
                 if let Some(token) = state.fresh_token(&key) {
                     return Ok(Some(token));
                 }
-                let credentials = self.credentials(context).await?;
-                if let Some(token) = credentials.as_ref().and_then(Credentials::as_registry_token) {
-                    return Ok(token::bearer(token.expose()));
+                let credentials = self.credentials(&state, context, Refused::No).await?;
+                if let Some(token) = credentials.as_ref().filter(|it| it.is_registry_token()) {
+                    return Ok(Token::of_registry(token).map(|token| state.keep(key, token)));
                 }
                 let LoginContext { wire, scopes, .. } = context;
                 let token = self.fetch(wire, &bearer, scopes, credentials.as_ref()).await?;
@@ -126,10 +147,13 @@ impl Authority {
         used: Option<&Authorization>,
     ) -> Result<Authorization, LoginError> {
         let mut state = self.state.lock().await;
-        if let Some(challenge) = challenges.iter().find(|challenge| challenge.scheme == "bearer") {
+        let of_scheme =
+            |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
+        state.challenge = of_scheme("bearer").or_else(|| of_scheme("basic")).cloned();
+        if let Some(challenge) = of_scheme("bearer") {
             return self.answer_bearer(&mut state, context, challenge, used).await;
         }
-        if challenges.iter().any(|challenge| challenge.scheme == "basic") {
+        if of_scheme("basic").is_some() {
             return self.answer_basic(&mut state, context, used).await;
         }
         Err(self.no_answer(match challenges {
@@ -152,8 +176,11 @@ impl Authority {
         let renewed = match state.scheme.clone() {
             Scheme::None => None,
             Scheme::Basic => {
-                let credentials = self.credentials(context).await.ok().flatten();
-                credentials.and_then(|login| state.keep_login(context.repository, login))
+                let credentials = self.credentials(&state, context, Refused::Yes).await;
+                credentials
+                    .ok()
+                    .flatten()
+                    .and_then(|login| state.keep_login(context.repository, login))
             }
             Scheme::Bearer(bearer) => {
                 let key = context.scopes.to_string();
@@ -161,9 +188,7 @@ impl Authority {
                     // Another request was faster.
                     Some(token) => Some(token),
                     None => {
-                        let credentials = self.credentials(context).await.ok().flatten();
-                        let LoginContext { wire, scopes, .. } = context;
-                        let token = self.fetch(wire, &bearer, scopes, credentials.as_ref()).await;
+                        let token = self.new_token(&state, context, &bearer).await;
                         token.ok().map(|token| state.keep(key, token))
                     }
                 }
@@ -183,7 +208,8 @@ impl Authority {
 
     /// Whether there is a login.
     pub(crate) async fn has_login(&self, context: LoginContext<'_>) -> bool {
-        matches!(self.credentials(context).await, Ok(Some(_)))
+        let state = self.state.lock().await;
+        matches!(self.credentials(&state, context, Refused::No).await, Ok(Some(_)))
     }
 
     /// What to say where a registry wants credentials and there are none.
@@ -212,13 +238,14 @@ impl Authority {
         if let Some(token) = state.fresh_token(&key).filter(|token| used != Some(token)) {
             return Ok(token);
         }
-        let credentials = self.credentials(context).await?;
+        let credentials = self.credentials(state, context, Refused::by(used)).await?;
         let bearer = self.bearer(challenge);
-        if let Some(token) = credentials.as_ref().and_then(Credentials::as_registry_token) {
+        if let Some(token) = credentials.as_ref().filter(|it| it.is_registry_token()) {
             if let Ok(bearer) = bearer {
                 state.scheme = Scheme::Bearer(bearer);
             }
-            return self.unless_used(token::bearer(token.expose()), used);
+            let token = Token::of_registry(token).map(|token| state.keep(key, token));
+            return self.unless_used(token, used);
         }
         let bearer = bearer.map_err(|reason| self.no_answer(&reason))?;
         let asked = challenge.parameter("scope").unwrap_or_default();
@@ -236,19 +263,46 @@ impl Authority {
     ) -> Result<Authorization, LoginError> {
         state.scheme = Scheme::Basic;
         // Another request was faster.
-        let known = state.logins.get(&context.repository.cloned()).and_then(token::basic);
+        let known = state.login(context.repository).and_then(token::basic);
         if let Some(login) = known.filter(|login| used != Some(login)) {
             return Ok(login);
         }
         let credentials = self
-            .credentials(context)
+            .credentials(state, context, Refused::by(used))
             .await?
             .ok_or_else(|| LoginError::NoAnswer(self.without_credentials(context.scopes)))?;
         self.unless_used(state.keep_login(context.repository, credentials), used)
     }
 
-    async fn credentials(&self, context: LoginContext<'_>) -> Result<Option<Credentials>, Error> {
-        context.keyring.find(&self.registry, context.repository).await
+    async fn credentials(
+        &self,
+        state: &State,
+        context: LoginContext<'_>,
+        refused: Refused,
+    ) -> Result<Option<Credentials>, Error> {
+        let scopes: Vec<_> = context.scopes.iter().collect();
+        let request = CredentialRequest {
+            registry: &self.registry,
+            repository: context.repository,
+            scopes: &scopes,
+            challenge: state.challenge.as_ref(),
+            is_refused: refused == Refused::Yes,
+        };
+        context.keyring.find(&request).await
+    }
+
+    /// A token by credentials that are looked for anew, as the last ones were refused.
+    async fn new_token(
+        &self,
+        state: &State,
+        context: LoginContext<'_>,
+        bearer: &Bearer,
+    ) -> Result<Token, Error> {
+        let credentials = self.credentials(state, context, Refused::Yes).await.ok().flatten();
+        if let Some(token) = credentials.as_ref().and_then(Token::of_registry) {
+            return Ok(token);
+        }
+        self.fetch(context.wire, bearer, context.scopes, credentials.as_ref()).await
     }
 
     /// Reads a bearer challenge, and says why not if its realm is not a place for credentials.
@@ -327,6 +381,11 @@ impl State {
     fn fresh_token(&self, key: &str) -> Option<Authorization> {
         let token = self.tokens.get(key).filter(|token| token.is_fresh(Instant::now()))?;
         Some(token.authorization.clone())
+    }
+
+    /// What is known to answer basic challenges.
+    fn login(&self, repository: Option<&RepositoryName>) -> Option<&Credentials> {
+        self.logins.get(&repository.cloned()).filter(|login| !login.is_expired())
     }
 
     fn keep(&mut self, key: String, token: Token) -> Authorization {

@@ -2,7 +2,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Method};
 use serde::Deserialize;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use url::Url;
 use url::form_urlencoded::Serializer;
 use zeroize::Zeroizing;
@@ -90,7 +91,8 @@ pub(crate) struct Authorization {
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
     pub(crate) authorization: Authorization,
-    expires: Instant,
+    /// When it is used no longer; the end of what was given by a caller is exact.
+    fresh_until: Instant,
 }
 
 /// Longer lives are not believed, so that a wrong one ends.
@@ -126,11 +128,19 @@ impl Token {
         let life = seconds(&expires_in).map_or(DEFAULT_LIFE, Duration::from_secs);
         let life = life.clamp(DEFAULT_LIFE, LONGEST_LIFE);
         let authorization = Authorization { is_anonymous, ..bearer(&token)? };
-        Some(Self { authorization, expires: now + life })
+        Some(Self { authorization, fresh_until: now + life - MARGIN })
+    }
+
+    /// The registry token that `credentials` are, if they are one.
+    pub(crate) fn of_registry(credentials: &Credentials) -> Option<Self> {
+        let authorization = bearer(credentials.as_registry_token()?.expose())?;
+        let longest = Instant::now() + LONGEST_LIFE;
+        let fresh_until = credentials.expires().map_or(longest, |end| end.min(longest));
+        Some(Self { authorization, fresh_until })
     }
 
     pub(crate) fn is_fresh(&self, now: Instant) -> bool {
-        now + MARGIN < self.expires
+        now < self.fresh_until
     }
 }
 

@@ -1,6 +1,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::auth::Logins;
 use crate::config::{Config, Proxies};
 use crate::error::Error;
 
@@ -11,6 +13,10 @@ pub(super) fn read(variable: Variable<'_>) -> Result<Config, Error> {
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
     let mut config =
         Config { proxies: proxies(&variable), helper_path: variable("PATH"), ..Config::default() };
+    if let Some(json) = variable("DOCKER_AUTH_CONFIG") {
+        let logins = Logins::parse(json.as_encoded_bytes(), "DOCKER_AUTH_CONFIG".to_owned())?;
+        config.logins.push(Arc::new(logins));
+    }
     for file in login_files(&variable) {
         if file.is_asked_for || file.path.exists() {
             config = config.login_file(file.path)?;
@@ -31,10 +37,10 @@ fn login_files(variable: Variable<'_>) -> Vec<LoginFile> {
     let containers = match directory("REGISTRY_AUTH_FILE") {
         Some(path) => vec![LoginFile { path, is_asked_for: true }],
         None => {
-            let runtime = directory("XDG_RUNTIME_DIR");
-            let config = directory("XDG_CONFIG_HOME").or_else(|| under_home(".config"));
+            let file = |directory: PathBuf| directory.join("containers/auth.json");
+            let runtime = directory("XDG_RUNTIME_DIR").map(file).or_else(system_runtime_file);
+            let config = directory("XDG_CONFIG_HOME").or_else(|| under_home(".config")).map(file);
             let paths = [runtime, config].into_iter().flatten();
-            let paths = paths.map(|directory| directory.join("containers/auth.json"));
             paths.map(|path| LoginFile { path, is_asked_for: false }).collect()
         }
     };
@@ -42,6 +48,18 @@ fn login_files(variable: Variable<'_>) -> Vec<LoginFile> {
     let docker = docker.map(|directory| directory.join("config.json"));
     let docker = docker.map(|path| LoginFile { path, is_asked_for: false });
     containers.into_iter().chain(docker).collect()
+}
+
+/// Where podman and skopeo keep logins if there is no `XDG_RUNTIME_DIR`.
+#[cfg(target_os = "linux")]
+fn system_runtime_file() -> Option<PathBuf> {
+    let user = rustix::process::getuid().as_raw();
+    Some(PathBuf::from(format!("/run/containers/{user}/auth.json")))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn system_runtime_file() -> Option<PathBuf> {
+    None
 }
 
 fn proxies(variable: Variable<'_>) -> Proxies {

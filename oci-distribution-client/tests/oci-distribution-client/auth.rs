@@ -294,7 +294,7 @@ fn a_login_file_that_cannot_be_read_is_an_error_without_its_text() {
 pub(crate) fn make_helper(home: &Path, name: &str, script: &str) {
     let path = home.join(format!("docker-credential-{name}"));
     let text = path.with_extension("text");
-    std::fs::write(&text, format!("#!/bin/sh\nread server\n{script}\n")).unwrap();
+    std::fs::write(&text, format!("#!/bin/sh\nread -r server\n{script}\n")).unwrap();
     // What is open for writing here, a fork of another thread's inherits, and it is not run.
     let install =
         std::process::Command::new("install").args(["-m", "755"]).args([text, path]).status();

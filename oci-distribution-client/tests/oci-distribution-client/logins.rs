@@ -119,6 +119,31 @@ async fn nulls_byte_order_marks_and_empty_files_are_no_logins() {
 }
 
 #[tokio::test]
+async fn logins_of_the_environment_go_before_those_of_files() {
+    let home = tempfile::tempdir().unwrap();
+    let files = home.path().join("containers");
+    std::fs::create_dir(&files).unwrap();
+    let file = r#"{"auths": {"ghcr.io": {"auth": "YTox"}, "file.example": {"auth": "YTox"}}}"#;
+    std::fs::write(files.join("auth.json"), file).unwrap();
+    let config = |json: &'static str| {
+        Config::from_variables(|name| match name {
+            "DOCKER_AUTH_CONFIG" => Some(json.into()),
+            "XDG_RUNTIME_DIR" => Some(home.path().into()),
+            _ => None,
+        })
+    };
+    let json = r#"{"auths": {"ghcr.io": {"auth": "Yjoy"}}}"#;
+    for (name, expected) in [("ghcr.io/app", "Basic Yjoy"), ("file.example/app", "Basic YTox")] {
+        let sent = sent(config(json).unwrap(), name).await.unwrap();
+        assert_eq!(sent.as_deref(), Some(expected), "{name}");
+    }
+    let text = chain(&config(r#"{"auths": {"ghcr.io": {"auth": canary"#).unwrap_err());
+    assert!(text.contains("`DOCKER_AUTH_CONFIG`") && !text.contains("canary"), "{text}");
+    let given = Config::default().login_json(json).unwrap();
+    assert_eq!(sent(given, "ghcr.io/app").await.unwrap().as_deref(), Some("Basic Yjoy"));
+}
+
+#[tokio::test]
 async fn an_entry_that_cannot_be_read_concerns_its_registry_alone() {
     for entry in [
         r#""auths": {"bad.example": 5, "good.example": {"auth": "YTox"}}"#,

@@ -21,6 +21,7 @@ mod messages;
 mod mirror;
 mod moves;
 mod peers;
+mod providers;
 mod proxies;
 mod rates;
 mod referrers;

@@ -1,25 +1,29 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::auth::Credentials;
-use crate::auth::docker::key::{is_docker_hub, matching};
-use crate::auth::docker::login::Login;
+use crate::auth::helper::{CredentialHelper, HelperSettings};
 use crate::error::{Error, ErrorKind};
 
+mod entry;
 mod key;
-mod login;
 
-pub(crate) use key::is_same_registry;
+use entry::Login;
+use key::matching;
 
-/// A docker `config.json` or a containers `auth.json`.
+pub(crate) use key::{docker_server, is_same_registry};
+
+/// What a docker `config.json` or a containers `auth.json` says.
 #[derive(Clone)]
-pub(crate) struct DockerConfig {
-    path: PathBuf,
+pub(crate) struct Logins {
+    /// Where it is from, for errors.
+    place: String,
     auths: BTreeMap<String, Entry<Login>>,
     cred_helpers: BTreeMap<String, Entry<String>>,
     creds_store: Option<String>,
@@ -27,6 +31,35 @@ pub(crate) struct DockerConfig {
 
 /// An entry, or none if it cannot be read: that concerns its registry alone.
 type Entry<T> = Option<T>;
+
+/// Logins, and how the helpers that they name are run.
+#[derive(Debug)]
+pub(crate) struct KnownLogins {
+    pub(crate) logins: Arc<Logins>,
+    pub(crate) helpers: HelperSettings,
+}
+
+impl KnownLogins {
+    /// The login for `repository` in `registry`, if there is one.
+    pub(crate) async fn find(
+        &self,
+        registry: &str,
+        repository: &str,
+    ) -> Result<Option<Credentials>, Error> {
+        for found in self.logins.find(registry, repository)? {
+            match found {
+                Found::Credentials(credentials) => return Ok(Some(credentials)),
+                Found::Helper { name, server } => {
+                    let helper = CredentialHelper::with(&name, &self.helpers);
+                    if let Some(credentials) = helper.get(&server).await? {
+                        return Ok(Some(credentials));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+}
 
 /// What a file says of a registry.
 #[derive(Debug)]
@@ -50,27 +83,29 @@ struct Members<'a> {
     creds_store: Option<String>,
 }
 
-impl DockerConfig {
+impl Logins {
+    /// The logins in the file at `path`.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
-        let error = || {
-            Error::new(ErrorKind::Configuration, format!("read the logins in `{}`", path.display()))
-        };
-        let text = std::fs::read(path).map_err(|source| error().with_source(source))?;
-        let text = Zeroizing::new(text);
-        let json = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-        // Programs make the file before they write to it.
-        let json = if json.trim_ascii().is_empty() { b"null" } else { json };
+        let place = path.display().to_string();
+        let text = std::fs::read(path).map(Zeroizing::new);
+        let text = text.map_err(|source| unreadable_all(&place).with_source(source))?;
+        Self::parse(&text, place)
+    }
+
+    /// The logins in `text`, which is from `place`.
+    pub(crate) fn parse(text: &[u8], place: String) -> Result<Self, Error> {
         // The parser's own message may quote a secret.
-        let members: Option<Members<'_>> = serde_json::from_slice(json).map_err(|source| {
-            error().because(format!(
-                "it is not the JSON of a login file (line {}, column {})",
-                source.line(),
-                source.column()
-            ))
-        })?;
+        let members: Option<Members<'_>> =
+            serde_json::from_slice(json(text)).map_err(|source| {
+                unreadable_all(&place).because(format!(
+                    "it is not the JSON of a login file (line {}, column {})",
+                    source.line(),
+                    source.column()
+                ))
+            })?;
         let Members { auths, cred_helpers, creds_store } = members.unwrap_or_default();
         Ok(Self {
-            path: path.to_owned(),
+            place,
             auths: entries(auths),
             cred_helpers: entries(cred_helpers),
             creds_store: creds_store.filter(|name| !name.is_empty()),
@@ -118,18 +153,15 @@ impl DockerConfig {
             }
             None => {}
         }
-        Ok(self.creds_store.as_ref().map(|name| {
-            let server = match is_docker_hub(registry) {
-                true => "https://index.docker.io/v1/".to_owned(),
-                false => registry.to_owned(),
-            };
-            Found::Helper { name: name.clone(), server }
+        Ok(self.creds_store.as_ref().map(|name| Found::Helper {
+            name: name.clone(),
+            server: docker_server(registry).to_owned(),
         }))
     }
 
     fn unreadable(&self, what: &str, key: &str, reason: &str) -> Error {
-        let path = self.path.display();
-        let action = format!("read the {what} for `{}` in `{path}`", key.escape_debug());
+        let place = &self.place;
+        let action = format!("read the {what} for `{}` in `{place}`", key.escape_debug());
         Error::new(ErrorKind::Configuration, action).because(reason)
     }
 }
@@ -143,8 +175,19 @@ fn entries<T: for<'de> Deserialize<'de>>(
     given.map(|(key, value)| (key, serde_json::from_str(value.get()).ok())).collect()
 }
 
-impl fmt::Debug for DockerConfig {
+/// The JSON in the text of a login file.
+fn json(text: &[u8]) -> &[u8] {
+    let json = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    // Programs make the file before they write to it.
+    if json.trim_ascii().is_empty() { b"null" } else { json }
+}
+
+fn unreadable_all(place: &str) -> Error {
+    Error::new(ErrorKind::Configuration, format!("read the logins in `{place}`"))
+}
+
+impl fmt::Debug for Logins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DockerConfig").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Logins").field("place", &self.place).finish_non_exhaustive()
     }
 }

@@ -15,8 +15,13 @@ const DOCKER_HUB: [&str; 7] = [
 /// Under which docker keeps the login for its registry.
 const DOCKER_KEY: &str = "https://index.docker.io/v1/";
 
-pub(super) fn is_docker_hub(host: &str) -> bool {
+fn is_docker_hub(host: &str) -> bool {
     DOCKER_HUB.iter().any(|name| name.eq_ignore_ascii_case(host))
+}
+
+/// What docker calls a registry in its login file and before credential helpers.
+pub(crate) fn docker_server(registry: &str) -> &str {
+    if is_docker_hub(registry) { DOCKER_KEY } else { registry }
 }
 
 /// Whether two hosts are of one registry: in any case of letters, by any name of docker's.
