@@ -35,7 +35,7 @@ pub use extension::{Extension, Extensions};
 pub use link::{next_link, target_of_next};
 pub use list::{Catalog, TagList};
 pub use range::{ByteRange, ContentRange, RangeRequest, Selection, UploadProgress};
-pub use referrers_tag::referrers_tag;
+pub use referrers_tag::{digest_tags, referrers_tag};
 pub use scope::Scope;
 pub use session_id::SessionId;
 pub use warning::{warning, warnings};

@@ -86,11 +86,14 @@ fn convert_manifest(
     for blob in std::iter::once(&mut value.config).chain(&mut value.layers) {
         rename(blob, format)?;
     }
-    value.media_type = Some(match format {
+    let media_type = match format {
         Format::Oci => MediaType::IMAGE_MANIFEST,
         Format::Docker => MediaType::DOCKER_MANIFEST,
-    });
-    converted(value, manifest.descriptor())
+    };
+    if manifest.descriptor().media_type != media_type {
+        value.media_type = Some(media_type);
+    }
+    converted(value, manifest)
 }
 
 /// Gives what a manifest names the type that a format has for it.
@@ -133,8 +136,10 @@ fn convert_index(
             *subject = converted.document.descriptor().digest.to_string();
         }
     }
-    value.media_type = Some(media_type);
-    converted(value, index.descriptor())
+    if index.descriptor().media_type != media_type {
+        value.media_type = Some(media_type);
+    }
+    converted(value, index)
 }
 
 fn converted_from<'a>(
@@ -144,8 +149,16 @@ fn converted_from<'a>(
     entries.iter().find(|converted| converted.replaces.digest.as_str() == digest)
 }
 
-fn converted<T: Model>(value: T, replaces: &Descriptor) -> Result<Converted<T>, ConversionError> {
-    Ok(Converted { document: Document::new(value)?, replaces: replaces.clone() })
+/// Where nothing changes, the bytes stay.
+fn converted<T: Model + Clone + PartialEq>(
+    value: T,
+    original: &Document<T>,
+) -> Result<Converted<T>, ConversionError> {
+    let document = match value == *original.value() {
+        true => original.clone(),
+        false => Document::new(value)?,
+    };
+    Ok(Converted { document, replaces: original.descriptor().clone() })
 }
 
 /// Why a document has no counterpart in the other format.

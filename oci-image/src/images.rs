@@ -74,6 +74,13 @@ pub struct Entry {
     pub descriptor: Descriptor,
 }
 
+impl Entry {
+    /// What `descriptor` names, by this name or none.
+    pub fn new(name: Option<String>, descriptor: Descriptor) -> Self {
+        Self { name, descriptor }
+    }
+}
+
 /// A place that has images by their names.
 ///
 /// A name that is a digest of a registered algorithm means the content of that digest, never a name.

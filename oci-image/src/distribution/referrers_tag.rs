@@ -24,3 +24,18 @@ pub fn referrers_tag(subject: &Digest) -> Tag {
         legal(subject.encoded(), 64)
     ))
 }
+
+/// The tags under which cosign keeps the signatures, attestations and bill of materials of `subject` where it does
+/// not make them refer to it.
+///
+/// ```
+/// use oci_image::{Digest, distribution::digest_tags};
+///
+/// let tags = digest_tags(&Digest::EMPTY_JSON);
+/// assert!(tags[0].as_str().ends_with(".sig") && tags[0].as_str().starts_with("sha256-44136fa355b3"));
+/// ```
+pub fn digest_tags(subject: &Digest) -> [Tag; 3] {
+    // With five more characters it is within the 128 of a tag.
+    [".sig", ".att", ".sbom"]
+        .map(|suffix| Tag::of_valid(format!("{}{suffix}", referrers_tag(subject))))
+}
