@@ -1,28 +1,15 @@
-use std::future::IntoFuture;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
-use oci_image::Descriptor;
+use oci_image::{AnyDocument, Descriptor, Digest, Tag};
 
 use crate::blob::BlobReader;
-use crate::error::Error;
-use crate::progress::{Event, Progress, Summary};
-use crate::pull::graph;
-use crate::push::{Settings, Target, parse_tags};
+use crate::error::{Error, ErrorKind};
+use crate::push::Push;
 use crate::repository::Repository;
+use crate::source::Source;
 use crate::transport::{Body, BoxFuture, TransportError, TransportErrorKind};
-
-/// A copy to be awaited: see [`Repository::copy_to`].
-#[must_use = "nothing is copied before it is awaited"]
-#[derive(Debug)]
-pub struct Copy<'a> {
-    source: &'a Repository,
-    target: &'a Repository,
-    image: &'a Descriptor,
-    tags: Vec<String>,
-    settings: Settings,
-    progress: Progress<'a>,
-}
 
 impl Repository {
     /// Copies an image, or whatever `image` names with all that it points to, from here to `target`,
@@ -30,70 +17,68 @@ impl Repository {
     ///
     /// Within one registry blobs are mounted, so their bytes do not travel. Otherwise they go from
     /// server to server through this program, verified, and are kept nowhere. The order is that of
-    /// [`push`](Self::push).
+    /// [`push`](Self::push). Digests are kept, unless the copy is of [a part](Push::platforms) or in another
+    /// [format](Push::format).
     ///
     /// # Errors
     /// The first that happens. Tags are set one after the other when all else is there.
-    pub fn copy_to<'a>(&'a self, target: &'a Self, image: &'a Descriptor) -> Copy<'a> {
-        let mut settings = Settings::default();
-        if self.registry.origin == target.registry.origin && self.name() != target.name() {
-            settings.mounts.push(self.name().clone());
-        }
-        Copy {
-            source: self,
-            target,
-            image,
-            tags: Vec::new(),
-            settings,
-            progress: Progress::silent(),
+    pub fn copy_to<'a>(&'a self, target: &'a Self, image: &'a Descriptor) -> Push<'a, Self> {
+        let action = format!("copy `{}` to `{target}`", image.digest);
+        let from = Arc::new(self.clone());
+        let copy = Push::new(target, image, Arc::clone(&from), from, action);
+        match self.registry.origin == target.registry.origin && self.name() != target.name() {
+            true => copy.mount_from(self.name().as_str()),
+            false => copy,
         }
     }
 }
 
-impl<'a> Copy<'a> {
-    /// Makes `tag` mean it, at the end. It may be called more than once.
-    pub fn tag(mut self, tag: impl Into<String>) -> Self {
-        self.tags.push(tag.into());
+impl Push<'_, Repository> {
+    /// Copies what refers to each manifest, too, and what refers to that. Subjects are there before what refers to
+    /// them, and the tags are set when all is.
+    pub fn referrers(mut self) -> Self {
+        self.selection.referrers = true;
         self
     }
 
-    /// How many blobs are copied at once. Default: 4.
-    pub fn jobs(mut self, jobs: usize) -> Self {
-        self.settings.jobs = jobs.max(1);
+    /// Copies what cosign keeps under the tags `sha256-….sig`, `.att` and `.sbom` of each manifest, too, under the
+    /// same tags.
+    pub fn digest_tags(mut self) -> Self {
+        self.selection.digest_tags = true;
         self
-    }
-
-    /// Sends blobs in chunks of `bytes`, or larger if the registry wants that. By default each goes in
-    /// one piece.
-    pub fn chunks(mut self, bytes: u64) -> Self {
-        self.settings.chunk = Some(bytes.max(1));
-        self
-    }
-
-    /// Tells `listener` what happens. It must not block.
-    pub fn progress(mut self, listener: impl Fn(Event<'_>) + Send + Sync + 'a) -> Self {
-        self.progress.listen(listener);
-        self
-    }
-
-    async fn run(self) -> Result<Summary, Error> {
-        let Self { source, target, image, tags, settings, progress } = &self;
-        let tags = parse_tags(tags, &format!("copy `{}` to `{target}`", image.digest))?;
-        let graph = graph(source, image).await?;
-        let open = |blob: &Descriptor, offset| remote(source.blob(blob), blob.size, offset);
-        let target = Target { repository: target, settings, progress };
-        target.send(&graph, &tags, &open).await?;
-        let summary = *progress.summary();
-        Ok(summary)
     }
 }
 
-impl<'a> IntoFuture for Copy<'a> {
-    type Output = Result<Summary, Error>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+impl Source for Repository {
+    fn document<'a>(
+        &'a self,
+        descriptor: &'a Descriptor,
+    ) -> BoxFuture<'a, Result<AnyDocument, Error>> {
+        Box::pin(self.manifest(descriptor))
+    }
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+    fn referrers<'a>(
+        &'a self,
+        subject: &'a Digest,
+    ) -> BoxFuture<'a, Result<Vec<Descriptor>, Error>> {
+        Box::pin(self.referrers(subject, None))
+    }
+
+    fn named<'a>(&'a self, tag: &'a Tag) -> BoxFuture<'a, Result<Option<Descriptor>, Error>> {
+        Box::pin(async move {
+            match self.resolve_name(tag.clone().into()).await {
+                Ok(resolved) => Ok(Some(resolved.descriptor().clone())),
+                // Some registries deny what is not there.
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => {
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    fn open(&self, blob: &Descriptor, offset: u64) -> Body {
+        remote(self.blob(blob), blob.size, offset)
     }
 }
 

@@ -6,8 +6,8 @@
 // Where to look. Each line uses those below it, and none above.
 //
 //   blocking  images                what a repository has, as images; the same for callers that block
-//   copy  delete                    an image from repository to repository; deletion
-//   push                            the order of a push: blobs, manifests, tags
+//   copy  delete                    a repository as what a push is from; deletion
+//   push                            the order of a push or copy: blobs, manifests, tags
 //   client  pull  upload            the public handle; a pull; one upload session
 //   referrers                       the list of referrers, by the API or by a tag
 //   blob  list  manifest            one download, resumed; pages; manifests and what tags mean
@@ -19,7 +19,9 @@
 //   auth                            challenges, tokens, credentials, helpers, login files
 //   wire  retry  gate               one exchange within the limits; what is retried, and when; when a host
 //                                   may be asked
-//   bridge  graph  jobs  progress   blocking stores; walks; work at once; events for callers
+//   bridge  graph  jobs  progress  source
+//                                   blocking stores; walks; work at once; events for callers; where
+//                                   documents and blobs come from
 //   trace  warnings  origin  error  events; warnings; what credentials belong to
 //   transport  limits  text         the seam to HTTP; bounds; printable text
 
@@ -52,6 +54,7 @@ mod registry;
 mod repository;
 mod retry;
 mod shared;
+mod source;
 mod text;
 #[cfg(feature = "tracing")]
 mod trace;
@@ -72,13 +75,12 @@ pub use blob::BlobReader;
 pub use blocking::BlockingRepository;
 pub use client::Client;
 pub use config::Config;
-pub use copy::Copy;
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;
 pub use manifest::Resolved;
 pub use progress::{Event, Step, Summary};
 pub use pull::Pull;
-pub use push::Push;
+pub use push::{Fate, Plan, Planned, Push, Total};
 pub use repository::Repository;
 pub use retry::Retry;
 pub use transport::Tls;

@@ -220,7 +220,11 @@ impl Repository {
     }
 
     /// What the headers of a `HEAD` say, if they say all.
-    async fn head(&self, name: &TagOrDigest, action: &str) -> Result<Option<Descriptor>, Error> {
+    pub(crate) async fn head(
+        &self,
+        name: &TagOrDigest,
+        action: &str,
+    ) -> Result<Option<Descriptor>, Error> {
         let url = self.manifest_url(name);
         let call = self.call(Method::HEAD, url, Access::Pull, action);
         let answer = match call.header(header::ACCEPT, ACCEPT).send().await {

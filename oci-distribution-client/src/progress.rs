@@ -1,6 +1,9 @@
 use std::fmt;
 
 use oci_image::Descriptor;
+use oci_image::images::Entry;
+
+use crate::graph::Graph;
 
 /// What happened in a pull, a push or a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +38,15 @@ pub enum Step {
 }
 
 /// What a pull, a push or a copy has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
+    /// What was transferred: another descriptor than was asked for, if it was made of a part of an index or
+    /// converted.
+    pub image: Descriptor,
+    /// What went along: referrers, and what digest tags name. A repository lists or names it; in a layout, where
+    /// what nothing names is garbage, [`Entry::name`] says what to call it, and what has none is added without one.
+    pub along: Vec<Entry>,
     /// The number of blobs and manifests that were transferred.
     pub moved: u64,
     /// Their bytes.
@@ -48,17 +57,26 @@ pub struct Summary {
     pub mounted: u64,
 }
 
+/// What has happened so far, in numbers.
+#[derive(Clone, Copy, Default, Debug)]
+struct Counts {
+    moved: u64,
+    moved_bytes: u64,
+    present: u64,
+    mounted: u64,
+}
+
 type Listener<'a> = Box<dyn Fn(Event<'_>) + Send + Sync + 'a>;
 
-/// The listener to events, and what they sum up to.
+/// The listener to events, and their numbers.
 pub(crate) struct Progress<'a> {
     listener: Option<Listener<'a>>,
-    summary: std::sync::Mutex<Summary>,
+    counts: std::sync::Mutex<Counts>,
 }
 
 impl<'a> Progress<'a> {
     pub(crate) fn silent() -> Self {
-        Self { listener: None, summary: Default::default() }
+        Self { listener: None, counts: Default::default() }
     }
 
     pub(crate) fn listen(&mut self, listener: impl Fn(Event<'_>) + Send + Sync + 'a) {
@@ -67,14 +85,14 @@ impl<'a> Progress<'a> {
 
     pub(crate) fn tell(&self, blob: &Descriptor, step: Step) {
         {
-            let mut summary = self.summary();
+            let mut counts = self.counts();
             match step {
                 Step::Planned | Step::Moved(_) | Step::Foreign => {}
-                Step::Present => summary.present += 1,
-                Step::Mounted => summary.mounted += 1,
+                Step::Present => counts.present += 1,
+                Step::Mounted => counts.mounted += 1,
                 Step::Done => {
-                    summary.moved += 1;
-                    summary.moved_bytes += blob.size;
+                    counts.moved += 1;
+                    counts.moved_bytes += blob.size;
                 }
             }
         }
@@ -83,13 +101,20 @@ impl<'a> Progress<'a> {
         }
     }
 
-    pub(crate) fn summary(&self) -> std::sync::MutexGuard<'_, Summary> {
-        self.summary.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// What has been done with this graph.
+    pub(crate) fn summary(&self, graph: &Graph) -> Summary {
+        let Counts { moved, moved_bytes, present, mounted } = *self.counts();
+        let (image, along) = (graph.root.clone(), graph.entries());
+        Summary { image, along, moved, moved_bytes, present, mounted }
+    }
+
+    fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Progress<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Progress").field("summary", &*self.summary()).finish_non_exhaustive()
+        f.debug_struct("Progress").field("counts", &*self.counts()).finish_non_exhaustive()
     }
 }

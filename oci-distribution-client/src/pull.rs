@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use oci_digest::{Unverifiable, VerifyError};
 use oci_image::blob::BlobSink;
-use oci_image::{AnyDocument, Descriptor};
+use oci_image::{AnyDocument, Descriptor, Platform};
 
 use crate::blob::Download;
 use crate::bridge::{self, Writing};
 use crate::error::{Error, ErrorKind};
-use crate::graph::Graph;
+use crate::graph::{Graph, Platforms, Selection};
 use crate::jobs::{Stop, at_once};
 use crate::progress::{Event, Progress, Step, Summary};
 use crate::repository::Repository;
@@ -24,6 +24,7 @@ pub struct Pull<'a, S> {
     sink: Arc<S>,
     jobs: usize,
     fetches_foreign: bool,
+    selection: Selection,
     progress: Progress<'a>,
 }
 
@@ -52,6 +53,7 @@ impl Repository {
             sink,
             jobs: 4,
             fetches_foreign: false,
+            selection: Selection::default(),
             progress: Progress::silent(),
         }
     }
@@ -74,6 +76,34 @@ where
         self
     }
 
+    /// Pulls what refers to each manifest, too, and what refers to that:
+    /// [`Summary::along`] says what it was. A layout has to list it.
+    pub fn referrers(mut self) -> Self {
+        self.selection.referrers = true;
+        self
+    }
+
+    /// Pulls what cosign keeps under the tags `sha256-….sig`, `.att` and `.sbom` of each manifest, too:
+    /// [`Summary::along`] says what it was.
+    pub fn digest_tags(mut self) -> Self {
+        self.selection.digest_tags = true;
+        self
+    }
+
+    /// Pulls of an index the images for these platforms, and in its place a new index of them, which
+    /// [`Summary::image`] names. Its digest is another one, so what refers to the index does not refer to it.
+    pub fn platforms(mut self, platforms: impl IntoIterator<Item = Platform>) -> Self {
+        self.selection.platforms = Platforms::Rewritten(platforms.into_iter().collect());
+        self
+    }
+
+    /// Pulls of an index the images for these platforms, and the index as it is: the sink then lacks images
+    /// that it names.
+    pub fn sparse_platforms(mut self, platforms: impl IntoIterator<Item = Platform>) -> Self {
+        self.selection.platforms = Platforms::Sparse(platforms.into_iter().collect());
+        self
+    }
+
     /// Tells `listener` what happens. It must not block.
     pub fn progress(mut self, listener: impl Fn(Event<'_>) + Send + Sync + 'a) -> Self {
         self.progress.listen(listener);
@@ -81,18 +111,21 @@ where
     }
 
     async fn run(self) -> Result<Summary, Error> {
-        let Graph { manifests, blobs } = graph(self.repository, self.image).await?;
+        let action = format!("pull `{}` of `{}`", self.image.digest, self.repository);
+        let limits = &self.repository.shared.wire.limits;
+        let graph =
+            Graph::read(self.image, &self.selection, self.repository, limits, &action).await?;
+        let Graph { manifests, blobs, .. } = &graph;
         for blob in blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)) {
             self.progress.tell(blob, Step::Planned);
         }
         let stop = Stop::new();
         let pulls = blobs.iter().map(|blob| self.pull_blob(blob, &stop));
         at_once(self.jobs, &stop, pulls).await?;
-        for manifest in &manifests {
+        for manifest in manifests {
             self.pull_manifest(manifest).await?;
         }
-        let summary = *self.progress.summary();
-        Ok(summary)
+        Ok(self.progress.summary(&graph))
     }
 
     async fn pull_blob(&self, blob: &Descriptor, stop: &Stop) -> Result<(), Error> {
@@ -188,13 +221,6 @@ where
         self.progress.tell(descriptor, step);
         Ok(())
     }
-}
-
-/// Gets all manifests from `image` on.
-pub(crate) async fn graph(repository: &Repository, image: &Descriptor) -> Result<Graph, Error> {
-    let action = format!("pull `{}` of `{repository}`", image.digest);
-    let read = |manifest| async move { repository.manifest(&manifest).await };
-    Graph::read(image, &repository.shared.wire.limits, &action, read).await
 }
 
 /// Of a kind after which no other place for the blob is tried.

@@ -1,53 +1,41 @@
+mod plan;
+mod target;
+
 use std::fmt;
 use std::future::IntoFuture;
-use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::future::{Either, select};
-use futures_util::stream;
 use http::HeaderName;
-use oci_image::blob::{BlobSource, BlobSourceExt};
+use oci_image::blob::BlobSource;
 use oci_image::distribution::header as names;
-use oci_image::{AnyDocument, Descriptor, RepositoryName, Tag, TagOrDigest};
-use tokio::sync::watch;
+use oci_image::docker::Format;
+use oci_image::images::Images;
+use oci_image::{AnyDocument, Descriptor, Platform, Tag, TagOrDigest};
 
-use crate::auth::Access;
-use crate::bridge;
-use crate::error::{Error, ErrorKind};
-use crate::graph::Graph;
-use crate::jobs::{Stop, at_once};
-use crate::manifest::{Condition, parse};
-use crate::progress::{Event, Progress, Step, Summary};
+use crate::error::Error;
+use crate::graph::{Graph, Platforms, Selection};
+use crate::manifest::Condition;
+use crate::progress::{Event, Progress, Summary};
 use crate::repository::Repository;
-use crate::transport::{Body, BoxFuture};
-use crate::upload::{Mount, Upload};
+use crate::source::{Source, Store};
+use crate::transport::BoxFuture;
 
-/// A push to be awaited: see [`Repository::push`].
+pub use plan::{Fate, Plan, Planned, Total};
+use target::{Settings, Target};
+
+/// A push or a copy to be awaited: see [`Repository::push`] and [`Repository::copy_to`].
 #[must_use = "nothing is pushed before it is awaited"]
 pub struct Push<'a, S> {
     repository: &'a Repository,
     image: &'a Descriptor,
-    source: Arc<S>,
+    from: Arc<S>,
+    source: Arc<dyn Source>,
+    action: String,
     tags: Vec<String>,
     mounts: Vec<String>,
+    pub(crate) selection: Selection,
     settings: Settings,
     progress: Progress<'a>,
-}
-
-/// How blobs are pushed.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) jobs: usize,
-    pub(crate) chunk: Option<u64>,
-    pub(crate) mounts: Vec<RepositoryName>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { jobs: 4, chunk: None, mounts: Vec::new() }
-    }
 }
 
 impl Repository {
@@ -69,15 +57,11 @@ impl Repository {
     where
         S: BlobSource + Clone + Send + Sync + 'static,
     {
-        Push {
-            repository: self,
-            image,
-            source: Arc::new(source.clone()),
-            tags: Vec::new(),
-            mounts: Vec::new(),
-            settings: Settings::default(),
-            progress: Progress::silent(),
-        }
+        let action = format!("push `{}` to `{self}`", image.digest);
+        let limits = &self.shared.wire.limits;
+        let from = Arc::new(source.clone());
+        let source = Store::new(Arc::clone(&from), limits, action.clone());
+        Push::new(self, image, from, Arc::new(source), action)
     }
 
     /// Makes `tag` mean the manifest or index `document`, whose parts are there already.
@@ -115,14 +99,29 @@ pub(crate) fn parse_tag(text: &str, action: &str) -> Result<Tag, Error> {
     text.parse().map_err(|reason| Error::name(action, reason))
 }
 
-pub(crate) fn parse_tags(texts: &[String], action: &str) -> Result<Vec<Tag>, Error> {
-    texts.iter().map(|text| parse_tag(text, action)).collect()
-}
+impl<'a, S> Push<'a, S> {
+    /// A push of `image` from `source` to `repository`, as `action` says.
+    pub(crate) fn new(
+        repository: &'a Repository,
+        image: &'a Descriptor,
+        from: Arc<S>,
+        source: Arc<dyn Source>,
+        action: String,
+    ) -> Self {
+        Self {
+            repository,
+            image,
+            from,
+            source,
+            action,
+            tags: Vec::new(),
+            mounts: Vec::new(),
+            selection: Selection::default(),
+            settings: Settings::default(),
+            progress: Progress::silent(),
+        }
+    }
 
-impl<'a, S> Push<'a, S>
-where
-    S: BlobSource + Send + Sync + 'static,
-{
     /// Makes `tag` mean it, at the end. It may be called more than once.
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
@@ -143,9 +142,16 @@ where
     }
 
     /// Lets the registry take blobs from its repository `name` if they are there. It may be called
-    /// more than once.
+    /// more than once. A copy within a registry begins with the repository that it is from.
     pub fn mount_from(mut self, name: impl Into<String>) -> Self {
         self.mounts.push(name.into());
+        self
+    }
+
+    /// Takes no blob from another repository of the registry: neither from those that were named so far nor,
+    /// in a copy, from the one that it is from. Who can read the target can otherwise learn that a blob is there.
+    pub fn without_mounts(mut self) -> Self {
+        self.mounts.clear();
         self
     }
 
@@ -155,178 +161,98 @@ where
         self
     }
 
+    /// Pushes of an index the images for these platforms, and in its place a new index of them, which
+    /// [`Summary::image`] names. Its digest is another one, so what refers to the index does not refer to it.
+    ///
+    /// Entries that say no platform, such as attestations, are left out.
+    pub fn platforms(mut self, platforms: impl IntoIterator<Item = Platform>) -> Self {
+        self.selection.platforms = Platforms::Rewritten(platforms.into_iter().collect());
+        self
+    }
+
+    /// Pushes of an index the images for these platforms, and the index as it is. Not every registry takes an
+    /// index that names what it does not have.
+    pub fn sparse_platforms(mut self, platforms: impl IntoIterator<Item = Platform>) -> Self {
+        self.selection.platforms = Platforms::Sparse(platforms.into_iter().collect());
+        self
+    }
+
+    /// Converts manifests and indexes to this format; what has it stays byte for byte. Layers and configs are
+    /// sent as they are. What is converted has another digest, which [`Summary::image`] has. By default nothing is
+    /// converted.
+    ///
+    /// Only images convert, not artifacts, nor layers that the format has no type for, as Docker's has none for zstd.
+    pub fn format(mut self, format: Format) -> Self {
+        self.selection.format = Some(format);
+        self
+    }
+
+    /// What the push would do if it was awaited now, without writing anything: what it would move, what is
+    /// there and what would be mounted.
+    ///
+    /// # Errors
+    /// As those of the push until it sends.
+    pub async fn plan(&self) -> Result<Plan, Error> {
+        let (tags, settings) = self.parsed()?;
+        let graph = self.graph().await?;
+        self.target(&settings).plan(&graph, &tags).await
+    }
+
     async fn run(self) -> Result<Summary, Error> {
-        let Self { repository, image, source, tags, mounts, mut settings, progress } = self;
-        let action = format!("push `{}` to `{repository}`", image.digest);
-        let tags = parse_tags(&tags, &action)?;
-        for name in mounts {
-            settings.mounts.push(name.parse().map_err(|reason| Error::name(&action, reason))?);
+        let (tags, settings) = self.parsed()?;
+        let graph = self.graph().await?;
+        let sent = self.target(&settings).send(&graph, &tags).await;
+        sent.map_err(|error| self.selection.explain(error))?;
+        Ok(self.progress.summary(&graph))
+    }
+
+    /// The tags, and the settings with the repositories to mount from.
+    fn parsed(&self) -> Result<(Vec<Tag>, Settings), Error> {
+        let tags: Result<_, _> =
+            self.tags.iter().map(|text| parse_tag(text, &self.action)).collect();
+        let mut settings = self.settings.clone();
+        for name in &self.mounts {
+            let name = name.parse().map_err(|reason| Error::name(&*self.action, reason))?;
+            settings.mounts.push(name);
         }
-        let (source, settings, progress) = (&source, &settings, &progress);
-        let graph = read_graph(repository, source, image, &action).await?;
-        let open = |blob: &Descriptor, offset| bridge::reading(source, blob, offset);
-        let target = Target { repository, settings, progress };
-        target.send(&graph, &tags, &open).await?;
-        let summary = *progress.summary();
-        Ok(summary)
+        Ok((tags?, settings))
+    }
+
+    async fn graph(&self) -> Result<Graph, Error> {
+        let limits = &self.repository.shared.wire.limits;
+        Graph::read(self.image, &self.selection, &*self.source, limits, &self.action).await
+    }
+
+    fn target<'t>(&'t self, settings: &'t Settings) -> Target<'t> {
+        let Self { repository, source, progress, .. } = self;
+        Target { repository, source: &**source, settings, progress }
     }
 }
 
-/// Where a push or a copy goes.
-pub(crate) struct Target<'a> {
-    pub(crate) repository: &'a Repository,
-    pub(crate) settings: &'a Settings,
-    pub(crate) progress: &'a Progress<'a>,
-}
-
-/// Gives the bytes of any blob from an offset on.
-pub(crate) type OpenAny<'a> = &'a (dyn Fn(&Descriptor, u64) -> Body + Send + Sync);
-
-impl Target<'_> {
-    /// Sends all of a graph, whose last manifest gets the tags.
-    pub(crate) async fn send(
-        &self,
-        graph: &Graph,
-        tags: &[Tag],
-        open: OpenAny<'_>,
-    ) -> Result<(), Error> {
-        let Graph { manifests, blobs } = graph;
-        for blob in blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)) {
-            self.progress.tell(blob, Step::Planned);
-        }
-        let stop = Stop::new();
-        let sent = blobs.iter().map(|blob| self.send_blob(blob, open, &stop));
-        at_once(self.settings.jobs, &stop, sent).await?;
-        let Some((root, children)) = manifests.split_last() else { return Ok(()) };
-        for manifest in children {
-            self.send_manifest(None, manifest).await?;
-            self.progress.tell(manifest.descriptor(), Step::Done);
-        }
-        if tags.is_empty() {
-            self.send_manifest(None, root).await?;
-        }
-        for tag in tags {
-            self.send_manifest(Some(tag), root).await?;
-        }
-        self.progress.tell(root.descriptor(), Step::Done);
-        Ok(())
+impl<S: Images + Send + Sync + 'static> Push<'_, S> {
+    /// Pushes what refers to each manifest, too, and what refers to that. Subjects are there before what refers to
+    /// them, and the tags are set when all is.
+    pub fn referrers(mut self) -> Self {
+        self.selection.referrers = true;
+        self.with_images()
     }
 
-    /// Sends a manifest by this tag, or else by its digest.
-    async fn send_manifest(&self, tag: Option<&Tag>, manifest: &AnyDocument) -> Result<(), Error> {
-        let repository = self.repository;
-        let digest = &manifest.descriptor().digest;
-        let (name, action) = match tag {
-            None => (digest.clone().into(), format!("push manifest `{digest}` to `{repository}`")),
-            Some(tag) => {
-                (tag.clone().into(), format!("push manifest `{digest}` as `{repository}:{tag}`"))
-            }
-        };
-        repository.put_manifest(&name, manifest, &action).await
+    /// Pushes what cosign keeps under the tags `sha256-….sig`, `.att` and `.sbom` of each manifest, too, under the
+    /// same tags.
+    pub fn digest_tags(mut self) -> Self {
+        self.selection.digest_tags = true;
+        self.with_images()
     }
 
-    async fn send_blob(
-        &self,
-        blob: &Descriptor,
-        open: OpenAny<'_>,
-        stop: &Stop,
-    ) -> Result<(), Error> {
-        if blob.media_type.is_nondistributable() && !blob.urls.is_empty() {
-            self.progress.tell(blob, Step::Foreign);
-            return Ok(());
-        }
-        let (position, mut seen) = watch::channel(0);
-        let position = Arc::new(position);
-        let open = |offset| counted(open(blob, offset), offset, Arc::clone(&position));
-        let upload = Upload::new(self.repository, blob, &open, self.settings.chunk, stop);
-        if self.is_there(&upload).await? {
-            self.progress.tell(blob, Step::Present);
-            return Ok(());
-        }
-        for from in &self.settings.mounts {
-            if let Mount::Mounted = upload.mount(from).await {
-                self.progress.tell(blob, Step::Mounted);
-                return Ok(());
-            }
-        }
-        let mut run = pin!(upload.run());
-        loop {
-            match select(run.as_mut(), pin!(seen.changed())).await {
-                Either::Left((result, _)) => break result?,
-                Either::Right(_) => {
-                    let offset = *position.borrow();
-                    self.progress.tell(blob, Step::Moved(offset));
-                }
-            }
-        }
-        self.progress.tell(blob, Step::Done);
-        Ok(())
-    }
-
-    async fn is_there(&self, upload: &Upload<'_>) -> Result<bool, Error> {
-        let look = self.repository.has_blob_for(upload.blob, Access::Push, &upload.action);
-        match look.await {
-            Ok(is_there) => Ok(is_there),
-            // Where the registry does not say, it gets the bytes.
-            Err(error) => match error.kind() {
-                ErrorKind::Denied
-                | ErrorKind::Unsupported
-                | ErrorKind::Refused
-                | ErrorKind::Protocol => Ok(false),
-                _ => Err(error),
-            },
-        }
+    fn with_images(mut self) -> Self {
+        let limits = &self.repository.shared.wire.limits;
+        let source = Store::of_images(Arc::clone(&self.from), limits, self.action.clone());
+        self.source = Arc::new(source);
+        self
     }
 }
 
-/// `body`, that tells how far it is.
-fn counted(body: Body, offset: u64, position: Arc<watch::Sender<u64>>) -> Body {
-    let length = body.length();
-    let state = (body, offset, position);
-    let stream = stream::unfold(state, |(mut body, mut offset, position)| async move {
-        let chunk = body.chunk().await.transpose()?;
-        if let Ok(chunk) = &chunk {
-            offset += chunk.len() as u64;
-            position.send_replace(offset);
-        }
-        Some((chunk, (body, offset, position)))
-    });
-    Body::stream(stream, length)
-}
-
-/// Reads all manifests from `image` on.
-async fn read_graph<S>(
-    repository: &Repository,
-    source: &Arc<S>,
-    image: &Descriptor,
-    action: &str,
-) -> Result<Graph, Error>
-where
-    S: BlobSource + Send + Sync + 'static,
-{
-    let limits = &repository.shared.wire.limits;
-    let limit = usize::try_from(limits.manifest).unwrap_or(usize::MAX);
-    let read = |manifest: Descriptor| async move {
-        let (from, wanted) = (Arc::clone(source), manifest.clone());
-        let read = bridge::blocking(move || from.read(&wanted, limit)).await;
-        let verified = read.and_then(|bytes| Ok(manifest.verify(Bytes::from(bytes))?));
-        let content = verified.map_err(|error| {
-            let reason = format!("manifest `{}` cannot be read", manifest.digest);
-            source_error(action, reason, error)
-        })?;
-        parse(content, &manifest, limits.manifest, action)
-    };
-    Graph::read(image, limits, action, read).await
-}
-
-fn source_error(action: &str, reason: String, error: io::Error) -> Error {
-    Error::new(ErrorKind::Source, action).because(reason).with_source(error)
-}
-
-impl<'a, S> IntoFuture for Push<'a, S>
-where
-    S: BlobSource + Send + Sync + 'static,
-{
+impl<'a, S: Send + Sync + 'a> IntoFuture for Push<'a, S> {
     type Output = Result<Summary, Error>;
     type IntoFuture = BoxFuture<'a, Self::Output>;
 

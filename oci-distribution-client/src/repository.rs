@@ -57,6 +57,11 @@ impl Repository {
         &self.name
     }
 
+    /// Another repository of the same registry.
+    pub(crate) fn sibling(&self, name: &RepositoryName) -> Self {
+        Self::new(Arc::clone(&self.shared), Arc::clone(&self.registry), name.clone())
+    }
+
     /// The URL of an endpoint of this registry.
     pub(crate) fn url(&self, endpoint: &Endpoint) -> Url {
         let mut url = self.registry.base.clone();

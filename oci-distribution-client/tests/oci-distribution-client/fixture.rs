@@ -91,3 +91,20 @@ pub(crate) fn repository(registry: &Server, name: &str) -> Repository {
     let client = Client::new(config(registry)).unwrap();
     client.repository(&format!("{}/{name}", registry.address())).unwrap()
 }
+
+/// An artifact of the type `kind` that refers to `subject`.
+pub(crate) fn referrer(
+    blobs: &Memory,
+    subject: &Descriptor,
+    kind: &'static str,
+) -> Document<Manifest> {
+    let config = blob(blobs, MediaType::EMPTY_JSON, b"{}");
+    let mut manifest = Manifest::new(config);
+    manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
+    manifest.artifact_type = Some(MediaType::from(kind));
+    manifest.subject = Some(subject.clone());
+    manifest.annotations.insert("org.example.kind".to_owned(), kind.to_owned());
+    let manifest = Document::new(manifest).unwrap();
+    blob(blobs, MediaType::IMAGE_MANIFEST, manifest.bytes());
+    manifest
+}

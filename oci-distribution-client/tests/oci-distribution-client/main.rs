@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod along;
 mod auth;
 mod bad_input;
 mod blobs;
@@ -20,7 +21,9 @@ mod logins;
 mod messages;
 mod mirror;
 mod moves;
+mod parts;
 mod peers;
+mod plans;
 mod providers;
 mod proxies;
 mod rates;

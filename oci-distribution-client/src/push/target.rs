@@ -1,0 +1,177 @@
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_util::future::{Either, select};
+use futures_util::stream;
+use oci_image::{AnyDocument, Descriptor, RepositoryName, Tag};
+use tokio::sync::watch;
+
+use crate::auth::Access;
+use crate::error::{Error, ErrorKind};
+use crate::graph::Graph;
+use crate::jobs::{Stop, at_once};
+use crate::progress::{Progress, Step};
+use crate::repository::Repository;
+use crate::source::Source;
+use crate::transport::Body;
+use crate::upload::{Mount, Upload};
+
+/// How blobs are pushed.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) jobs: usize,
+    pub(crate) chunk: Option<u64>,
+    pub(crate) mounts: Vec<RepositoryName>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { jobs: 4, chunk: None, mounts: Vec::new() }
+    }
+}
+
+/// Where a push goes.
+pub(crate) struct Target<'a> {
+    pub(crate) repository: &'a Repository,
+    pub(crate) source: &'a dyn Source,
+    pub(crate) settings: &'a Settings,
+    pub(crate) progress: &'a Progress<'a>,
+}
+
+impl Target<'_> {
+    /// Sends all of a graph: what it is of gets the tags, last of all.
+    pub(crate) async fn send(&self, graph: &Graph, tags: &[Tag]) -> Result<(), Error> {
+        let Graph { manifests, blobs, .. } = graph;
+        for blob in blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)) {
+            self.progress.tell(blob, Step::Planned);
+        }
+        let stop = Stop::new();
+        let sent = blobs.iter().map(|blob| self.send_blob(blob, &stop));
+        at_once(self.settings.jobs, &stop, sent).await?;
+        let mut named = Vec::new();
+        for manifest in manifests {
+            let tags = graph.tags_of(manifest, tags);
+            if tags.is_empty() {
+                let step = self.send_unnamed(manifest).await?;
+                self.progress.tell(manifest.descriptor(), step);
+                continue;
+            }
+            // What refers to it is sent after it, and before its tags.
+            if graph.is_root(manifest) && !graph.along.is_empty() {
+                self.send_manifest(None, manifest).await?;
+            }
+            named.push((manifest, tags));
+        }
+        named.sort_by_key(|(manifest, _)| graph.is_root(manifest));
+        for (manifest, tags) in named {
+            for tag in tags {
+                self.send_manifest(Some(tag), manifest).await?;
+            }
+            self.progress.tell(manifest.descriptor(), Step::Done);
+        }
+        Ok(())
+    }
+
+    async fn send_unnamed(&self, manifest: &AnyDocument) -> Result<Step, Error> {
+        if self.has(manifest).await {
+            return Ok(Step::Present);
+        }
+        self.send_manifest(None, manifest).await?;
+        Ok(Step::Done)
+    }
+
+    /// Whether a manifest need not be sent: the registry has it. One that refers to another is always sent, as the
+    /// list of referrers may be what is missing.
+    pub(super) async fn has(&self, manifest: &AnyDocument) -> bool {
+        let Descriptor { digest, size, media_type, .. } = manifest.descriptor();
+        if manifest.subject().is_some() {
+            return false;
+        }
+        let action = format!("look for manifest `{digest}` in `{}`", self.repository);
+        let found = self.repository.head(&digest.clone().into(), &action).await;
+        // Where the registry does not say, it gets the manifest.
+        let found = found.ok().flatten();
+        found.is_some_and(|found| found.size == *size && found.media_type == *media_type)
+    }
+
+    /// Sends a manifest by this tag, or else by its digest.
+    async fn send_manifest(&self, tag: Option<&Tag>, manifest: &AnyDocument) -> Result<(), Error> {
+        let repository = self.repository;
+        let digest = &manifest.descriptor().digest;
+        let (name, action) = match tag {
+            None => (digest.clone().into(), format!("push manifest `{digest}` to `{repository}`")),
+            Some(tag) => {
+                (tag.clone().into(), format!("push manifest `{digest}` as `{repository}:{tag}`"))
+            }
+        };
+        repository.put_manifest(&name, manifest, &action).await
+    }
+
+    async fn send_blob(&self, blob: &Descriptor, stop: &Stop) -> Result<(), Error> {
+        if is_elsewhere(blob) {
+            self.progress.tell(blob, Step::Foreign);
+            return Ok(());
+        }
+        let (position, mut seen) = watch::channel(0);
+        let position = Arc::new(position);
+        let open = |offset| counted(self.source.open(blob, offset), offset, Arc::clone(&position));
+        let upload = Upload::new(self.repository, blob, &open, self.settings.chunk, stop);
+        if self.is_there(blob).await? {
+            self.progress.tell(blob, Step::Present);
+            return Ok(());
+        }
+        for from in &self.settings.mounts {
+            if let Mount::Mounted = upload.mount(from).await {
+                self.progress.tell(blob, Step::Mounted);
+                return Ok(());
+            }
+        }
+        let mut run = pin!(upload.run());
+        loop {
+            match select(run.as_mut(), pin!(seen.changed())).await {
+                Either::Left((result, _)) => break result?,
+                Either::Right(_) => {
+                    let offset = *position.borrow();
+                    self.progress.tell(blob, Step::Moved(offset));
+                }
+            }
+        }
+        self.progress.tell(blob, Step::Done);
+        Ok(())
+    }
+
+    pub(super) async fn is_there(&self, blob: &Descriptor) -> Result<bool, Error> {
+        let action = format!("push blob `{}` to `{}`", blob.digest, self.repository);
+        match self.repository.has_blob_for(blob, Access::Push, &action).await {
+            Ok(is_there) => Ok(is_there),
+            // Where the registry does not say, it gets the bytes.
+            Err(error) => match error.kind() {
+                ErrorKind::Denied
+                | ErrorKind::Unsupported
+                | ErrorKind::Refused
+                | ErrorKind::Protocol => Ok(false),
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+/// Whether a registry does not get this blob.
+pub(super) fn is_elsewhere(blob: &Descriptor) -> bool {
+    blob.media_type.is_nondistributable() && !blob.urls.is_empty()
+}
+
+/// `body`, that tells how far it is.
+fn counted(body: Body, offset: u64, position: Arc<watch::Sender<u64>>) -> Body {
+    let length = body.length();
+    let state = (body, offset, position);
+    let stream = stream::unfold(state, |(mut body, mut offset, position)| async move {
+        let chunk = body.chunk().await.transpose()?;
+        if let Ok(chunk) = &chunk {
+            offset += chunk.len() as u64;
+            position.send_replace(offset);
+        }
+        Some((chunk, (body, offset, position)))
+    });
+    Body::stream(stream, length)
+}
