@@ -5,18 +5,26 @@ use oci_image::{Platform, Reference};
 
 use crate::Result;
 use crate::connection::Connection;
+use crate::sync::{Choice, Sync};
 
 /// What the command line asks for.
 pub(crate) struct Arguments {
     pub(crate) command: Command,
+    pub(crate) options: Options,
+}
+
+/// How it is done.
+#[derive(Clone)]
+pub(crate) struct Options {
     pub(crate) selection: Selection,
     pub(crate) jobs: usize,
-    source: Connection,
-    destination: Connection,
+    pub(crate) source: Connection,
+    pub(crate) destination: Connection,
 }
 
 pub(crate) enum Command {
     Copy { from: ImageName, to: ImageName },
+    Sync(Sync),
     Tags(Reference),
     Digest(ImageName),
     Inspect(ImageName),
@@ -25,6 +33,7 @@ pub(crate) enum Command {
 }
 
 /// What is taken of an index.
+#[derive(Clone)]
 pub(crate) enum Selection {
     All,
     Platform(Platform),
@@ -41,13 +50,16 @@ impl Arguments {
     pub(crate) fn parse() -> Result<Option<Self>> {
         let [mut source, mut destination, mut both] = [(); 3].map(|()| Connection::default());
         let mut selection = Selection::Platform(Platform::host());
-        let (mut jobs, mut words) = (4, Vec::new());
+        let (mut jobs, mut words, mut choice) = (4, Vec::new(), Choice::default());
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("platform") => selection = Selection::Platform(arguments.value()?.parse()?),
                 Long("all") => selection = Selection::All,
                 Long("jobs") => jobs = arguments.value()?.parse()?,
+                Long("tags") => choice.tags.push(arguments.value()?.string()?),
+                Long("scoped") => choice.is_scoped = true,
+                Long("keep-going") => choice.keeps_going = true,
                 Short('h') | Long("help") => return Ok(None),
                 Long(option) => {
                     let option = option.to_owned();
@@ -64,11 +76,13 @@ impl Arguments {
                 other => return Err(other.unexpected().into()),
             }
         }
-        let command = Command::parse(&words)?;
+        let command = Command::parse(&words, choice)?;
         let (source, destination) = (source.or(&both), destination.or(&both));
-        Ok(Some(Self { command, selection, jobs, source, destination }))
+        Ok(Some(Self { command, options: Options { selection, jobs, source, destination } }))
     }
+}
 
+impl Options {
     /// A client for the registry of `name`, which is at this end.
     pub(crate) async fn client(&self, name: &Reference, end: End) -> Result<Client> {
         match end {
@@ -79,7 +93,7 @@ impl Arguments {
 }
 
 impl Command {
-    fn parse(words: &[String]) -> Result<Self> {
+    fn parse(words: &[String], choice: Choice) -> Result<Self> {
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         Ok(match words[..] {
             ["tags", name] => Self::Tags(registry(name)?),
@@ -87,6 +101,12 @@ impl Command {
             ["inspect", name] => Self::Inspect(name.parse()?),
             ["referrers", name] => Self::Referrers(registry(name)?),
             ["delete", name] => Self::Delete(registry(name)?),
+            ["sync", from, to] => {
+                Self::Sync(Sync { from: from.parse()?, to: to.to_owned(), choice })
+            }
+            _ if choice != Choice::default() => {
+                return Err("--tags, --scoped and --keep-going are for sync".into());
+            }
             [from, to] => Self::Copy { from: from.parse()?, to: to.parse()? },
             [] => return Err("SOURCE and DESTINATION are missing".into()),
             _ => return Err("there must be SOURCE and DESTINATION, or a command and a name".into()),

@@ -5,26 +5,26 @@ use oci_cli::report::plain;
 use oci_image::Reference;
 use oci_image::blob::BlobSourceExt;
 
-use crate::arguments::{Arguments, End};
+use crate::arguments::{End, Options};
 use crate::source::{Source, resolve};
 use crate::{Result, println};
 
-pub(crate) async fn tags(name: &Reference, arguments: &Arguments) -> Result<()> {
-    let repository = arguments.client(name, End::Source).await?.repository_of(name)?;
+pub(crate) async fn tags(name: &Reference, options: &Options) -> Result<()> {
+    let repository = options.client(name, End::Source).await?.repository_of(name)?;
     for tag in repository.tags().await? {
         println(plain(&tag));
     }
     Ok(())
 }
 
-pub(crate) async fn digest(name: &ImageName, arguments: &Arguments) -> Result<()> {
-    println(&Source::find(name, arguments).await?.descriptor().digest);
+pub(crate) async fn digest(name: &ImageName, options: &Options) -> Result<()> {
+    println(&Source::find(name, options).await?.descriptor().digest);
     Ok(())
 }
 
 /// Prints the bytes of the manifest or index, which have its digest.
-pub(crate) async fn inspect(name: &ImageName, arguments: &Arguments) -> Result<()> {
-    let document = match Source::find(name, arguments).await? {
+pub(crate) async fn inspect(name: &ImageName, options: &Options) -> Result<()> {
+    let document = match Source::find(name, options).await? {
         Source::Registry(repository, descriptor) => repository.manifest(&descriptor).await?,
         Source::Local(store, descriptor) => store.any_document(&descriptor)?,
     };
@@ -32,8 +32,8 @@ pub(crate) async fn inspect(name: &ImageName, arguments: &Arguments) -> Result<(
     Ok(())
 }
 
-pub(crate) async fn referrers(name: &Reference, arguments: &Arguments) -> Result<()> {
-    let subject = resolve(name, arguments).await?;
+pub(crate) async fn referrers(name: &Reference, options: &Options) -> Result<()> {
+    let subject = resolve(name, options).await?;
     for entry in subject.repository().referrers(&subject.descriptor().digest, None).await? {
         let media_type = entry.artifact_type.as_ref().unwrap_or(&entry.media_type);
         println(format_args!("{} {} {}", entry.digest, entry.size, plain(media_type.as_str())));
@@ -41,8 +41,8 @@ pub(crate) async fn referrers(name: &Reference, arguments: &Arguments) -> Result
     Ok(())
 }
 
-pub(crate) async fn delete(name: &Reference, arguments: &Arguments) -> Result<()> {
-    let repository = arguments.client(name, End::Source).await?.repository_of(name)?;
+pub(crate) async fn delete(name: &Reference, options: &Options) -> Result<()> {
+    let repository = options.client(name, End::Source).await?.repository_of(name)?;
     match (name.digest(), name.tag()) {
         (Some(digest), _) => Ok(repository.delete_manifest(digest).await?),
         (None, Some(tag)) => Ok(repository.delete_tag(tag.as_str()).await?),

@@ -51,6 +51,14 @@ impl Connection {
         Ok(true)
     }
 
+    pub(crate) fn login(self, credentials: Credentials) -> Self {
+        Self { login: Some(Login::Given(credentials)), ..self }
+    }
+
+    pub(crate) fn verify_tls(self, verify: bool) -> Self {
+        Self { verifies_tls: Some(verify), ..self }
+    }
+
     /// With what is said of both ends where nothing is said of this one.
     pub(crate) fn or(self, both: &Self) -> Self {
         Self {

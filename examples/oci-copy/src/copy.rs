@@ -5,18 +5,18 @@ use oci_image::Descriptor;
 use oci_image::blob::BlobSinkExt;
 use oci_layout::Layout;
 
-use crate::arguments::Arguments;
+use crate::arguments::Options;
 use crate::destination::Destination;
 use crate::source::Source;
 use crate::{Result, println};
 
 /// Copies an image, and prints its digest.
-pub(crate) async fn copy(from: &ImageName, to: &ImageName, arguments: &Arguments) -> Result<()> {
-    let source = Source::find(from, arguments).await?;
+pub(crate) async fn copy(from: &ImageName, to: &ImageName, options: &Options) -> Result<()> {
+    let source = Source::find(from, options).await?;
     let image = source.descriptor().clone();
-    let destination = Destination::open(to, &image, arguments).await?;
+    let destination = Destination::open(to, &image, options).await?;
     let mut step = Steps::new().begin("copy the image");
-    let summary = transfer(source, destination, &image, arguments.jobs, &mut step).await?;
+    let summary = transfer(source, destination, &image, options.jobs, &mut step).await?;
     step.end(match summary {
         Some(Summary { moved, moved_bytes, present, mounted, .. }) => format!(
             "{moved} blobs, {}; {present} were there, {mounted} mounted",

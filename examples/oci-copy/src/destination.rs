@@ -12,7 +12,7 @@ use oci_layout::{ArchiveWriter, DockerArchiveWriter, Layout};
 use tempfile::Builder;
 
 use crate::Result;
-use crate::arguments::{Arguments, End};
+use crate::arguments::{End, Options};
 
 /// Where an image goes.
 pub(crate) enum Destination {
@@ -33,7 +33,7 @@ impl Destination {
     pub(crate) async fn open(
         name: &ImageName,
         image: &Descriptor,
-        arguments: &Arguments,
+        options: &Options,
     ) -> Result<Self> {
         let archive = |path: &Path, name: &Option<String>, is_docker| {
             Self::Archive(Archive { path: path.to_owned(), name: name.clone(), is_docker })
@@ -46,7 +46,7 @@ impl Destination {
                         format!("cannot copy `{actual}` to `{digest}`: it is not that").into()
                     );
                 }
-                let client = arguments.client(reference, End::Destination).await?;
+                let client = options.client(reference, End::Destination).await?;
                 let tag = reference.tag().map(|tag| tag.as_str().to_owned());
                 Self::Registry(client.repository_of(reference)?, tag)
             }

@@ -6,6 +6,7 @@ mod connection;
 mod copy;
 mod destination;
 mod source;
+mod sync;
 mod transient;
 
 use std::error::Error;
@@ -19,6 +20,8 @@ type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 const USAGE: &str = "\
 usage: oci-copy [OPTION...] SOURCE DESTINATION
+       oci-copy [OPTION...] sync docker://HOST/REPOSITORY[:TAG] docker://HOST/REPOSITORY
+       oci-copy [OPTION...] sync docker://HOST/REPOSITORY[:TAG]|FILE docker://HOST/PREFIX|dir:DIRECTORY
        oci-copy [OPTION...] tags docker://HOST/REPOSITORY
        oci-copy [OPTION...] digest IMAGE
        oci-copy [OPTION...] inspect IMAGE
@@ -32,6 +35,13 @@ oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME].
   --platform OS/ARCH[/VARIANT]  the image to take of an index; that for this machine unless given
   --all                         take the index itself, with all its images
   --jobs N                      blobs that move at once (default 4)
+
+sync copies the tags of a repository, or the images that a file in YAML lists as for skopeo-sync(1), to where their
+names are PREFIX, or DIRECTORY, and the last part of their repository's:
+
+  --tags PATTERN                of all tags those alone that match: * and ? stand for characters, may be repeated
+  --scoped                      put the registry and the whole repository behind PREFIX
+  --keep-going                  copy the others after one that failed
 
 How registries are asked, at both ends, or at one if the option begins with --src- or --dest-:
 
@@ -69,16 +79,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<()> {
+fn run(Arguments { command, options }: &Arguments) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        match &arguments.command {
-            Command::Copy { from, to } => copy::copy(from, to, arguments).await,
-            Command::Tags(name) => ask::tags(name, arguments).await,
-            Command::Digest(name) => ask::digest(name, arguments).await,
-            Command::Inspect(name) => ask::inspect(name, arguments).await,
-            Command::Referrers(name) => ask::referrers(name, arguments).await,
-            Command::Delete(name) => ask::delete(name, arguments).await,
+        match command {
+            Command::Copy { from, to } => copy::copy(from, to, options).await,
+            Command::Sync(sync) => sync.run(options).await,
+            Command::Tags(name) => ask::tags(name, options).await,
+            Command::Digest(name) => ask::digest(name, options).await,
+            Command::Inspect(name) => ask::inspect(name, options).await,
+            Command::Referrers(name) => ask::referrers(name, options).await,
+            Command::Delete(name) => ask::delete(name, options).await,
         }
     })
 }

@@ -9,7 +9,7 @@ use oci_layout::LayoutOptions;
 use tokio::runtime::Handle;
 
 use crate::Result;
-use crate::arguments::{Arguments, End, Selection};
+use crate::arguments::{End, Options, Selection};
 
 /// Where an image is, and what names it there.
 pub(crate) enum Source {
@@ -19,10 +19,10 @@ pub(crate) enum Source {
 
 impl Source {
     /// Finds what `name` means, and in an index what is selected.
-    pub(crate) async fn find(name: &ImageName, arguments: &Arguments) -> Result<Self> {
+    pub(crate) async fn find(name: &ImageName, options: &Options) -> Result<Self> {
         if let ImageName::Registry(reference) = name {
-            let found = resolve(reference, arguments).await?;
-            let found = match &arguments.selection {
+            let found = resolve(reference, options).await?;
+            let found = match &options.selection {
                 Selection::All => found,
                 Selection::Platform(platform) => found.platform(platform).await?,
             };
@@ -33,7 +33,7 @@ impl Source {
             Some(tag) => store.resolve(tag)?,
             None => only(&store)?,
         };
-        let root = match &arguments.selection {
+        let root = match &options.selection {
             Selection::Platform(platform) if root.media_type.is_index() => {
                 Image::select(&store, &root, platform)?.descriptor().clone()
             }
@@ -58,8 +58,8 @@ impl Source {
 }
 
 /// What a name in a registry means, an index as it is.
-pub(crate) async fn resolve(name: &Reference, arguments: &Arguments) -> Result<Resolved> {
-    Ok(arguments.client(name, End::Source).await?.resolve(&name.clone().or_latest()).await?)
+pub(crate) async fn resolve(name: &Reference, options: &Options) -> Result<Resolved> {
+    Ok(options.client(name, End::Source).await?.resolve(&name.clone().or_latest()).await?)
 }
 
 fn only(store: &Store) -> Result<Descriptor> {

@@ -4,6 +4,7 @@
 mod images;
 mod local;
 mod registry;
+mod sync;
 
 use std::process::Command;
 
