@@ -8,7 +8,7 @@ use http::{Method, Response, StatusCode};
 use oci_image::RepositoryName;
 use url::Url;
 
-use crate::auth::{Authorization, Scopes, Secrets};
+use crate::auth::{Authorization, Keyring, Scopes, Secrets};
 use crate::error::{Error, ErrorKind};
 use crate::gate::{Entry, Pass};
 use crate::origin::Origin;
@@ -23,6 +23,7 @@ use crate::wire::{Exchange, ExchangeError, failure_of, text};
 pub(crate) struct Call<'a> {
     shared: &'a Shared,
     registry: &'a Registry,
+    keyring: &'a Keyring,
     repository: Option<&'a RepositoryName>,
     /// What is being done, for errors.
     action: &'a str,
@@ -122,6 +123,7 @@ impl<'a> Call<'a> {
         Self {
             shared,
             registry,
+            keyring: &shared.keyring,
             repository,
             action,
             method,
@@ -163,6 +165,12 @@ impl<'a> Call<'a> {
     /// How long the server may take to begin its answer.
     pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Logs in with what is in `keyring`, whatever the client was given.
+    pub(crate) fn keyring(mut self, keyring: &'a Keyring) -> Self {
+        self.keyring = keyring;
         self
     }
 

@@ -5,11 +5,12 @@ use oci_image::Reference;
 use oci_image::distribution::{Endpoint, header as names};
 use oci_image::reference::RegistryName;
 
-use crate::auth::Scopes;
+use crate::auth::{Credentials, Keyring, LoginFile, Place, Scopes};
 use crate::call::{Answer, Call};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::manifest::Resolved;
+use crate::registry::Registry;
 use crate::repository::Repository;
 use crate::shared::Shared;
 use crate::warnings::Warning;
@@ -78,14 +79,46 @@ impl Client {
     /// Of kind [`Unauthorized`](ErrorKind::Unauthorized) if the credentials are wrong or missing,
     /// [`NotFound`](ErrorKind::NotFound) if there is another kind of server.
     pub async fn check(&self, registry: &str) -> Result<(), Error> {
-        let action = format!("log in to `{}`", crate::text::printable(registry, 300));
+        let action = log_in_to(registry);
         let name: RegistryName = registry.parse().map_err(|reason| Error::name(&action, reason))?;
         let registry = self.shared.registry(&name)?;
+        self.check_with(&registry, &self.shared.keyring, &action).await
+    }
+
+    /// Stores `credentials` for `place`, a registry (`ghcr.io`) or a part of one (`ghcr.io/team`), in `file` if the
+    /// registry accepts them: what `docker login` and `podman login` do. [`LoginFile::erase`] logs out.
+    ///
+    /// The registry is asked at `/v2/`; one that wants no login there accepts any. This client goes on with the
+    /// credentials that it was made with.
+    ///
+    /// # Errors
+    /// Of kind [`Unauthorized`](ErrorKind::Unauthorized) if they are refused, and as [`check`](Self::check) and
+    /// [`LoginFile::store`]. Then nothing is stored.
+    pub async fn login(
+        &self,
+        place: &str,
+        credentials: &Credentials,
+        file: &LoginFile,
+    ) -> Result<(), Error> {
+        let action = log_in_to(place);
+        let Place { registry: name, .. } = Place::parse(place, &action)?;
+        let registry = self.shared.new_registry(&name)?;
+        let keyring = Keyring::of(name, credentials.clone());
+        self.check_with(&registry, &keyring, &action).await?;
+        file.store(place, credentials).await
+    }
+
+    async fn check_with(
+        &self,
+        registry: &Registry,
+        keyring: &Keyring,
+        action: &str,
+    ) -> Result<(), Error> {
         let mut url = registry.base.clone();
         url.set_path(&Endpoint::Base.to_string());
         let nothing = Scopes::default();
-        let call = Call::new(&self.shared, &registry, None, nothing, Method::GET, url, &action);
-        let (answer, body) = call.read(self.shared.wire.limits.error).await?;
+        let call = Call::new(&self.shared, registry, None, nothing, Method::GET, url, action);
+        let (answer, body) = call.keyring(keyring).read(self.shared.wire.limits.error).await?;
         match is_of_a_registry(&answer, &body) {
             true => Ok(()),
             false => Err(Error::new(ErrorKind::NotFound, action)
@@ -97,6 +130,10 @@ impl Client {
     pub fn warnings(&self) -> Vec<Warning> {
         self.shared.warnings.all()
     }
+}
+
+fn log_in_to(place: &str) -> String {
+    format!("log in to `{}`", crate::text::printable(place, 300))
 }
 
 /// Whether a success at `/v2/` is a registry's: it says so in a header, or has at most JSON to say. Servers of

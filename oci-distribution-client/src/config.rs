@@ -2,6 +2,8 @@
 
 mod environment;
 
+pub(crate) use environment::login_file_of;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;

@@ -70,6 +70,7 @@ pub use http;
 
 pub use auth::{
     CredentialError, CredentialHelper, CredentialProvider, CredentialRequest, Credentials,
+    LoginFile,
 };
 pub use blob::BlobReader;
 pub use blocking::BlockingRepository;

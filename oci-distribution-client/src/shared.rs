@@ -62,13 +62,18 @@ impl Shared {
         if let Some(registry) = known.iter().find(|registry| registry.name == *name) {
             return Ok(Arc::clone(registry));
         }
+        let registry = Arc::new(self.new_registry(name)?);
+        known.push(Arc::clone(&registry));
+        Ok(registry)
+    }
+
+    /// The registry of this name, as if it had not been asked before.
+    pub(crate) fn new_registry(&self, name: &RegistryName) -> Result<Registry, Error> {
         let is_plain = self.plain_http.iter().chain(&self.danger_plain_http).any(|it| it == name);
         let scheme = if is_plain { "http" } else { "https" };
         let allowed = self.token_servers.iter().filter(|(registry, _)| registry == name);
         let allowed = allowed.map(|(_, origin)| origin.clone()).collect();
-        let registry = Arc::new(Registry::new(name.clone(), scheme, allowed)?);
-        known.push(Arc::clone(&registry));
-        Ok(registry)
+        Registry::new(name.clone(), scheme, allowed)
     }
 
     /// The URL that `location` means at `from`, or why no request may go there.

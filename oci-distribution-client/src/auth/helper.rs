@@ -50,7 +50,7 @@ impl Default for HelperSettings {
 }
 
 /// The user name that stands for an identity token.
-const TOKEN_USER: &str = "<token>";
+pub(crate) const TOKEN_USER: &str = "<token>";
 
 /// A login as helpers write it and take it.
 #[derive(Deserialize, Serialize)]

@@ -33,6 +33,11 @@ impl Keyring {
         Self::new(Vec::new(), Vec::new(), Vec::new(), Duration::ZERO)
     }
 
+    /// One with a single login.
+    pub(crate) fn of(registry: RegistryName, credentials: Credentials) -> Self {
+        Self { given: vec![(registry, credentials)], ..Self::empty() }
+    }
+
     /// The login for `request`, if there is one.
     pub(crate) async fn find(
         &self,

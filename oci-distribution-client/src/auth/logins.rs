@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,16 +8,23 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::auth::Credentials;
-use crate::auth::helper::{CredentialHelper, HelperSettings};
+use crate::auth::helper::{CredentialHelper, HelperSettings, TOKEN_USER};
 use crate::error::{Error, ErrorKind};
 
+pub(crate) mod edit;
 mod entry;
 mod key;
+mod rewrite;
 
 use entry::Login;
 use key::matching;
 
-pub(crate) use key::{docker_server, is_same_registry};
+pub(crate) use entry::entry_of;
+pub(crate) use key::{docker_server, is_key_of, is_same_registry};
+pub(crate) use rewrite::rewrite;
+
+/// The member that has the logins.
+pub(crate) const AUTHS: &str = "auths";
 
 /// What a docker `config.json` or a containers `auth.json` says.
 #[derive(Clone)]
@@ -140,7 +147,7 @@ impl Logins {
     }
 
     /// The helper for the registry. An empty name says that there is none for it.
-    fn helper(&self, registry: &str) -> Result<Option<Found>, Error> {
+    pub(crate) fn helper(&self, registry: &str) -> Result<Option<Found>, Error> {
         let own = matching(&self.cred_helpers, registry, "").into_iter().next();
         match own {
             Some((_, Some(name))) if name.is_empty() => return Ok(None),
@@ -157,6 +164,30 @@ impl Logins {
             name: name.clone(),
             server: docker_server(registry).to_owned(),
         }))
+    }
+
+    /// The helpers that are named, each with the servers that it is named for; `None` is all.
+    pub(crate) fn helpers(&self) -> BTreeMap<String, Option<BTreeSet<String>>> {
+        let mut helpers = BTreeMap::new();
+        for (server, name) in &self.cred_helpers {
+            let Some(name) = name.as_ref().filter(|name| !name.is_empty()) else { continue };
+            let servers: &mut Option<BTreeSet<_>> = helpers.entry(name.clone()).or_default();
+            servers.get_or_insert_default().insert(server.clone());
+        }
+        helpers.extend(self.creds_store.iter().map(|name| (name.clone(), None)));
+        helpers
+    }
+
+    /// The keys that have a login here, each with its user.
+    pub(crate) fn users(&self) -> impl Iterator<Item = (&str, String)> {
+        self.auths.iter().filter_map(|(key, login)| {
+            let credentials = login.as_ref()?.credentials().ok()??;
+            let user = match credentials.as_identity_token() {
+                Some(_) => TOKEN_USER,
+                None => credentials.user().unwrap_or_default(),
+            };
+            Some((key.as_str(), user.to_owned()))
+        })
     }
 
     fn unreadable(&self, what: &str, key: &str, reason: &str) -> Error {

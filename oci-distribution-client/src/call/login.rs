@@ -133,8 +133,12 @@ impl Call<'_> {
     }
 
     fn login_context(&self) -> LoginContext<'_> {
-        let Shared { wire, keyring, .. } = self.shared;
-        LoginContext { wire, keyring, repository: self.repository, scopes: &self.scopes }
+        LoginContext {
+            wire: &self.shared.wire,
+            keyring: self.keyring,
+            repository: self.repository,
+            scopes: &self.scopes,
+        }
     }
 
     fn login_failed(&self, error: Error) -> Error {

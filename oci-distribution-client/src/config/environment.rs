@@ -25,28 +25,38 @@ pub(super) fn read(variable: Variable<'_>) -> Result<Config, Error> {
     Ok(config)
 }
 
-struct LoginFile {
+struct Source {
     path: PathBuf,
     is_asked_for: bool,
 }
 
-fn login_files(variable: Variable<'_>) -> Vec<LoginFile> {
+/// The file to write logins to.
+pub(crate) fn login_file_of(variable: Variable<'_>) -> Option<PathBuf> {
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let mut files = login_files(&variable);
+    // Docker's, which is made if none is there.
+    let last = files.pop()?;
+    let found = files.into_iter().find(|file| file.is_asked_for || file.path.exists());
+    Some(found.unwrap_or(last).path)
+}
+
+fn login_files(variable: Variable<'_>) -> Vec<Source> {
     let home = variable("HOME").map(PathBuf::from);
     let under_home = |path: &str| home.as_ref().map(|home| home.join(path));
     let directory = |name: &str| variable(name).map(PathBuf::from);
     let containers = match directory("REGISTRY_AUTH_FILE") {
-        Some(path) => vec![LoginFile { path, is_asked_for: true }],
+        Some(path) => vec![Source { path, is_asked_for: true }],
         None => {
             let file = |directory: PathBuf| directory.join("containers/auth.json");
             let runtime = directory("XDG_RUNTIME_DIR").map(file).or_else(system_runtime_file);
             let config = directory("XDG_CONFIG_HOME").or_else(|| under_home(".config")).map(file);
             let paths = [runtime, config].into_iter().flatten();
-            paths.map(|path| LoginFile { path, is_asked_for: false }).collect()
+            paths.map(|path| Source { path, is_asked_for: false }).collect()
         }
     };
     let docker = directory("DOCKER_CONFIG").or_else(|| under_home(".docker"));
     let docker = docker.map(|directory| directory.join("config.json"));
-    let docker = docker.map(|path| LoginFile { path, is_asked_for: false });
+    let docker = docker.map(|path| Source { path, is_asked_for: false });
     containers.into_iter().chain(docker).collect()
 }
 

@@ -17,6 +17,7 @@ mod labels;
 mod leaks;
 mod limits;
 mod local;
+mod login_files;
 mod logins;
 mod messages;
 mod mirror;

@@ -204,7 +204,7 @@ async fn a_provider_that_fails_or_takes_too_long_fails_the_request_and_says_why(
 }
 
 #[cfg(all(unix, feature = "credential-helpers"))]
-mod helpers {
+pub(crate) mod helpers {
     use std::collections::BTreeMap;
     use std::path::Path;
 

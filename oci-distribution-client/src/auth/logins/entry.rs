@@ -4,6 +4,8 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::auth::Credentials;
+use crate::auth::credentials::Secret;
+use crate::auth::helper::TOKEN_USER;
 
 /// One entry of `auths`. A `null` is a member that is not there.
 #[derive(Clone, Default, Deserialize)]
@@ -35,6 +37,31 @@ impl Login {
         let is_given = !user.is_empty() || !password.is_empty();
         Ok(is_given.then(|| Credentials::basic(user, password.as_str())))
     }
+}
+
+/// The entry of `auths` that holds `credentials`, as docker and podman write it.
+pub(crate) fn entry_of(credentials: &Credentials) -> Result<Zeroizing<String>, &'static str> {
+    let pair = |user: &str, password: &str| {
+        let pair = Zeroizing::new(format!("{user}:{password}"));
+        Zeroizing::new(STANDARD.encode(pair.as_bytes()))
+    };
+    let member = |name: &str, value: &str| {
+        Zeroizing::new(format!("\t\t\t\"{name}\": {}", serde_json::Value::from(value)))
+    };
+    let members = if let Some((user, password)) = credentials.as_basic() {
+        if user.contains(':') {
+            return Err("the user has a colon, which ends the name in a login file");
+        }
+        vec![member("auth", &pair(user, password.expose()))]
+    } else if let Some(token) = credentials.as_identity_token() {
+        // Programs of containers pass over what has no user.
+        vec![member("auth", &pair(TOKEN_USER, "")), member("identitytoken", token.expose())]
+    } else {
+        let token = credentials.as_registry_token().map_or("", Secret::expose);
+        vec![member("registrytoken", token)]
+    };
+    let members: Vec<_> = members.iter().map(|member| member.as_str()).collect();
+    Ok(Zeroizing::new(format!("{{\n{}\n\t\t}}", members.join(",\n"))))
 }
 
 /// What is given and not empty.

@@ -50,6 +50,11 @@ pub(super) fn matching<'a, T>(
     ranked.into_iter().map(|(_, found)| found).collect()
 }
 
+/// Whether `key` is one of the ways to write `registry`, without a path.
+pub(crate) fn is_key_of(key: &str, registry: &str) -> bool {
+    depth(key, registry, "") == Some(0)
+}
+
 /// How many components of the repository's name `key` covers, if it covers the repository.
 fn depth(key: &str, registry: &str, repository: &str) -> Option<usize> {
     let (host, path) = match key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")) {

@@ -1,0 +1,91 @@
+//! Changes of a file that others read and change: whole, or not at all.
+
+#[cfg(not(unix))]
+#[path = "rewrite/other.rs"]
+mod system;
+#[cfg(unix)]
+#[path = "rewrite/unix.rs"]
+mod system;
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use zeroize::Zeroizing;
+
+/// How often the change is made again because programs that take no lock changed the file meanwhile.
+const ATTEMPTS: usize = 20;
+
+/// Writes to the file at `path` what `change` makes of its content, if that is anything, and says whether it is. A file that is missing
+/// has no content, and is made with its directory; links are followed.
+///
+/// The file is replaced as a whole and is its owner's alone (mode 0600). Of two processes that change it by this
+/// function, the second sees what the first wrote; what programs without a lock write is noticed up to the moment
+/// before it is replaced.
+pub(crate) fn rewrite(
+    path: &Path,
+    change: impl Fn(&[u8]) -> io::Result<Option<String>>,
+) -> io::Result<bool> {
+    let path = followed(path)?;
+    let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    system::make_directory(directory)?;
+    let _lock = system::lock(directory)?;
+    for _ in 0..ATTEMPTS {
+        let before = read(&path)?;
+        let Some(after) = change(&before)?.map(Zeroizing::new) else { return Ok(false) };
+        let new = write_beside(&path, after.as_bytes())?;
+        if read(&path)? == before {
+            fs::rename(&new.0, &path)?;
+            // The name lasts only with the directory.
+            return system::sync(directory).map(|()| true);
+        }
+    }
+    Err(io::Error::other("other programs change it all the time"))
+}
+
+/// A file that is removed when it has not become another one.
+struct New(PathBuf);
+
+impl Drop for New {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Where a link leads, also one to a file that is missing.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read_link(path) {
+            Ok(target) => Ok(path.parent().unwrap_or(Path::new("")).join(target)),
+            Err(_) => Ok(path.to_owned()),
+        },
+        found => found,
+    }
+}
+
+fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(content) => Ok(Zeroizing::new(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Zeroizing::default()),
+        Err(error) => Err(error),
+    }
+}
+
+fn write_beside(path: &Path, content: &[u8]) -> io::Result<New> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let new = path.with_file_name(format!(".{name}.{}.{number}", std::process::id()));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    system::owned_alone(&mut options);
+    let mut file = options.open(&new)?;
+    let new = New(new);
+    system::keep_owner(path, &file)?;
+    file.write_all(content)?;
+    // Before the rename: after a crash the name must not lead to an empty file.
+    file.sync_all()?;
+    Ok(new)
+}
