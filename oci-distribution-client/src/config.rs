@@ -1,5 +1,6 @@
 //! The settings of a client: what it trusts, what it authenticates with, how long it waits.
 
+mod connections;
 mod environment;
 
 pub(crate) use environment::login_file_of;
@@ -10,9 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::auth::{CredentialProvider, Credentials, Logins};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::limits::Limits;
-use crate::origin::Origin;
 use crate::retry::Retry;
 use crate::transport::{Proxies, Tls, Transport};
 
@@ -190,8 +190,21 @@ impl Config {
     /// What is on this machine (`localhost`, loopback addresses) is never asked through a proxy.
     pub fn proxy(mut self, url: impl Into<String>, except: impl Into<String>) -> Self {
         let url = url.into();
-        self.proxies =
-            Proxies { http: Some(url.clone()), https: Some(url), except: Some(except.into()) };
+        let own = std::mem::take(&mut self.proxies.own);
+        let except = Some(except.into());
+        self.proxies = Proxies { http: Some(url.clone()), https: Some(url), except, own };
+        self
+    }
+
+    /// Sends requests to `server`, a host with an optional port, through the proxy at `url`, whichever is for all.
+    pub fn proxy_to(mut self, server: impl Into<String>, url: impl Into<String>) -> Self {
+        self.proxies.own.push((server.into(), Some(url.into())));
+        self
+    }
+
+    /// Sends requests to `server`, a host with an optional port, through no proxy.
+    pub fn no_proxy_to(mut self, server: impl Into<String>) -> Self {
+        self.proxies.own.push((server.into(), None));
         self
     }
 
@@ -218,40 +231,6 @@ impl Config {
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
-    }
-
-    /// The transport to use.
-    pub(crate) fn build_transport(&self) -> Result<Arc<dyn Transport>, Error> {
-        if let Some(transport) = &self.transport {
-            return Ok(Arc::clone(transport));
-        }
-        self.default_transport()
-    }
-
-    #[cfg(feature = "reqwest")]
-    fn default_transport(&self) -> Result<Arc<dyn Transport>, Error> {
-        let refuse = |action: String| {
-            move |source| Error::new(ErrorKind::Configuration, action).with_source(source)
-        };
-        let (proxies, connect) = (&self.proxies, self.limits.connect);
-        let mut transport = crate::transport::Reqwest::new(&self.tls, proxies, connect)
-            .map_err(refuse("set up connections".to_owned()))?;
-        for (name, tls) in &self.tls_of {
-            let action = format!("use the TLS settings of `{}`", name.escape_debug());
-            let server = name.parse().map_err(|reason| Error::name(&*action, reason))?;
-            let server = Origin::secure(&server).ok_or_else(|| {
-                Error::new(ErrorKind::Configuration, &*action).because("it cannot stand in a URL")
-            })?;
-            let tls = tls.clone().over(&self.tls);
-            transport.set_server(server, &tls, proxies, connect).map_err(refuse(action))?;
-        }
-        Ok(Arc::new(transport))
-    }
-
-    #[cfg(not(feature = "reqwest"))]
-    fn default_transport(&self) -> Result<Arc<dyn Transport>, Error> {
-        Err(Error::new(ErrorKind::Configuration, "set up connections")
-            .because("this build has no transport of its own, and none was given"))
     }
 }
 

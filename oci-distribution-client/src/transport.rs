@@ -1,10 +1,12 @@
 //! How requests get to a server: the seam below the protocol.
 
 mod body;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "hyper")]
+mod hyper;
+#[cfg(feature = "hyper")]
 mod no_proxy;
-#[cfg(feature = "reqwest")]
-mod reqwest;
+#[cfg(feature = "hyper")]
+mod proxy;
 mod settings;
 mod tls;
 
@@ -16,9 +18,13 @@ use std::pin::Pin;
 use http::{Request, Response};
 
 pub use body::Body;
-#[cfg(feature = "reqwest")]
-pub(crate) use reqwest::Reqwest;
+#[cfg(feature = "hyper")]
+pub(crate) use hyper::Hyper;
+#[cfg(feature = "hyper")]
+pub(crate) use proxy::Routes;
 pub(crate) use settings::Proxies;
+#[cfg(feature = "hyper")]
+pub(crate) use tls::ServerConfigs;
 pub use tls::Tls;
 
 /// A future that can be sent to another thread.

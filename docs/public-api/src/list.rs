@@ -5,30 +5,46 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The names of the members that are published, in order.
-pub(crate) fn published() -> Result<Vec<String>, Error> {
+/// Features that change no public API, and have C built for minutes.
+const COSTLY: [&str; 1] = ["aws-lc-rs"];
+
+/// A member that is published.
+pub(crate) struct Crate {
+    pub(crate) name: String,
+    features: Vec<String>,
+}
+
+/// The members that are published, by name.
+pub(crate) fn published() -> Result<Vec<Crate>, Error> {
     let mut cargo = cargo();
     cargo.args(["metadata", "--format-version", "1", "--no-deps"]);
     let output = cargo.output().map_err(Error::Start)?;
     let metadata: Value = serde_json::from_slice(&output.stdout).map_err(Error::Metadata)?;
     let packages = metadata["packages"].as_array().into_iter().flatten();
     // Cargo writes `publish = false` as an empty list of registries.
-    let names = packages.filter(|package| package["publish"].is_null());
-    let mut names: Vec<_> =
-        names.filter_map(|package| Some(package["name"].as_str()?.to_owned())).collect();
-    names.sort();
-    Ok(names)
+    let published = packages.filter(|package| package["publish"].is_null());
+    let mut crates: Vec<_> = published
+        .filter_map(|package| {
+            let features = package["features"].as_object()?.keys().cloned();
+            Some(Crate { name: package["name"].as_str()?.to_owned(), features: features.collect() })
+        })
+        .collect();
+    crates.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(crates)
 }
 
 /// The public API of each of the crates, an item a line.
-pub(crate) fn list(crates: &[String]) -> Result<Vec<(String, String)>, Error> {
+pub(crate) fn list(crates: &[Crate]) -> Result<Vec<(String, String)>, Error> {
     // Of its own: what is built for a compiler that takes unstable options is of no use to others.
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/public-api");
     let mut cargo = cargo();
-    cargo.args(["doc", "--quiet", "--lib", "--no-deps", "--all-features", "--target-dir"]);
+    cargo.args(["doc", "--quiet", "--lib", "--no-deps", "--target-dir"]);
     cargo.arg(&target);
-    for name in crates {
+    for Crate { name, features } in crates {
         cargo.args(["--package", name]);
+        for feature in features.iter().filter(|feature| !COSTLY.contains(&feature.as_str())) {
+            cargo.args(["--features", &format!("{name}/{feature}")]);
+        }
     }
     // The form of the list is that of the toolchain: `rustdoc` writes JSON only if it is told that it
     // may be unstable.
@@ -39,7 +55,7 @@ pub(crate) fn list(crates: &[String]) -> Result<Vec<(String, String)>, Error> {
     }
     crates
         .iter()
-        .map(|name| {
+        .map(|Crate { name, .. }| {
             let json = target.join("doc").join(format!("{}.json", name.replace('-', "_")));
             let api = public_api::Builder::from_rustdoc_json(json)
                 .omit_blanket_impls(true)

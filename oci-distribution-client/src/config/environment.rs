@@ -85,5 +85,6 @@ fn proxies(variable: Variable<'_>) -> Proxies {
         http: http.or_else(|| all.clone()),
         https: text("https_proxy").or(all),
         except: text("no_proxy"),
+        own: Vec::new(),
     }
 }

@@ -1,13 +1,22 @@
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "hyper")]
 mod any;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "hyper")]
 mod client;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "hyper")]
+mod given;
+#[cfg(feature = "hyper")]
 mod identity;
+#[cfg(feature = "hyper")]
+mod provider;
+#[cfg(feature = "hyper")]
+mod servers;
 
 use std::fmt;
 
 use zeroize::Zeroizing;
+
+#[cfg(feature = "hyper")]
+pub(crate) use servers::ServerConfigs;
 
 /// What the default transport trusts and shows when it speaks TLS with one server.
 ///
@@ -39,7 +48,7 @@ pub(super) enum Trust {
 
 /// A client certificate with its key, both PEM.
 #[derive(Clone)]
-#[cfg_attr(not(feature = "reqwest"), expect(dead_code, reason = "for the default transport"))]
+#[cfg_attr(not(feature = "hyper"), expect(dead_code, reason = "for the default transport"))]
 pub(super) struct Identity {
     pub(super) chain: Vec<u8>,
     pub(super) key: Zeroizing<Vec<u8>>,

@@ -31,5 +31,7 @@ mod rates;
 mod referrers;
 mod resume;
 mod round_trip;
+mod secure;
+mod tls;
 mod uploads;
 mod wire;

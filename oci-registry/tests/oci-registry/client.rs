@@ -67,8 +67,11 @@ impl Client {
 
     pub(crate) async fn of(serve: Serve) -> Self {
         let server = Arc::new(serve.bind("127.0.0.1:0").await.unwrap());
-        let http =
-            http_builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
         Self { http, server, credentials: None }
     }
 
@@ -170,10 +173,4 @@ pub(crate) fn manifest(more: &Value) -> Value {
         manifest[name] = value.clone();
     }
     manifest
-}
-
-/// A builder of HTTP clients. Beside the client crate, `reqwest` is built with TLS and wants to know whose.
-pub(crate) fn http_builder() -> reqwest::ClientBuilder {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
 }

@@ -44,7 +44,7 @@ async fn a_stopped_server_ends_what_it_was_doing() {
 #[tokio::test]
 async fn it_speaks_http_2() {
     let mut client = Client::new().await;
-    client.http = crate::client::http_builder().http2_prior_knowledge().no_proxy().build().unwrap();
+    client.http = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
     let content = vec![7; 1 << 20];
     let digest = client.push_blob("a", &content).await;
     let response =
@@ -188,7 +188,7 @@ async fn a_server_that_is_stopped_does_not_wait_for_ever() {
 /// A client of one HTTP/2 connection to a server that has one large manifest of each in memory.
 async fn one_manifest_at_a_time() -> Client {
     let mut client = Client::of(limited(|limits| limits.connection_manifests = 1)).await;
-    let http = crate::client::http_builder().http2_prior_knowledge().no_proxy();
+    let http = reqwest::Client::builder().http2_prior_knowledge().no_proxy();
     client.http = http.http2_initial_stream_window_size(1 << 16).build().unwrap();
     client
 }

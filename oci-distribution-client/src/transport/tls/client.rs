@@ -10,10 +10,12 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
 use crate::transport::tls::any::AcceptAny;
+use crate::transport::tls::given::Given;
 use crate::transport::tls::identity::Identities;
+use crate::transport::tls::provider::provider;
 use crate::transport::tls::{Tls, Trust};
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
 impl Tls {
     /// These settings of one server, and those of all servers that they leave open.
@@ -27,9 +29,8 @@ impl Tls {
         self
     }
 
-    pub(in crate::transport) fn client_config(&self) -> Result<ClientConfig, BoxError> {
-        // Named here, so that the process-wide default stays as it is.
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+    pub(super) fn client_config(&self) -> Result<ClientConfig, BoxError> {
+        let provider = provider()?;
         let identities = Identities::read(&self.identities, &provider)?;
         let verifier = self.verifier(&provider)?;
         let builder = ClientConfig::builder_with_provider(provider)
@@ -56,21 +57,32 @@ impl Tls {
         if self.trust == Trust::Any {
             return Ok(Arc::new(AcceptAny(provider)));
         }
-        if self.trust == Trust::System
-            && let Ok(verifier) = Verifier::new_with_extra_roots(roots.clone(), provider.clone())
-        {
-            return Ok(Arc::new(verifier));
-        }
-        // A system without roots of its own can still reach the registries that these roots are for.
-        let mut store = RootCertStore::empty();
-        for certificate in roots {
-            store.add(certificate)?;
-        }
-        if store.is_empty() {
-            return Err("there is no root certificate to trust".into());
-        }
-        Ok(WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider).build()?)
+        let inner: Arc<dyn ServerCertVerifier> = match self.trust {
+            Trust::System => {
+                match Verifier::new_with_extra_roots(roots.clone(), provider.clone()) {
+                    Ok(verifier) => Arc::new(verifier),
+                    // A system without roots of its own can still reach the registries that these roots are for.
+                    Err(_) => these_alone(&roots, provider)?,
+                }
+            }
+            Trust::Roots | Trust::Any => these_alone(&roots, provider)?,
+        };
+        Ok(Arc::new(Given { inner, certificates: roots }))
     }
+}
+
+fn these_alone(
+    roots: &[CertificateDer<'static>],
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, BoxError> {
+    let mut store = RootCertStore::empty();
+    for certificate in roots {
+        store.add(certificate.clone())?;
+    }
+    if store.is_empty() {
+        return Err("there is no root certificate to trust".into());
+    }
+    Ok(WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider).build()?)
 }
 
 /// All certificates in `pem`, at least one: one that is not read would leave the caller without a reason why servers
