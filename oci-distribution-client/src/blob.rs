@@ -158,7 +158,10 @@ impl Repository {
                 Ok(_) => {}
                 Err(error) => match error.kind() {
                     ErrorKind::NotFound => return Ok(false),
-                    ErrorKind::Denied | ErrorKind::Unsupported | ErrorKind::Refused => {
+                    ErrorKind::Unauthorized
+                    | ErrorKind::Denied
+                    | ErrorKind::Unsupported
+                    | ErrorKind::Refused => {
                         refused = Some(error);
                     }
                     _ => return Err(error),

@@ -1,4 +1,5 @@
 use http::{Method, StatusCode};
+use oci_image::distribution::ErrorCode;
 use oci_image::{Digest, TagOrDigest};
 use serde::Deserialize;
 use url::Url;
@@ -41,7 +42,13 @@ impl Repository {
     pub async fn delete_tag(&self, tag: &str) -> Result<(), Error> {
         let action = format!("delete tag `{}` of `{self}`", crate::text::printable(tag, 200));
         let tag = parse_tag(tag, &action)?;
-        self.delete(self.manifest_url(&TagOrDigest::Tag(tag)), &action).await
+        let deleted = self.delete(self.manifest_url(&TagOrDigest::Tag(tag)), &action).await;
+        deleted.map_err(|error| match takes_digests_alone(&error) {
+            true => error
+                .of_kind(ErrorKind::Unsupported)
+                .because("the registry deletes manifests by their digests, and no tags"),
+            false => error,
+        })
     }
 
     /// Deletes the blob.
@@ -65,6 +72,11 @@ impl Repository {
             Ok(_) => Err(not_carried_out(answer.status(), action)),
         }
     }
+}
+
+/// Whether this is how a registry refuses to delete a tag that takes it for a digest.
+fn takes_digests_alone(error: &Error) -> bool {
+    error.codes().iter().any(|error| error.code == ErrorCode::DigestInvalid)
 }
 
 /// The digest of the manifest that the one in `bytes` refers to.

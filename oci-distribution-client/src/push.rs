@@ -135,7 +135,8 @@ impl<'a, S> Push<'a, S> {
     }
 
     /// Sends blobs in chunks of `bytes`, or larger if the registry wants that. By default each goes in
-    /// one piece.
+    /// one piece. What a registry refuses for that is sent otherwise: in one piece where it takes no chunks, in chunks of
+    /// 4 MiB where it takes no body so large.
     pub fn chunks(mut self, bytes: u64) -> Self {
         self.settings.chunk = Some(bytes.max(1));
         self

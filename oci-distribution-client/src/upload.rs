@@ -1,5 +1,6 @@
 mod chunks;
 mod pace;
+mod way;
 
 use http::{Method, StatusCode, header};
 use oci_image::distribution::{ByteRange, Endpoint, UploadProgress, header as names, query};
@@ -17,6 +18,7 @@ use crate::transport::{Body, TransportErrorKind};
 
 use chunks::Chunks;
 use pace::Pace;
+use way::{Way, Ways};
 
 /// Gives the bytes of a blob from an offset on, as often as asked.
 pub(crate) type Open<'a> = &'a (dyn Fn(u64) -> Body + Send + Sync);
@@ -27,7 +29,7 @@ pub(crate) struct Upload<'a> {
     pub(crate) blob: &'a Descriptor,
     pub(crate) open: Open<'a>,
     /// The size of the chunks, if it is not sent in one piece.
-    pub(crate) chunk: Option<u64>,
+    chunk: Option<u64>,
     stop: &'a Stop,
     chunks: Chunks,
     /// Before the first.
@@ -84,21 +86,34 @@ impl<'a> Upload<'a> {
         let mut attempts = self.attempts;
         let mut furthest = 0;
         let mut pace = Pace::AtOnce;
+        let mut ways = Ways::new(self.chunk);
         loop {
-            let failed = match self.begun(current).await {
-                Ok(session) => match self.stop.unless_stopped(self.send(session, pace)).await {
-                    Some(Ok(())) => return Ok(()),
-                    Some(Err(failed)) => failed,
-                    None => return Err(self.stopped()),
-                },
+            let way = ways.current();
+            let failed = match self.begun(current, way).await {
+                Ok(session) => {
+                    match self.stop.unless_stopped(self.send(session, way, pace)).await {
+                        Some(Ok(())) => return Ok(()),
+                        Some(Err(failed)) => failed,
+                        None => return Err(self.stopped()),
+                    }
+                }
                 Err(failed) => failed,
             };
-            let was_begun = current.is_some();
+            let sent = current.as_ref().map(|session| session.offset);
             pace = Pace::after(&failed);
             let offset = self.progress_of(current).await;
             // The registry may have taken the blob though its answer was lost.
-            if was_begun && current.is_none() && self.is_there().await {
+            if sent.is_some() && current.is_none() && self.is_there().await {
                 return Ok(());
+            }
+            let status = failed.error.status().unwrap_or_default();
+            if sent.is_some_and(|sent| ways.change(status, sent, offset, self.blob.size)) {
+                if let Some(session) = current.take() {
+                    self.cancel(session).await;
+                }
+                ways.refused(failed.error);
+                pace = Pace::AtOnce;
+                continue;
             }
             if offset.saturating_sub(furthest) >= FORGIVEN_AFTER {
                 attempts.forgive();
@@ -109,7 +124,9 @@ impl<'a> Upload<'a> {
             // that is not used ends by itself.
             let pause =
                 failed.failure.and_then(|failure| attempts.pause(retry, &Method::PUT, failure));
-            let Some(pause) = pause else { return Err(failed.error.after_attempts(number)) };
+            let Some(pause) = pause else {
+                return Err(ways.first_refusal(failed.error).after_attempts(number));
+            };
             let slept = self.stop.unless_stopped(pause.sleep()).await;
             slept.ok_or_else(|| self.stopped())?;
         }
@@ -119,18 +136,19 @@ impl<'a> Upload<'a> {
     async fn begun<'s>(
         &self,
         current: &'s mut Option<Session>,
+        way: Way,
     ) -> Result<&'s mut Session, FailedAttempt> {
         let session = match current.take() {
             Some(session) => session,
-            None => self.begin().await?,
+            None => self.begin(way).await?,
         };
         Ok(current.insert(session))
     }
 
-    async fn begin(&self) -> Result<Session, FailedAttempt> {
+    async fn begin(&self, way: Way) -> Result<Session, FailedAttempt> {
         let mut url = self.repository.url(&Endpoint::Uploads(self.repository.name().clone()));
         let is_sha256 = self.blob.digest.algorithm() == Some(Algorithm::Sha256);
-        if self.chunk.is_some() && !is_sha256 {
+        if way != Way::Whole && !is_sha256 {
             url.query_pairs_mut()
                 .append_pair(query::DIGEST_ALGORITHM, self.blob.digest.algorithm_name());
         }
@@ -166,13 +184,13 @@ impl<'a> Upload<'a> {
     }
 
     /// Sends what is missing, and closes the session.
-    async fn send(&self, session: &mut Session, pace: Pace) -> Result<(), FailedAttempt> {
+    async fn send(&self, session: &mut Session, way: Way, pace: Pace) -> Result<(), FailedAttempt> {
         let size = self.blob.size;
-        match self.chunk {
-            None if session.offset == 0 => return self.close(session, Some(pace)).await,
-            None if session.offset < size => self.patch(session, size, pace).await?,
-            None => {}
-            Some(chunk) => {
+        match way {
+            Way::Whole if session.offset == 0 => return self.close(session, Some(pace)).await,
+            Way::Whole if session.offset < size => self.patch(session, size, pace).await?,
+            Way::Whole => {}
+            Way::Chunks(chunk) => {
                 let chunk = chunk.max(session.least_chunk).max(1);
                 while session.offset < size {
                     let end = session.offset.saturating_add(chunk).min(size);

@@ -21,6 +21,8 @@ pub(super) enum Tagged {
     Nothing,
     /// The list, and its entity tag if it has a strong one.
     List(Box<Document<Index>>, Option<String>),
+    /// The subject itself: the registry takes the tag for another way to write its digest.
+    Subject,
     /// Something else, in a sentence: the tag is not a list of referrers.
     Other(&'static str),
 }
@@ -190,6 +192,11 @@ impl Repository {
                 })?;
                 Ok((index, Condition::Absent))
             }
+            Tagged::Subject => {
+                Err(Error::new(ErrorKind::Unsupported, action).because(format!(
+                    "the registry does not list referrers, and the tag `{tag}` for such a list means the subject itself"
+                )))
+            }
             Tagged::Other(reason) => Err(Error::new(ErrorKind::Document, action)
                 .because(format!("tag `{tag}` is not a list of referrers: {reason}"))),
         }
@@ -209,9 +216,8 @@ impl Repository {
             }
             Err(error) => return Err(error),
         };
-        // Some registries take the tag for another way to write the subject's digest.
         if subject.verify(found.content.as_bytes().into_inner()).is_ok() {
-            return Ok(Tagged::Other("the registry resolves it to the subject itself"));
+            return Ok(Tagged::Subject);
         }
         let limit = self.shared.wire.limits.manifest;
         match parse(found.content, &found.descriptor, limit, action) {

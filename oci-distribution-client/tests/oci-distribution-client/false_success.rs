@@ -189,7 +189,7 @@ async fn a_blob_is_there_by_its_size_or_its_digest() {
         assert_eq!(repository(&fake).has_blob(&layer).await.ok(), expected, "{case}");
     }
     // The answer to a GET says more than that to a HEAD.
-    for head in [200, 403, 405, 501] {
+    for head in [200, 401, 403, 405, 501] {
         let size = size.clone();
         let fake = Fake::new(move |seen| match seen.method.as_str() {
             "HEAD" => answer(head, &[("content-length", "0")], ""),

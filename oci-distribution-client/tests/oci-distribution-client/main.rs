@@ -6,6 +6,7 @@ mod along;
 mod auth;
 mod bad_input;
 mod blobs;
+mod dialects;
 #[cfg(feature = "tracing")]
 mod events;
 mod fake;

@@ -190,6 +190,85 @@ async fn a_mount_that_fails_however_sends_the_bytes() {
     }
 }
 
+/// An image of one layer of so many bytes.
+fn of_one_layer(bytes: usize) -> (Arc<Memory>, Descriptor) {
+    let blobs = Arc::new(Memory::new());
+    let layer = blob(&blobs, MediaType::LAYER_TAR, &noise(9, bytes));
+    let mut manifest = Manifest::new(layer);
+    manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
+    let manifest = Document::new(manifest).unwrap();
+    let image = blob(&blobs, MediaType::IMAGE_MANIFEST, manifest.bytes());
+    (blobs, image)
+}
+
+#[tokio::test]
+async fn a_blob_that_is_refused_for_how_it_is_sent_is_sent_otherwise() {
+    const LARGE: usize = (4 << 20) + 1;
+    let refuse = |status, method, longer_than| {
+        let status = StatusCode::from_u16(status).unwrap();
+        Fault::status("/uploads/", status).method(method).longer_than(longer_than)
+    };
+    let cases = [
+        (405, Method::PATCH, 0, Some(1 << 20), None),
+        (501, Method::PATCH, 0, Some(1 << 20), None),
+        (416, Method::PATCH, 0, Some(1 << 20), None),
+        (416, Method::PATCH, 4 << 20, Some(5 << 20), None),
+        (413, Method::PATCH, 4 << 20, Some(5 << 20), None),
+        (413, Method::PUT, 4 << 20, None, None),
+        // Nothing is left to be tried.
+        (413, Method::PATCH, 0, Some(1 << 20), Some(413)),
+        (405, Method::PUT, 0, None, Some(405)),
+        (403, Method::PATCH, 0, Some(1 << 20), Some(403)),
+    ];
+    let (blobs, image) = of_one_layer(LARGE);
+    for (status, method, longer_than, chunk, expected) in cases {
+        let case = format!("{method} {status}");
+        let registry = registry().await;
+        registry.registry().add_faults([refuse(status, method, longer_than)]);
+        let app = repository(&registry, "team/app");
+        let push = app.push(&blobs, &image);
+        let pushed = match chunk {
+            Some(bytes) => push.chunks(bytes).await,
+            None => push.await,
+        };
+        let refused = pushed.as_ref().err().and_then(Error::status);
+        assert_eq!(refused, expected, "{case}: {pushed:?}");
+        assert_eq!(registry.registry().open_uploads(), 0, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_cannot_be_resumed_begins_again() {
+    let puts = AtomicUsize::new(0);
+    let state = [("location", "/v2/a/blobs/uploads/1"), ("range", "0-9")];
+    let fake = Fake::new(move |seen| match seen.method {
+        Method::POST => answer(202, &state, ""),
+        Method::PUT if !seen.uri.path().contains("/uploads/") => answer(201, &state, ""),
+        Method::PUT => match puts.fetch_add(1, Ordering::Relaxed) {
+            0 => answer(503, &[], ""),
+            _ => answer(201, &state, ""),
+        },
+        Method::PATCH => answer(405, &[], ""),
+        Method::GET if seen.uri.path().contains("/uploads/") => answer(204, &state, ""),
+        _ => answer(404, &[], ""),
+    });
+    push_to(&fake, None).await.unwrap();
+    let refused = fake.seen().iter().filter(|seen| seen.method == Method::PATCH).count();
+    assert_eq!(refused, 1);
+}
+
+#[tokio::test]
+async fn where_every_way_to_send_a_blob_is_refused_the_first_refusal_is_told() {
+    let registry = registry().await;
+    registry.registry().add_faults([
+        Fault::status("/uploads/", StatusCode::PAYLOAD_TOO_LARGE).method(Method::PUT),
+        Fault::status("/uploads/", StatusCode::METHOD_NOT_ALLOWED).method(Method::PATCH),
+    ]);
+    let (blobs, image) = of_one_layer((4 << 20) + 1);
+    let error = repository(&registry, "team/app").push(&blobs, &image).await.unwrap_err();
+    assert_eq!(error.status(), Some(413), "{error}");
+}
+
 /// A registry that refuses a body by its length before it reads a byte of it.
 async fn refuses_large_bodies() -> (String, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -226,12 +305,7 @@ async fn refuses_large_bodies() -> (String, tokio::task::JoinHandle<()>) {
 #[tokio::test]
 async fn a_refusal_that_does_not_read_the_body_is_told_and_not_the_broken_pipe() {
     let (host, server) = refuses_large_bodies().await;
-    let blobs = Arc::new(Memory::new());
-    let layer = blob(&blobs, MediaType::LAYER_TAR, &noise(9, 8 << 20));
-    let mut manifest = Manifest::new(layer);
-    manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
-    let manifest = Document::new(manifest).unwrap();
-    let image = blob(&blobs, MediaType::IMAGE_MANIFEST, manifest.bytes());
+    let (blobs, image) = of_one_layer(8 << 20);
     let client = Client::new(Config::default().plain_http(&host).retry(quick())).unwrap();
     let app = client.repository(&format!("{host}/a")).unwrap();
     for chunk in [None, Some(8 << 20)] {

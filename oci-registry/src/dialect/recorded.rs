@@ -259,9 +259,15 @@ fn pulp() -> Vec<Quirk> {
 }
 
 fn distribution_2() -> Vec<Quirk> {
+    let refusal = r#"{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match uploaded content"}]}"#;
+    let tag = Fault::answer(MANIFESTS, StatusCode::BAD_REQUEST, refusal);
     vec![
-        Quirk::new("deletes no tag (405)", "distribution/distribution#3427")
-            .serve(Serve::without_tag_deletion),
+        Quirk::new(
+            "takes a tag to be deleted for a wrong digest (400)",
+            "sameersbn/docker-gitlab#2867",
+        )
+        .serve(Serve::without_tag_deletion)
+        .fault(tag.method(Method::DELETE).answered(StatusCode::METHOD_NOT_ALLOWED)),
         Quirk::new("takes no blob by POST alone (202)", "distribution/distribution#3230")
             .fault(Fault::refuse_single_post(UPLOADS)),
         Quirk::new("has no API for referrers", "distribution/distribution#3859")

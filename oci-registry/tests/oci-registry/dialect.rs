@@ -40,6 +40,7 @@ async fn dialects_answer_as_recorded() {
     let empty = Digest::EMPTY_JSON;
     let (image, blob) = ("/v2/a/manifests/v1", format!("/v2/a/blobs/{empty}"));
     let referrers = format!("/v2/a/referrers/{empty}");
+    let missing = format!("/v2/a/manifests/{empty}");
     let mount = format!("/v2/b/blobs/uploads/?mount={empty}&from=nowhere");
     let cases = [
         (Dialect::DOCKER_HUB, Method::DELETE, image, 405),
@@ -55,7 +56,8 @@ async fn dialects_answer_as_recorded() {
         (Dialect::ARTIFACTORY, Method::GET, "/v2/a/manifests/v2", 403),
         (Dialect::ARTIFACTORY, Method::GET, image, 200),
         (Dialect::ARTIFACTORY, Method::DELETE, "/v2/a/manifests/v2", 404),
-        (Dialect::DISTRIBUTION_2, Method::DELETE, image, 405),
+        (Dialect::DISTRIBUTION_2, Method::DELETE, image, 400),
+        (Dialect::DISTRIBUTION_2, Method::DELETE, &missing, 404),
         (Dialect::DISTRIBUTION_2, Method::GET, &referrers, 404),
         (Dialect::DISTRIBUTION_3, Method::DELETE, image, 202),
         (Dialect::OLAREG, Method::DELETE, image, 405),
