@@ -1,10 +1,10 @@
 use lexopt::prelude::*;
 use oci_cli::image_name::ImageName;
-use oci_distribution_client::Client;
-use oci_image::{Platform, Reference};
+use oci_image::Reference;
 
 use crate::Result;
-use crate::connection::Connection;
+use crate::login::Login;
+use crate::options::Options;
 use crate::sync::{Choice, Sync};
 
 /// What the command line asks for.
@@ -13,18 +13,11 @@ pub(crate) struct Arguments {
     pub(crate) options: Options,
 }
 
-/// How it is done.
-#[derive(Clone)]
-pub(crate) struct Options {
-    pub(crate) selection: Selection,
-    pub(crate) jobs: usize,
-    pub(crate) source: Connection,
-    pub(crate) destination: Connection,
-}
-
 pub(crate) enum Command {
     Copy { from: ImageName, to: ImageName },
     Sync(Sync),
+    LogIn(Login),
+    LogOut(String),
     Tags(Reference),
     Digest(ImageName),
     Inspect(ImageName),
@@ -32,43 +25,21 @@ pub(crate) enum Command {
     Delete(Reference),
 }
 
-/// What is taken of an index.
-#[derive(Clone)]
-pub(crate) enum Selection {
-    All,
-    Platform(Platform),
-}
-
-/// Which end of a copy a registry is.
-#[derive(Clone, Copy)]
-pub(crate) enum End {
-    Source,
-    Destination,
-}
-
 impl Arguments {
     pub(crate) fn parse() -> Result<Option<Self>> {
-        let [mut source, mut destination, mut both] = [(); 3].map(|()| Connection::default());
-        let mut selection = Selection::Platform(Platform::host());
-        let (mut jobs, mut words, mut choice) = (4, Vec::new(), Choice::default());
+        let (mut options, mut choice) = (Options::default(), Choice::default());
+        let (mut user, mut words) = (None, Vec::new());
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
-                Long("platform") => selection = Selection::Platform(arguments.value()?.parse()?),
-                Long("all") => selection = Selection::All,
-                Long("jobs") => jobs = arguments.value()?.parse()?,
                 Long("tags") => choice.tags.push(arguments.value()?.string()?),
+                Short('u') | Long("username") => user = Some(arguments.value()?.string()?),
                 Long("scoped") => choice.is_scoped = true,
                 Long("keep-going") => choice.keeps_going = true,
                 Short('h') | Long("help") => return Ok(None),
                 Long(option) => {
                     let option = option.to_owned();
-                    let is_known = match option.split_once('-') {
-                        Some(("src", option)) => source.take(option, &mut arguments)?,
-                        Some(("dest", option)) => destination.take(option, &mut arguments)?,
-                        _ => both.take(&option, &mut arguments)?,
-                    };
-                    if !is_known {
+                    if !options.take(&option, &mut arguments)? {
                         return Err(Long(&option).unexpected().into());
                     }
                 }
@@ -76,24 +47,12 @@ impl Arguments {
                 other => return Err(other.unexpected().into()),
             }
         }
-        let command = Command::parse(&words, choice)?;
-        let (source, destination) = (source.or(&both), destination.or(&both));
-        Ok(Some(Self { command, options: Options { selection, jobs, source, destination } }))
-    }
-}
-
-impl Options {
-    /// A client for the registry of `name`, which is at this end.
-    pub(crate) async fn client(&self, name: &Reference, end: End) -> Result<Client> {
-        match end {
-            End::Source => self.source.client(name).await,
-            End::Destination => self.destination.client(name).await,
-        }
+        Ok(Some(Self { command: Command::parse(&words, choice, user)?, options }))
     }
 }
 
 impl Command {
-    fn parse(words: &[String], choice: Choice) -> Result<Self> {
+    fn parse(words: &[String], choice: Choice, user: Option<String>) -> Result<Self> {
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         Ok(match words[..] {
             ["tags", name] => Self::Tags(registry(name)?),
@@ -104,6 +63,12 @@ impl Command {
             ["sync", from, to] => {
                 Self::Sync(Sync { from: from.parse()?, to: to.to_owned(), choice })
             }
+            ["login", place] => {
+                let user = user.ok_or("--username is missing")?;
+                Self::LogIn(Login { place: place.to_owned(), user })
+            }
+            _ if user.is_some() => return Err("--username is for login".into()),
+            ["logout", place] => Self::LogOut(place.to_owned()),
             _ if choice != Choice::default() => {
                 return Err("--tags, --scoped and --keep-going are for sync".into());
             }

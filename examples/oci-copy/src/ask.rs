@@ -5,12 +5,12 @@ use oci_cli::report::plain;
 use oci_image::Reference;
 use oci_image::blob::BlobSourceExt;
 
-use crate::arguments::{End, Options};
+use crate::options::{End, Options};
 use crate::source::{Source, resolve};
 use crate::{Result, println};
 
 pub(crate) async fn tags(name: &Reference, options: &Options) -> Result<()> {
-    let repository = options.client(name, End::Source).await?.repository_of(name)?;
+    let repository = options.repository(name, End::Source).await?;
     for tag in repository.tags().await? {
         println(plain(&tag));
     }
@@ -42,7 +42,7 @@ pub(crate) async fn referrers(name: &Reference, options: &Options) -> Result<()>
 }
 
 pub(crate) async fn delete(name: &Reference, options: &Options) -> Result<()> {
-    let repository = options.client(name, End::Source).await?.repository_of(name)?;
+    let repository = options.repository(name, End::Source).await?;
     match (name.digest(), name.tag()) {
         (Some(digest), _) => Ok(repository.delete_manifest(digest).await?),
         (None, Some(tag)) => Ok(repository.delete_tag(tag.as_str()).await?),

@@ -3,7 +3,6 @@ use std::path::{Path, PathBuf};
 
 use lexopt::prelude::*;
 use oci_distribution_client::{Client, Config, Credentials, ErrorKind, Tls};
-use oci_image::Reference;
 
 use crate::Result;
 
@@ -70,9 +69,17 @@ impl Connection {
         }
     }
 
-    /// A client for the registry of `name`.
-    pub(crate) async fn client(&self, name: &Reference) -> Result<Client> {
-        let registry = name.registry().as_str();
+    pub(crate) fn without_logins(self) -> Self {
+        Self { login: Some(Login::Nobody), login_file: None, ..self }
+    }
+
+    /// The file of logins that was named.
+    pub(crate) fn login_file(&self) -> Option<&Path> {
+        self.login_file.as_deref()
+    }
+
+    /// A client for a registry.
+    pub(crate) async fn client(&self, registry: &str) -> Result<Client> {
         let config = self.config(registry)?;
         if self.verifies_tls != Some(false) {
             return Ok(Client::new(config)?);

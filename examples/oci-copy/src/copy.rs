@@ -1,89 +1,142 @@
 use oci_cli::image_name::ImageName;
-use oci_cli::report::{Bytes, Step, Steps, Transfer};
-use oci_distribution_client::{Event, Summary};
+use oci_cli::report::{Bytes, Step, Steps};
+use oci_distribution_client::Push;
 use oci_image::Descriptor;
-use oci_image::blob::BlobSinkExt;
+use oci_image::blob::{BlobSink, BlobSinkExt};
+use oci_image::images::Images;
 use oci_layout::Layout;
 
-use crate::arguments::Options;
+use crate::along::{Along, along};
 use crate::destination::Destination;
+use crate::events::{self, follow};
+use crate::options::Options;
 use crate::source::Source;
-use crate::{Result, println};
+use crate::stage::Staged;
+use crate::{Result, plan, println};
 
 /// Copies an image, and prints its digest.
 pub(crate) async fn copy(from: &ImageName, to: &ImageName, options: &Options) -> Result<()> {
-    let source = Source::find(from, options).await?;
-    let image = source.descriptor().clone();
-    let destination = Destination::open(to, &image, options).await?;
+    let mut source = Source::find(from, options).await?;
+    let staged = Staged::if_needed(&source, to, options).await?;
+    if let Some(staged) = &staged {
+        source = staged.source()?;
+    }
+    if options.is_dry_run {
+        return plan::show(source, to, options).await;
+    }
+    let destination = Destination::open(to, source.descriptor(), options).await?;
     let mut step = Steps::new().begin("copy the image");
-    let summary = transfer(source, destination, &image, options.jobs, &mut step).await?;
-    step.end(match summary {
-        Some(Summary { moved, moved_bytes, present, mounted, .. }) => format!(
-            "{moved} blobs, {}; {present} were there, {mounted} mounted",
-            Bytes(moved_bytes)
-        ),
-        None => image.digest.to_string(),
-    });
+    let (image, summary) = transfer(source, destination, options, &mut step).await?;
+    if options.is_json {
+        return events::tell("copied", &image, None);
+    }
+    step.end(summary.unwrap_or_else(|| image.digest.to_string()));
     println(&image.digest);
     Ok(())
 }
 
-/// Moves what the destination does not have, and names the image there.
+/// Moves what the destination does not have, and names the image there. Returns what the image is there, and what
+/// is to be told of it, if that is more than its digest.
 async fn transfer(
     source: Source,
     destination: Destination,
-    image: &Descriptor,
-    jobs: usize,
+    options: &Options,
     step: &mut Step,
-) -> Result<Option<Summary>> {
+) -> Result<(Descriptor, Option<String>)> {
+    let image = source.descriptor().clone();
+    let jobs = options.jobs;
     let summary = match (source, destination) {
         (Source::Registry(from, _), Destination::Registry(to, tag)) => {
-            let copy = from.copy_to(&to, image).jobs(jobs).progress(follow(step));
-            Some(tag.into_iter().fold(copy, |copy, tag| copy.tag(tag)).await?)
+            let mut copy = configured(from.copy_to(&to, &image), tag, options);
+            copy = if options.referrers { copy.referrers() } else { copy };
+            copy = if options.digest_tags { copy.digest_tags() } else { copy };
+            copy.progress(follow(step, options)).await?
         }
         (Source::Local(store, _), Destination::Registry(to, tag)) => {
-            let push = to.push(&store, image).jobs(jobs).progress(follow(step));
-            Some(tag.into_iter().fold(push, |push, tag| push.tag(tag)).await?)
+            let mut push = configured(to.push(&store, &image), tag, options);
+            push = if options.referrers { push.referrers() } else { push };
+            push = if options.digest_tags { push.digest_tags() } else { push };
+            push.progress(follow(step, options)).await?
         }
         (Source::Registry(from, _), Destination::Layout(layout, tag)) => {
-            let summary = from.pull(image, &layout).jobs(jobs).progress(follow(step)).await?;
-            name(&layout, tag.as_deref(), image)?;
-            Some(summary)
-        }
-        (Source::Local(store, _), Destination::Layout(layout, tag)) => {
-            layout.put_graph_from(image, &*store)?;
-            name(&layout, tag.as_deref(), image)?;
-            None
+            let mut pull = from.pull(&image, &layout).jobs(jobs);
+            pull = if options.referrers { pull.referrers() } else { pull };
+            pull = if options.digest_tags { pull.digest_tags() } else { pull };
+            let summary = pull.progress(follow(step, options)).await?;
+            let along = summary.along.iter().map(|it| (it.name.clone(), it.descriptor.clone()));
+            name(&layout, tag.as_deref(), &summary.image, &along.collect::<Vec<_>>())?;
+            summary
         }
         (Source::Registry(from, _), Destination::Directory(directory)) => {
-            Some(from.pull(image, &directory).jobs(jobs).progress(follow(step)).await?)
+            from.pull(&image, &directory).jobs(jobs).progress(follow(step, options)).await?
+        }
+        (Source::Local(store, _), Destination::Layout(layout, tag)) => {
+            let along = along(&*store, &image, options)?;
+            put(&layout, &*store, &image, &along)?;
+            name(&layout, tag.as_deref(), &image, &along)?;
+            return Ok((image, None));
         }
         (Source::Local(store, _), Destination::Directory(directory)) => {
-            directory.put_graph_from(image, &*store)?;
-            None
+            directory.put_graph_from(&image, &*store)?;
+            return Ok((image, None));
         }
         (source, Destination::Archive(archive)) => {
-            let (source, image) = (source.blocking(), image.clone());
-            tokio::task::spawn_blocking(move || archive.write(&*source, &image)).await??;
-            None
+            let (source, root) = (source.blocking(), image.clone());
+            let options = options.clone();
+            let write = move || -> Result<()> {
+                let along = along(&*source, &root, &options)?;
+                archive.write(&*source, &root, &along)
+            };
+            tokio::task::spawn_blocking(write).await??;
+            return Ok((image, None));
         }
     };
-    Ok(summary)
+    let (moved, bytes) = (summary.moved, Bytes(summary.moved_bytes));
+    let (present, mounted) = (summary.present, summary.mounted);
+    let told = format!("{moved} blobs, {bytes}; {present} were there, {mounted} mounted");
+    Ok((summary.image, Some(told)))
 }
 
-fn name(layout: &Layout, tag: Option<&str>, image: &Descriptor) -> Result<()> {
+/// A push or a copy as the options say.
+pub(crate) fn configured<'a, S: Send + Sync + 'a>(
+    push: Push<'a, S>,
+    tag: Option<String>,
+    options: &Options,
+) -> Push<'a, S> {
+    let push = tag.into_iter().fold(push.jobs(options.jobs), Push::tag);
+    let push = match options.selection.several() {
+        Some(several) => push.platforms(several.to_vec()),
+        None => push,
+    };
+    match options.format {
+        Some(format) => push.format(format),
+        None => push,
+    }
+}
+
+fn put(
+    sink: &dyn BlobSink,
+    source: &(dyn Images + Send + Sync),
+    image: &Descriptor,
+    along: &[Along],
+) -> Result<()> {
+    sink.put_graph_from(image, &source)?;
+    for (_, descriptor) in along {
+        sink.put_graph_from(descriptor, &source)?;
+    }
+    Ok(())
+}
+
+fn name(layout: &Layout, tag: Option<&str>, image: &Descriptor, along: &[Along]) -> Result<()> {
     match tag {
-        Some(tag) => Ok(layout.tag(tag, image)?),
-        None => Ok(layout.add(image)?),
+        Some(tag) => layout.tag(tag, image)?,
+        None => layout.add(image)?,
     }
-}
-
-/// Moves a bar as blobs move.
-fn follow(step: &mut Step) -> impl Fn(Event<'_>) + Send + Sync + 'static {
-    let transfer = Transfer::new(step);
-    move |event| match event.step {
-        oci_distribution_client::Step::Planned => transfer.plan(event.blob),
-        oci_distribution_client::Step::Moved(bytes) => transfer.set(event.blob, bytes),
-        _ => transfer.set(event.blob, event.blob.size),
+    for (tag, descriptor) in along {
+        match tag {
+            Some(tag) => layout.tag(tag, descriptor)?,
+            None => layout.add(descriptor)?,
+        }
     }
+    Ok(())
 }

@@ -12,7 +12,8 @@ use oci_layout::{ArchiveWriter, DockerArchiveWriter, Layout};
 use tempfile::Builder;
 
 use crate::Result;
-use crate::arguments::{End, Options};
+use crate::along::Along;
+use crate::options::{End, Options};
 
 /// Where an image goes.
 pub(crate) enum Destination {
@@ -38,6 +39,13 @@ impl Destination {
         let archive = |path: &Path, name: &Option<String>, is_docker| {
             Self::Archive(Archive { path: path.to_owned(), name: name.clone(), is_docker })
         };
+        if options.takes_along()
+            && matches!(name, ImageName::Directory { .. } | ImageName::DockerArchive { .. })
+        {
+            return Err(
+                format!("cannot copy to `{name}` what refers to an image: it holds one").into()
+            );
+        }
         Ok(match name {
             ImageName::Registry(reference) => {
                 if let Some(digest) = reference.digest().filter(|it| **it != image.digest) {
@@ -46,9 +54,9 @@ impl Destination {
                         format!("cannot copy `{actual}` to `{digest}`: it is not that").into()
                     );
                 }
-                let client = options.client(reference, End::Destination).await?;
+                let repository = options.repository(reference, End::Destination).await?;
                 let tag = reference.tag().map(|tag| tag.as_str().to_owned());
-                Self::Registry(client.repository_of(reference)?, tag)
+                Self::Registry(repository, tag)
             }
             ImageName::Layout { path, tag } => Self::Layout(Layout::create(path)?, tag.clone()),
             ImageName::Directory { path } => Self::Directory(Directory::create(path, image)?),
@@ -67,6 +75,7 @@ impl Archive {
         &self,
         source: &(dyn Images + Send + Sync),
         image: &Descriptor,
+        along: &[Along],
     ) -> Result<()> {
         let about = |error| format!("cannot write `{}`: {error}", self.path.display());
         let directory = match self.path.parent() {
@@ -78,7 +87,7 @@ impl Archive {
         let file = Builder::new().permissions(permissions).tempfile_in(directory).map_err(about)?;
         let mut out = BufWriter::new(file.as_file());
         match self.is_docker {
-            false => self.write_layout(source, image, &mut out)?,
+            false => self.write_layout(source, image, along, &mut out)?,
             true => self.write_docker(source, image, &mut out)?,
         }
         out.flush().map_err(about)?;
@@ -92,12 +101,17 @@ impl Archive {
         &self,
         source: &(dyn Images + Send + Sync),
         image: &Descriptor,
+        along: &[Along],
         out: &mut BufWriter<&File>,
     ) -> Result<()> {
         let archive = ArchiveWriter::new(out)?;
-        archive.append(source, std::slice::from_ref(image))?;
+        let all: Vec<_> = along.iter().map(|(_, it)| it).chain([image]).cloned().collect();
+        archive.append(source, &all)?;
         if let Some(name) = &self.name {
             archive.tag(name, image)?;
+        }
+        for (tag, descriptor) in along {
+            tag.iter().try_for_each(|tag| archive.tag(tag, descriptor))?;
         }
         archive.finish()?;
         Ok(())

@@ -1,11 +1,17 @@
 //! Copies images between registries, layouts and archives, and asks registries what they have.
 
+mod along;
 mod arguments;
 mod ask;
 mod connection;
 mod copy;
 mod destination;
+mod events;
+mod login;
+mod options;
+mod plan;
 mod source;
+mod stage;
 mod sync;
 mod transient;
 
@@ -22,6 +28,8 @@ const USAGE: &str = "\
 usage: oci-copy [OPTION...] SOURCE DESTINATION
        oci-copy [OPTION...] sync docker://HOST/REPOSITORY[:TAG] docker://HOST/REPOSITORY
        oci-copy [OPTION...] sync docker://HOST/REPOSITORY[:TAG]|FILE docker://HOST/PREFIX|dir:DIRECTORY
+       oci-copy [OPTION...] login HOST[/PATH] --username USER < PASSWORD
+       oci-copy [OPTION...] logout HOST[/PATH]
        oci-copy [OPTION...] tags docker://HOST/REPOSITORY
        oci-copy [OPTION...] digest IMAGE
        oci-copy [OPTION...] inspect IMAGE
@@ -32,9 +40,17 @@ Copies an image with its digests as they are, and prints the digest of what was 
 already does not move. SOURCE, DESTINATION and IMAGE are docker://HOST/REPOSITORY[:TAG|@DIGEST],
 oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME].
 
-  --platform OS/ARCH[/VARIANT]  the image to take of an index; that for this machine unless given
+  --platform OS/ARCH[/VARIANT]  the image to take of an index; that for this machine unless given. If it is repeated, a
+                                new index of these images
   --all                         take the index itself, with all its images
+  --referrers                   take along what refers to the images, and what refers to that
+  --digest-tags                 take along what cosign keeps under tags of the images' digests
+  --format oci|v2s2             convert manifests: the digest is another one then
+  --dest-compress-format gzip|zstd|none
+                                compress the layers anew that have another compression: so is the digest
   --jobs N                      blobs that move at once (default 4)
+  --dry-run                     say what would move, and copy nothing
+  --json                        print a line of JSON for each thing that happens
 
 sync copies the tags of a repository, or the images that a file in YAML lists as for skopeo-sync(1), to where their
 names are PREFIX, or DIRECTORY, and the last part of their repository's:
@@ -42,6 +58,9 @@ names are PREFIX, or DIRECTORY, and the last part of their repository's:
   --tags PATTERN                of all tags those alone that match: * and ? stand for characters, may be repeated
   --scoped                      put the registry and the whole repository behind PREFIX
   --keep-going                  copy the others after one that failed
+
+login asks the registry whether it takes the login, and then stores it where podman and docker have theirs, or in the
+file of --authfile; logout removes it.
 
 How registries are asked, at both ends, or at one if the option begins with --src- or --dest-:
 
@@ -85,6 +104,8 @@ fn run(Arguments { command, options }: &Arguments) -> Result<()> {
         match command {
             Command::Copy { from, to } => copy::copy(from, to, options).await,
             Command::Sync(sync) => sync.run(options).await,
+            Command::LogIn(login) => login.run(options).await,
+            Command::LogOut(place) => login::log_out(place, options).await,
             Command::Tags(name) => ask::tags(name, options).await,
             Command::Digest(name) => ask::digest(name, options).await,
             Command::Inspect(name) => ask::inspect(name, options).await,

@@ -9,9 +9,10 @@ use oci_layout::LayoutOptions;
 use tokio::runtime::Handle;
 
 use crate::Result;
-use crate::arguments::{End, Options, Selection};
+use crate::options::{End, Options};
 
 /// Where an image is, and what names it there.
+#[derive(Clone)]
 pub(crate) enum Source {
     Registry(Repository, Descriptor),
     Local(Arc<Store>, Descriptor),
@@ -22,9 +23,9 @@ impl Source {
     pub(crate) async fn find(name: &ImageName, options: &Options) -> Result<Self> {
         if let ImageName::Registry(reference) = name {
             let found = resolve(reference, options).await?;
-            let found = match &options.selection {
-                Selection::All => found,
-                Selection::Platform(platform) => found.platform(platform).await?,
+            let found = match options.selection.one() {
+                Some(platform) => found.platform(&platform).await?,
+                None => found,
             };
             return Ok(Self::Registry(found.repository().clone(), found.descriptor().clone()));
         }
@@ -33,9 +34,9 @@ impl Source {
             Some(tag) => store.resolve(tag)?,
             None => only(&store)?,
         };
-        let root = match &options.selection {
-            Selection::Platform(platform) if root.media_type.is_index() => {
-                Image::select(&store, &root, platform)?.descriptor().clone()
+        let root = match options.selection.one() {
+            Some(platform) if root.media_type.is_index() => {
+                Image::select(&store, &root, &platform)?.descriptor().clone()
             }
             _ => root,
         };
@@ -59,7 +60,8 @@ impl Source {
 
 /// What a name in a registry means, an index as it is.
 pub(crate) async fn resolve(name: &Reference, options: &Options) -> Result<Resolved> {
-    Ok(options.client(name, End::Source).await?.resolve(&name.clone().or_latest()).await?)
+    let client = options.client(name.registry().as_str(), End::Source).await?;
+    Ok(client.resolve(&name.clone().or_latest()).await?)
 }
 
 fn only(store: &Store) -> Result<Descriptor> {

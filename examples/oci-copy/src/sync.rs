@@ -14,8 +14,8 @@ use oci_image::layer::{EntryPath, PathPattern};
 use oci_image::reference::ReferenceError;
 
 use crate::Result;
-use crate::arguments::{End, Options};
 use crate::copy::copy;
+use crate::options::{End, Options};
 
 /// What is copied to where.
 pub(crate) struct Sync {
@@ -82,7 +82,7 @@ impl Sync {
     }
 
     async fn of_repository(&self, name: &Reference, options: &Options) -> Result<Vec<Task>> {
-        let repository = options.client(name, End::Source).await?.repository_of(name)?;
+        let repository = options.repository(name, End::Source).await?;
         let tags = match name.tag() {
             Some(tag) => vec![tag.as_str().to_owned()],
             None => self.tags_of(&repository).await?,
@@ -112,16 +112,15 @@ impl Sync {
                 match tags.is_empty() {
                     false => tags.iter().try_for_each(|tag| add(&name, tag))?,
                     true => {
-                        let client = options.client(&name, End::Source).await?;
-                        let tags = self.tags_of(&client.repository_of(&name)?).await?;
+                        let repository = options.repository(&name, End::Source).await?;
+                        let tags = self.tags_of(&repository).await?;
                         tags.iter().try_for_each(|tag| add(&name, tag))?;
                     }
                 }
             }
             for (repository, expression) in registry.expressions()? {
                 let name = name(repository)?;
-                let client = options.client(&name, End::Source).await?;
-                let tags = client.repository_of(&name)?.tags().await?;
+                let tags = options.repository(&name, End::Source).await?.tags().await?;
                 let mut tags = tags.iter().filter(|tag| expression.is_match(tag));
                 tags.try_for_each(|tag| add(&name, tag))?;
             }

@@ -3,6 +3,8 @@
 
 mod images;
 mod local;
+mod login;
+mod options;
 mod registry;
 mod sync;
 

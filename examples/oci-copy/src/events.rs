@@ -1,0 +1,61 @@
+use oci_cli::report::{Step as Line, Transfer};
+use oci_distribution_client::{Event, Step};
+use oci_image::{Descriptor, json};
+use serde::Serialize;
+
+use crate::options::Options;
+use crate::{Result, println};
+
+/// One line of JSON.
+#[derive(Serialize)]
+struct Told<'a> {
+    event: &'a str,
+    #[serde(flatten)]
+    of: &'a Descriptor,
+    /// How many bytes have moved by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+}
+
+/// Tells what happens to blobs: by a bar on a terminal, or by lines of JSON.
+pub(crate) fn follow(
+    line: &mut Line,
+    options: &Options,
+) -> impl Fn(Event<'_>) + Send + Sync + 'static {
+    let (is_json, transfer) = (options.is_json, Transfer::new(line));
+    move |Event { blob, step, .. }| {
+        if is_json {
+            // A line that cannot be written cannot be told of either.
+            _ = tell(name(step), blob, bytes(step));
+            return;
+        }
+        match step {
+            Step::Planned => transfer.plan(blob),
+            step => transfer.set(blob, bytes(step).unwrap_or(blob.size)),
+        }
+    }
+}
+
+/// Prints an event as a line of JSON.
+pub(crate) fn tell(event: &str, of: &Descriptor, bytes: Option<u64>) -> Result<()> {
+    println(String::from_utf8_lossy(&json::to_vec(&Told { event, of, bytes })?));
+    Ok(())
+}
+
+fn name(step: Step) -> &'static str {
+    match step {
+        Step::Planned => "planned",
+        Step::Moved(_) => "moving",
+        Step::Present => "present",
+        Step::Mounted => "mounted",
+        Step::Foreign => "foreign",
+        _ => "done",
+    }
+}
+
+fn bytes(step: Step) -> Option<u64> {
+    match step {
+        Step::Moved(bytes) => Some(bytes),
+        _ => None,
+    }
+}
