@@ -1,4 +1,5 @@
 mod download;
+mod reader;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
@@ -12,77 +13,8 @@ use crate::error::{Error, ErrorKind};
 use crate::manifest::{content_digest, other_digest};
 use crate::repository::Repository;
 
-pub(crate) use download::Download;
-
-/// A blob that is read from a registry, verified.
-///
-/// A download that is interrupted is resumed where it broke, as often as the
-/// [`Retry`](crate::Retry) policy says; the whole is verified.
-#[derive(Debug)]
-pub struct BlobReader {
-    download: Download,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Reading(Box<Verifier>),
-    Verified,
-    Failed(ErrorKind),
-}
-
-impl BlobReader {
-    /// The next piece; `None` means that the size and the digest of the whole were right.
-    ///
-    /// # Errors
-    /// If the registry fails, or if the content received is not the blob. After an error there is no more, and
-    /// never `None`: each further call is an error of the same kind.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        let result = self.verified_chunk().await;
-        if let Err(error) = &result {
-            self.state = State::Failed(error.kind());
-        }
-        result
-    }
-
-    async fn verified_chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        let verifier = match &mut self.state {
-            State::Reading(verifier) => verifier,
-            State::Verified => return Ok(None),
-            State::Failed(kind) => {
-                return Err(Error::new(*kind, self.download.action()).because("it failed before"));
-            }
-        };
-        let chunk = self.download.chunk().await?;
-        let checked = match &chunk {
-            Some(chunk) => verifier.update(chunk),
-            None => match std::mem::replace(&mut self.state, State::Verified) {
-                State::Reading(verifier) => verifier.finish(),
-                State::Verified | State::Failed(_) => Ok(()),
-            },
-        };
-        match checked {
-            Ok(()) => Ok(chunk),
-            Err(source) => Err(self.download.other_content().with_source(source)),
-        }
-    }
-
-    /// All that is left, at most `limit` bytes.
-    ///
-    /// # Errors
-    /// As [`chunk`](Self::chunk), or of kind [`Limit`](ErrorKind::Limit) if there is more.
-    pub async fn read_to_end(mut self, limit: u64) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        while let Some(chunk) = self.chunk().await? {
-            if (bytes.len() + chunk.len()) as u64 > limit {
-                return Err(Error::new(ErrorKind::Limit, self.download.action())
-                    .because(format!("it is longer than {limit} bytes")));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
-    }
-}
+pub(crate) use download::{Download, Received, Whole};
+pub use reader::BlobReader;
 
 impl Repository {
     /// Reads the blob that `blob` names.
@@ -94,7 +26,35 @@ impl Repository {
         let verifier = blob.verifier().map_err(|source| {
             Error::new(ErrorKind::Verification, download.action()).with_source(source)
         })?;
-        Ok(BlobReader { download, state: State::Reading(Box::new(verifier)) })
+        Ok(BlobReader::new(download, Some(verifier)))
+    }
+
+    /// Reads the rest of the blob that `blob` names, whose first bytes `verifier` has seen: the whole is verified.
+    ///
+    /// # Errors
+    /// If `verifier` is of another digest or size. Nothing is asked yet.
+    pub fn rest_of_blob(&self, blob: &Descriptor, verifier: Verifier) -> Result<BlobReader, Error> {
+        let download = Download::new(self.clone(), blob.clone()).starting_at(verifier.seen());
+        let size = verifier.seen().checked_add(verifier.remaining());
+        if *verifier.digest() != blob.digest || size != Some(blob.size) {
+            return Err(Error::new(ErrorKind::Configuration, download.action())
+                .because("the verifier is of another blob"));
+        }
+        Ok(BlobReader::new(download, Some(verifier)))
+    }
+
+    /// Reads a blob from `offset` on. The bytes are as the registry sent them, and only their number is checked: a part
+    /// of a blob cannot be verified.
+    ///
+    /// # Errors
+    /// If the blob ends before `offset`. Nothing is asked yet.
+    pub fn danger_blob_from(&self, blob: &Descriptor, offset: u64) -> Result<BlobReader, Error> {
+        let download = Download::new(self.clone(), blob.clone());
+        if offset > blob.size {
+            let reason = format!("it has {} bytes, and {offset} are to be skipped", blob.size);
+            return Err(Error::new(ErrorKind::Configuration, download.action()).because(reason));
+        }
+        Ok(BlobReader::new(download.starting_at(offset), None))
     }
 
     /// The bytes `first..=last` of a blob. They are as the registry sent them: a part of a blob

@@ -9,7 +9,7 @@ use oci_image::{Descriptor, Digest, Index};
 use tokio::runtime::Handle;
 
 use crate::blob::BlobReader;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::repository::Repository;
 
 /// A repository for callers that block: see [`Repository::blocking`].
@@ -36,7 +36,7 @@ impl Repository {
 
 impl BlockingRepository {
     fn run<T>(&self, request: impl Future<Output = Result<T, Error>>) -> io::Result<T> {
-        self.runtime.block_on(request).map_err(io_error)
+        self.runtime.block_on(request).map_err(Error::into_io)
     }
 
     /// What a tag or a digest means, if it means something.
@@ -55,7 +55,7 @@ impl BlobSource for BlockingRepository {
                 return Ok(Some(Box::new(Cursor::new(document.bytes().to_vec()))));
             }
         }
-        let mut reader = self.repository.blob(blob).map_err(io_error)?;
+        let mut reader = self.repository.blob(blob).map_err(Error::into_io)?;
         // Only the first answer says whether it is there.
         let first = if_there(self.run(reader.chunk()))?;
         Ok(first.map(|chunk| {
@@ -118,18 +118,4 @@ fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         result => result.map(Some),
     }
-}
-
-fn io_error(error: Error) -> io::Error {
-    let kind = match error.kind() {
-        ErrorKind::NotFound => io::ErrorKind::NotFound,
-        ErrorKind::Denied | ErrorKind::Unauthorized => io::ErrorKind::PermissionDenied,
-        ErrorKind::Unsupported => io::ErrorKind::Unsupported,
-        ErrorKind::Configuration => io::ErrorKind::InvalidInput,
-        ErrorKind::Verification | ErrorKind::Document | ErrorKind::Protocol | ErrorKind::Limit => {
-            io::ErrorKind::InvalidData
-        }
-        _ => io::ErrorKind::Other,
-    };
-    io::Error::new(kind, error)
 }

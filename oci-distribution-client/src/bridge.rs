@@ -3,12 +3,13 @@
 //! The blocking side ends as soon as the async side is dropped: what was written is then kept, to be
 //! resumed, if the sink can keep it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use oci_image::Descriptor;
-use oci_image::blob::{BlobSink, BlobSource, BlobSourceExt};
+use oci_image::blob::{BlobSink, BlobSource, BlobSourceExt, BlobWriter};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -21,14 +22,23 @@ const PIECE: usize = 256 * 1024;
 
 /// A blob on its way into a sink.
 pub(crate) struct Writing {
-    /// The offset of the first byte that is to be written.
-    pub(crate) start: u64,
+    /// The ranges that are to be written, in order.
+    pub(crate) missing: Vec<Range<u64>>,
+    /// Whether they are taken in any order.
+    pub(crate) takes_parts: bool,
     pieces: mpsc::Sender<Piece>,
     worker: JoinHandle<io::Result<()>>,
 }
 
+/// What the sink says when a blob is begun.
+struct Begun {
+    missing: Vec<Range<u64>>,
+    takes_parts: bool,
+}
+
 enum Piece {
-    Data(Bytes),
+    /// Bytes, and their offset.
+    Data(u64, Bytes),
     /// Only this makes the blob visible: a channel that just ends does not.
     Commit,
 }
@@ -44,7 +54,9 @@ impl Writing {
         let (sink, blob) = (Arc::clone(sink), blob.clone());
         let worker = spawn_blocking(move || write(&*sink, &blob, begun, receiver));
         match is_begun.await {
-            Ok(Some(start)) => Ok(Some(Self { start, pieces, worker })),
+            Ok(Some(Begun { missing, takes_parts })) => {
+                Ok(Some(Self { missing, takes_parts, pieces, worker }))
+            }
             Ok(None) => Ok(None),
             Err(_) => match finished(worker).await {
                 Ok(()) => Err(io::Error::other("the writer stopped")),
@@ -53,9 +65,10 @@ impl Writing {
         }
     }
 
-    /// Writes on. After an error only [`finish`](Self::finish) is left, which tells why.
-    pub(crate) async fn write(&self, data: Bytes) -> Result<(), Stopped> {
-        self.pieces.send(Piece::Data(data)).await.map_err(|_| Stopped)
+    /// Writes bytes from `offset` on, in order if the sink takes no parts. After an error only
+    /// [`finish`](Self::finish) is left, which tells why.
+    pub(crate) async fn write(&self, offset: u64, data: Bytes) -> Result<(), Stopped> {
+        self.pieces.send(Piece::Data(offset, data)).await.map_err(|_| Stopped)
     }
 
     /// Makes the blob visible, if all of it is right.
@@ -79,20 +92,43 @@ pub(crate) struct Stopped;
 fn write<S: BlobSink>(
     sink: &S,
     blob: &Descriptor,
-    begun: oneshot::Sender<Option<u64>>,
+    begun: oneshot::Sender<Option<Begun>>,
     mut pieces: mpsc::Receiver<Piece>,
 ) -> io::Result<()> {
     let writer = sink.resume(blob)?;
     // If the async side is gone, the first read of the channel ends it.
-    let _ = begun.send(writer.as_ref().map(|writer| writer.start()));
+    let _ = begun.send(writer.as_ref().map(|writer| Begun::of(&**writer, blob)));
     let Some(mut writer) = writer else { return Ok(()) };
+    let mut next = writer.start();
     while let Some(piece) = pieces.blocking_recv() {
         match piece {
-            Piece::Data(data) => writer.write_all(&data)?,
+            // What is in order may be verified as it is written.
+            Piece::Data(offset, data) if offset == next => {
+                writer.write_all(&data)?;
+                next += data.len() as u64;
+            }
+            Piece::Data(offset, data) => write_part(&*writer, offset, &data)?,
             Piece::Commit => return writer.commit(),
         }
     }
     writer.keep()
+}
+
+fn write_part(writer: &dyn BlobWriter, offset: u64, data: &[u8]) -> io::Result<()> {
+    let no_parts = || io::Error::other("the sink took parts of a blob, and does not now");
+    writer.parts().ok_or_else(no_parts)?.write_at(offset, data)
+}
+
+impl Begun {
+    fn of(writer: &dyn BlobWriter, blob: &Descriptor) -> Self {
+        match writer.parts() {
+            Some(parts) => Self { missing: parts.missing(), takes_parts: true },
+            None => {
+                let missing = Some(writer.start()..blob.size).filter(|range| !range.is_empty());
+                Self { missing: missing.into_iter().collect(), takes_parts: false }
+            }
+        }
+    }
 }
 
 async fn finished<T>(worker: JoinHandle<io::Result<T>>) -> io::Result<T> {

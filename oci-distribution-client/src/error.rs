@@ -1,5 +1,6 @@
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 
 use http::StatusCode;
 use oci_image::distribution::RegistryError;
@@ -172,6 +173,23 @@ impl Error {
     ) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// The same for callers of what reads and writes.
+    pub(crate) fn into_io(self) -> io::Error {
+        let kind = match self.kind() {
+            ErrorKind::NotFound => io::ErrorKind::NotFound,
+            ErrorKind::Denied | ErrorKind::Unauthorized => io::ErrorKind::PermissionDenied,
+            ErrorKind::Unsupported => io::ErrorKind::Unsupported,
+            ErrorKind::Configuration => io::ErrorKind::InvalidInput,
+            ErrorKind::Verification
+            | ErrorKind::Document
+            | ErrorKind::Protocol
+            | ErrorKind::Limit => io::ErrorKind::InvalidData,
+            ErrorKind::Timeout => io::ErrorKind::TimedOut,
+            _ => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, self)
     }
 
     pub(crate) fn transport(action: &str, error: TransportError) -> Self {

@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
@@ -18,6 +19,11 @@ impl Stop {
         Self(watch::Sender::new(false))
     }
 
+    /// Ends them.
+    pub(crate) fn stop(&self) {
+        self.0.send_replace(true);
+    }
+
     /// What `future` gives, or `None` if it is to stop first.
     /// `future` may be dropped where it stands.
     pub(crate) async fn unless_stopped<F: Future>(&self, future: F) -> Option<F::Output> {
@@ -26,6 +32,23 @@ impl Stop {
         match select(pin!(future), stopped).await {
             Either::Left((output, _)) => Some(output),
             Either::Right(_) => None,
+        }
+    }
+}
+
+/// Gives `work` this time, if there is a limit to it. Then it is stopped, which it heeds, and fails with what `late` says.
+pub(crate) async fn within<T>(
+    deadline: Option<Duration>,
+    stop: &Stop,
+    work: impl Future<Output = Result<T, Error>>,
+    late: impl FnOnce(Duration) -> Error,
+) -> Result<T, Error> {
+    let Some(deadline) = deadline else { return work.await };
+    match select(pin!(work), pin!(tokio::time::sleep(deadline))).await {
+        Either::Left((result, _)) => result,
+        Either::Right(((), work)) => {
+            stop.stop();
+            work.await.map_err(|_| late(deadline))
         }
     }
 }
@@ -48,7 +71,7 @@ where
     let mut first = Ok(());
     while let Some(result) = running.next().await {
         if first.is_ok() && result.is_err() {
-            stop.0.send_replace(true);
+            stop.stop();
             first = result;
         }
         if first.is_ok() {

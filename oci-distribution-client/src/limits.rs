@@ -25,6 +25,15 @@ pub struct Limits {
     pub list: u64,
     /// The most redirects of one request. Default: 5.
     pub redirects: usize,
+    /// The most connections that pulls have to one registry at once, over all that this client pulls. Default: 32.
+    pub connections: usize,
+    /// A blob of at least this size is pulled in [parts](crate::Pull::parts), in bytes. Default: 128 MiB.
+    pub large: u64,
+    /// The size of these parts, in bytes. Default: 16 MiB.
+    pub part: u64,
+    /// The most bytes of one blob that are held in memory where the sink takes them in order alone, and
+    /// parts are received out of order. Default: 32 MiB.
+    pub window: u64,
     /// How long a connection may take to be made. Default: 10 s.
     pub connect: Duration,
     /// How long a server may take to begin its answer. Default: 60 s.
@@ -56,6 +65,10 @@ impl Default for Limits {
             pages: 1_000,
             list: 64 * MIB,
             redirects: 5,
+            connections: 32,
+            large: 128 * MIB,
+            part: 16 * MIB,
+            window: 32 * MIB,
             connect: Duration::from_secs(10),
             response: Duration::from_secs(60),
             commit: Duration::from_secs(600),

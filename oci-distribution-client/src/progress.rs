@@ -1,8 +1,12 @@
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use oci_image::Descriptor;
 use oci_image::images::Entry;
+use oci_image::{Descriptor, Digest};
 
+use crate::error::{Error, ErrorKind};
 use crate::graph::Graph;
 
 /// What happened in a pull, a push or a copy.
@@ -13,6 +17,11 @@ pub struct Event<'a> {
     pub blob: &'a Descriptor,
     /// What happened.
     pub step: Step,
+    /// How much is there by now: of all that is done, was there before or stays elsewhere, and the bytes of what is
+    /// on its way.
+    pub done: Total,
+    /// How much all of it is, known before the first event.
+    pub all: Total,
 }
 
 /// What happened to a blob or manifest: it is [`Planned`](Self::Planned) first and
@@ -27,6 +36,13 @@ pub enum Step {
     Planned,
     /// So many of its bytes are transferred by now; less than before if it begins again.
     Moved(u64),
+    /// The attempt of this number at transferring it failed, and there is another one after `wait`.
+    Retrying {
+        /// How often it was attempted, without those after which much was transferred.
+        attempts: u32,
+        /// The time until the next attempt.
+        wait: Duration,
+    },
     /// It was there before.
     Present,
     /// The registry took it from another repository of its own.
@@ -57,6 +73,16 @@ pub struct Summary {
     pub mounted: u64,
 }
 
+/// A number of blobs and manifests, and their size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Total {
+    /// The number of blobs and manifests.
+    pub items: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 /// What has happened so far, in numbers.
 #[derive(Clone, Copy, Default, Debug)]
 struct Counts {
@@ -71,50 +97,102 @@ type Listener<'a> = Box<dyn Fn(Event<'_>) + Send + Sync + 'a>;
 /// The listener to events, and their numbers.
 pub(crate) struct Progress<'a> {
     listener: Option<Listener<'a>>,
-    counts: std::sync::Mutex<Counts>,
+    sums: Mutex<Sums>,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    counts: Counts,
+    done: Total,
+    all: Total,
+    /// How many bytes of what is on its way are transferred.
+    moving: HashMap<Digest, u64>,
 }
 
 impl<'a> Progress<'a> {
     pub(crate) fn silent() -> Self {
-        Self { listener: None, counts: Default::default() }
+        Self { listener: None, sums: Mutex::default() }
     }
 
     pub(crate) fn listen(&mut self, listener: impl Fn(Event<'_>) + Send + Sync + 'a) {
         self.listener = Some(Box::new(listener));
     }
 
-    pub(crate) fn tell(&self, blob: &Descriptor, step: Step) {
+    /// Tells what will be transferred.
+    pub(crate) fn plan<'b>(&self, items: impl Iterator<Item = &'b Descriptor> + Clone) {
         {
-            let mut counts = self.counts();
-            match step {
-                Step::Planned | Step::Moved(_) | Step::Foreign => {}
-                Step::Present => counts.present += 1,
-                Step::Mounted => counts.mounted += 1,
-                Step::Done => {
-                    counts.moved += 1;
-                    counts.moved_bytes += blob.size;
-                }
+            let all = &mut self.sums().all;
+            for item in items.clone() {
+                all.items += 1;
+                all.bytes = all.bytes.saturating_add(item.size);
             }
         }
+        items.for_each(|item| self.tell(item, Step::Planned));
+    }
+
+    pub(crate) fn tell(&self, blob: &Descriptor, step: Step) {
+        let (done, all) = {
+            let mut sums = self.sums();
+            sums.add(blob, step);
+            (sums.done, sums.all)
+        };
         if let Some(listener) = &self.listener {
-            listener(Event { blob, step });
+            listener(Event { blob, step, done, all });
         }
     }
 
     /// What has been done with this graph.
     pub(crate) fn summary(&self, graph: &Graph) -> Summary {
-        let Counts { moved, moved_bytes, present, mounted } = *self.counts();
+        let Counts { moved, moved_bytes, present, mounted } = self.sums().counts;
         let (image, along) = (graph.root.clone(), graph.entries());
         Summary { image, along, moved, moved_bytes, present, mounted }
     }
 
-    fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// That `action` was not done within the deadline that `setting` sets, and how far it was.
+    pub(crate) fn overdue(&self, action: &str, setting: &str, deadline: Duration) -> Error {
+        let Sums { done, all, .. } = &*self.sums();
+        Error::new(ErrorKind::Timeout, action).because(format!(
+            "it took longer than {} s (`{setting}`); {} of {} blobs and manifests are done, {} of {} bytes",
+            deadline.as_secs_f32(),
+            done.items,
+            all.items,
+            done.bytes,
+            all.bytes
+        ))
+    }
+
+    /// No change of the sums is left half done by a panic.
+    fn sums(&self) -> MutexGuard<'_, Sums> {
+        self.sums.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sums {
+    fn add(&mut self, blob: &Descriptor, step: Step) {
+        match step {
+            Step::Planned | Step::Retrying { .. } => return,
+            Step::Moved(bytes) => return self.moved(blob, bytes),
+            Step::Foreign => {}
+            Step::Present => self.counts.present += 1,
+            Step::Mounted => self.counts.mounted += 1,
+            Step::Done => {
+                self.counts.moved += 1;
+                self.counts.moved_bytes += blob.size;
+            }
+        }
+        self.moved(blob, blob.size);
+        self.moving.remove(&blob.digest);
+        self.done.items += 1;
+    }
+
+    fn moved(&mut self, blob: &Descriptor, bytes: u64) {
+        let before = self.moving.insert(blob.digest.clone(), bytes).unwrap_or_default();
+        self.done.bytes = (self.done.bytes.saturating_sub(before)).saturating_add(bytes);
     }
 }
 
 impl fmt::Debug for Progress<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Progress").field("counts", &*self.counts()).finish_non_exhaustive()
+        f.debug_struct("Progress").field("sums", &*self.sums()).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,11 @@
+mod assembly;
+mod parts;
+
 use std::fmt;
 use std::future::IntoFuture;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use oci_digest::{Unverifiable, VerifyError};
 use oci_image::blob::BlobSink;
@@ -11,10 +15,11 @@ use crate::blob::Download;
 use crate::bridge::{self, Writing};
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Graph, Platforms, Selection};
-use crate::jobs::{Stop, at_once};
+use crate::jobs::{Stop, at_once, within};
 use crate::progress::{Event, Progress, Step, Summary};
 use crate::repository::Repository;
 use crate::transport::BoxFuture;
+use parts::Manner;
 
 /// A pull to be awaited: see [`Repository::pull`].
 #[must_use = "nothing is pulled before it is awaited"]
@@ -23,6 +28,8 @@ pub struct Pull<'a, S> {
     image: &'a Descriptor,
     sink: Arc<S>,
     jobs: usize,
+    parts: usize,
+    deadline: Option<Duration>,
     fetches_foreign: bool,
     selection: Selection,
     progress: Progress<'a>,
@@ -52,6 +59,8 @@ impl Repository {
             image,
             sink,
             jobs: 4,
+            parts: 4,
+            deadline: None,
             fetches_foreign: false,
             selection: Selection::default(),
             progress: Progress::silent(),
@@ -66,6 +75,24 @@ where
     /// How many blobs are pulled at once. Default: 4.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = jobs.max(1);
+        self
+    }
+
+    /// Over how many connections one large blob is pulled at once, each for another part of it. Default: 4; 1 is never
+    /// in parts.
+    ///
+    /// What is large, how large a part is and how many connections there are to one registry is in
+    /// [`Limits`](crate::Limits). Where a registry gives no parts, or parts that do not fit together, the blob is
+    /// pulled over one connection.
+    pub fn parts(mut self, parts: usize) -> Self {
+        self.parts = parts.max(1);
+        self
+    }
+
+    /// How long all of it may take. Then it fails with [`Timeout`](ErrorKind::Timeout), and what the sink keeps
+    /// is resumed by the next pull. By default there is no end while bytes are received.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
         self
     }
 
@@ -112,20 +139,24 @@ where
 
     async fn run(self) -> Result<Summary, Error> {
         let action = format!("pull `{}` of `{}`", self.image.digest, self.repository);
-        let limits = &self.repository.shared.wire.limits;
-        let graph =
-            Graph::read(self.image, &self.selection, self.repository, limits, &action).await?;
-        let Graph { manifests, blobs, .. } = &graph;
-        for blob in blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)) {
-            self.progress.tell(blob, Step::Planned);
-        }
         let stop = Stop::new();
-        let pulls = blobs.iter().map(|blob| self.pull_blob(blob, &stop));
-        at_once(self.jobs, &stop, pulls).await?;
+        let late = |deadline| self.progress.overdue(&action, "Pull::deadline", deadline);
+        let graph = within(self.deadline, &stop, self.pull_all(&action, &stop), late).await?;
+        Ok(self.progress.summary(&graph))
+    }
+
+    async fn pull_all(&self, action: &str, stop: &Stop) -> Result<Graph, Error> {
+        let limits = &self.repository.shared.wire.limits;
+        let graph = Graph::read(self.image, &self.selection, self.repository, limits, action);
+        let graph = stop.unless_stopped(graph).await.unwrap_or_else(|| Err(stopped(action)))?;
+        let Graph { manifests, blobs, .. } = &graph;
+        self.progress.plan(blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)));
+        let pulls = blobs.iter().map(|blob| self.pull_blob(blob, stop));
+        at_once(self.jobs, stop, pulls).await?;
         for manifest in manifests {
             self.pull_manifest(manifest).await?;
         }
-        Ok(self.progress.summary(&graph))
+        Ok(graph)
     }
 
     async fn pull_blob(&self, blob: &Descriptor, stop: &Stop) -> Result<(), Error> {
@@ -165,9 +196,10 @@ where
     async fn transfer(
         &self,
         blob: &Descriptor,
-        mut download: Download,
+        download: Download,
         stop: &Stop,
     ) -> Result<(), Error> {
+        let mut manner = self.manner(blob);
         let mut again = false;
         loop {
             let begun = Writing::begin(&self.sink, blob).await;
@@ -175,9 +207,9 @@ where
                 self.progress.tell(blob, Step::Present);
                 return Ok(());
             };
-            let start = writing.start;
-            download.begin_at(start);
-            let received = stop.unless_stopped(self.receive(&mut download, &writing)).await;
+            let was_begun = writing.missing.first() != Some(&(0..blob.size));
+            let received = self.receive(&download, &writing, manner);
+            let received = stop.unless_stopped(received).await;
             if let Err(error) = received.unwrap_or_else(|| Err(stopped(download.action()))) {
                 // When the error is returned, the sink has settled what it keeps.
                 let _ = writing.finish().await;
@@ -185,9 +217,14 @@ where
             }
             let committed = writing.commit().await;
             match committed.map_err(|error| sink_error(download.action(), error)) {
-                // What was held may be wrong, and is dropped now: all of it is pulled then.
-                Err(error) if start > 0 && !again && error.kind() == ErrorKind::Verification => {
+                // What was held, or one of several parts, may be wrong, and is dropped now: all of it is pulled then.
+                Err(error)
+                    if (was_begun || manner != Manner::WHOLE)
+                        && !again
+                        && error.kind() == ErrorKind::Verification =>
+                {
                     again = true;
+                    manner = Manner::WHOLE;
                 }
                 Err(error) => return Err(error),
                 Ok(()) => break,
@@ -197,17 +234,12 @@ where
         Ok(())
     }
 
-    /// Writes what is received. If the writer stops, the commit tells why.
-    async fn receive(&self, download: &mut Download, writing: &Writing) -> Result<(), Error> {
-        let mut moved = writing.start;
-        while let Some(chunk) = download.chunk().await? {
-            moved += chunk.len() as u64;
-            if writing.write(chunk).await.is_err() {
-                break;
-            }
-            self.progress.tell(download.blob(), Step::Moved(moved));
+    fn manner(&self, blob: &Descriptor) -> Manner {
+        let limits = &self.repository.shared.wire.limits;
+        if self.parts == 1 || blob.size < limits.large {
+            return Manner::WHOLE;
         }
-        Ok(())
+        Manner { connections: self.parts, part: Some(limits.part.max(1)) }
     }
 
     async fn pull_manifest(&self, manifest: &AnyDocument) -> Result<(), Error> {
@@ -264,6 +296,8 @@ impl<S> fmt::Debug for Pull<'_, S> {
             .field("repository", self.repository)
             .field("image", &self.image.digest)
             .field("jobs", &self.jobs)
+            .field("parts", &self.parts)
+            .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }
 }

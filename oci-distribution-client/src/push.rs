@@ -4,6 +4,7 @@ mod target;
 use std::fmt;
 use std::future::IntoFuture;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderName;
 use oci_image::blob::BlobSource;
@@ -14,13 +15,15 @@ use oci_image::{AnyDocument, Descriptor, Platform, Tag, TagOrDigest};
 
 use crate::error::Error;
 use crate::graph::{Graph, Platforms, Selection};
+use crate::jobs::{Stop, within};
 use crate::manifest::Condition;
 use crate::progress::{Event, Progress, Summary};
 use crate::repository::Repository;
 use crate::source::{Source, Store};
 use crate::transport::BoxFuture;
 
-pub use plan::{Fate, Plan, Planned, Total};
+pub use plan::{Fate, Plan, Planned};
+pub(crate) use target::stopped;
 use target::{Settings, Target};
 
 /// A push or a copy to be awaited: see [`Repository::push`] and [`Repository::copy_to`].
@@ -156,6 +159,13 @@ impl<'a, S> Push<'a, S> {
         self
     }
 
+    /// How long all of it may take. Then it fails with [`Timeout`](crate::ErrorKind::Timeout), and open uploads are
+    /// cancelled. By default there is no end while bytes move.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.settings.deadline = Some(deadline);
+        self
+    }
+
     /// Tells `listener` what happens. It must not block.
     pub fn progress(mut self, listener: impl Fn(Event<'_>) + Send + Sync + 'a) -> Self {
         self.progress.listen(listener);
@@ -201,9 +211,16 @@ impl<'a, S> Push<'a, S> {
 
     async fn run(self) -> Result<Summary, Error> {
         let (tags, settings) = self.parsed()?;
-        let graph = self.graph().await?;
-        let sent = self.target(&settings).send(&graph, &tags).await;
-        sent.map_err(|error| self.selection.explain(error))?;
+        let stop = Stop::new();
+        let work = async {
+            let graph = stop.unless_stopped(self.graph()).await;
+            let graph = graph.unwrap_or_else(|| Err(stopped(&self.action)))?;
+            let sent = self.target(&settings).send(&graph, &tags, &stop).await;
+            sent.map_err(|error| self.selection.explain(error))?;
+            Ok(graph)
+        };
+        let late = |deadline| self.progress.overdue(&self.action, "Push::deadline", deadline);
+        let graph = within(settings.deadline, &stop, work, late).await?;
         Ok(self.progress.summary(&graph))
     }
 

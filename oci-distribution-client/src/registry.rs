@@ -1,8 +1,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use oci_image::reference::RegistryName;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use crate::auth::Authority;
@@ -19,17 +20,20 @@ pub(crate) struct Registry {
     pub(crate) authority: Authority,
     /// When it may be asked again, if it is a mirror that was out of reach.
     rests_until: Mutex<Option<Instant>>,
+    /// Those that pulls may have at once.
+    connections: Arc<Semaphore>,
     /// Whether it was seen to refuse a change because of the condition on it.
     compares: AtomicBool,
 }
 
 impl Registry {
     /// The registry `name`, asked over `scheme`. Tokens of the servers in `allowed` are taken although
-    /// they are asked over http.
+    /// they are asked over http. Pulls have at most `connections` to it at once.
     pub(crate) fn new(
         name: RegistryName,
         scheme: &str,
         allowed: Vec<Origin>,
+        connections: usize,
     ) -> Result<Self, Error> {
         let base = origin::base(scheme, &name).and_then(|base| Some((Origin::of(&base)?, base)));
         let (origin, base) = base.ok_or_else(|| {
@@ -43,6 +47,7 @@ impl Registry {
             origin,
             authority,
             rests_until: Mutex::default(),
+            connections: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
             compares: AtomicBool::new(false),
         })
     }
@@ -54,6 +59,12 @@ impl Registry {
 
     pub(crate) fn note_comparison(&self) {
         self.compares.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for one of the connections that pulls may have at once.
+    pub(crate) async fn connection(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        Arc::clone(&self.connections).acquire_owned().await.ok()
     }
 
     pub(crate) fn is_in_reach(&self, now: Instant) -> bool {

@@ -73,7 +73,7 @@ impl Shared {
         let scheme = if is_plain { "http" } else { "https" };
         let allowed = self.token_servers.iter().filter(|(registry, _)| registry == name);
         let allowed = allowed.map(|(_, origin)| origin.clone()).collect();
-        Registry::new(name.clone(), scheme, allowed)
+        Registry::new(name.clone(), scheme, allowed, self.wire.limits.connections)
     }
 
     /// The URL that `location` means at `from`, or why no request may go there.

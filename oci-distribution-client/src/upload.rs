@@ -89,7 +89,8 @@ impl<'a> Upload<'a> {
         let mut ways = Ways::new(self.chunk);
         loop {
             let way = ways.current();
-            let failed = match self.begun(current, way).await {
+            let begun = self.stop.unless_stopped(self.begun(current, way)).await;
+            let failed = match begun.ok_or_else(|| self.stopped())? {
                 Ok(session) => {
                     match self.stop.unless_stopped(self.send(session, way, pace)).await {
                         Some(Ok(())) => return Ok(()),
@@ -323,7 +324,7 @@ impl<'a> Upload<'a> {
     }
 
     fn stopped(&self) -> Error {
-        self.error(ErrorKind::Source, "another blob could not be pushed".to_owned())
+        crate::push::stopped(&self.action)
     }
 
     fn error(&self, kind: ErrorKind, reason: String) -> Error {

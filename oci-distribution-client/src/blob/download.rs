@@ -1,22 +1,27 @@
+use std::ops::Range;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use oci_image::Descriptor;
-use oci_image::distribution::{ContentRange, RangeRequest};
+use oci_image::distribution::{ByteRange, ContentRange, RangeRequest};
+use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 use crate::auth::Access;
 use crate::call::{Answer, FailedAttempt};
 use crate::error::{Error, ErrorKind};
+use crate::gate::Pass;
 use crate::repository::Repository;
-use crate::retry::{Attempts, Failure};
+use crate::retry::{Attempts, Failure, Pause};
 use crate::text::printable;
-use crate::transport::Body;
-use crate::wire::{ExchangeError, RateCheck};
+use crate::transport::{Body, TransportErrorKind};
+use crate::wire::RateCheck;
 
 /// A failed attempt is forgotten once this much was received since, in bytes.
 const FORGIVEN_AFTER: u64 = 1024 * 1024;
 
-/// The bytes of a blob, resumed where they broke off. Only their number is checked.
+/// The bytes of a blob or of a part of it, resumed where they broke off. Only their number is checked.
 #[derive(Debug)]
 pub(crate) struct Download {
     repository: Repository,
@@ -26,16 +31,61 @@ pub(crate) struct Download {
     elsewhere: Option<Url>,
     /// Where it began: what is before that is held by who asks.
     start: u64,
-    /// How many bytes were given out, with those before the start.
+    /// The offset behind the last byte that is wanted.
+    end: u64,
+    /// What is done if the registry sends the whole where the part ends before the blob does.
+    whole: Whole,
+    /// The offset of the next byte that is given out.
     offset: u64,
     /// Where `offset` was when the last attempt failed.
     failed_at: u64,
     attempts: Attempts,
     /// Whether the server said that it gives no parts.
     is_whole_only: bool,
-    connection: Option<(Body, RateCheck)>,
-    /// How many bytes of the connection were given out before.
+    connection: Option<Connection>,
+    /// The pause before the next attempt.
+    pause: Option<Pause>,
+    /// Whether it counts among the connections to the registry while it lasts.
+    is_counted: bool,
+    permit: Option<OwnedSemaphorePermit>,
+    /// The `ETag` of the first answer.
+    tag: Option<String>,
+}
+
+/// An answer whose body is being read.
+#[derive(Debug)]
+struct Connection {
+    body: Body,
+    check: RateCheck,
+    /// How many bytes of it were given out before.
     skip: u64,
+    _pass: Option<Pass>,
+}
+
+/// What a download does when it gets more than its part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whole {
+    /// It goes on to the end of the blob.
+    Take,
+    /// It fails: others have the other parts.
+    Refuse,
+}
+
+/// What a download has next.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// Bytes, and where they are in the blob.
+    Chunk(u64, Bytes),
+    /// An attempt failed; there is another one after this time.
+    Failed(Retrying),
+    End,
+}
+
+/// A failed attempt, before another one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retrying {
+    pub(crate) attempts: u32,
+    pub(crate) wait: Duration,
 }
 
 impl Download {
@@ -44,16 +94,21 @@ impl Download {
         let attempts = repository.shared.wire.attempts();
         Self {
             repository,
-            blob,
             action,
             elsewhere: None,
             start: 0,
+            end: blob.size,
+            blob,
+            whole: Whole::Take,
             offset: 0,
             failed_at: 0,
             attempts,
             is_whole_only: false,
             connection: None,
-            skip: 0,
+            pause: None,
+            is_counted: false,
+            permit: None,
+            tag: None,
         }
     }
 
@@ -79,14 +134,23 @@ impl Download {
         Ok(Self { action, elsewhere: Some(url), ..Self::new(repository, blob) })
     }
 
-    /// Begins at `start`, or anew if something was given out already.
-    pub(crate) fn begin_at(&mut self, start: u64) {
-        self.connection = None;
-        self.skip = 0;
-        self.start = start;
-        self.offset = start;
-        self.failed_at = start;
-        self.attempts.forgive();
+    /// A download of `range` from the same place; it counts among the connections to the registry.
+    pub(crate) fn part(&self, range: Range<u64>, whole: Whole) -> Self {
+        let Self { repository, blob, action, elsewhere, .. } = self;
+        Self {
+            action: action.clone(),
+            elsewhere: elsewhere.clone(),
+            is_counted: true,
+            end: range.end,
+            whole,
+            tag: self.tag.clone(),
+            ..Self::new(repository.clone(), blob.clone()).starting_at(range.start)
+        }
+    }
+
+    /// A download of what is behind `start`.
+    pub(crate) fn starting_at(self, start: u64) -> Self {
+        Self { start, offset: start, failed_at: start, ..self }
     }
 
     pub(crate) fn action(&self) -> &str {
@@ -97,80 +161,119 @@ impl Download {
         &self.blob
     }
 
-    /// The next piece; `None` after exactly as many bytes as the descriptor says.
+    /// The offset behind the last byte that it gives.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The next bytes; `None` after exactly as many as are wanted.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            match self.next().await? {
+                Received::Chunk(_, chunk) => return Ok(Some(chunk)),
+                Received::Failed(_) => {}
+                Received::End => return Ok(None),
+            }
+        }
+    }
+
+    /// What happens next.
+    pub(crate) async fn next(&mut self) -> Result<Received, Error> {
         // All that there is to ask for is held: a registry would refuse the empty range.
-        if self.connection.is_none() && self.start > 0 && self.start == self.blob.size {
-            return Ok(None);
+        if self.connection.is_none() && self.start > 0 && self.start == self.end {
+            return Ok(Received::End);
+        }
+        if let Some(pause) = self.pause.take() {
+            pause.sleep().await;
         }
         loop {
-            let (mut body, mut pace) = match self.connection.take() {
+            let mut connection = match self.connection.take() {
                 Some(connection) => connection,
-                None => match self.connect().await? {
-                    Some(body) => (body, self.repository.shared.wire.rate_check()),
-                    None => continue,
+                None => match self.connect().await {
+                    Ok(Some(connection)) => connection,
+                    Ok(None) => continue,
+                    Err(failed) => return self.failed(failed),
                 },
             };
-            match pace.chunk(&mut body).await {
-                Ok(Some(mut chunk)) => {
-                    let skipped = self.skip.min(chunk.len() as u64);
-                    self.skip -= skipped;
-                    let chunk = chunk.split_off(skipped as usize);
-                    self.connection = Some((body, pace));
-                    if chunk.is_empty() {
-                        continue;
+            match connection.check.chunk(&mut connection.body).await {
+                Ok(Some(chunk)) => match self.wanted(chunk, &mut connection)? {
+                    Some(chunk) if chunk.is_empty() => self.connection = Some(connection),
+                    Some(chunk) => {
+                        let offset = self.offset;
+                        self.offset += chunk.len() as u64;
+                        self.connection = Some(connection);
+                        return Ok(Received::Chunk(offset, chunk));
                     }
-                    self.offset += chunk.len() as u64;
-                    if self.offset > self.blob.size {
-                        return Err(self.wrong_size("more"));
-                    }
-                    return Ok(Some(chunk));
-                }
+                    None => return Ok(Received::End),
+                },
                 // All is received; that the connection broke after it does no harm.
-                Ok(None) | Err(_) if self.offset == self.blob.size => {
-                    self.connection = Some((Body::empty(), pace));
-                    return Ok(None);
+                Ok(None) | Err(_) if self.offset == self.end => {
+                    connection.body = Body::empty();
+                    self.connection = Some(connection);
+                    return Ok(Received::End);
                 }
                 Ok(None) => {
-                    let early = self.wrong_size(&format!("only {}", self.offset));
-                    let broken = crate::transport::TransportErrorKind::Exchange;
-                    self.pause(Some(Failure::Transport(broken)), early).await?;
+                    let error = self.wrong_size(&format!("only {}", self.offset));
+                    let failure = Some(Failure::Transport(TransportErrorKind::Exchange));
+                    return self.failed(FailedAttempt { failure, error });
                 }
                 Err(broken) => {
                     let failure = broken.failure();
-                    self.pause(failure, self.explain(broken)).await?;
+                    let error = broken.into_error(&self.action);
+                    return self.failed(FailedAttempt { failure, error });
                 }
             }
         }
     }
 
-    /// Asks for what is missing. `None`: that failed, and may be retried.
-    async fn connect(&mut self) -> Result<Option<Body>, Error> {
-        let asks_for_part = self.offset > 0 && !self.is_whole_only;
-        let answer = match self.request(asks_for_part).await {
+    /// What is new and wanted of a chunk; `None` if nothing is wanted any more.
+    fn wanted(
+        &self,
+        mut chunk: Bytes,
+        connection: &mut Connection,
+    ) -> Result<Option<Bytes>, Error> {
+        let skipped = connection.skip.min(chunk.len() as u64);
+        connection.skip -= skipped;
+        let mut chunk = chunk.split_off(usize::try_from(skipped).unwrap_or(usize::MAX));
+        let left = self.end - self.offset;
+        if chunk.len() as u64 > left {
+            if self.end == self.blob.size {
+                return Err(self.wrong_size("more"));
+            }
+            chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            return Ok(Some(chunk).filter(|chunk| !chunk.is_empty()));
+        }
+        Ok(Some(chunk))
+    }
+
+    /// Asks for what is missing. `None`: it is to be asked for in another way.
+    async fn connect(&mut self) -> Result<Option<Connection>, FailedAttempt> {
+        if self.is_counted && self.permit.is_none() {
+            self.permit = self.repository.registry.connection().await;
+        }
+        let asks_for_part = !self.is_whole_only && (self.offset > 0 || self.end < self.blob.size);
+        let mut answer = match self.request(asks_for_part).await {
             Ok(answer) => answer,
             Err(failed) if asks_for_part && failed.error.status() == Some(416) => {
                 self.is_whole_only = true;
                 return Ok(None);
             }
-            Err(failed) => {
-                self.pause(failed.failure, failed.error).await?;
-                return Ok(None);
-            }
+            Err(failed) => return Err(failed),
         };
-        let start = self.start_of(&answer, asks_for_part)?;
+        let range = self.range_of(&answer, asks_for_part)?;
+        self.check_tag(&answer)?;
+        let pass = answer.pass.take().filter(|_| self.is_counted);
+        let is_whole = answer.status() == StatusCode::OK;
         let body = answer.response.into_body();
-        if let Some(length) = body.length()
-            && start.checked_add(length) != Some(self.blob.size)
-        {
-            let whole = start.saturating_add(length);
-            return Err(self.other_content().because(format!(
-                "the registry has {whole} bytes for it, its descriptor says {}",
-                self.blob.size
-            )));
+        match body.length() {
+            Some(length) if length != range.end - range.start => {
+                return Err(self.other_length(length, is_whole).into());
+            }
+            _ => {}
         }
-        self.skip = self.offset - start;
-        Ok(Some(body))
+        let check = self.repository.shared.wire.rate_check();
+        let skip = self.offset - range.start;
+        Ok(Some(Connection { body, check, skip, _pass: pass }))
     }
 
     async fn request(&self, asks_for_part: bool) -> Result<Answer, FailedAttempt> {
@@ -183,33 +286,62 @@ impl Download {
             call = call.anonymous();
         }
         if asks_for_part {
-            call = call.header(header::RANGE, &RangeRequest::From(self.offset).to_string());
+            let last = self.end.saturating_sub(1);
+            let range = match ByteRange::new(self.offset, last) {
+                Some(range) if self.end < self.blob.size => RangeRequest::Part(range),
+                _ => RangeRequest::From(self.offset),
+            };
+            call = call.header(header::RANGE, &range.to_string());
         }
         call.attempt_of(self.attempts).send_once().await
     }
 
-    /// Where the body of `answer` begins in the blob: not behind what was read already.
-    fn start_of(&self, answer: &Answer, asks_for_part: bool) -> Result<u64, Error> {
+    /// Which bytes of the blob the body of `answer` has: from no later than the next one that is wanted on.
+    fn range_of(&mut self, answer: &Answer, asks_for_part: bool) -> Result<Range<u64>, Error> {
         let refuse =
             |reason: &str| Err(Error::new(ErrorKind::Protocol, &*self.action).because(reason));
         match answer.status() {
-            StatusCode::OK => return Ok(0),
+            StatusCode::OK if self.end == self.blob.size => return Ok(0..self.blob.size),
+            StatusCode::OK if self.whole == Whole::Take => {
+                self.end = self.blob.size;
+                return Ok(0..self.blob.size);
+            }
+            StatusCode::OK => return refuse("the registry sent the whole in place of a part"),
             StatusCode::PARTIAL_CONTENT if asks_for_part => {}
             _ => return refuse("the registry answered with neither the whole nor the part"),
         }
         match answer.header(&header::CONTENT_RANGE).and_then(ContentRange::parse) {
             Some(ContentRange::Part { range, total })
                 if range.first() <= self.offset
+                    && range.last() >= self.offset
+                    && range.last() < self.blob.size
                     && total.is_none_or(|total| total == self.blob.size) =>
             {
-                Ok(range.first())
+                Ok(range.first()..range.last() + 1)
             }
             _ => refuse("the registry sent another part of it"),
         }
     }
 
-    /// Waits before another attempt, if there is to be one.
-    async fn pause(&mut self, failure: Option<Failure>, error: Error) -> Result<(), Error> {
+    /// Whether parts of one blob are of one content cannot be seen before all of them are there, but for this.
+    fn check_tag(&mut self, answer: &Answer) -> Result<(), Error> {
+        let tag = answer.header(&header::ETAG);
+        match (&self.tag, tag) {
+            (Some(known), Some(tag)) if known != tag && self.whole == Whole::Refuse => {
+                Err(Error::new(ErrorKind::Protocol, &*self.action)
+                    .because("the registry sent parts with different tags"))
+            }
+            (None, Some(tag)) => {
+                self.tag = Some(tag.to_owned());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What follows from a failed attempt: another one, or an error.
+    fn failed(&mut self, failed: FailedAttempt) -> Result<Received, Error> {
+        let FailedAttempt { failure, error } = failed;
         if self.offset == self.start && self.repository.is_mirror() {
             return Err(error);
         }
@@ -217,21 +349,28 @@ impl Download {
             self.attempts.forgive();
         }
         let retry = &self.repository.shared.wire.retry;
-        let number = self.attempts.number();
+        let attempts = self.attempts.number();
         let pause = failure.and_then(|failure| self.attempts.pause(retry, &Method::GET, failure));
-        let Some(pause) = pause else { return Err(error.after_attempts(number)) };
+        let Some(pause) = pause else { return Err(error.after_attempts(attempts)) };
         self.failed_at = self.offset;
-        pause.sleep().await;
-        Ok(())
-    }
-
-    fn explain(&self, error: ExchangeError) -> Error {
-        error.into_error(&self.action)
+        self.pause = Some(pause);
+        Ok(Received::Failed(Retrying { attempts, wait: pause.length }))
     }
 
     pub(crate) fn other_content(&self) -> Error {
         Error::new(ErrorKind::Verification, &*self.action)
             .because("the content received is not what its descriptor says")
+    }
+
+    fn other_length(&self, length: u64, is_whole: bool) -> Error {
+        if !is_whole {
+            return Error::new(ErrorKind::Protocol, &*self.action)
+                .because("the registry sent a part that has not the length of its range");
+        }
+        self.other_content().because(format!(
+            "the registry has {length} bytes for it, its descriptor says {}",
+            self.blob.size
+        ))
     }
 
     fn wrong_size(&self, received: &str) -> Error {

@@ -6,6 +6,7 @@ use oci_image::{Descriptor, Tag};
 use super::target::{Target, is_elsewhere};
 use crate::error::Error;
 use crate::graph::Graph;
+use crate::progress::Total;
 use crate::transport::BoxFuture;
 
 /// What a push or a copy would do now: see [`Push::plan`](super::Push::plan).
@@ -43,16 +44,6 @@ pub enum Fate {
     Present,
     /// Nothing: it may not be distributed, and stays where the URLs in its descriptor say.
     Foreign,
-}
-
-/// How much of a [`Plan`] has one fate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Total {
-    /// The number of blobs and manifests.
-    pub items: u64,
-    /// Their bytes.
-    pub bytes: u64,
 }
 
 impl Plan {

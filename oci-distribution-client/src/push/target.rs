@@ -1,5 +1,6 @@
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::stream;
@@ -22,11 +23,12 @@ pub(crate) struct Settings {
     pub(crate) jobs: usize,
     pub(crate) chunk: Option<u64>,
     pub(crate) mounts: Vec<RepositoryName>,
+    pub(crate) deadline: Option<Duration>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { jobs: 4, chunk: None, mounts: Vec::new() }
+        Self { jobs: 4, chunk: None, mounts: Vec::new(), deadline: None }
     }
 }
 
@@ -40,16 +42,18 @@ pub(crate) struct Target<'a> {
 
 impl Target<'_> {
     /// Sends all of a graph: what it is of gets the tags, last of all.
-    pub(crate) async fn send(&self, graph: &Graph, tags: &[Tag]) -> Result<(), Error> {
+    pub(crate) async fn send(&self, graph: &Graph, tags: &[Tag], stop: &Stop) -> Result<(), Error> {
         let Graph { manifests, blobs, .. } = graph;
-        for blob in blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)) {
-            self.progress.tell(blob, Step::Planned);
-        }
-        let stop = Stop::new();
-        let sent = blobs.iter().map(|blob| self.send_blob(blob, &stop));
-        at_once(self.settings.jobs, &stop, sent).await?;
+        self.progress.plan(blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)));
+        let sent = blobs.iter().map(|blob| self.send_blob(blob, stop));
+        at_once(self.settings.jobs, stop, sent).await?;
+        let sent = stop.unless_stopped(self.send_manifests(graph, tags)).await;
+        sent.unwrap_or_else(|| Err(stopped("push the manifests")))
+    }
+
+    async fn send_manifests(&self, graph: &Graph, tags: &[Tag]) -> Result<(), Error> {
         let mut named = Vec::new();
-        for manifest in manifests {
+        for manifest in &graph.manifests {
             let tags = graph.tags_of(manifest, tags);
             if tags.is_empty() {
                 let step = self.send_unnamed(manifest).await?;
@@ -116,12 +120,13 @@ impl Target<'_> {
         let position = Arc::new(position);
         let open = |offset| counted(self.source.open(blob, offset), offset, Arc::clone(&position));
         let upload = Upload::new(self.repository, blob, &open, self.settings.chunk, stop);
-        if self.is_there(blob).await? {
+        let is_there = stop.unless_stopped(self.is_there(blob)).await;
+        if is_there.unwrap_or_else(|| Err(stopped(&upload.action)))? {
             self.progress.tell(blob, Step::Present);
             return Ok(());
         }
         for from in &self.settings.mounts {
-            if let Mount::Mounted = upload.mount(from).await {
+            if let Some(Mount::Mounted) = stop.unless_stopped(upload.mount(from)).await {
                 self.progress.tell(blob, Step::Mounted);
                 return Ok(());
             }
@@ -159,6 +164,11 @@ impl Target<'_> {
 /// Whether a registry does not get this blob.
 pub(super) fn is_elsewhere(blob: &Descriptor) -> bool {
     blob.media_type.is_nondistributable() && !blob.urls.is_empty()
+}
+
+/// That an upload ends as others have failed or are late.
+pub(crate) fn stopped(action: &str) -> Error {
+    Error::new(ErrorKind::Source, action).because("another blob could not be pushed")
 }
 
 /// `body`, that tells how far it is.

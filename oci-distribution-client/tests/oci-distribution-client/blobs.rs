@@ -1,13 +1,15 @@
 //! One blob, read whole or in part.
 
+use futures_util::{FutureExt, TryStreamExt};
 use http::Response;
 use oci_distribution_client::transport::Body;
 use oci_distribution_client::{Client, Config, ErrorKind, Repository, Retry};
 use oci_image::{Descriptor, MediaType};
 use oci_registry::Fault;
+use tokio::io::AsyncReadExt;
 
 use crate::fake::{Fake, answer};
-use crate::fixture::{self, Fixture};
+use crate::fixture::{self, Fixture, noise};
 
 async fn pushed(fault: Fault) -> (oci_registry::Server, Repository, Fixture) {
     let (registry, fixture) = (fixture::registry().await, Fixture::new());
@@ -87,4 +89,77 @@ async fn a_part_has_as_many_bytes_as_its_range_says() {
         let part = repository.danger_blob_range(&digest, 2, 7).await;
         assert_eq!(part.map(drop).map_err(|error| error.kind()), expected, "{range} {headers:?}");
     }
+}
+
+#[tokio::test]
+async fn a_blob_is_a_stream_and_a_reader_and_verified_as_both() {
+    let (registry, repository, fixture) = pushed(Fault::cut_body("/blobs/", 50_000).times(3)).await;
+    let (layer, content) = (&fixture.layers[2], noise(3, 200_000));
+    let pieces: Vec<_> = repository.blob(layer).unwrap().try_collect().await.unwrap();
+    assert_eq!(pieces.concat(), content);
+
+    let mut reader = repository.blob(layer).unwrap();
+    let mut first = [0; 7];
+    reader.read_exact(&mut first).await.unwrap();
+    assert_eq!(first, content[..7]);
+    // What was received is not lost when the way of reading changes.
+    let piece = reader.chunk().await.unwrap().unwrap();
+    let mut rest = Vec::new();
+    AsyncReadExt::read_to_end(&mut reader, &mut rest).await.unwrap();
+    assert_eq!([&first[..], &piece, &rest].concat(), content);
+
+    registry.registry().add_faults([Fault::wrong_bytes("/blobs/")]);
+    let read: Result<Vec<_>, _> = repository.blob(layer).unwrap().try_collect().await;
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::Verification);
+    let mut reader = repository.blob(layer).unwrap();
+    let error = AsyncReadExt::read_to_end(&mut reader, &mut Vec::new()).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+    let error = error.downcast::<oci_distribution_client::Error>().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Verification);
+}
+
+#[tokio::test]
+async fn a_read_that_is_dropped_loses_nothing() {
+    let (_registry, repository, fixture) =
+        pushed(Fault::cut_body("/blobs/", 50_000).times(1)).await;
+    let mut reader = repository.blob(&fixture.layers[2]).unwrap();
+    let mut content = Vec::new();
+    loop {
+        let chunk = match reader.chunk().now_or_never() {
+            Some(chunk) => chunk.unwrap(),
+            None => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+        };
+        let Some(chunk) = chunk else { break };
+        content.extend_from_slice(&chunk);
+    }
+    assert_eq!(content, noise(3, 200_000));
+}
+
+#[tokio::test]
+async fn a_blob_is_read_from_an_offset_and_verified_if_its_beginning_was_seen() {
+    let (_registry, repository, fixture) =
+        pushed(Fault::cut_body("/blobs/", 50_000).times(1)).await;
+    let (layer, content) = (&fixture.layers[2], noise(3, 200_000));
+    for offset in [0, 1, 100_000, content.len()] {
+        let (seen, rest) = content.split_at(offset);
+        let reader = repository.danger_blob_from(layer, offset as u64).unwrap();
+        assert_eq!(reader.read_to_end(200_000).await.unwrap(), rest, "{offset}");
+
+        let mut verifier = layer.verifier().unwrap();
+        verifier.update(seen).unwrap();
+        let reader = repository.rest_of_blob(layer, verifier).unwrap();
+        assert_eq!(reader.read_to_end(200_000).await.unwrap(), rest, "{offset}");
+    }
+    let mut verifier = layer.verifier().unwrap();
+    verifier.update(b"other").unwrap();
+    let error = repository.rest_of_blob(layer, verifier).unwrap().read_to_end(200_000).await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Verification);
+
+    let other = fixture.layers[1].verifier().unwrap();
+    assert_eq!(repository.rest_of_blob(layer, other).unwrap_err().kind(), ErrorKind::Configuration);
+    let behind = repository.danger_blob_from(layer, 200_001).unwrap_err();
+    assert_eq!(behind.kind(), ErrorKind::Configuration);
 }

@@ -6,6 +6,7 @@ mod along;
 mod auth;
 mod bad_input;
 mod blobs;
+mod deadlines;
 mod dialects;
 #[cfg(feature = "tracing")]
 mod events;
@@ -28,6 +29,7 @@ mod peers;
 mod plans;
 mod providers;
 mod proxies;
+mod ranges;
 mod rates;
 mod referrers;
 mod resume;

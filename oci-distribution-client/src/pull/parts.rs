@@ -1,0 +1,159 @@
+//! The bytes of one blob, over one connection or over several at once.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::Pull;
+use super::assembly::Assembly;
+use crate::blob::{Download, Received, Whole};
+use crate::bridge::Writing;
+use crate::error::{Error, ErrorKind};
+use crate::progress::Step;
+use crate::transport::BoxFuture;
+
+/// How a blob is received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// How many connections there are at once.
+    pub(super) connections: usize,
+    /// How many bytes one is asked for, if not for all.
+    pub(super) part: Option<u64>,
+}
+
+impl Manner {
+    pub(super) const WHOLE: Self = Self { connections: 1, part: None };
+
+    /// With parts that fit into `window` bytes together.
+    fn within(self, window: u64) -> Self {
+        let fitting = (window / self.connections as u64).max(1);
+        Self { part: self.part.map(|part| part.min(fitting)), ..self }
+    }
+}
+
+/// How what was written ended.
+pub(super) enum Reception {
+    /// All is written, or the writer has stopped and tells why at the commit.
+    Ended,
+    /// The registry gives no parts that fit together.
+    NoParts,
+}
+
+type Next<'a> = BoxFuture<'a, (Download, Result<Received, Error>)>;
+
+impl<S> Pull<'_, S> {
+    /// Writes what is missing.
+    pub(super) async fn receive(
+        &self,
+        download: &Download,
+        writing: &Writing,
+        manner: Manner,
+    ) -> Result<(), Error> {
+        let blob = download.blob();
+        let limits = &self.repository.shared.wire.limits;
+        let mut assembly = Assembly::new(writing, blob.size, limits.window);
+        let manner = if writing.takes_parts { manner } else { manner.within(limits.window) };
+        if let Reception::NoParts = self.receive_parts(download, &mut assembly, manner).await? {
+            assembly.forget_waiting();
+            self.receive_parts(download, &mut assembly, Manner::WHOLE).await?;
+        }
+        Ok(())
+    }
+
+    async fn receive_parts(
+        &self,
+        download: &Download,
+        assembly: &mut Assembly<'_>,
+        manner: Manner,
+    ) -> Result<Reception, Error> {
+        let mut parts = parts(assembly.missing(), manner.part);
+        // The first tells whether there are parts at all.
+        let mut connections = 1;
+        let mut tag = download.part(0..0, Whole::Take);
+        let mut running = FuturesUnordered::<Next<'_>>::new();
+        loop {
+            while running.len() < connections
+                && parts
+                    .front()
+                    .is_some_and(|part| running.is_empty() || assembly.has_room(part.end))
+                && let Some(part) = parts.pop_front()
+            {
+                let whole = if connections == 1 { Whole::Take } else { Whole::Refuse };
+                running.push(next(tag.part(part, whole)));
+            }
+            let Some((part, received)) = running.next().await else { return Ok(Reception::Ended) };
+            match received {
+                Ok(Received::Chunk(offset, bytes)) => {
+                    if connections == 1 && manner.connections > 1 {
+                        let is_part = part.end() < download.blob().size || parts.is_empty();
+                        if is_part {
+                            connections = manner.connections;
+                        } else {
+                            // The whole is on its way.
+                            parts.clear();
+                        }
+                        tag = part.part(0..0, Whole::Take);
+                    }
+                    if assembly.add(offset, bytes).await.is_err() {
+                        return Ok(Reception::Ended);
+                    }
+                    self.progress.tell(download.blob(), Step::Moved(assembly.received()));
+                    running.push(next(part));
+                }
+                Ok(Received::Failed(retrying)) => {
+                    let step = Step::Retrying { attempts: retrying.attempts, wait: retrying.wait };
+                    self.progress.tell(download.blob(), step);
+                    running.push(next(part));
+                }
+                Ok(Received::End) => {}
+                Err(error) if manner.part.is_some() && is_of_parts(&error) => {
+                    return Ok(Reception::NoParts);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn next<'a>(mut download: Download) -> Next<'a> {
+    Box::pin(async move {
+        let received = download.next().await;
+        (download, received)
+    })
+}
+
+/// Whether the whole may be received where a part is not.
+fn is_of_parts(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Protocol | ErrorKind::Verification)
+}
+
+/// What is missing, in parts of at most `size` bytes that begin at multiples of it.
+fn parts(missing: Vec<Range<u64>>, size: Option<u64>) -> VecDeque<Range<u64>> {
+    let Some(size) = size else { return missing.into() };
+    let mut parts = VecDeque::new();
+    for Range { mut start, end } in missing {
+        while start < end {
+            let next = (start / size).saturating_add(1).saturating_mul(size).min(end);
+            parts.push_back(start..next);
+            start = next;
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_what_is_missing_cut_at_multiples() {
+        let missing = vec![5..25, 30..31, 40..60];
+        assert_eq!(
+            parts(missing.clone(), Some(10)),
+            [5..10, 10..20, 20..25, 30..31, 40..50, 50..60]
+        );
+        assert_eq!(parts(missing.clone(), None), missing);
+    }
+}
