@@ -22,7 +22,7 @@ impl Repository {
     /// # Errors
     /// If the digest is by an algorithm that cannot be verified. Nothing is asked yet.
     pub fn blob(&self, blob: &Descriptor) -> Result<BlobReader, Error> {
-        let download = Download::new(self.clone(), blob.clone());
+        let download = Download::new(self.source().clone(), blob.clone());
         let verifier = blob.verifier().map_err(|source| {
             Error::new(ErrorKind::Verification, download.action()).with_source(source)
         })?;
@@ -34,7 +34,7 @@ impl Repository {
     /// # Errors
     /// If `verifier` is of another digest or size. Nothing is asked yet.
     pub fn rest_of_blob(&self, blob: &Descriptor, verifier: Verifier) -> Result<BlobReader, Error> {
-        let download = Download::new(self.clone(), blob.clone()).starting_at(verifier.seen());
+        let download = Download::new(self.source().clone(), blob.clone()).starting_at(verifier.seen());
         let size = verifier.seen().checked_add(verifier.remaining());
         if *verifier.digest() != blob.digest || size != Some(blob.size) {
             return Err(Error::new(ErrorKind::Configuration, download.action())
@@ -49,7 +49,7 @@ impl Repository {
     /// # Errors
     /// If the blob ends before `offset`. Nothing is asked yet.
     pub fn danger_blob_from(&self, blob: &Descriptor, offset: u64) -> Result<BlobReader, Error> {
-        let download = Download::new(self.clone(), blob.clone());
+        let download = Download::new(self.source().clone(), blob.clone());
         if offset > blob.size {
             let reason = format!("it has {} bytes, and {offset} are to be skipped", blob.size);
             return Err(Error::new(ErrorKind::Configuration, download.action()).because(reason));
@@ -69,8 +69,9 @@ impl Repository {
         last: u64,
     ) -> Result<Bytes, Error> {
         let action = format!("pull bytes {first}-{last} of blob `{digest}` of `{self}`");
-        let url = self.blob_url(digest);
-        let call = self.call(Method::GET, url, Access::Pull, &action);
+        let source = self.source();
+        let url = source.blob_url(digest);
+        let call = source.call(Method::GET, url, Access::Pull, &action);
         let range = ByteRange::new(first, last).ok_or_else(|| {
             Error::new(ErrorKind::Configuration, action.as_str()).because("the range is empty")
         })?;
@@ -100,7 +101,7 @@ impl Repository {
     /// If the registry does not say.
     pub async fn has_blob(&self, blob: &Descriptor) -> Result<bool, Error> {
         let action = format!("look for blob `{}` in `{self}`", blob.digest);
-        self.has_blob_for(blob, Access::Pull, &action).await
+        self.source().has_blob_for(blob, Access::Pull, &action).await
     }
 
     pub(crate) async fn has_blob_for(

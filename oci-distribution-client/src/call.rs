@@ -17,7 +17,7 @@ use crate::retry::{Attempts, Failure};
 use crate::shared::Shared;
 use crate::trace;
 use crate::transport::Body;
-use crate::wire::{Exchange, ExchangeError, failure_of, text};
+use crate::wire::{Exchange, ExchangeError, Wire, failure_of, text};
 
 /// One request of the protocol, with its redirects, logins and retries.
 pub(crate) struct Call<'a> {
@@ -227,7 +227,7 @@ impl<'a> Call<'a> {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            let retry = &self.shared.wire.retry;
+            let retry = &self.wire().retry;
             let number = self.attempts.number();
             let pause = failed
                 .failure
@@ -245,7 +245,7 @@ impl<'a> Call<'a> {
         let is_wanted = self.only.is_none_or(|status| status == answer.status());
         let Some(limit) = limit.filter(|_| is_wanted) else { return Ok((answer, Bytes::new())) };
         let body = std::mem::replace(answer.response.body_mut(), Body::empty());
-        let read = self.shared.wire.read(body, limit).await;
+        let read = self.wire().read(body, limit).await;
         answer.pass = None;
         match read {
             Ok(bytes) => Ok((answer, bytes)),
@@ -255,7 +255,7 @@ impl<'a> Call<'a> {
 
     /// Sends it once, following redirects and logging in.
     async fn attempt(&self) -> Result<Answer, FailedAttempt> {
-        let mut at = self.start()?;
+        let mut at = self.start().await?;
         loop {
             let authorization = self.authorization(&at).await?;
             let (answer, pass) = self.exchange(&at.url, authorization.as_ref()).await?;
@@ -288,13 +288,13 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn start(&self) -> Result<Position, Error> {
+    async fn start(&self) -> Result<Position, Error> {
         if let Some(name) = &self.unsendable {
             let reason = format!("the header `{name}` cannot hold what it should say");
             return Err(self.error(ErrorKind::Configuration, reason));
         }
-        let is_trusted = !self.is_anonymous && self.is_own(&self.url);
-        let url = self.url.clone();
+        let url = self.registry.speaking(self.wire(), self.url.clone()).await;
+        let is_trusted = !self.is_anonymous && self.registry.has(&url);
         Ok(Position {
             url,
             is_trusted,
@@ -312,6 +312,10 @@ impl<'a> Call<'a> {
         authorization: Option<&Authorization>,
     ) -> Result<(Response<Body>, Pass), FailedAttempt> {
         let mut headers = self.headers.clone();
+        // Those of the registry may hold secrets, so they go nowhere else.
+        if let Some(own) = self.registry.headers().filter(|_| self.registry.has(url)) {
+            headers.extend(own.clone());
+        }
         if let Some(Authorization { value, .. }) = authorization {
             headers.insert(header::AUTHORIZATION, value.clone());
         }
@@ -325,7 +329,7 @@ impl<'a> Call<'a> {
             // The bytes may be from another repository of the same host.
             Payload::Stream(_) => Entry::Uncounted,
         };
-        let sent = self.shared.wire.send(Exchange {
+        let sent = self.wire().send(Exchange {
             method: self.method.clone(),
             url,
             headers,
@@ -354,21 +358,21 @@ impl<'a> Call<'a> {
     }
 
     fn move_on(&self, at: &mut Position, next: Url) -> Result<(), Error> {
-        let limit = self.shared.wire.limits.redirects;
+        let limit = self.wire().limits.redirects;
         at.redirects += 1;
         if at.redirects > limit {
             let reason = format!("there were more than {limit} redirects");
             return Err(self.error(ErrorKind::Limit, reason));
         }
         trace::redirected(&at.url, &next);
-        at.is_trusted = at.is_trusted && self.is_own(&next);
+        at.is_trusted = at.is_trusted && self.registry.has(&next);
         at.url = next;
         Ok(())
     }
 
-    /// Whether `url` is of the registry itself.
-    fn is_own(&self, url: &Url) -> bool {
-        Origin::of(url).as_ref() == Some(&self.registry.origin)
+    /// By what the registry is asked.
+    fn wire(&self) -> &'a Wire {
+        self.registry.wire(&self.shared.wire)
     }
 
     async fn refused(
@@ -389,7 +393,7 @@ impl<'a> Call<'a> {
 
     async fn refusal(&self, answer: Response<Body>, used: Option<&Authorization>) -> Error {
         let secrets = Secrets::of(used.map(|authorization| &authorization.value));
-        self.shared.wire.refusal(answer, self.action, &secrets).await
+        self.wire().refusal(answer, self.action, &secrets).await
     }
 
     fn failed(&self, error: ExchangeError) -> FailedAttempt {

@@ -49,19 +49,27 @@ impl Client {
     /// The repository that `reference` is in, whatever its tag and digest.
     ///
     /// # Errors
-    /// If its registry cannot stand in a URL.
+    /// If its registry cannot stand in a URL, or by the files of the machine that say where it is: of kind
+    /// [`Policy`](ErrorKind::Policy) if it is blocked.
     pub fn repository_of(&self, reference: &Reference) -> Result<Repository, Error> {
-        let (registry, name) = (reference.registry(), reference.repository());
-        let mirrors = self.shared.mirrors.iter().filter(|mirror| mirror.of == *registry);
-        let mirrors = mirrors.filter_map(|mirror| Some((&mirror.host, mirror.name(name)?)));
-        let mirrors = mirrors.map(|(host, name)| {
-            let repository =
-                Repository::new(self.shared.clone(), self.shared.registry(host)?, name);
-            Ok(repository.mirror_of(registry.clone()))
-        });
-        let mirrors = mirrors.collect::<Result<_, Error>>()?;
-        let host = self.shared.registry(registry)?;
-        Ok(Repository::new(self.shared.clone(), host, name.clone()).with_mirrors(mirrors))
+        Repository::of(&self.shared, reference)
+    }
+
+    /// The image that `name` stands for, as a user writes it.
+    ///
+    /// By [`Config::registries_conf`], a name without a registry stands for what its alias says, or for the image of
+    /// the one registry that is searched; without, it is one of Docker's registry.
+    ///
+    /// # Errors
+    /// If it is not a name, or if it stands for nothing or for several images.
+    pub fn reference(&self, name: &str) -> Result<Reference, Error> {
+        for places in &self.shared.places {
+            if let Some(reference) = places.reference(name)? {
+                return Ok(reference);
+            }
+        }
+        let action = || format!("find the image `{}`", crate::text::printable(name, 300));
+        name.parse().map_err(|reason| Error::name(action(), reason))
     }
 
     /// What `image` means now: what its digest names, or else its tag, or else `latest`.
@@ -81,7 +89,7 @@ impl Client {
     pub async fn check(&self, registry: &str) -> Result<(), Error> {
         let action = log_in_to(registry);
         let name: RegistryName = registry.parse().map_err(|reason| Error::name(&action, reason))?;
-        let registry = self.shared.registry(&name)?;
+        let registry = self.shared.registry_named(&name)?;
         self.check_with(&registry, &self.shared.keyring, &action).await
     }
 
@@ -102,7 +110,7 @@ impl Client {
     ) -> Result<(), Error> {
         let action = log_in_to(place);
         let Place { registry: name, .. } = Place::parse(place, &action)?;
-        let registry = self.shared.new_registry(&name)?;
+        let registry = self.shared.new_registry(&self.shared.server_named(&name)?)?;
         let keyring = Keyring::of(name, credentials.clone());
         self.check_with(&registry, &keyring, &action).await?;
         file.store(place, credentials).await
@@ -114,8 +122,7 @@ impl Client {
         keyring: &Keyring,
         action: &str,
     ) -> Result<(), Error> {
-        let mut url = registry.base.clone();
-        url.set_path(&Endpoint::Base.to_string());
+        let url = registry.url(&Endpoint::Base);
         let nothing = Scopes::default();
         let call = Call::new(&self.shared, registry, None, nothing, Method::GET, url, action);
         let (answer, body) = call.keyring(keyring).read(self.shared.wire.limits.error).await?;

@@ -2,6 +2,8 @@
 
 mod connections;
 mod environment;
+#[cfg(feature = "machine")]
+mod machine;
 
 pub(crate) use environment::login_file_of;
 
@@ -10,10 +12,14 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use oci_image::reference::RegistryName;
+
 use crate::auth::{CredentialProvider, Credentials, Logins};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
+use crate::policy::Policy;
 use crate::retry::Retry;
+use crate::route::Places;
 use crate::transport::{Proxies, Tls, Transport};
 
 /// The settings of a [`Client`](crate::Client).
@@ -49,6 +55,10 @@ pub struct Config {
     pub(crate) tls: Tls,
     /// For one server each.
     pub(crate) tls_of: Vec<(String, Tls)>,
+    pub(crate) places: Vec<Arc<dyn Places>>,
+    pub(crate) policies: Vec<Arc<dyn Policy>>,
+    /// The servers whose certificates cannot be read, and why.
+    pub(crate) unusable: Vec<(RegistryName, Arc<Error>)>,
     pub(crate) proxies: Proxies,
     pub(crate) transport: Option<Arc<dyn Transport>>,
 }
@@ -154,6 +164,12 @@ impl Config {
         self
     }
 
+    /// Asks `policy` what may be used, before anything of it is; of several, all must allow it.
+    pub fn policy(mut self, policy: impl Policy) -> Self {
+        self.policies.push(Arc::new(policy));
+        self
+    }
+
     /// Trusts the certificates in `pem` beside those of the operating system, for all servers.
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls = self.tls.root_certificate(pem);
@@ -232,6 +248,17 @@ impl Config {
         self.transport = Some(Arc::new(transport));
         self
     }
+
+    /// Whether the certificates for `server` could be read.
+    pub(crate) fn certificates_of(&self, server: &RegistryName) -> Result<(), Error> {
+        match self.unusable.iter().find(|(name, _)| name == server) {
+            Some((_, reason)) => {
+                let action = format!("use the certificates of `{server}`");
+                Err(Error::new(ErrorKind::Configuration, action).with_source(Arc::clone(reason)))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl Default for Config {
@@ -250,6 +277,9 @@ impl Default for Config {
             mirrors: Vec::new(),
             tls: Tls::default(),
             tls_of: Vec::new(),
+            places: Vec::new(),
+            policies: Vec::new(),
+            unusable: Vec::new(),
             proxies: Proxies::default(),
             transport: None,
         }
@@ -270,6 +300,8 @@ impl fmt::Debug for Config {
             .field("mirrors", &self.mirrors)
             .field("tls", &self.tls)
             .field("tls_of", &self.tls_of)
+            .field("places", &self.places)
+            .field("policies", &self.policies)
             .field("transport", &self.transport)
             .finish_non_exhaustive()
     }

@@ -60,6 +60,8 @@ pub enum ErrorKind {
     Document,
     /// A limit of [`Limits`](crate::Limits) was passed.
     Limit,
+    /// A [`Policy`](crate::Policy) refused it, or the configuration of the machine blocks it.
+    Policy,
     /// The content that was to be sent could not be read, or is missing.
     Source,
     /// The content received could not be written.
@@ -179,7 +181,9 @@ impl Error {
     pub(crate) fn into_io(self) -> io::Error {
         let kind = match self.kind() {
             ErrorKind::NotFound => io::ErrorKind::NotFound,
-            ErrorKind::Denied | ErrorKind::Unauthorized => io::ErrorKind::PermissionDenied,
+            ErrorKind::Denied | ErrorKind::Unauthorized | ErrorKind::Policy => {
+                io::ErrorKind::PermissionDenied
+            }
             ErrorKind::Unsupported => io::ErrorKind::Unsupported,
             ErrorKind::Configuration => io::ErrorKind::InvalidInput,
             ErrorKind::Verification

@@ -11,11 +11,13 @@
 //   client  pull  upload            the public handle; a pull; one upload session
 //   referrers                       the list of referrers, by the API or by a tag
 //   blob  list  manifest            one download, resumed; pages; manifests and what tags mean
-//   repository                      the public handle: URLs, scopes, mirrors
+//   repository  policy              the public handle: URLs, scopes, mirrors; what may be used
 //   call                            one request with its redirects, logins and retries; where a redirect
 //                                   loses its credentials
 //   shared                          what all handles share; where a request may go
-//   config  registry  mirror        settings; one registry; where a mirror keeps a repository
+//   config  registry                settings; one registry
+//   machine                         the files of the machine that say where repositories are, and how
+//   route  mirror                   where a repository is; where a mirror keeps it
 //   auth                            challenges, tokens, credentials, helpers, login files
 //   wire  retry  gate               one exchange within the limits; what is retried, and when; when a host
 //                                   may be asked
@@ -25,6 +27,8 @@
 //   trace  warnings  origin  error  events; warnings; what credentials belong to
 //   transport  limits  text         the seam to HTTP; bounds; printable text
 
+#[cfg(feature = "machine")]
+pub mod machine;
 pub mod transport;
 
 mod auth;
@@ -46,6 +50,7 @@ mod list;
 mod manifest;
 mod mirror;
 mod origin;
+mod policy;
 mod progress;
 mod pull;
 mod push;
@@ -53,6 +58,7 @@ mod referrers;
 mod registry;
 mod repository;
 mod retry;
+mod route;
 mod shared;
 mod source;
 mod text;
@@ -79,6 +85,7 @@ pub use config::Config;
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;
 pub use manifest::Resolved;
+pub use policy::{Candidate, Policy, Refusal};
 pub use progress::{Event, Step, Summary, Total};
 pub use pull::Pull;
 pub use push::{Fate, Plan, Planned, Push};

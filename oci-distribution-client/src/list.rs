@@ -31,7 +31,9 @@ impl Repository {
             tags: Option<Vec<String>>,
         }
         let action = format!("list the tags of `{self}`");
-        let mut pages = Pages::new(self, self.url(&Endpoint::Tags(self.name().clone())), &action);
+        let source = self.source();
+        let url = source.url(&Endpoint::Tags(source.name().clone()));
+        let mut pages = Pages::new(source, url, &action);
         let mut all = Vec::new();
         while let Some((_, page)) = pages.next("application/json").await? {
             let Page { tags } =

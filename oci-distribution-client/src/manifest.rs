@@ -138,16 +138,26 @@ impl Repository {
 
     pub(crate) async fn resolve_name(&self, name: TagOrDigest) -> Result<Resolved, Error> {
         let action = format!("resolve `{name}` in `{self}`");
-        let resolved = |descriptor| Resolved { repository: self.clone(), descriptor };
+        let descriptor = self.resolve_anywhere(&name, &action).await?;
+        let repository = self.resolved(name);
+        repository.allow(&descriptor, None, &action).await?;
+        Ok(Resolved { repository, descriptor })
+    }
+
+    async fn resolve_anywhere(
+        &self,
+        name: &TagOrDigest,
+        action: &str,
+    ) -> Result<Descriptor, Error> {
         let mut failed = None;
-        for mirror in self.mirrors() {
+        for mirror in self.mirrors_to_resolve(name) {
             let action = format!("resolve `{name}` in `{mirror}`");
-            match mirror.resolve_here(&name, &action).await {
-                Ok(descriptor) => return Ok(resolved(descriptor)),
+            match mirror.resolve_here(name, &action).await {
+                Ok(descriptor) => return Ok(descriptor),
                 Err(error) => failed = mirror.mirror_failed(error),
             }
         }
-        let here = self.resolve_here(&name, &action).await.map(resolved);
+        let here = self.source().resolve_here(name, action).await;
         here.map_err(|error| error.after_mirror(failed))
     }
 
@@ -168,6 +178,16 @@ impl Repository {
     /// [`Verification`](ErrorKind::Verification) if other content was received,
     /// [`Document`](ErrorKind::Document) if the content is not a valid manifest.
     pub async fn manifest(&self, descriptor: &Descriptor) -> Result<AnyDocument, Error> {
+        let document = self.manifest_anywhere(descriptor).await?;
+        let action = format!("use manifest `{}` of `{self}`", descriptor.digest);
+        self.allow(descriptor, Some(&document), &action).await?;
+        Ok(document)
+    }
+
+    pub(crate) async fn manifest_anywhere(
+        &self,
+        descriptor: &Descriptor,
+    ) -> Result<AnyDocument, Error> {
         let mut failed = None;
         for mirror in self.mirrors() {
             match mirror.manifest_here(descriptor).await {
@@ -175,7 +195,7 @@ impl Repository {
                 Err(error) => failed = mirror.mirror_failed(error),
             }
         }
-        self.manifest_here(descriptor).await.map_err(|error| error.after_mirror(failed))
+        self.source().manifest_here(descriptor).await.map_err(|error| error.after_mirror(failed))
     }
 
     async fn manifest_here(&self, descriptor: &Descriptor) -> Result<AnyDocument, Error> {

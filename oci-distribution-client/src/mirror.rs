@@ -2,13 +2,14 @@ use oci_image::RepositoryName;
 use oci_image::reference::RegistryName;
 
 use crate::error::Error;
+use crate::route::{Place, Protocol, Server, Uses};
 
 /// Where a mirror keeps the repositories of a registry.
 #[derive(Clone, Debug)]
 pub(crate) struct Mirror {
     /// The registry that it stands in for.
     pub(crate) of: RegistryName,
-    pub(crate) host: RegistryName,
+    host: RegistryName,
     /// What stands before the names of repositories there, if anything does.
     prefix: Option<RepositoryName>,
 }
@@ -26,9 +27,13 @@ impl Mirror {
         Ok(Self { of: of.parse().map_err(refuse)?, host: host.parse().map_err(refuse)?, prefix })
     }
 
-    /// The name there of the repository `name`; `None` if that would be longer than names may be.
-    pub(crate) fn name(&self, name: &RepositoryName) -> Option<RepositoryName> {
-        let Some(prefix) = &self.prefix else { return Some(name.clone()) };
-        format!("{prefix}/{name}").parse().ok()
+    /// Where the repository `name` is there; `None` if its name would be longer than names may be.
+    pub(crate) fn place(&self, name: &RepositoryName) -> Option<Place> {
+        let repository = match &self.prefix {
+            Some(prefix) => format!("{prefix}/{name}").parse().ok()?,
+            None => name.clone(),
+        };
+        let server = Server::new(self.host.clone(), Protocol::Https);
+        Some(Place { server, repository, uses: Uses::ALL, is_told: true })
     }
 }

@@ -170,7 +170,7 @@ where
                 result => return result,
             }
         }
-        let download = Download::new(self.repository.clone(), blob.clone());
+        let download = Download::new(self.repository.source().clone(), blob.clone());
         let error = match self.transfer(blob, download, stop).await {
             Err(error) if error.kind() == ErrorKind::NotFound && !blob.urls.is_empty() => error,
             result => return result.map_err(|error| error.after_mirror(failed)),

@@ -22,10 +22,11 @@ impl Repository {
         artifact_type: Option<&MediaType>,
     ) -> Result<Vec<Descriptor>, Error> {
         let action = format!("list the referrers of `{subject}` in `{self}`");
-        let mut found = match self.listed_referrers(subject, artifact_type, &action).await {
+        let source = self.source();
+        let mut found = match source.listed_referrers(subject, artifact_type, &action).await {
             Ok(found) => found,
             Err(error) if is_without_api(&error) || error.kind() == ErrorKind::Denied => {
-                match self.tagged_referrers(subject, &action).await? {
+                match source.tagged_referrers(subject, &action).await? {
                     Tagged::List(index, _) => index.into_value().manifests,
                     // What is denied may be there.
                     _ if error.kind() == ErrorKind::Denied => return Err(error),

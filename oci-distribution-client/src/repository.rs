@@ -5,13 +5,14 @@ use std::time::Instant;
 use http::Method;
 use oci_image::distribution::{Endpoint, query};
 use oci_image::reference::RegistryName;
-use oci_image::{Digest, RepositoryName, TagOrDigest};
+use oci_image::{Digest, Reference, RepositoryName, TagOrDigest};
 use url::Url;
 
 use crate::auth::{Access, Scopes};
 use crate::call::Call;
 use crate::error::{Error, ErrorKind};
 use crate::registry::Registry;
+use crate::route::{Place, Route, Uses};
 use crate::shared::Shared;
 use crate::trace;
 
@@ -23,33 +24,78 @@ pub struct Repository {
     pub(crate) shared: Arc<Shared>,
     pub(crate) registry: Arc<Registry>,
     name: RepositoryName,
-    mirrors: Arc<[Self]>,
-    /// If this is a repository of a mirror: of which registry.
+    /// What its registry is called, if its server is another one.
+    called: Option<RegistryName>,
+    mirrors: Arc<[(Self, Uses)]>,
+    /// Where it is read, if not where it is written.
+    source: Option<Arc<Self>>,
+    is_mirror: bool,
+    /// The registry that the server stands in for, of which it is told.
     upstream: Option<RegistryName>,
+    /// What was resolved by this handle's maker: by that, mirrors and policies are asked.
+    resolved: Option<TagOrDigest>,
+    /// Whether policies are not asked: they ask by this handle themselves.
+    pub(crate) is_exempt: bool,
 }
 
 impl Repository {
-    pub(crate) fn new(shared: Arc<Shared>, registry: Arc<Registry>, name: RepositoryName) -> Self {
-        Self { shared, registry, name, mirrors: Arc::new([]), upstream: None }
+    /// The repository that `reference` is in.
+    pub(crate) fn of(shared: &Arc<Shared>, reference: &Reference) -> Result<Self, Error> {
+        let Route { mirrors, source, server } = shared.route(reference)?;
+        let registry = reference.registry();
+        let at = |place: &Place| {
+            let upstream = place.is_told.then(|| registry.clone());
+            let server = shared.registry(&place.server)?;
+            Ok::<_, Error>(Self { upstream, ..Self::at(shared, server, &place.repository) })
+        };
+        let mirrors = mirrors.iter().map(|place| {
+            let mirror = Self { is_mirror: true, ..at(place)? };
+            Ok::<_, Error>((mirror, place.uses))
+        });
+        let mirrors = mirrors.collect::<Result<_, _>>()?;
+        let source = source.as_ref().map(at).transpose()?.map(Arc::new);
+        let other = Some(registry.clone()).filter(|registry| server.host != *registry);
+        let repository = Self::at(shared, shared.registry(&server)?, reference.repository());
+        Ok(Self { called: other.clone(), upstream: other, mirrors, source, ..repository })
     }
 
-    pub(crate) fn with_mirrors(mut self, mirrors: Vec<Self>) -> Self {
-        self.mirrors = mirrors.into();
-        self
+    fn at(shared: &Arc<Shared>, registry: Arc<Registry>, name: &RepositoryName) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            registry,
+            name: name.clone(),
+            called: None,
+            mirrors: Arc::new([]),
+            source: None,
+            is_mirror: false,
+            upstream: None,
+            resolved: None,
+            is_exempt: false,
+        }
     }
 
-    pub(crate) fn mirror_of(mut self, registry: RegistryName) -> Self {
-        self.upstream = Some(registry);
-        self
+    /// The same, for what `name` meant.
+    pub(crate) fn resolved(&self, name: TagOrDigest) -> Self {
+        Self { resolved: Some(name), ..self.clone() }
+    }
+
+    /// What its content was resolved from.
+    pub(crate) fn resolved_from(&self) -> Option<&TagOrDigest> {
+        self.resolved.as_ref()
     }
 
     pub(crate) fn is_mirror(&self) -> bool {
-        self.upstream.is_some()
+        self.is_mirror
+    }
+
+    /// Where it is read when no mirror has it.
+    pub(crate) fn source(&self) -> &Self {
+        self.source.as_deref().unwrap_or(self)
     }
 
     /// The registry's name, a host with an optional port.
     pub fn registry(&self) -> &RegistryName {
-        &self.registry.name
+        self.called.as_ref().unwrap_or(&self.registry.name)
     }
 
     /// The name in the registry.
@@ -59,13 +105,12 @@ impl Repository {
 
     /// Another repository of the same registry.
     pub(crate) fn sibling(&self, name: &RepositoryName) -> Self {
-        Self::new(Arc::clone(&self.shared), Arc::clone(&self.registry), name.clone())
+        Self::at(&self.shared, Arc::clone(&self.registry), name)
     }
 
     /// The URL of an endpoint of this registry.
     pub(crate) fn url(&self, endpoint: &Endpoint) -> Url {
-        let mut url = self.registry.base.clone();
-        url.set_path(&endpoint.to_string());
+        let mut url = self.registry.url(endpoint);
         if let Some(upstream) = &self.upstream {
             url.query_pairs_mut().append_pair(query::NAMESPACE, upstream.as_str());
         }
@@ -103,10 +148,20 @@ impl Repository {
         if self.is_mirror() { call.once().impatient() } else { call }
     }
 
-    /// The same repository at the mirrors that are not known to be out of reach.
+    /// The same repository at the mirrors that have content, and are not known to be out of reach.
     pub(crate) fn mirrors(&self) -> impl Iterator<Item = &Self> {
+        self.mirrors_that(|uses| uses.has(self.resolved.as_ref()))
+    }
+
+    /// The same at those that may say what `name` means.
+    pub(crate) fn mirrors_to_resolve(&self, name: &TagOrDigest) -> impl Iterator<Item = &Self> {
+        self.mirrors_that(|uses| uses.resolves(name))
+    }
+
+    fn mirrors_that(&self, are: impl Fn(Uses) -> bool) -> impl Iterator<Item = &Self> {
         let now = Instant::now();
-        self.mirrors.iter().filter(move |mirror| mirror.registry.is_in_reach(now))
+        let mirrors = self.mirrors.iter().filter(move |(_, uses)| are(*uses));
+        mirrors.map(|(mirror, _)| mirror).filter(move |mirror| mirror.registry.is_in_reach(now))
     }
 
     /// Notes that a mirror failed, and gives the error on: one that is out of reach is left alone for a
@@ -130,7 +185,7 @@ impl Repository {
 
 impl fmt::Display for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.registry.name, self.name)
+        write!(f, "{}/{}", self.registry(), self.name)
     }
 }
 

@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderValue;
+use oci_image::Reference;
 use oci_image::reference::RegistryName;
 use url::Url;
 
@@ -9,7 +10,9 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::mirror::Mirror;
 use crate::origin::{Origin, shown};
+use crate::policy::Policy;
 use crate::registry::Registry;
+use crate::route::{Places, Protocol, Route, Server};
 use crate::warnings::Warnings;
 use crate::wire::Wire;
 
@@ -19,6 +22,11 @@ pub(crate) struct Shared {
     pub(crate) wire: Wire,
     pub(crate) keyring: Keyring,
     pub(crate) mirrors: Vec<Mirror>,
+    /// Where repositories are; the first that knows is asked.
+    pub(crate) places: Vec<Arc<dyn Places>>,
+    pub(crate) policies: Vec<Arc<dyn Policy>>,
+    /// What the transport of a server with its own settings is made with.
+    config: Config,
     pub(crate) warnings: Warnings,
     /// Registries on this machine that are asked over http.
     plain_http: Vec<RegistryName>,
@@ -33,6 +41,13 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(config: Config) -> Result<Self, Error> {
         let transport = config.build_transport()?;
+        // Without the credentials, which are in the keyring.
+        let of_servers = Config {
+            credentials: Vec::new(),
+            providers: Vec::new(),
+            logins: Vec::new(),
+            ..config.clone()
+        };
         let timeout = config.limits.helper;
         let helpers = HelperSettings { search_path: config.helper_path, timeout };
         let known = |logins| KnownLogins { logins, helpers: helpers.clone() };
@@ -47,6 +62,9 @@ impl Shared {
                 timeout,
             ),
             mirrors: collect(config.mirrors, |(of, place)| Mirror::parse(&of, &place))?,
+            places: config.places,
+            policies: config.policies,
+            config: of_servers,
             warnings: Warnings::default(),
             plain_http: collect(config.plain_http, |name| on_this_machine(&name))?,
             danger_plain_http: collect(config.danger_plain_http, |name| over_http(&name))?,
@@ -56,24 +74,82 @@ impl Shared {
         })
     }
 
-    /// The registry of this name, the same each time.
-    pub(crate) fn registry(&self, name: &RegistryName) -> Result<Arc<Registry>, Error> {
+    /// Where the repository of `image` is.
+    pub(crate) fn route(&self, image: &Reference) -> Result<Route, Error> {
+        let own = || Server::new(image.registry().clone(), Protocol::Https);
+        let mut known = self.places.iter().filter_map(|places| places.route(image).transpose());
+        let route = known.next().transpose()?;
+        let mut route = route.unwrap_or_else(|| Route::of(own()));
+        let mirrors = self.mirrors.iter().filter(|mirror| mirror.of == *image.registry());
+        let mirrors = mirrors.filter_map(|mirror| mirror.place(image.repository()));
+        route.mirrors.splice(0..0, mirrors);
+        Ok(route)
+    }
+
+    /// The server of the registry of this name, where no repository of it is meant.
+    pub(crate) fn server_named(&self, name: &RegistryName) -> Result<Server, Error> {
+        // Every registry may have a repository of this name.
+        let image = Reference::new(name.as_str(), "a/a").ok();
+        let route = image.map(|image| self.route(&image)).transpose()?;
+        let own = || Server::new(name.clone(), Protocol::Https);
+        Ok(route.map_or_else(own, |route| route.server))
+    }
+
+    /// The registry of this name.
+    pub(crate) fn registry_named(&self, name: &RegistryName) -> Result<Arc<Registry>, Error> {
+        self.registry(&self.server_named(name)?)
+    }
+
+    /// The registry on this server, the same each time.
+    pub(crate) fn registry(&self, server: &Server) -> Result<Arc<Registry>, Error> {
         let mut known = self.registries.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(registry) = known.iter().find(|registry| registry.name == *name) {
+        let asked = self.asked(server);
+        if let Some(registry) = known.iter().find(|registry| registry.server == asked) {
             return Ok(Arc::clone(registry));
         }
-        let registry = Arc::new(self.new_registry(name)?);
+        let registry = Arc::new(self.new_registry(&asked)?);
         known.push(Arc::clone(&registry));
         Ok(registry)
     }
 
-    /// The registry of this name, as if it had not been asked before.
-    pub(crate) fn new_registry(&self, name: &RegistryName) -> Result<Registry, Error> {
-        let is_plain = self.plain_http.iter().chain(&self.danger_plain_http).any(|it| it == name);
-        let scheme = if is_plain { "http" } else { "https" };
-        let allowed = self.token_servers.iter().filter(|(registry, _)| registry == name);
+    /// The registry on this server, as if it had not been asked before.
+    pub(crate) fn new_registry(&self, server: &Server) -> Result<Registry, Error> {
+        self.config.certificates_of(&server.host)?;
+        let asked = self.asked(server);
+        let wire = self.wire_to(&asked)?;
+        let allowed = self.token_servers.iter().filter(|(registry, _)| *registry == server.host);
         let allowed = allowed.map(|(_, origin)| origin.clone()).collect();
-        Registry::new(name.clone(), scheme, allowed, self.wire.limits.connections)
+        Registry::new(asked, wire, allowed, self.wire.limits.connections)
+    }
+
+    /// `server`, over http if the program names it for that.
+    fn asked(&self, server: &Server) -> Server {
+        let mut plain = self.plain_http.iter().chain(&self.danger_plain_http);
+        let protocol = match plain.any(|host| *host == server.host) {
+            true => Protocol::Http,
+            false => server.protocol,
+        };
+        Server { protocol, ..server.clone() }
+    }
+
+    /// By what a server is asked that is not asked as others are.
+    fn wire_to(&self, server: &Server) -> Result<Option<Wire>, Error> {
+        let tls = match server.protocol {
+            Protocol::Insecure => {
+                let mut given = self.config.tls_of.iter().rev();
+                let given = given.find(|(name, _)| *name == server.host.as_str());
+                let tls = given.map(|(_, tls)| tls.clone()).unwrap_or_default();
+                tls.danger_accept_any_certificate()
+            }
+            Protocol::Https | Protocol::Http => {
+                match server.extra.as_ref().and_then(|extra| extra.tls.clone()) {
+                    Some(tls) => tls,
+                    None => return Ok(None),
+                }
+            }
+        };
+        let transport = self.config.clone().tls(server.host.as_str(), tls).build_transport()?;
+        Ok(Some(self.wire.over(transport)))
     }
 
     /// The URL that `location` means at `from`, or why no request may go there.

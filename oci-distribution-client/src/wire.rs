@@ -25,7 +25,7 @@ pub(crate) struct Wire {
     user_agent: HeaderValue,
     pub(crate) limits: Limits,
     pub(crate) retry: Retry,
-    gates: Gates,
+    gates: Arc<Gates>,
 }
 
 /// One request, to be sent once.
@@ -61,7 +61,18 @@ impl Wire {
         limits: Limits,
         retry: Retry,
     ) -> Self {
-        Self { transport, user_agent, limits, retry, gates: Gates::default() }
+        Self { transport, user_agent, limits, retry, gates: Arc::default() }
+    }
+
+    /// The same over another transport.
+    pub(crate) fn over(&self, transport: Arc<dyn Transport>) -> Self {
+        Self {
+            transport,
+            user_agent: self.user_agent.clone(),
+            limits: self.limits.clone(),
+            retry: self.retry.clone(),
+            gates: Arc::clone(&self.gates),
+        }
     }
 
     /// The attempts at a new request.

@@ -9,7 +9,6 @@ use crate::auth::{Authority, Authorization, Keyring, LoginContext, LoginError, S
 use crate::error::Error;
 use crate::gate::Entry;
 use crate::origin::Origin;
-use crate::shared::Shared;
 use crate::transport::Body;
 use crate::wire::Exchange;
 
@@ -91,9 +90,9 @@ impl Call<'_> {
             return None;
         }
         *is_introduced = true;
-        let Shared { wire, .. } = self.shared;
-        let mut url = self.registry.base.clone();
-        url.set_path(&Endpoint::Base.to_string());
+        let wire = self.wire();
+        let url = self.registry.url(&Endpoint::Base);
+        let url = self.registry.speaking(wire, url).await;
         let sent = wire.send(Exchange {
             method: Method::GET,
             url: &url,
@@ -122,7 +121,7 @@ impl Call<'_> {
         let origin = Origin::of(&at.url)?;
         let (keyring, scopes) = (Keyring::empty(), Scopes::default());
         let context = LoginContext {
-            wire: &self.shared.wire,
+            wire: self.wire(),
             keyring: &keyring,
             repository: None,
             scopes: &scopes,
@@ -134,7 +133,7 @@ impl Call<'_> {
 
     fn login_context(&self) -> LoginContext<'_> {
         LoginContext {
-            wire: &self.shared.wire,
+            wire: self.wire(),
             keyring: self.keyring,
             repository: self.repository,
             scopes: &self.scopes,

@@ -14,6 +14,8 @@ mod fake;
 mod false_success;
 mod faults;
 mod fixture;
+#[cfg(feature = "machine")]
+mod hosts;
 mod images;
 mod labels;
 mod leaks;
@@ -27,11 +29,14 @@ mod moves;
 mod parts;
 mod peers;
 mod plans;
+mod policy;
 mod providers;
 mod proxies;
 mod ranges;
 mod rates;
 mod referrers;
+#[cfg(feature = "machine")]
+mod registries_conf;
 mod resume;
 mod round_trip;
 mod secure;
