@@ -34,7 +34,8 @@ impl Repository {
     /// # Errors
     /// If `verifier` is of another digest or size. Nothing is asked yet.
     pub fn rest_of_blob(&self, blob: &Descriptor, verifier: Verifier) -> Result<BlobReader, Error> {
-        let download = Download::new(self.source().clone(), blob.clone()).starting_at(verifier.seen());
+        let download =
+            Download::new(self.source().clone(), blob.clone()).starting_at(verifier.seen());
         let size = verifier.seen().checked_add(verifier.remaining());
         if *verifier.digest() != blob.digest || size != Some(blob.size) {
             return Err(Error::new(ErrorKind::Configuration, download.action())

@@ -85,7 +85,9 @@ pub use config::Config;
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;
 pub use manifest::Resolved;
-pub use policy::{Candidate, Policy, Refusal};
+pub use policy::{
+    Candidate, Policy, PolicyFile, Refusal, Requirement, SignedRequirement, Verifier,
+};
 pub use progress::{Event, Step, Summary, Total};
 pub use pull::Pull;
 pub use push::{Fate, Plan, Planned, Push};

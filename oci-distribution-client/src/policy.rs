@@ -1,5 +1,8 @@
 //! What may be used: asked about each manifest before anything of it is.
 
+mod file;
+mod requirement;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +12,9 @@ use oci_image::{AnyDocument, Descriptor, MediaType, TagOrDigest};
 use crate::error::{Error, ErrorKind};
 use crate::repository::Repository;
 use crate::transport::BoxFuture;
+
+pub use file::PolicyFile;
+pub use requirement::{Requirement, SignedRequirement, Verifier};
 
 /// Decides what may be used of what registries have: see [`Config::policy`](crate::Config::policy).
 ///

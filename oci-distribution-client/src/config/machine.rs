@@ -15,6 +15,9 @@ impl Config {
     /// [`registries_conf`](Self::registries_conf) with the usual files, and [`certs_dir`](Self::certs_dir) with
     /// `$HOME/.config/containers/certs.d`, `/etc/containers/certs.d` and `/etc/docker/certs.d`.
     ///
+    /// What may be used is another matter:
+    /// `config.policy(PolicyFile::from_machine()?)`.
+    ///
     /// It reads files, so it may block for a moment.
     ///
     /// # Errors

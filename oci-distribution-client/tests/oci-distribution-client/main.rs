@@ -30,6 +30,7 @@ mod parts;
 mod peers;
 mod plans;
 mod policy;
+mod policy_file;
 mod providers;
 mod proxies;
 mod ranges;
