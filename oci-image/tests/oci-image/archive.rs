@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use oci_image::archive::{Defect, Error, LimitExceeded, Limits, Member, Reader};
+use oci_image::archive::{
+    Defect, EntryPath, Error, LimitExceeded, Limits, Member, PathError, Reader,
+};
 
 use crate::raw::{Archive, Raw};
 
@@ -101,6 +103,12 @@ fn an_archive_that_is_too_short_is_refused_though_its_content_is_skipped() {
     wide.file_bytes = u64::MAX;
     let found = all(Reader::new(Cursor::new(&huge[..]), wide).unwrap());
     assert!(matches!(found, Err(Error::Refused { offset: 512, defect: Defect::Truncated })));
+}
+
+#[test]
+fn a_path_has_no_nul_byte_wherever_it_was_read() {
+    assert_eq!(EntryPath::parse(b"a/b\0"), Err(PathError::Nul));
+    assert_eq!("\0".parse::<EntryPath>(), Err(PathError::Nul));
 }
 
 #[test]

@@ -191,6 +191,12 @@ fn zeros_count_less_where_they_become_holes() {
         assert!(matches!(error, ReadError::Limit(LimitExceeded::Ratio(200))), "{error:?}");
         assert!((63 << 20..66 << 20).contains(&length), "{length}");
     }
+    // A zero there counts as a one.
+    let zeros = gzip_best(&Archive::new().file("a", vec![0; 8 << 20]).end());
+    let mut limits = Limits::default();
+    (limits.ratio_from, limits.zeros_per_byte) = (4 << 20, 0);
+    let error = list_all(&mut Reader::detect(&zeros[..], limits).unwrap()).unwrap_err();
+    assert!(matches!(error, ReadError::Limit(LimitExceeded::Ratio(200))), "{error:?}");
     // Other bytes count as ever.
     let repeated = gzip_best(&Archive::new().file("a", vec![b'x'; 8 << 20]).end());
     let mut limits = Limits::default();
@@ -276,17 +282,31 @@ fn a_window_that_is_too_large_is_refused() {
     }
 }
 
+/// 260 bytes of text in a block whose dictionary has 256 MiB.
+#[cfg(feature = "xz")]
+const XZ: &[u8] =
+    b"\xfd7zXZ\0\0\x01i\"\xde6\x02\0!\x01 \0\0\0\t\x88\xa5v\xe0\x01\x03\0\x13]\09\x9b\xc9\xf2\xe7\
+        PU[8\xb2~2\xb8\xef\xfd\xee7\xc0\0\0\0\xefs\"\xba\0\x01+\x84\x02\0\0\0\xf1\xffQ@>0\r\x8b\x02\0\0\0\0\x01YZ";
+
+#[cfg(feature = "xz")]
+#[test]
+fn xz_that_is_cut_short_is_refused() {
+    let mut limits = Limits::default();
+    limits.xz_memory = 512 << 20;
+    for length in [12, XZ.len() / 2, XZ.len() - 1] {
+        let read = Decoder::detect(&XZ[..length], &limits).unwrap().read_to_end(&mut Vec::new());
+        assert!(read.is_err(), "{length}: {read:?}");
+    }
+}
+
 #[cfg(feature = "xz")]
 #[test]
 fn memory_for_xz_that_is_too_large_is_refused() {
-    // 260 bytes of text in a block whose dictionary has 256 MiB.
-    let blob = b"\xfd7zXZ\0\0\x01i\"\xde6\x02\0!\x01 \0\0\0\t\x88\xa5v\xe0\x01\x03\0\x13]\09\x9b\xc9\xf2\xe7\
-        PU[8\xb2~2\xb8\xef\xfd\xee7\xc0\0\0\0\xefs\"\xba\0\x01+\x84\x02\0\0\0\xf1\xffQ@>0\r\x8b\x02\0\0\0\0\x01YZ";
     let read = |memory: u64| {
         let mut limits = Limits::default();
         limits.xz_memory = memory;
         let mut text = Vec::new();
-        Decoder::detect(&blob[..], &limits).unwrap().read_to_end(&mut text).map(|_| text)
+        Decoder::detect(XZ, &limits).unwrap().read_to_end(&mut text).map(|_| text)
     };
     assert_eq!(read(512 << 20).unwrap(), b"some content ".repeat(20));
     for memory in [0, 128 << 20, 256 << 20] {

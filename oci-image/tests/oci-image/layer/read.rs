@@ -23,6 +23,7 @@ pub(crate) fn list_all<R: Read>(reader: &mut Reader<R>) -> Result<Listing, ReadE
     while let Some(change) = reader.next_change()? {
         let mut content = Vec::new();
         while let Some(bytes) = reader.chunk()? {
+            assert!(!bytes.is_empty(), "a chunk of nothing, for ever perhaps");
             content.extend_from_slice(bytes);
         }
         listing.push((change, content));

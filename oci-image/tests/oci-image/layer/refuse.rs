@@ -144,6 +144,19 @@ fn pax_records_that_are_malformed() {
     }
 }
 
+/// These all read alike, but by no rule of PAX.
+#[test]
+fn pax_records_with_zeros_before_their_length_or_keys_of_two_lines() {
+    for body in ["07 a=b\n", "8 a\nb=c\n"] {
+        let found = list(&new().with(&Raw::of(b'x', "x"), body).file("a", "").end());
+        let defect = match found {
+            Err(ReadError::Archive { defect, .. }) => defect,
+            other => panic!("{body:?}: {other:?}"),
+        };
+        assert_eq!(defect, Defect::PaxRecord, "{body:?}");
+    }
+}
+
 #[test]
 fn pax_values_that_cannot_be_used() {
     for (key, value) in [
@@ -652,9 +665,16 @@ fn a_compression_other_than_the_media_type_says() {
 
 #[test]
 fn a_reader_that_failed_does_not_continue() {
-    let tar = new().file("../a", "").file("b", "").end();
-    let mut reader = Reader::detect(&tar[..], Limits::default()).unwrap();
-    assert!(matches!(reader.next_change(), Err(ReadError::Archive { .. })));
-    assert!(matches!(reader.next_change(), Err(ReadError::FailedBefore)));
-    assert!(matches!(reader.finish(), Err(ReadError::FailedBefore)));
+    // The second is an archive that is good, and a layer that is not.
+    for refused in ["../a", ".wh.."] {
+        let tar = new().file(refused, "").file("b", "").end();
+        let mut reader = Reader::detect(&tar[..], Limits::default()).unwrap();
+        let failed = reader.next_change();
+        assert!(
+            matches!(failed, Err(ReadError::Archive { .. } | ReadError::Marker { .. })),
+            "{refused}: {failed:?}"
+        );
+        assert!(matches!(reader.next_change(), Err(ReadError::FailedBefore)), "{refused}");
+        assert!(matches!(reader.finish(), Err(ReadError::FailedBefore)), "{refused}");
+    }
 }
