@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use oci_image::build::Builder;
 use oci_image::{Digest, Platform};
 use oci_layout::Layout;
+use oci_registry::Store;
 use oci_testing::program::{run, run_with};
 
 #[test]
@@ -92,4 +93,15 @@ fn tokio_container_runs_to_its_end() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tokio_container"));
     let told = run_with(&mut command).good();
     assert_eq!(told, "pid 1\nhostname tokio\nuid 0\n/proc/sys is read-only\n");
+}
+
+#[tokio::test]
+async fn own_transport_asks_a_registry() {
+    let registry = oci_registry::serve(Store::memory()).bind("127.0.0.1:0").await.unwrap();
+    let host = registry.address().to_string();
+    let ask = |host: String| run(env!("CARGO_BIN_EXE_own_transport"), &[host]);
+    let told = tokio::task::spawn_blocking(move || ask(host)).await.unwrap();
+    assert_eq!(told.good(), format!("{} is a registry\n", registry.address()));
+    let told = tokio::task::spawn_blocking(move || ask("127.0.0.1:1".into())).await.unwrap();
+    told.bad(1);
 }
