@@ -1,8 +1,8 @@
 //! Lists the public API of each published crate, as rustdoc sees it with all features.
 //!
 //! ```text
-//! oci-public-api            writes docs/public-api/CRATE.txt
-//! oci-public-api --check    fails if one of the files is not what would be written
+//! oci-public-api [CRATE…]            writes docs/public-api/CRATE.txt, of all crates if none is named
+//! oci-public-api --check [CRATE…]    fails if one of the files is not what would be written
 //! ```
 //!
 //! A change of a file is a change that users notice: it belongs to a line of CHANGELOG.md.
@@ -26,15 +26,18 @@ fn main() -> ExitCode {
 
 fn run() -> Result<ExitCode, Error> {
     let mut is_check = false;
+    let mut wanted = Vec::new();
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             lexopt::Arg::Long("check") => is_check = true,
+            lexopt::Arg::Value(name) => wanted.push(name),
             other => return Err(other.unexpected().into()),
         }
     }
     let directory = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let crates = published()?;
+    let mut crates = published()?;
+    crates.retain(|it| wanted.is_empty() || wanted.iter().any(|name| *name == *it.name));
     let mut code = ExitCode::SUCCESS;
     for (name, api) in list(&crates)? {
         let path = directory.join(format!("{name}.txt"));
