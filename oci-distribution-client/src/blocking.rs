@@ -1,3 +1,5 @@
+mod ahead;
+
 use std::borrow::Cow;
 use std::io::{self, Cursor, Read};
 
@@ -11,6 +13,8 @@ use tokio::runtime::Handle;
 use crate::blob::BlobReader;
 use crate::error::Error;
 use crate::repository::Repository;
+
+pub use ahead::ReadAhead;
 
 /// A repository for callers that block: see [`Repository::blocking`].
 #[derive(Clone, Debug)]

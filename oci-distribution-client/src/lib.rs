@@ -79,7 +79,7 @@ pub use auth::{
     LoginFile,
 };
 pub use blob::BlobReader;
-pub use blocking::BlockingRepository;
+pub use blocking::{BlockingRepository, ReadAhead};
 pub use client::Client;
 pub use config::Config;
 pub use error::{Error, ErrorKind};

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod ahead;
 mod along;
 mod auth;
 mod bad_input;
@@ -17,6 +18,7 @@ mod fixture;
 #[cfg(feature = "machine")]
 mod hosts;
 mod images;
+mod kills;
 mod labels;
 mod leaks;
 mod limits;
