@@ -28,6 +28,10 @@ pub enum Endpoint {
     Tags(RepositoryName),
     /// `/v2/<name>/referrers/<digest>`
     Referrers(RepositoryName, Digest),
+    /// `/v2/_oci/ext/discover`, or `/v2/<name>/_oci/ext/discover`: the [extensions] of a registry or a repository.
+    ///
+    /// [extensions]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/extensions/_oci.md
+    Extensions(Option<RepositoryName>),
 }
 
 /// Why a path names nothing.
@@ -73,6 +77,8 @@ impl Endpoint {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         match segments.as_slice() {
             ["_catalog"] => Ok(Self::Catalog),
+            ["_oci", "ext", "discover"] => Ok(Self::Extensions(None)),
+            [name @ .., "_oci", "ext", "discover"] => Ok(Self::Extensions(Some(repository(name)?))),
             [name @ .., "blobs", "uploads"] | [name @ .., "blobs", "uploads", ""] => {
                 repository(name).map(Self::Uploads)
             }
@@ -122,6 +128,8 @@ impl fmt::Display for Endpoint {
             Self::Manifest(name, reference) => write!(f, "/v2/{name}/manifests/{reference}"),
             Self::Tags(name) => write!(f, "/v2/{name}/tags/list"),
             Self::Referrers(name, digest) => write!(f, "/v2/{name}/referrers/{digest}"),
+            Self::Extensions(None) => f.write_str("/v2/_oci/ext/discover"),
+            Self::Extensions(Some(name)) => write!(f, "/v2/{name}/_oci/ext/discover"),
         }
     }
 }
@@ -142,6 +150,8 @@ mod tests {
             ("/v2", Endpoint::Base),
             ("/v2/", Endpoint::Base),
             ("/v2/_catalog", Endpoint::Catalog),
+            ("/v2/_oci/ext/discover", Endpoint::Extensions(None)),
+            ("/v2/a/b/_oci/ext/discover", Endpoint::Extensions(Some(name("a/b")))),
             ("/v2/a/tags/list", Endpoint::Tags(name("a"))),
             ("/v2/tags/list/tags/list", Endpoint::Tags(name("tags/list"))),
             ("/v2/a/blobs/uploads/", Endpoint::Uploads(name("a"))),

@@ -170,6 +170,28 @@ fn referrers_tags_are_tags() {
     assert_eq!(tag.as_str().parse(), Ok(tag));
 }
 
+/// The examples of the specification's main branch.
+// covers: DIST-REF-09
+#[test]
+fn referrers_tags_of_odd_digests_are_those_of_the_specification() {
+    let letters = "a".repeat(64);
+    let odd = "test+algorithm+using+algorithm+separators+and+lots+of+characters+to+excercise+overall+\
+        truncation:alsoSome=InTheEncodedSectionToShowHyphenReplacementAndLotsAndLotsOfCharacters\
+        ToExcerciseEncodedTruncation";
+    for (subject, tag) in [
+        (format!("sha256:{letters}"), format!("sha256-{letters}")),
+        (format!("sha512:{letters}{letters}"), format!("sha512-{letters}")),
+        (
+            odd.to_owned(),
+            "test-algorithm-using-algorithm-s-alsoSome-InTheEncodedSectionToShowHyphenReplacement\
+             AndLotsAndLot"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(referrers_tag(&subject.parse().unwrap()).as_str(), tag, "{subject}");
+    }
+}
+
 /// Text made of what the parsers look for.
 fn header_like_text() -> impl Strategy<Value = String> {
     let word = prop_oneof![
