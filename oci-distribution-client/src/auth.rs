@@ -19,7 +19,7 @@ pub(crate) use helper::HelperSettings;
 pub(crate) use keyring::Keyring;
 pub use login_file::LoginFile;
 pub(crate) use login_file::Place;
-pub(crate) use logins::{KnownLogins, Logins};
+pub(crate) use logins::{KnownLogins, Logins, is_same_registry};
 pub use provider::{CredentialError, CredentialProvider, CredentialRequest};
 pub(crate) use scope::{Access, Scopes};
 pub(crate) use secrets::Secrets;

@@ -45,6 +45,8 @@ pub(crate) struct Call<'a> {
     is_impatient: bool,
     /// The one success whose body is wanted, if not of any.
     only: Option<StatusCode>,
+    /// Whether it is a success that nothing has changed (304).
+    is_conditional: bool,
 }
 
 /// How often one request answers a challenge. The first answer may be a token that another request
@@ -138,6 +140,7 @@ impl<'a> Call<'a> {
             is_once: false,
             is_impatient: false,
             only: None,
+            is_conditional: false,
         }
     }
 
@@ -204,6 +207,12 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Asks for content that has not this entity tag; the answer may be that nothing has changed (304).
+    pub(crate) fn unless(mut self, entity_tag: &str) -> Self {
+        self.is_conditional = true;
+        self.header(header::IF_NONE_MATCH, entity_tag)
+    }
+
     /// Sends it, and gives the answer if that is a success.
     pub(crate) async fn send(self) -> Result<Answer, Error> {
         let (mut answer, _) = self.send_and_retry(None).await?;
@@ -260,7 +269,8 @@ impl<'a> Call<'a> {
             let authorization = self.authorization(&at).await?;
             let (answer, pass) = self.exchange(&at.url, authorization.as_ref()).await?;
             let status = answer.status();
-            if status.is_success() {
+            let is_unchanged = self.is_conditional && status == StatusCode::NOT_MODIFIED;
+            if status.is_success() || is_unchanged {
                 return Ok(Answer { response: answer, url: at.url, pass: Some(pass) });
             }
             // What follows may need another request to the same host.

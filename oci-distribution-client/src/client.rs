@@ -1,6 +1,7 @@
+use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderName, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use oci_image::Reference;
 use oci_image::distribution::{Endpoint, header as names};
 use oci_image::reference::RegistryName;
@@ -9,6 +10,7 @@ use crate::auth::{Credentials, Keyring, LoginFile, Place, Scopes};
 use crate::call::{Answer, Call};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
+use crate::list::{Entries, List, Pages};
 use crate::manifest::Resolved;
 use crate::registry::Registry;
 use crate::repository::Repository;
@@ -88,8 +90,7 @@ impl Client {
     /// [`NotFound`](ErrorKind::NotFound) if there is another kind of server.
     pub async fn check(&self, registry: &str) -> Result<(), Error> {
         let action = log_in_to(registry);
-        let name: RegistryName = registry.parse().map_err(|reason| Error::name(&action, reason))?;
-        let registry = self.shared.registry_named(&name)?;
+        let registry = self.registry(registry, &action)?;
         self.check_with(&registry, &self.shared.keyring, &action).await
     }
 
@@ -122,15 +123,75 @@ impl Client {
         keyring: &Keyring,
         action: &str,
     ) -> Result<(), Error> {
-        let url = registry.url(&Endpoint::Base);
-        let nothing = Scopes::default();
-        let call = Call::new(&self.shared, registry, None, nothing, Method::GET, url, action);
-        let (answer, body) = call.keyring(keyring).read(self.shared.wire.limits.error).await?;
+        let call = self.base_call(registry, Scopes::default(), action).keyring(keyring);
+        let (answer, body) = call.read(self.shared.wire.limits.error).await?;
         match is_of_a_registry(&answer, &body) {
             true => Ok(()),
             false => Err(Error::new(ErrorKind::NotFound, action)
                 .because("there is a server, and its answer is not that of a registry")),
         }
+    }
+
+    /// The value of the header `Authorization` for requests of your own to `registry`, such as to endpoints that this
+    /// crate does not know; `None` if the registry wants none. `scopes` are what it is to allow:
+    /// `repository:team/app:pull`, as text or as a [`Scope`](oci_image::distribution::Scope).
+    ///
+    /// It is a secret: send it to `https://` and the registry's host alone, and not on with a redirect. It is marked as
+    /// sensitive, so that its debug output is empty. It may be a token that ends within seconds: ask for it again for
+    /// each request; what is known is not fetched again.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub async fn danger_authorization(
+        &self,
+        registry: &str,
+        scopes: impl IntoIterator<Item: fmt::Display>,
+    ) -> Result<Option<HeaderValue>, Error> {
+        let action = log_in_to(registry);
+        let registry = self.registry(registry, &action)?;
+        let scopes = scopes
+            .into_iter()
+            .fold(Scopes::default(), |scopes, scope| scopes.and_challenged(&scope.to_string()));
+        let call = || self.base_call(&registry, scopes.clone(), &action);
+        if let Some(known) = call().known_authorization().await? {
+            return Ok(Some(known.value));
+        }
+        // Its challenge says how it is logged in to.
+        call().read(self.shared.wire.limits.error).await?;
+        Ok(call().known_authorization().await?.map(|known| known.value))
+    }
+
+    /// The repositories of `registry`, as far as it lists them (`_catalog`, by Docker): many registries do not.
+    ///
+    /// # Errors
+    /// If `registry` is not a host with an optional port.
+    pub fn catalog(&self, registry: &str) -> Result<List, Error> {
+        let action =
+            format!("list the repositories of `{}`", crate::text::printable(registry, 300));
+        let registry = self.registry(registry, &action)?;
+        let first = registry.url(&Endpoint::Catalog);
+        let scopes = Scopes::default().and_challenged("registry:catalog:*");
+        let pages = Pages::of_registry(&self.shared, &registry, first, scopes, action);
+        Ok(List::new(pages, Entries::Repositories))
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn registry(&self, name: &str, action: &str) -> Result<Arc<Registry>, Error> {
+        let name: RegistryName = name.parse().map_err(|reason| Error::name(action, reason))?;
+        self.shared.registry_named(&name)
+    }
+
+    fn base_call<'a>(
+        &'a self,
+        registry: &'a Registry,
+        scopes: Scopes,
+        action: &'a str,
+    ) -> Call<'a> {
+        let url = registry.url(&Endpoint::Base);
+        Call::new(&self.shared, registry, None, scopes, Method::GET, url, action)
     }
 
     /// What registries wanted their users to know so far, each once, and no more than 100.

@@ -11,6 +11,7 @@
 //   client  pull  upload            the public handle; a pull; one upload session
 //   referrers                       the list of referrers, by the API or by a tag
 //   blob  list  manifest            one download, resumed; pages; manifests and what tags mean
+//   extensions                      what a registry offers beside the specification
 //   repository  policy              the public handle: URLs, scopes, mirrors; what may be used
 //   call                            one request with its redirects, logins and retries; where a redirect
 //                                   loses its credentials
@@ -41,6 +42,7 @@ mod config;
 mod copy;
 mod delete;
 mod error;
+mod extensions;
 mod gate;
 mod graph;
 mod images;
@@ -84,6 +86,7 @@ pub use client::Client;
 pub use config::Config;
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;
+pub use list::List;
 pub use manifest::Resolved;
 pub use policy::{
     Candidate, Policy, PolicyFile, Refusal, Requirement, SignedRequirement, Verifier,

@@ -1,117 +1,134 @@
-use std::collections::HashSet;
-use std::error::Error as StdError;
+mod pages;
+
+use std::collections::BTreeMap;
 use std::fmt;
+use std::future::IntoFuture;
 
-use bytes::Bytes;
-use http::{Method, header};
-use oci_image::Tag;
-use oci_image::distribution::{Endpoint, target_of_next};
-use serde::Deserialize;
-use url::Url;
+use futures_util::stream::{Stream, try_unfold};
+use oci_image::distribution::{Endpoint, query};
+use oci_image::reference::NameError;
+use oci_image::{RepositoryName, Tag};
+use serde_json::value::RawValue;
 
-use crate::auth::Access;
-use crate::call::Answer;
-use crate::error::{Error, ErrorKind};
-use crate::origin::Origin;
+use crate::error::Error;
 use crate::repository::Repository;
+use crate::transport::BoxFuture;
+
+pub(crate) use pages::Pages;
+
+/// A list of a registry: the tags of a repository, or its repositories. Awaited, it gives all entries; as
+/// [`pages`](Self::pages), one page after the other.
+///
+/// Entries are in the registry's order. What is not a tag or not a name is left out, with a
+/// [warning](crate::Client::warnings).
+#[must_use = "nothing is listed before it is awaited"]
+pub struct List {
+    pages: Pages,
+    entries: Entries,
+}
+
+/// What a list has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Entries {
+    Tags,
+    Repositories,
+}
 
 impl Repository {
-    /// All tags, in the registry's order. Entries that are not tags are left out, with a
-    /// [warning](crate::Client::warnings).
+    /// The tags.
     ///
     /// # Errors
-    /// Of kind [`NotFound`](ErrorKind::NotFound) if there is no such repository,
-    /// [`Limit`](ErrorKind::Limit) if the list is longer than [`Limits::pages`](crate::Limits::pages)
+    /// Of kind [`NotFound`](crate::ErrorKind::NotFound) if there is no such repository,
+    /// [`Limit`](crate::ErrorKind::Limit) if the list is longer than [`Limits::pages`](crate::Limits::pages)
     /// and [`Limits::list`](crate::Limits::list) allow.
-    pub async fn tags(&self) -> Result<Vec<String>, Error> {
-        #[derive(Deserialize)]
-        struct Page {
-            // Some registries write `null` for none; what has no such member at all is not a list.
-            #[serde(deserialize_with = "Option::deserialize")]
-            tags: Option<Vec<String>>,
-        }
+    pub fn tags(&self) -> List {
         let action = format!("list the tags of `{self}`");
         let source = self.source();
-        let url = source.url(&Endpoint::Tags(source.name().clone()));
-        let mut pages = Pages::new(source, url, &action);
+        let first = source.url(&Endpoint::Tags(source.name().clone()));
+        List::new(Pages::of(source, first, action), Entries::Tags)
+    }
+}
+
+impl List {
+    pub(crate) fn new(pages: Pages, entries: Entries) -> Self {
+        Self { pages, entries }
+    }
+
+    /// Asks for pages of at most this many entries; registries may give fewer, and some give more.
+    pub fn page_size(mut self, entries: u32) -> Self {
+        self.pages.ask(query::N, &entries.to_string());
+        self
+    }
+
+    /// Asks for the entries after `last`, in the registry's order, which need not be in the list.
+    pub fn after(mut self, last: &str) -> Self {
+        self.pages.ask(query::LAST, last);
+        self
+    }
+
+    /// The pages, each requested when it is polled for. It ends after the first error.
+    pub fn pages(self) -> impl Stream<Item = Result<Vec<String>, Error>> + Send + Unpin + 'static {
+        Box::pin(try_unfold(self, async |mut list| {
+            let page = list.next_page().await?;
+            Ok(page.map(|page| (page, list)))
+        }))
+    }
+
+    async fn all(mut self) -> Result<Vec<String>, Error> {
         let mut all = Vec::new();
-        while let Some((_, page)) = pages.next("application/json").await? {
-            let Page { tags } =
-                serde_json::from_slice(&page).map_err(|source| pages.unreadable(source))?;
-            let tags = tags.unwrap_or_default();
-            for tag in tags {
-                match tag.parse::<Tag>() {
-                    Ok(_) => all.push(tag),
-                    Err(error) => {
-                        let text = format!("the list of the tags of `{self}`: {error}");
-                        self.shared.warnings.add(&self.registry.name, &text);
-                    }
-                }
-            }
+        while let Some(page) = self.next_page().await? {
+            all.extend(page);
         }
         Ok(all)
     }
+
+    async fn next_page(&mut self) -> Result<Option<Vec<String>>, Error> {
+        let Some((_, page)) = self.pages.next("application/json").await? else { return Ok(None) };
+        // Some registries write `null` for none; what has no such member at all is not a list.
+        let members: BTreeMap<String, &RawValue> =
+            serde_json::from_slice(&page).map_err(|source| self.pages.unreadable(source))?;
+        let entries = members.get(self.entries.member()).map_or("", |member| member.get());
+        let entries: Option<Vec<String>> =
+            serde_json::from_str(entries).map_err(|source| self.pages.unreadable(source))?;
+        let mut page = entries.unwrap_or_default();
+        page.retain(|entry| match self.entries.check(entry) {
+            Ok(()) => true,
+            Err(error) => {
+                self.pages.warn(&error);
+                false
+            }
+        });
+        Ok(Some(page))
+    }
 }
 
-/// The pages of a list, by the links from one to the next.
-pub(crate) struct Pages<'a> {
-    repository: &'a Repository,
-    action: &'a str,
-    next: Option<Url>,
-    seen: HashSet<Url>,
-    bytes: u64,
+impl IntoFuture for List {
+    type Output = Result<Vec<String>, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.all())
+    }
 }
 
-impl<'a> Pages<'a> {
-    pub(crate) fn new(repository: &'a Repository, first: Url, action: &'a str) -> Self {
-        Self { repository, action, next: Some(first), seen: HashSet::new(), bytes: 0 }
+impl fmt::Debug for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("List").field("entries", &self.entries).finish_non_exhaustive()
+    }
+}
+
+impl Entries {
+    fn member(self) -> &'static str {
+        match self {
+            Self::Tags => "tags",
+            Self::Repositories => "repositories",
+        }
     }
 
-    /// The next page; `None` after the last.
-    pub(crate) async fn next(&mut self, accept: &str) -> Result<Option<(Answer, Bytes)>, Error> {
-        let Some(url) = self.next.take() else { return Ok(None) };
-        let limits = &self.repository.shared.wire.limits;
-        if self.seen.len() >= limits.pages {
-            return Err(self.too_long(format_args!("{} pages", limits.pages)));
+    fn check(self, entry: &str) -> Result<(), NameError> {
+        match self {
+            Self::Tags => entry.parse::<Tag>().map(drop),
+            Self::Repositories => entry.parse::<RepositoryName>().map(drop),
         }
-        if !self.seen.insert(url.clone()) {
-            return Err(self.protocol("the pages go round in a circle"));
-        }
-        let call = self.repository.call(Method::GET, url.clone(), Access::Pull, self.action);
-        let (answer, page) = call.header(header::ACCEPT, accept).read(limits.page).await?;
-        self.bytes = self.bytes.saturating_add(page.len() as u64);
-        if self.bytes > limits.list {
-            return Err(self.too_long(format_args!("{} bytes", limits.list)));
-        }
-        let links = answer.response.headers().get_all(header::LINK).iter();
-        let mut links = links.filter_map(|value| target_of_next(value.to_str().ok()?));
-        if let Some(link) = links.next() {
-            self.next = Some(self.follow(&url, link)?);
-        }
-        Ok(Some((answer, page)))
-    }
-
-    /// A next page is on the same server: no other may answer for it.
-    fn follow(&self, from: &Url, link: &str) -> Result<Url, Error> {
-        let to = self.repository.shared.follow(from, link).map_err(|reason| {
-            self.protocol(&format!("the link to the next page is refused: {reason}"))
-        })?;
-        if Origin::of(from) != Origin::of(&to) {
-            return Err(self.protocol("the link to the next page points to another server"));
-        }
-        Ok(to)
-    }
-
-    fn too_long(&self, limit: fmt::Arguments<'_>) -> Error {
-        Error::new(ErrorKind::Limit, self.action).because(format!("there are more than {limit}"))
-    }
-
-    /// A page is not what the list consists of.
-    pub(crate) fn unreadable(&self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-        self.protocol("the list cannot be read").with_source(source)
-    }
-
-    fn protocol(&self, reason: &str) -> Error {
-        Error::new(ErrorKind::Protocol, self.action).because(reason)
     }
 }

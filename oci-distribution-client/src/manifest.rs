@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
-use http::{Method, header};
+use http::{Method, StatusCode, header};
 use oci_digest::Verified;
 use oci_image::distribution::{essence, header as names, is_strong_entity_tag, stated_media_type};
 use oci_image::platform::choice::{self, Choice, Step};
@@ -14,7 +14,7 @@ use oci_image::{
     Algorithm, AnyDocument, Config, Descriptor, Digest, Document, MediaType, Platform, TagOrDigest,
 };
 
-use crate::auth::Access;
+use crate::auth::{Access, is_same_registry};
 use crate::call::Answer;
 use crate::error::{Error, ErrorKind};
 use crate::repository::Repository;
@@ -33,6 +33,10 @@ const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
 pub struct Resolved {
     repository: Repository,
     descriptor: Descriptor,
+    /// By what it was resolved.
+    name: TagOrDigest,
+    /// What names this state of the name at the registry, if that gives it.
+    entity_tag: Option<String>,
 }
 
 impl Resolved {
@@ -44,6 +48,16 @@ impl Resolved {
     /// Where it is.
     pub fn repository(&self) -> &Repository {
         &self.repository
+    }
+
+    /// What the tag that it was resolved by means now, if it was by one; what [`platform`](Self::platform) chose is
+    /// what it is. Where nothing has changed, a registry answers without describing it again (304), and some do not
+    /// count that as a pull.
+    ///
+    /// # Errors
+    /// As [`Repository::resolve`].
+    pub async fn latest(&self) -> Result<Self, Error> {
+        self.repository.resolve_again(self.name.clone(), Some(self)).await
     }
 
     /// Its content, verified.
@@ -61,13 +75,13 @@ impl Resolved {
     /// # Errors
     /// Of kind [`NotFound`](ErrorKind::NotFound) if the index has none for it.
     pub async fn platform(self, platform: &Platform) -> Result<Self, Error> {
-        let Self { repository, descriptor } = self;
+        let Self { repository, descriptor, .. } = &self;
         let action = format!("choose a manifest of `{}` in `{repository}`", descriptor.digest);
         if !descriptor.media_type.is_index() {
-            return Ok(Self { repository, descriptor });
+            return Ok(self);
         }
-        let AnyDocument::Index(index) = repository.manifest(&descriptor).await? else {
-            return Ok(Self { repository, descriptor });
+        let AnyDocument::Index(index) = repository.manifest(descriptor).await? else {
+            return Ok(self);
         };
         let limits = repository.shared.wire.limits.graph;
         let mut choice = Choice::new(platform, &index.manifests).limits(limits);
@@ -80,7 +94,10 @@ impl Resolved {
                 Step::ReadConfig(config) => {
                     choice.found_config(&*repository.config(&config).await?);
                 }
-                Step::Chosen(descriptor) => return Ok(Self { repository, descriptor }),
+                Step::Chosen(descriptor) => {
+                    let name = descriptor.digest.clone().into();
+                    return Ok(Self { descriptor, name, entity_tag: None, ..self });
+                }
             }
         }
     }
@@ -137,38 +154,53 @@ impl Repository {
     }
 
     pub(crate) async fn resolve_name(&self, name: TagOrDigest) -> Result<Resolved, Error> {
+        self.resolve_again(name, None).await
+    }
+
+    /// What `name` means, where `known` is what it meant before.
+    async fn resolve_again(
+        &self,
+        name: TagOrDigest,
+        known: Option<&Resolved>,
+    ) -> Result<Resolved, Error> {
         let action = format!("resolve `{name}` in `{self}`");
-        let descriptor = self.resolve_anywhere(&name, &action).await?;
-        let repository = self.resolved(name);
+        let (descriptor, entity_tag) = self.resolve_anywhere(&name, known, &action).await?;
+        let repository = self.resolved(name.clone());
         repository.allow(&descriptor, None, &action).await?;
-        Ok(Resolved { repository, descriptor })
+        Ok(Resolved { repository, descriptor, name, entity_tag })
     }
 
     async fn resolve_anywhere(
         &self,
         name: &TagOrDigest,
+        known: Option<&Resolved>,
         action: &str,
-    ) -> Result<Descriptor, Error> {
+    ) -> Result<(Descriptor, Option<String>), Error> {
         let mut failed = None;
         for mirror in self.mirrors_to_resolve(name) {
             let action = format!("resolve `{name}` in `{mirror}`");
-            match mirror.resolve_here(name, &action).await {
-                Ok(descriptor) => return Ok(descriptor),
+            match mirror.resolve_here(name, known, &action).await {
+                Ok(found) => return Ok(found),
                 Err(error) => failed = mirror.mirror_failed(error),
             }
         }
-        let here = self.source().resolve_here(name, action).await;
+        let here = self.source().resolve_here(name, known, action).await;
         here.map_err(|error| error.after_mirror(failed))
     }
 
-    async fn resolve_here(&self, name: &TagOrDigest, action: &str) -> Result<Descriptor, Error> {
-        if let Some(descriptor) = self.head(name, action).await? {
-            return Ok(descriptor);
+    async fn resolve_here(
+        &self,
+        name: &TagOrDigest,
+        known: Option<&Resolved>,
+        action: &str,
+    ) -> Result<(Descriptor, Option<String>), Error> {
+        if let Some(found) = self.head_unless(name, known, action).await? {
+            return Ok(found);
         }
-        let Found { descriptor, content, .. } = self.get(name, action).await?;
+        let Found { descriptor, content, entity_tag } = self.get(name, action).await?;
         // Nothing but the content says that it is one.
         parse(content, &descriptor, self.shared.wire.limits.manifest, action)?;
-        Ok(descriptor)
+        Ok((descriptor, entity_tag))
     }
 
     /// The manifest or index that `descriptor` names: size, digest and type are verified.
@@ -245,8 +277,26 @@ impl Repository {
         name: &TagOrDigest,
         action: &str,
     ) -> Result<Option<Descriptor>, Error> {
+        Ok(self.head_unless(name, None, action).await?.map(|(descriptor, _)| descriptor))
+    }
+
+    /// The same with the entity tag; of what is `known` before and has not changed, that.
+    async fn head_unless(
+        &self,
+        name: &TagOrDigest,
+        known: Option<&Resolved>,
+        action: &str,
+    ) -> Result<Option<(Descriptor, Option<String>)>, Error> {
         let url = self.manifest_url(name);
         let call = self.call(Method::HEAD, url, Access::Pull, action);
+        let call = match known {
+            None => call,
+            // The digest is what registries have as entity tag, also those that do not say so.
+            Some(Resolved { entity_tag: None, descriptor, .. }) => {
+                call.unless(&format!("\"{}\"", descriptor.digest))
+            }
+            Some(Resolved { entity_tag: Some(entity_tag), .. }) => call.unless(entity_tag),
+        };
         let answer = match call.header(header::ACCEPT, ACCEPT).send().await {
             Ok(answer) => answer,
             // There are registries without it, and this answer has no body that says why.
@@ -258,6 +308,10 @@ impl Repository {
                 _ => return Err(error),
             },
         };
+        self.refuse_other_namespace(&answer, action)?;
+        if let Some(known) = known.filter(|_| answer.status() == StatusCode::NOT_MODIFIED) {
+            return Ok(Some((known.descriptor.clone(), known.entity_tag.clone())));
+        }
         // A length of nothing is that of the answer to the HEAD itself, by the word of some proxies.
         let size = answer.content_length().filter(|size| *size > 0);
         let media_type = content_type(&answer).filter(MediaType::is_manifest_or_index);
@@ -271,7 +325,22 @@ impl Repository {
         let parts = (media_type, digest, size);
         let (Some(media_type), Some(digest), Some(size)) = parts else { return Ok(None) };
         let is_verifiable = digest.algorithm().is_some();
-        Ok(is_verifiable.then(|| Descriptor::new(media_type, digest, size)))
+        let entity_tag = answer.header(&header::ETAG).map(str::to_owned);
+        Ok(is_verifiable.then(|| (Descriptor::new(media_type, digest, size), entity_tag)))
+    }
+
+    /// A mirror that says for which registry it answers (`OCI-Namespace`) answers for this one.
+    fn refuse_other_namespace(&self, answer: &Answer, action: &str) -> Result<(), Error> {
+        let name = http::HeaderName::from_static(names::NAMESPACE);
+        let named = self.upstream().zip(answer.header(&name));
+        match named {
+            Some((upstream, named)) if !is_same_registry(upstream.as_str(), named.trim()) => {
+                let named = printable(named, 200);
+                Err(Error::new(ErrorKind::Protocol, action)
+                    .because(format!("the mirror answers for `{named}`, not for `{upstream}`")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What `name` means, by getting it.
@@ -280,6 +349,7 @@ impl Repository {
         let url = self.manifest_url(name);
         let call = self.call(Method::GET, url, Access::Pull, action);
         let (answer, bytes) = call.header(header::ACCEPT, ACCEPT).read(limit).await?;
+        self.refuse_other_namespace(&answer, action)?;
         let media_type = content_type(&answer).or_else(|| stated_media_type(&bytes));
         let protocol = |reason: String| Error::new(ErrorKind::Protocol, action).because(reason);
         let media_type =

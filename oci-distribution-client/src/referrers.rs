@@ -63,7 +63,7 @@ impl Repository {
         if let Some(wanted) = artifact_type {
             url.query_pairs_mut().append_pair(query::ARTIFACT_TYPE, wanted.as_str());
         }
-        let mut pages = Pages::new(self, url, action);
+        let mut pages = Pages::of(self, url, action);
         let mut found = Vec::new();
         let mut is_first = true;
         loop {

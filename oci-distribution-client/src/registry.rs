@@ -35,6 +35,8 @@ pub(crate) struct Registry {
     connections: Arc<Semaphore>,
     /// Whether it was seen to refuse a change because of the condition on it.
     compares: AtomicBool,
+    /// Whether it was seen not to set the tags of a push by digest.
+    ignores_tags: AtomicBool,
 }
 
 impl Registry {
@@ -73,6 +75,7 @@ impl Registry {
             rests_until: Mutex::default(),
             connections: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
             compares: AtomicBool::new(false),
+            ignores_tags: AtomicBool::new(false),
         })
     }
 
@@ -157,6 +160,15 @@ impl Registry {
     pub(crate) async fn connection(&self) -> Option<OwnedSemaphorePermit> {
         // It is never closed.
         Arc::clone(&self.connections).acquire_owned().await.ok()
+    }
+
+    /// Whether it is known not to set tags when a manifest is pushed by its digest.
+    pub(crate) fn ignores_tags(&self) -> bool {
+        self.ignores_tags.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_ignored_tags(&self) {
+        self.ignores_tags.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_in_reach(&self, now: Instant) -> bool {

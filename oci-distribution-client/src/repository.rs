@@ -84,6 +84,11 @@ impl Repository {
         self.resolved.as_ref()
     }
 
+    /// Of which registry it is a mirror, if it is one.
+    pub(crate) fn upstream(&self) -> Option<&RegistryName> {
+        self.upstream.as_ref()
+    }
+
     pub(crate) fn is_mirror(&self) -> bool {
         self.is_mirror
     }

@@ -26,11 +26,14 @@ impl Call<'_> {
                 Ok(token.map(|(_, token)| token.clone()))
             }
             Some(login) => Ok(Some(login.clone())),
-            None => {
-                let known = self.registry.authority.authorization(self.login_context()).await;
-                known.map_err(|error| self.login_failed(error))
-            }
+            None => self.known_authorization().await,
         }
+    }
+
+    /// What such a request is let through by, as far as that is known.
+    pub(crate) async fn known_authorization(&self) -> Result<Option<Authorization>, Error> {
+        let known = self.registry.authority.authorization(self.login_context()).await;
+        known.map_err(|error| self.login_failed(error))
     }
 
     /// Answers the challenges of `answer`.

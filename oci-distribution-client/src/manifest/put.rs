@@ -1,12 +1,16 @@
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
-use oci_image::{AnyDocument, TagOrDigest};
+use oci_image::distribution::{header as names, query};
+use oci_image::{AnyDocument, Tag, TagOrDigest};
 
 use super::{content_digest, refuse_other_digest};
 use crate::auth::Access;
-use crate::call::Answer;
+use crate::call::{Answer, Call};
 use crate::error::{Error, ErrorKind};
 use crate::repository::Repository;
+
+/// How many tags are asked for with one push: as many as registries should take at least.
+const TAGS: usize = 10;
 
 /// What the name must mean for a manifest to be taken under it. Most registries do not look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +23,40 @@ pub(crate) enum Condition {
 }
 
 impl Repository {
+    /// Sends a manifest by its digest and has the registry set `tags` with it; says which of them it set, by its own word
+    /// (`OCI-Tag`, in the specification's main branch). One that is known not to do so is not asked.
+    pub(crate) async fn put_tagged(
+        &self,
+        document: &AnyDocument,
+        tags: &[&Tag],
+        action: &str,
+    ) -> Result<Vec<Tag>, Error> {
+        let mut set = Vec::new();
+        for tags in tags.chunks(TAGS) {
+            if tags.len() < 2 || self.registry.ignores_tags() {
+                break;
+            }
+            let name = document.descriptor().digest.clone().into();
+            let mut url = self.manifest_url(&name);
+            url.query_pairs_mut().extend_pairs(tags.iter().map(|tag| (query::TAG, tag.as_str())));
+            let call = self.call(Method::PUT, url, Access::Push, action);
+            match self.put_by(call, &name, document, action).await {
+                Ok(answer) => {
+                    let names = answer.response.headers().get_all(names::TAG).iter();
+                    let names = names.filter_map(|name| name.to_str().ok()?.trim().parse().ok());
+                    set.extend(names.filter(|name| tags.contains(&name)));
+                }
+                // It may be the query that it refuses (414, or one that it does not know).
+                Err(error) if may_be_the_tags(&error) => {}
+                Err(error) => return Err(error),
+            }
+            if set.is_empty() {
+                self.registry.note_ignored_tags();
+            }
+        }
+        Ok(set)
+    }
+
     /// Sends a manifest as `name`, a tag or its digest, and nothing else.
     pub(crate) async fn put_bytes(
         &self,
@@ -27,15 +65,24 @@ impl Repository {
         condition: &Condition,
         action: &str,
     ) -> Result<Answer, Error> {
-        let descriptor = document.descriptor();
-        let url = self.manifest_url(name);
-        let call = self.call(Method::PUT, url, Access::Push, action);
-        let call = call.header(header::CONTENT_TYPE, descriptor.media_type.as_str());
+        let call = self.call(Method::PUT, self.manifest_url(name), Access::Push, action);
         let call = match condition {
             Condition::None => call,
             Condition::Matches(entity_tag) => call.header(header::IF_MATCH, entity_tag),
             Condition::Absent => call.header(header::IF_NONE_MATCH, "*"),
         };
+        self.put_by(call, name, document, action).await
+    }
+
+    async fn put_by(
+        &self,
+        call: Call<'_>,
+        name: &TagOrDigest,
+        document: &AnyDocument,
+        action: &str,
+    ) -> Result<Answer, Error> {
+        let descriptor = document.descriptor();
+        let call = call.header(header::CONTENT_TYPE, descriptor.media_type.as_str());
         let answer = call.bytes(Bytes::copy_from_slice(document.bytes())).send().await?;
         refuse_other_digest(&answer, &descriptor.digest, action)?;
         let is_told = answer.status() == StatusCode::CREATED
@@ -64,6 +111,10 @@ impl Repository {
             Err(error) => Err(not_carried_out(answered, action).with_source(error)),
         }
     }
+}
+
+fn may_be_the_tags(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Refused | ErrorKind::Unsupported)
 }
 
 /// A success that the state of the registry does not show.

@@ -68,10 +68,25 @@ impl Target<'_> {
         }
         named.sort_by_key(|(manifest, _)| graph.is_root(manifest));
         for (manifest, tags) in named {
-            for tag in tags {
-                self.send_manifest(Some(tag), manifest).await?;
-            }
+            self.send_tagged(manifest, &tags).await?;
             self.progress.tell(manifest.descriptor(), Step::Done);
+        }
+        Ok(())
+    }
+
+    /// Sends a manifest by its tags, at once where the registry sets them so.
+    async fn send_tagged(&self, manifest: &AnyDocument, tags: &[&Tag]) -> Result<(), Error> {
+        let repository = self.repository;
+        let digest = &manifest.descriptor().digest;
+        let action = format!("push manifest `{digest}` with {} tags to `{repository}`", tags.len());
+        // A subject is told by what is sent by tag, and by nothing twice.
+        let is_plain = manifest.subject().is_none();
+        let set = match is_plain {
+            true => repository.put_tagged(manifest, tags, &action).await?,
+            false => Vec::new(),
+        };
+        for tag in tags.iter().filter(|tag| !set.contains(tag)) {
+            self.send_manifest(Some(tag), manifest).await?;
         }
         Ok(())
     }

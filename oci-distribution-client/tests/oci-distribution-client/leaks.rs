@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use http::Response;
 use oci_distribution_client::transport::Body;
-use oci_distribution_client::{Client, Config, Credentials, Error, ErrorKind, Repository};
+use oci_distribution_client::{
+    Client, Config, Credentials, Error, ErrorKind, LoginFile, Repository,
+};
 use oci_image::blob::Memory;
 use oci_image::{AnyDocument, Digest};
 
@@ -48,11 +50,29 @@ async fn everything(repository: &Repository) -> Vec<(&'static str, Error)> {
     note("mount", mounted.mount_from("other").await.map(drop));
     note("tag", repository.tag("v1", &manifest).await);
     note("tags", repository.tags().await.map(drop));
+    note("pages", repository.tags().page_size(2).after("a").await.map(drop));
+    note("extensions", repository.extensions().await.map(drop));
     note("referrers", repository.referrers(&digest, None).await.map(drop));
     note("delete manifest", repository.delete_manifest(&digest).await);
     note("delete tag", repository.delete_tag("v1").await);
     note("delete blob", repository.delete_blob(&digest).await);
     errors
+}
+
+/// The requests that are for a registry and not for a repository, each with its outcome.
+async fn everything_of(client: &Client) -> Vec<(&'static str, Error)> {
+    let home = tempfile::tempdir().unwrap();
+    let file = LoginFile::open(home.path().join("auth.json"));
+    let login = Credentials::basic(USER, PASSWORD);
+    let scopes = ["repository:team/app:pull"];
+    let outcomes = [
+        ("check", client.check(HOME).await),
+        ("login", client.login(HOME, &login, &file).await),
+        ("catalog", client.catalog(HOME).unwrap().await.map(drop)),
+        ("extensions", client.extensions(HOME).await.map(drop)),
+        ("authorization", client.danger_authorization(HOME, scopes).await.map(drop)),
+    ];
+    outcomes.into_iter().filter_map(|(name, outcome)| Some((name, outcome.err()?))).collect()
 }
 
 fn asks_for_password(_: &Seen) -> Response<Body> {
@@ -291,7 +311,8 @@ async fn no_error_no_debug_text_and_no_event_holds_a_secret() {
     for fake in scripts {
         let client = client(&fake, Config::default());
         let repository = client.repository(&format!("{HOME}/team/app")).unwrap();
-        let errors = everything(&repository).await;
+        let mut errors = everything(&repository).await;
+        errors.extend(everything_of(&client).await);
         assert!(!errors.is_empty());
         for (name, error) in errors {
             let text = format!("{} {error:?} {error:#?}", chain(&error));

@@ -39,6 +39,7 @@ fn is_over_the_limit<T>(result: Result<T, Error>) {
     assert_eq!(error.kind(), ErrorKind::Limit, "{}", chain(&error));
 }
 
+// covers: DIST-MAN-08
 #[tokio::test]
 async fn manifests_are_bounded() {
     let registry = registry().await;

@@ -33,6 +33,7 @@ mod peers;
 mod plans;
 mod policy;
 mod policy_file;
+mod protocol;
 mod providers;
 mod proxies;
 mod ranges;
