@@ -2,6 +2,8 @@
 //!
 //! [annotations.md]: https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md
 
+use crate::Descriptor;
+
 macro_rules! keys {
     ($($(#[$meta:meta])* $name:ident = $key:literal;)*) => {
         $($(#[$meta])* pub const $name: &str = $key;)*
@@ -56,6 +58,20 @@ keys! {
     STOP_SIGNAL = "org.opencontainers.image.stopSignal";
     /// The exposed ports, in a runtime config made from an image.
     EXPOSED_PORTS = "org.opencontainers.image.exposedPorts";
+}
+
+/// The path of a file of a model, by the model spec of the CNCF, on the layer that holds it ([annotations.md]).
+///
+/// [annotations.md]: https://github.com/modelpack/model-spec/blob/main/docs/annotations.md
+pub const MODEL_FILE_PATH: &str = "org.cncf.model.filepath";
+
+/// The path of the file that a layer of an artifact is, below the directory that the artifact is pulled to: its
+/// [title](TITLE), or the [path](MODEL_FILE_PATH) of a file of a model that is not in an archive. It is as the layer
+/// states it: an [`EntryPath`](crate::archive::EntryPath) is one that stays in the directory.
+pub fn file_path(layer: &Descriptor) -> Option<&str> {
+    let is_raw = layer.media_type.as_str().ends_with(".raw");
+    let of_model = || layer.annotations.get(MODEL_FILE_PATH).filter(|_| is_raw);
+    layer.annotations.get(TITLE).or_else(of_model).map(String::as_str)
 }
 
 /// Beginnings of keys that describe the bytes that represent some content, not the content.

@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod artifact;
 mod config;
 mod history;
 mod image;
@@ -27,6 +28,7 @@ mod index;
 mod layer;
 mod rebase;
 
+pub use artifact::Artifact;
 pub use image::Image;
 pub use index::{assemble, split};
 pub use layer::Layer;

@@ -73,6 +73,18 @@ known! {
     DOCKER_FOREIGN_LAYER_TAR = "application/vnd.docker.image.rootfs.foreign.diff.tar";
     /// Docker's layer, compressed with gzip, that must not be distributed.
     DOCKER_FOREIGN_LAYER_TAR_GZIP = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+    /// The artifact type of a model, by the model spec of the CNCF.
+    MODEL_MANIFEST = "application/vnd.cncf.model.manifest.v1+json";
+    /// The config of a model.
+    MODEL_CONFIG = "application/vnd.cncf.model.config.v1+json";
+    /// Weights of a model: the file as it is.
+    MODEL_WEIGHT_RAW = "application/vnd.cncf.model.weight.v1.raw";
+    /// Weights of a model in a tar archive.
+    MODEL_WEIGHT_TAR = "application/vnd.cncf.model.weight.v1.tar";
+    /// Weights of a model in a tar archive that is compressed with gzip.
+    MODEL_WEIGHT_TAR_GZIP = "application/vnd.cncf.model.weight.v1.tar+gzip";
+    /// Weights of a model in a tar archive that is compressed with zstd.
+    MODEL_WEIGHT_TAR_ZSTD = "application/vnd.cncf.model.weight.v1.tar+zstd";
 }
 
 impl MediaType {

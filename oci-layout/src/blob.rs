@@ -61,7 +61,7 @@ impl Blobs {
     }
 
     /// The file of a blob, unverified but for its size.
-    fn file(&self, blob: &Descriptor) -> io::Result<Option<File>> {
+    pub(crate) fn file(&self, blob: &Descriptor) -> io::Result<Option<File>> {
         let path = self.path(&blob.digest);
         let file = match self.files.open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

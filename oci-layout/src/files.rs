@@ -20,6 +20,11 @@ use linux as share;
 #[cfg(not(target_os = "linux"))]
 use unix as share;
 
+/// Gives an empty file the content of `source` by sharing its blocks, until one of them is written to.
+pub(crate) fn reflink(file: &File, source: &File) -> io::Result<()> {
+    Ok(share::reflink(file, source)?)
+}
+
 /// What the store asks of a directory. One implementation is the disk; the others are in tests.
 pub(crate) trait Files: fmt::Debug + Send + Sync {
     /// What identifies the directory, by whatever path it is reached: device and inode.

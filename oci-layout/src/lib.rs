@@ -8,12 +8,14 @@
 //!   whom, and `files/disk.rs` the system calls. `crash.rs` is the test that stops after each of them.
 //! - **Upkeep**: [`Layout::collect_garbage`] (`gc.rs`), [`Layout::fsck`] and [`Layout::repair`] (`fsck.rs`).
 //! - **Images into it**: [`Layout::put_image`], [`Layout::copy_from`], [`recompress`].
+//! - **Artifacts**: [`ArtifactFiles`] to push, [`ArtifactDirectory`] to pull to, [`Layout::write_artifact`] (`artifact.rs`).
 //! - **Archives**: [`Archive`] and [`ArchiveWriter`], [`DockerArchive`] and [`DockerArchiveWriter`] (`archive.rs`).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod archive;
+mod artifact;
 mod blob;
 mod copy;
 #[cfg(test)]
@@ -38,6 +40,7 @@ mod trace;
 mod trace;
 
 pub use archive::{Archive, ArchiveWriter, DockerArchive, DockerArchiveWriter, DockerForm};
+pub use artifact::{ArtifactDirectory, ArtifactFiles};
 pub use edit::{flatten, put_layer, rewrite};
 pub use error::{Error, ErrorKind};
 pub use fsck::{Fault, FaultKind};

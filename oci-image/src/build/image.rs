@@ -1,6 +1,8 @@
+use std::io::{self, Read};
 use std::ops::Range;
 
 use crate::annotations::is_of_representation;
+use crate::blob::BlobSource;
 use crate::build::history::{self, has_layer, with_layer};
 use crate::build::{BuildError, Layer};
 use crate::docker::{self, Converted, settle_format};
@@ -218,6 +220,18 @@ impl Image {
             return Ok(self.clone());
         }
         Self::new(self.manifest.edit(|edited| *edited = manifest)?, config)
+    }
+}
+
+/// Its manifest and its config are there, its layers are elsewhere.
+impl BlobSource for Image {
+    fn open(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn Read + Send + '_>>> {
+        let documents = [
+            (self.manifest.descriptor(), self.manifest.bytes()),
+            (self.config.descriptor(), self.config.bytes()),
+        ];
+        let mut found = documents.into_iter().filter(|(known, _)| known.digest == blob.digest);
+        Ok(found.next().map(|(_, bytes)| Box::new(bytes) as Box<dyn Read + Send>))
     }
 }
 

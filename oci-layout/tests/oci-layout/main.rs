@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod archives;
+mod artifact;
 mod blobs;
 #[cfg(target_os = "linux")]
 mod commits;
