@@ -26,9 +26,9 @@ struct Entry {
 
 /// The fastest first.
 static ENTRIES: &[Entry] = &[
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
     Entry { name: "sha-ni", is_available: has_sha_ni, compress: super::sha_ni::compress },
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
     Entry { name: "avx2", is_available: avx2::get, compress: super::avx2::compress },
     SHA2,
 ];
@@ -41,13 +41,13 @@ fn compress(streams: &mut [Stream<'_>]) {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 cpufeatures::new!(sha_ni, "sha", "ssse3", "sse4.1");
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 cpufeatures::new!(avx2, "avx2", "bmi1", "bmi2");
 
 /// Benchmarks are built with the cfg, to measure on one processor what those without SHA-NI do.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 fn has_sha_ni() -> bool {
     cfg!(not(oci_digest_without_sha_ni)) && sha_ni::get()
 }
