@@ -8,6 +8,7 @@ mod faults;
 #[cfg(target_os = "linux")]
 mod gone;
 mod limited;
+mod locks;
 mod promise;
 mod recorder;
 mod renamed;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 
-use crate::files::{Disk, Entry, Files};
+use super::locks::Watch;
+use crate::files::{Disk, Entry, Files, split};
+use crate::partial::is_partial;
 
 /// A directory of a filesystem that cannot do all that others can, or where others are at work.
 #[derive(Debug)]
@@ -15,14 +17,19 @@ pub(super) struct LimitedDisk {
     syncs: AtomicUsize,
     reflink: Option<Errno>,
     link: Option<Errno>,
+    lock: Option<Errno>,
     renamed: Mutex<Option<String>>,
+    opened: Mutex<Option<String>>,
+    pub(super) watch: Watch,
 }
 
 impl LimitedDisk {
     pub(super) fn new(path: &Path) -> Self {
         let disk = Disk::open(path).unwrap();
         let syncs = AtomicUsize::new(usize::MAX);
-        Self { disk, syncs, reflink: None, link: None, renamed: Mutex::default() }
+        let (renamed, opened) = (Mutex::default(), Mutex::default());
+        let watch = Watch::default();
+        Self { disk, syncs, reflink: None, link: None, lock: None, renamed, opened, watch }
     }
 
     /// Files cannot be synced after so many times.
@@ -43,9 +50,20 @@ impl LimitedDisk {
         self
     }
 
+    /// What opening the file of the lock fails with.
+    pub(super) fn lock(mut self, errno: Errno) -> Self {
+        self.lock = Some(errno);
+        self
+    }
+
     /// Another process renames the first file that is reopened, before anything else is done with it.
     pub(super) fn renames_reopened(self, to: &str) -> Self {
         Self { renamed: Mutex::new(Some(to.into())), ..self }
+    }
+
+    /// Another process renames the first partial that is opened for reading, before anything else is done with it.
+    pub(super) fn renames_opened(self, to: &str) -> Self {
+        Self { opened: Mutex::new(Some(to.into())), ..self }
     }
 }
 
@@ -55,10 +73,17 @@ impl Files for LimitedDisk {
     }
 
     fn open(&self, path: &str) -> io::Result<File> {
-        self.disk.open(path)
+        let file = self.disk.open(path)?;
+        if is_partial(split(path).1)
+            && let Some(name) = self.opened.lock().unwrap().take()
+        {
+            self.disk.rename(path, &name)?;
+        }
+        Ok(file)
     }
 
     fn reopen(&self, path: &str) -> io::Result<File> {
+        self.watch.see(&self.disk, "reopen", path);
         let file = self.disk.reopen(path)?;
         if let Some(name) = self.renamed.lock().unwrap().take() {
             self.disk.rename(path, &name)?;
@@ -67,14 +92,19 @@ impl Files for LimitedDisk {
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<Entry>> {
+        self.watch.see(&self.disk, "list", path);
         self.disk.list(path)
     }
 
     fn lock_file(&self, path: &str) -> io::Result<File> {
-        self.disk.lock_file(path)
+        match self.lock {
+            Some(errno) => Err(errno.into()),
+            None => self.disk.lock_file(path),
+        }
     }
 
     fn create(&self, path: &str) -> io::Result<File> {
+        self.watch.see(&self.disk, "create", path);
         self.disk.create(path)
     }
 
@@ -93,6 +123,7 @@ impl Files for LimitedDisk {
     }
 
     fn write(&self, path: &str, file: &mut File, bytes: &[u8]) -> io::Result<usize> {
+        self.watch.see(&self.disk, "write", path);
         self.disk.write(path, file, bytes)
     }
 
@@ -110,14 +141,18 @@ impl Files for LimitedDisk {
     }
 
     fn close(&self, path: &str, file: File) -> io::Result<()> {
-        self.disk.close(path, file)
+        self.disk.close(path, file)?;
+        self.watch.see_closed(&self.disk, path);
+        Ok(())
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.watch.see(&self.disk, "rename", to);
         self.disk.rename(from, to)
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
+        self.watch.see(&self.disk, "remove", path);
         self.disk.remove(path)
     }
 

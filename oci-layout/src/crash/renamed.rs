@@ -28,3 +28,19 @@ fn a_partial_that_was_committed_meanwhile_is_not_written_to() {
     assert_eq!(layout.read(&blob, 7).unwrap(), b"content");
     assert_eq!(fs::read(directory.path().join("committed")).unwrap(), b"cont");
 }
+
+#[test]
+fn a_partial_that_was_committed_meanwhile_is_not_garbage() {
+    let directory = super::directory();
+    let open = |disk| LayoutOptions::new().create_in(directory.path(), Arc::new(disk)).unwrap();
+    let blob = Descriptor::of("text/plain".into(), "content");
+    let layout = open(LimitedDisk::new(directory.path()));
+    let mut writer = layout.resume(&blob).unwrap().unwrap();
+    writer.write_all(b"cont").unwrap();
+    writer.keep().unwrap();
+
+    let disk = LimitedDisk::new(directory.path());
+    let layout = open(disk.renames_opened("committed"));
+    assert_eq!(layout.garbage().unwrap().partials, Vec::new());
+    assert_eq!(fs::read(directory.path().join("committed")).unwrap(), b"cont");
+}
