@@ -51,20 +51,27 @@ pub(super) fn open_or_make(
     for _ in 0..ATTEMPTS {
         let mut walk = Walk { root, names: Vec::new(), held: Vec::new(), links: 0 };
         let end = walk.go(path, links, make)?;
-        let mut flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        flags.set(OFlags::DIRECTORY, flags.contains(OFlags::DIRECTORY) || end.is_directory);
-        // The last name was not a link when the walk saw it. It may be one now, which O_NOFOLLOW
-        // refuses, or which O_PATH opens as such: then the way is walked once more. In the place of a directory
-        // O_DIRECTORY refuses it first.
-        let name = end.name.as_deref().unwrap_or(b".");
-        match openat(walk.here(), name, flags, Mode::empty()) {
-            Err(Errno::LOOP) => {}
-            Err(Errno::NOTDIR) if end.is_directory => {}
-            Ok(fd) if is_link(&fd)? => {}
-            result => return result,
+        if let Some(fd) = open_end(walk.here(), &end, flags)? {
+            return Ok(fd);
         }
     }
     Err(Errno::AGAIN)
+}
+
+/// Opens what a walk ended at. `None`: it is not any more what the walk saw, so the way is walked once more.
+///
+/// The last name was not a link then. It may be one now, which `O_NOFOLLOW` refuses, or which `O_PATH` opens as such.
+/// In the place of a directory `O_DIRECTORY` refuses it first.
+fn open_end(here: BorrowedFd<'_>, end: &End, flags: OFlags) -> Result<Option<OwnedFd>, Errno> {
+    let mut flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    flags.set(OFlags::DIRECTORY, flags.contains(OFlags::DIRECTORY) || end.is_directory);
+    let name = end.name.as_deref().unwrap_or(b".");
+    match openat(here, name, flags, Mode::empty()) {
+        Err(Errno::LOOP) => Ok(None),
+        Err(Errno::NOTDIR) if end.is_directory => Ok(None),
+        Ok(fd) if is_link(&fd)? => Ok(None),
+        result => result.map(Some),
+    }
 }
 
 /// Puts the names of a path on a stack, the first one on top.
@@ -196,5 +203,38 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// Another process puts it there between the last look of a walk and the opening.
+    #[test]
+    fn what_takes_the_place_of_what_a_walk_ended_at_is_not_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("root");
+        fs::create_dir_all(root.join("directory")).unwrap();
+        fs::create_dir(directory.path().join("outside")).unwrap();
+        fs::write(root.join("file"), "").unwrap();
+        symlink("../outside", root.join("link")).unwrap();
+        let root = fs::File::open(&root).unwrap();
+        let opens = |name: &[u8], is_directory, flags| {
+            let end = End { name: Some(name.to_vec()), is_directory };
+            open_end(root.as_fd(), &end, flags).unwrap().is_some()
+        };
+        for flags in [OFlags::RDONLY, OFlags::PATH, OFlags::PATH | OFlags::DIRECTORY] {
+            assert!(opens(b"directory", true, flags), "{flags:?}");
+            assert!(!opens(b"link", true, flags), "{flags:?}");
+            assert!(!opens(b"file", true, flags), "{flags:?}");
+        }
+        for flags in [OFlags::RDONLY, OFlags::PATH] {
+            assert!(opens(b"file", false, flags), "{flags:?}");
+            assert!(!opens(b"link", false, flags), "{flags:?}");
+        }
     }
 }
