@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "linux")]
 pub mod apply;
+pub mod client;
 pub mod distribution;
 pub mod documents;
 pub mod hashes;
@@ -37,6 +38,9 @@ pub const TARGETS: &[Target] = &[
     ("dist_link", distribution::dist_link),
     ("dist_scope", distribution::dist_scope),
     ("names", distribution::names),
+    ("client_location", client::client_location),
+    ("client_retry_after", client::client_retry_after),
+    ("login_file", client::login_file),
     #[cfg(target_os = "linux")]
     ("layer_apply", apply::layer_apply),
     ("layer_archive", layer::layer_archive),

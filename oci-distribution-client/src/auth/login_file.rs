@@ -102,8 +102,13 @@ impl LoginFile {
             None => entry_of(credentials)
                 .map_err(|reason| Error::new(ErrorKind::Configuration, &*action).because(reason))?,
         };
-        self.change(action, move |json| edit::set(json, AUTHS, &key, &entry)).await?;
-        Ok(())
+        let edit = move |json: &str| edit::set(json, AUTHS, &key, &entry);
+        match self.change(action.clone(), edit).await? {
+            true => Ok(()),
+            // What can be read may still be an array.
+            false => Err(Error::new(ErrorKind::Configuration, action)
+                .because(format!("the file `{}` is not a JSON object", self.path.display()))),
+        }
     }
 
     /// Removes what is there for `place`, a registry (by any of its names) or a part of one, from the file and from its

@@ -155,6 +155,9 @@ async fn what_cannot_be_read_is_not_changed_and_told_without_its_text() {
         }
         assert_eq!(text(&file), broken);
     }
+    std::fs::write(file.path(), "[]").unwrap();
+    let error = file.store("a.example", &login).await.unwrap_err();
+    assert!(error.to_string().contains("is not a JSON object"), "{error}");
     std::fs::write(file.path(), "{}").unwrap();
     let colon = Credentials::basic("a:b", "canary");
     for place in ["", "a b", "a.example/", "https://a.example", "a.example/B"] {
