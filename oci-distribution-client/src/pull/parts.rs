@@ -69,6 +69,10 @@ impl<S> Pull<'_, S> {
         manner: Manner,
     ) -> Result<Reception, Error> {
         let mut parts = parts(assembly.missing(), manner.part);
+        if download.blob().size == 0 {
+            // It has no byte that is missing, and yet the registry says whether it is there.
+            parts.push_back(0..0);
+        }
         // The first tells whether there are parts at all.
         let mut connections = 1;
         let mut tag = download.part(0..0, Whole::Take);
