@@ -25,6 +25,8 @@ mod limits;
 mod local;
 mod login_files;
 mod logins;
+#[cfg(feature = "machine")]
+mod machine_peers;
 mod messages;
 mod mirror;
 mod moves;
