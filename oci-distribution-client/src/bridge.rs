@@ -11,9 +11,9 @@ use bytes::{Bytes, BytesMut};
 use oci_image::Descriptor;
 use oci_image::blob::{BlobSink, BlobSource, BlobSourceExt, BlobWriter};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::transport::{Body, TransportError, TransportErrorKind};
+use crate::worker::Worker;
 
 /// How many pieces wait between the two sides.
 const PIECES: usize = 8;
@@ -27,7 +27,7 @@ pub(crate) struct Writing {
     /// Whether they are taken in any order.
     pub(crate) takes_parts: bool,
     pieces: mpsc::Sender<Piece>,
-    worker: JoinHandle<io::Result<()>>,
+    worker: Worker<io::Result<()>>,
 }
 
 /// What the sink says when a blob is begun.
@@ -52,13 +52,13 @@ impl Writing {
         let (pieces, receiver) = mpsc::channel(PIECES);
         let (begun, is_begun) = oneshot::channel();
         let (sink, blob) = (Arc::clone(sink), blob.clone());
-        let worker = spawn_blocking(move || write(&*sink, &blob, begun, receiver));
+        let worker = Worker::start(move || write(&*sink, &blob, begun, receiver));
         match is_begun.await {
             Ok(Some(Begun { missing, takes_parts })) => {
                 Ok(Some(Self { missing, takes_parts, pieces, worker }))
             }
             Ok(None) => Ok(None),
-            Err(_) => match finished(worker).await {
+            Err(_) => match worker.result().await? {
                 Ok(()) => Err(io::Error::other("the writer stopped")),
                 Err(error) => Err(error),
             },
@@ -81,7 +81,7 @@ impl Writing {
     /// Ends, without a commit or after one. What was not committed is kept if the sink can.
     pub(crate) async fn finish(self) -> io::Result<()> {
         drop(self.pieces);
-        finished(self.worker).await
+        self.worker.result().await?
     }
 }
 
@@ -131,24 +131,6 @@ impl Begun {
     }
 }
 
-async fn finished<T>(worker: JoinHandle<io::Result<T>>) -> io::Result<T> {
-    match worker.await {
-        Ok(result) => result,
-        Err(stopped) => match stopped.try_into_panic() {
-            // A bug of the caller's store is the caller's to see.
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(io::Error::other("the runtime is shutting down")),
-        },
-    }
-}
-
-/// Runs `work`, which may block, where that does no harm.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    finished(spawn_blocking(work)).await
-}
-
 /// The bytes of `blob` from `offset` on as a body to send.
 pub(crate) fn reading<S>(source: &Arc<S>, blob: &Descriptor, offset: u64) -> Body
 where
@@ -157,7 +139,7 @@ where
     let (pieces, mut receiver) = mpsc::channel(PIECES);
     let (source, blob) = (Arc::clone(source), blob.clone());
     let length = blob.size.saturating_sub(offset);
-    spawn_blocking(move || {
+    Worker::start(move || {
         if let Err(error) = read(&*source, &blob, offset, &pieces) {
             let error = TransportError::new(TransportErrorKind::Body, error);
             let _ = pieces.blocking_send(Err(error));

@@ -27,6 +27,7 @@
 //                                   documents and blobs come from
 //   trace  warnings  origin  error  events; warnings; what credentials belong to
 //   transport  limits  text         the seam to HTTP; bounds; printable text
+//   worker                          threads for what blocks
 
 #[cfg(feature = "machine")]
 pub mod machine;
@@ -34,6 +35,7 @@ pub mod transport;
 
 mod auth;
 mod blob;
+#[cfg(feature = "runtime")]
 mod blocking;
 mod bridge;
 mod call;
@@ -72,6 +74,7 @@ mod trace;
 mod upload;
 mod warnings;
 mod wire;
+mod worker;
 
 pub use bytes;
 pub use http;
@@ -81,6 +84,7 @@ pub use auth::{
     LoginFile,
 };
 pub use blob::BlobReader;
+#[cfg(feature = "runtime")]
 pub use blocking::{BlockingRepository, ReadAhead};
 pub use client::Client;
 pub use config::Config;

@@ -30,6 +30,7 @@ impl Origin {
     }
 
     /// The origin of a registry that is asked over https.
+    #[cfg_attr(not(feature = "hyper"), expect(dead_code, reason = "for the default transport"))]
     pub(crate) fn secure(registry: &RegistryName) -> Option<Self> {
         Self::of(&base("https", registry)?)
     }

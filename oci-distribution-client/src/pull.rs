@@ -12,13 +12,14 @@ use oci_image::blob::BlobSink;
 use oci_image::{AnyDocument, Descriptor, Platform};
 
 use crate::blob::Download;
-use crate::bridge::{self, Writing};
+use crate::bridge::Writing;
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Graph, Platforms, Selection};
 use crate::jobs::{Stop, at_once, within};
 use crate::progress::{Event, Progress, Step, Summary};
 use crate::repository::Repository;
 use crate::transport::BoxFuture;
+use crate::worker;
 use parts::Manner;
 
 /// A pull to be awaited: see [`Repository::pull`].
@@ -247,7 +248,7 @@ where
         let action = format!("pull manifest `{}` of `{}`", descriptor.digest, self.repository);
         let (sink, manifest) = (Arc::clone(&self.sink), manifest.clone());
         let write =
-            bridge::blocking(move || sink.put_verified(manifest.descriptor(), manifest.verified()));
+            worker::blocking(move || sink.put_verified(manifest.descriptor(), manifest.verified()));
         let written = write.await.map_err(|error| sink_error(&action, error))?;
         let step = if written { Step::Done } else { Step::Present };
         self.progress.tell(descriptor, step);

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::manifest::parse;
 use crate::transport::{Body, BoxFuture};
+use crate::worker;
 
 /// Where what is pushed comes from.
 pub(crate) trait Source: Send + Sync {
@@ -62,7 +63,7 @@ impl<S> Store<S> {
         question: impl FnOnce(&dyn Images) -> io::Result<Vec<Descriptor>> + Send + 'static,
     ) -> Result<Vec<Descriptor>, Error> {
         let Some(images) = self.images.clone() else { return Ok(Vec::new()) };
-        let answer = bridge::blocking(move || question(&*images)).await;
+        let answer = worker::blocking(move || question(&*images)).await;
         answer.map_err(|error| self.unreadable(what, error))
     }
 }
@@ -86,7 +87,7 @@ where
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         Box::pin(async move {
             let (blobs, wanted) = (Arc::clone(&self.blobs), descriptor.clone());
-            let read = bridge::blocking(move || blobs.read(&wanted, limit)).await;
+            let read = worker::blocking(move || blobs.read(&wanted, limit)).await;
             let verified = read.and_then(|bytes| Ok(descriptor.verify(Bytes::from(bytes))?));
             let content = verified.map_err(|error| {
                 self.unreadable(format_args!("manifest `{}`", descriptor.digest), error)

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use oci_image::RepositoryName;
 use oci_image::reference::RegistryName;
-use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 use crate::auth::Credentials;
@@ -16,6 +15,7 @@ use crate::auth::logins::{
 };
 use crate::config::login_file_of;
 use crate::error::{Error, ErrorKind};
+use crate::worker::Worker;
 
 /// A docker `config.json` or a containers `auth.json` to write logins to: what `docker login` and `podman login` do.
 ///
@@ -245,7 +245,7 @@ fn edited(
 async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    spawn_blocking(work).await.unwrap_or_else(|stopped| {
+    Worker::start(work).result().await.unwrap_or_else(|stopped| {
         let action = "use the login file";
         Err(Error::new(ErrorKind::Configuration, action).with_source(stopped))
     })
