@@ -375,3 +375,10 @@ fn secrets_are_not_shown() {
     let shown = format!("{:?}", users(Auth::bearer()));
     assert!(shown.contains("puller") && !shown.contains("root"), "{shown}");
 }
+
+#[tokio::test]
+async fn a_pattern_covers_what_is_below_its_slash_alone() {
+    let auth = Auth::basic().anonymous([Grant::new("tea*", [Action::Pull])]);
+    let client = Client::of(oci_registry::serve(Store::memory()).auth(auth)).await;
+    client.get("/v2/team/manifests/v1").await.is(401);
+}

@@ -10,13 +10,17 @@ use tokio::net::TcpStream;
 
 use crate::client::{Client, MANIFEST};
 
+/// After that a test has failed that would not end.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Sends bytes as they are; all that comes back until the end.
 async fn raw(client: &Client, request: &str) -> String {
     let mut stream = TcpStream::connect(client.server.address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
     // A reset is an end too.
-    let _ = stream.read_to_end(&mut answer).await;
+    let _ = read.expect("the connection does not end");
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -126,6 +130,17 @@ async fn heads_are_bounded_in_size_and_time() {
 }
 
 #[tokio::test]
+async fn heads_of_http_2_are_bounded_in_size() {
+    let mut limits = Limits::default();
+    limits.head = 16 << 10;
+    let mut client = Client::of(oci_registry::serve(Store::memory()).limits(limits)).await;
+    client.http = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
+    let get = |size| client.request(Method::GET, "/v2/").header("x", "x".repeat(size)).send();
+    assert_eq!(get(8 << 10).await.unwrap().status(), 200);
+    assert_eq!(get(20 << 10).await.map_or(431, |answer| answer.status().as_u16()), 431);
+}
+
+#[tokio::test]
 async fn bodies_that_stall_are_not_waited_for() {
     let mut limits = Limits::default();
     limits.idle = Duration::from_millis(50);
@@ -146,6 +161,8 @@ async fn requests_that_take_too_long_end() {
     // Long enough for the short requests on a busy machine.
     limits.request_time = Duration::from_millis(1000);
     limits.idle = Duration::from_millis(1000);
+    // Each byte ends a pause.
+    limits.progress = 1;
     let client = Client::of(oci_registry::serve(Store::memory()).limits(limits)).await;
     let drip = futures_util::stream::unfold((), |()| async {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -153,12 +170,30 @@ async fn requests_that_take_too_long_end() {
     });
     let session = client.session("a").await;
     let request = client.request(Method::PATCH, &session).body(reqwest::Body::wrap_stream(drip));
+    let sent = tokio::time::timeout(PATIENCE, request.send()).await;
     // The answer may be cut off together with the body that it does not wait for.
-    if let Ok(response) = request.send().await {
+    if let Ok(response) = sent.expect("the request does not end") {
         assert_eq!(response.status(), 408);
     }
     let kept = client.get(&session).await.is(204);
     assert!(kept.header("range").unwrap().starts_with("0-"));
+}
+
+#[tokio::test]
+async fn a_refused_body_is_not_read_without_end() {
+    let mut limits = Limits::default();
+    limits.drain = 1 << 20;
+    let client = Client::of(oci_registry::serve(Store::memory()).limits(limits)).await;
+    let mut stream = TcpStream::connect(client.server.address()).await.unwrap();
+    let head = "PUT /v2/a/manifests/b HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999999\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let piece = vec![b'x'; 64 << 10];
+    for _ in 0..1024 {
+        if stream.write_all(&piece).await.is_err() {
+            return;
+        }
+    }
+    panic!("64 MiB of it are taken");
 }
 
 #[tokio::test]

@@ -193,6 +193,23 @@ async fn sessions_are_bounded_in_number_and_age() {
         let session = client.session("a").await;
         client.get(&session).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
     }
+    // Nobody has to ask for them.
+    for _ in 0..2 {
+        client.session("a").await;
+        assert_eq!(client.server.registry().open_uploads(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_body_without_a_length_must_be_as_long_as_its_range() {
+    let client = Client::new().await;
+    for body in [&b"cont"[..], b"content and more"] {
+        let session = client.session("a").await;
+        let body = futures_util::stream::iter([Ok::<_, std::io::Error>(body)]);
+        let patch = client.request(Method::PATCH, &session).header("content-range", "0-6");
+        let answer = patch.body(reqwest::Body::wrap_stream(body)).send().await.unwrap();
+        assert_eq!(answer.status(), 400);
+    }
 }
 
 #[tokio::test]

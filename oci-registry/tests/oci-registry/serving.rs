@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::client::Client;
+use crate::hostile::PATIENCE;
 
 #[tokio::test]
 async fn a_dropped_server_is_gone() {
@@ -67,7 +68,8 @@ async fn send(client: &Client, bytes: &[u8]) -> TcpStream {
 /// Whether an answer comes; not, if the connection ends.
 async fn is_answered(stream: &mut TcpStream) -> bool {
     let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await.is_ok_and(|_| &answer == b"HTTP/1.1 200")
+    let read = tokio::time::timeout(PATIENCE, stream.read_exact(&mut answer)).await;
+    read.expect("neither answer nor end").is_ok_and(|_| &answer == b"HTTP/1.1 200")
 }
 
 fn limited(limit: impl FnOnce(&mut Limits)) -> Serve {
@@ -129,8 +131,9 @@ async fn connections_that_say_nothing_end() {
     let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
     for opening in [b"".as_slice(), b"GET /v2/", &preface[..12], preface, &http_2, REQUEST] {
         let mut stream = send(&client, opening).await;
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await;
         // A reset is an end too.
-        let _ = stream.read_to_end(&mut Vec::new()).await;
+        let _ = read.expect("the connection does not end");
     }
     // Not even pings keep it.
     let mut stream = send(&client, &http_2).await;
@@ -182,7 +185,7 @@ async fn a_server_that_is_stopped_does_not_wait_for_ever() {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream.write_all(UNFINISHED).await.unwrap();
     tokio::time::sleep(SHORT).await;
-    server.stop().await;
+    tokio::time::timeout(PATIENCE, server.stop()).await.expect("it waits for ever");
 }
 
 /// A client of one HTTP/2 connection to a server that has one large manifest of each in memory.
