@@ -11,6 +11,7 @@ pub mod documents;
 pub mod hashes;
 pub mod layer;
 pub mod layouts;
+pub mod machine;
 pub mod random;
 pub mod texts;
 
@@ -50,6 +51,9 @@ pub const TARGETS: &[Target] = &[
     ("layout_file", layouts::layout_file),
     ("layout_archive", layouts::layout_archive),
     ("docker_manifest", layouts::docker_manifest),
+    ("registries_conf", machine::registries_conf),
+    ("hosts_toml", machine::hosts_toml),
+    ("policy_json", machine::policy_json),
     ("runtime_config", documents::runtime_config),
     ("runtime_state", documents::runtime_state),
     ("runtime_features", documents::runtime_features),

@@ -1,0 +1,5 @@
+//! Searches for bytes of which [`oci_fuzz::machine::hosts_toml`] does not hold.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| oci_fuzz::machine::hosts_toml(data));
