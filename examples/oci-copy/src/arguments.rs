@@ -1,8 +1,12 @@
+use std::mem::take;
+use std::path::PathBuf;
+
 use lexopt::prelude::*;
 use oci_cli::image_name::ImageName;
 use oci_image::Reference;
 
 use crate::Result;
+use crate::artifact::{Artifact, PushArtifact};
 use crate::login::Login;
 use crate::options::Options;
 use crate::sync::{Choice, Sync};
@@ -19,27 +23,37 @@ pub(crate) enum Command {
     LogIn(Login),
     LogOut(String),
     Tags(Reference),
+    Catalog(String),
+    PushArtifact(PushArtifact),
+    PullArtifact { from: Reference, to: PathBuf },
     Digest(ImageName),
     Inspect(ImageName),
     Referrers(Reference),
     Delete(Reference),
 }
 
+/// Options of some commands alone.
+#[derive(Default)]
+struct Special {
+    choice: Choice,
+    user: Option<String>,
+    artifact: Artifact,
+}
+
 impl Arguments {
     pub(crate) fn parse() -> Result<Option<Self>> {
-        let (mut options, mut choice) = (Options::default(), Choice::default());
-        let (mut user, mut words) = (None, Vec::new());
+        let (mut options, mut special, mut words) =
+            (Options::default(), Special::default(), vec![]);
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
-                Long("tags") => choice.tags.push(arguments.value()?.string()?),
-                Short('u') | Long("username") => user = Some(arguments.value()?.string()?),
-                Long("scoped") => choice.is_scoped = true,
-                Long("keep-going") => choice.keeps_going = true,
+                Short('u') => special.user = Some(arguments.value()?.string()?),
                 Short('h') | Long("help") => return Ok(None),
                 Long(option) => {
                     let option = option.to_owned();
-                    if !options.take(&option, &mut arguments)? {
+                    if !special.take(&option, &mut arguments)?
+                        && !options.take(&option, &mut arguments)?
+                    {
                         return Err(Long(&option).unexpected().into());
                     }
                 }
@@ -47,36 +61,84 @@ impl Arguments {
                 other => return Err(other.unexpected().into()),
             }
         }
-        Ok(Some(Self { command: Command::parse(&words, choice, user)?, options }))
+        Ok(Some(Self { command: Command::parse(&words, special)?, options }))
+    }
+}
+
+impl Special {
+    /// Takes an option by its name; says whether it is one of these.
+    fn take(&mut self, option: &str, arguments: &mut lexopt::Parser) -> Result<bool> {
+        match option {
+            "tags" => self.choice.tags.push(arguments.value()?.string()?),
+            "scoped" => self.choice.is_scoped = true,
+            "keep-going" => self.choice.keeps_going = true,
+            "username" => self.user = Some(arguments.value()?.string()?),
+            "type" => self.artifact.kind = Some(arguments.value()?.string()?),
+            "subject" => self.artifact.subject = Some(arguments.value()?.string()?),
+            "annotation" => {
+                let annotation = arguments.value()?.string()?;
+                let (name, value) =
+                    annotation.split_once('=').ok_or("the annotation is not NAME=VALUE")?;
+                self.artifact.annotations.push((name.to_owned(), value.to_owned()));
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Refuses options that the command does not have.
+    fn refuse(&self) -> Result<()> {
+        match self {
+            Self { user: Some(_), .. } => Err("--username is for login".into()),
+            _ if self.choice != Choice::default() => {
+                Err("--tags, --scoped and --keep-going are for sync".into())
+            }
+            _ if self.artifact != Artifact::default() => {
+                Err("--type, --subject and --annotation are for push-artifact".into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 impl Command {
-    fn parse(words: &[String], choice: Choice, user: Option<String>) -> Result<Self> {
+    fn parse(words: &[String], mut special: Special) -> Result<Self> {
         let words: Vec<_> = words.iter().map(String::as_str).collect();
-        Ok(match words[..] {
+        let command = match words[..] {
+            ["sync", from, to] => {
+                let choice = take(&mut special.choice);
+                Self::Sync(Sync { from: from.parse()?, to: to.to_owned(), choice })
+            }
+            ["login", place] => {
+                let user = special.user.take().ok_or("--username is missing")?;
+                Self::LogIn(Login { place: place.to_owned(), user })
+            }
+            ["push-artifact", to, ref files @ ..] if !files.is_empty() => {
+                let files = files.iter().map(|file| (*file).to_owned()).collect();
+                let artifact = take(&mut special.artifact);
+                Self::PushArtifact(PushArtifact { to: registry(to)?, files, artifact })
+            }
+            ["pull-artifact", from, to] => {
+                Self::PullArtifact { from: registry(from)?, to: to.into() }
+            }
+            ["logout", place] => Self::LogOut(place.to_owned()),
             ["tags", name] => Self::Tags(registry(name)?),
+            ["catalog", name] => Self::Catalog(host(name)?.to_owned()),
             ["digest", name] => Self::Digest(name.parse()?),
             ["inspect", name] => Self::Inspect(name.parse()?),
             ["referrers", name] => Self::Referrers(registry(name)?),
             ["delete", name] => Self::Delete(registry(name)?),
-            ["sync", from, to] => {
-                Self::Sync(Sync { from: from.parse()?, to: to.to_owned(), choice })
-            }
-            ["login", place] => {
-                let user = user.ok_or("--username is missing")?;
-                Self::LogIn(Login { place: place.to_owned(), user })
-            }
-            _ if user.is_some() => return Err("--username is for login".into()),
-            ["logout", place] => Self::LogOut(place.to_owned()),
-            _ if choice != Choice::default() => {
-                return Err("--tags, --scoped and --keep-going are for sync".into());
-            }
             [from, to] => Self::Copy { from: from.parse()?, to: to.parse()? },
             [] => return Err("SOURCE and DESTINATION are missing".into()),
             _ => return Err("there must be SOURCE and DESTINATION, or a command and a name".into()),
-        })
+        };
+        special.refuse()?;
+        Ok(command)
     }
+}
+
+fn host(text: &str) -> Result<&str> {
+    Ok(text.strip_prefix("docker://").ok_or_else(|| format!("`{text}` is not docker://HOST"))?)
 }
 
 fn registry(text: &str) -> Result<Reference> {

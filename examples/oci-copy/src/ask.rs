@@ -1,5 +1,6 @@
 use std::io::{Write, stdout};
 
+use futures_util::StreamExt;
 use oci_cli::image_name::ImageName;
 use oci_cli::report::plain;
 use oci_image::Reference;
@@ -13,6 +14,15 @@ pub(crate) async fn tags(name: &Reference, options: &Options) -> Result<()> {
     let repository = options.repository(name, End::Source).await?;
     for tag in repository.tags().await? {
         println(plain(&tag));
+    }
+    Ok(())
+}
+
+/// The repositories of a registry, page by page.
+pub(crate) async fn catalog(registry: &str, options: &Options) -> Result<()> {
+    let mut pages = options.client(registry, End::Source).await?.catalog(registry)?.pages();
+    while let Some(page) = pages.next().await {
+        page?.iter().for_each(|name| println(plain(name)));
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
+use std::env::var_os;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use lexopt::prelude::*;
-use oci_distribution_client::{Client, Config, Credentials, ErrorKind, Tls};
+use oci_distribution_client::machine::RegistriesConf;
+use oci_distribution_client::{Client, Config, Credentials, ErrorKind, PolicyFile, Tls};
 
 use crate::Result;
 
@@ -13,9 +15,27 @@ pub(crate) struct Connection {
     login: Option<Login>,
     /// A certificate of an authority that is trusted, too.
     authority: Option<PathBuf>,
+    /// A directory with the certificates for the registry, as in `certs.d`.
+    certificates: Option<PathBuf>,
+    registries_conf: Option<PathBuf>,
+    policy: Option<Rules>,
     http: Option<Http>,
     verifies_tls: Option<bool>,
 }
+
+/// What may be used, unless it is as the machine's `policy.json` says, if there is one.
+#[derive(Clone)]
+enum Rules {
+    All,
+    File(PathBuf),
+}
+
+/// Where a machine has what all its users have.
+const MACHINE: [&str; 2] = ["/etc/containers", "/etc/docker"];
+
+/// The variables that say where logins are.
+const LOGINS: [&str; 5] =
+    ["DOCKER_AUTH_CONFIG", "DOCKER_CONFIG", "HOME", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"];
 
 /// A login that is not that of files.
 #[derive(Clone)]
@@ -39,6 +59,10 @@ impl Connection {
             "creds" => self.login = Some(Login::Given(login(arguments.value()?)?)),
             "no-creds" => self.login = Some(Login::Nobody),
             "ca" => self.authority = Some(arguments.value()?.into()),
+            "cert-dir" => self.certificates = Some(arguments.value()?.into()),
+            "registries-conf" => self.registries_conf = Some(arguments.value()?.into()),
+            "policy" => self.policy = Some(Rules::File(arguments.value()?.into())),
+            "insecure-policy" => self.policy = Some(Rules::All),
             "plain-http" => self.http = Some(Http::OnThisMachine),
             "danger-plain-http" => self.http = Some(Http::Anywhere),
             "tls-verify" => {
@@ -64,6 +88,9 @@ impl Connection {
             login_file: self.login_file.or_else(|| both.login_file.clone()),
             login: self.login.or_else(|| both.login.clone()),
             authority: self.authority.or_else(|| both.authority.clone()),
+            certificates: self.certificates.or_else(|| both.certificates.clone()),
+            registries_conf: self.registries_conf.or_else(|| both.registries_conf.clone()),
+            policy: self.policy.or_else(|| both.policy.clone()),
             http: self.http.or(both.http),
             verifies_tls: self.verifies_tls.or(both.verifies_tls),
         }
@@ -96,21 +123,50 @@ impl Connection {
     }
 
     fn config(&self, registry: &str) -> Result<Config> {
-        let mut config = match (&self.login_file, &self.login) {
-            (Some(file), _) => Config::default().login_file(file)?,
-            (None, Some(Login::Nobody)) => Config::default(),
-            (None, _) => Config::from_environment()?,
-        };
+        let mut config = self.machine()?;
+        if let Some(file) = &self.login_file {
+            config = config.login_file(file)?;
+        }
         if let Some(Login::Given(credentials)) = &self.login {
             config = config.credentials(registry, credentials.clone());
         }
         if let Some(path) = &self.authority {
             config = config.root_certificate(read(path)?);
         }
+        if let Some(directory) = &self.certificates {
+            config = config.tls(registry, Tls::from_directory(directory)?);
+        }
         Ok(match self.http {
             None => config,
             Some(Http::OnThisMachine) => config.plain_http(registry),
             Some(Http::Anywhere) => config.danger_plain_http(registry),
+        })
+    }
+
+    /// What the files and the environment of the machine say, without their logins where others were given.
+    fn machine(&self) -> Result<Config> {
+        let has_logins = self.login_file.is_none() && !matches!(self.login, Some(Login::Nobody));
+        let config = Config::from_variables(|name| match has_logins || !LOGINS.contains(&name) {
+            true => var_os(name),
+            false => None,
+        })?;
+        let conf = match &self.registries_conf {
+            Some(file) => RegistriesConf::read(file)?,
+            None => RegistriesConf::from_variables(|name| var_os(name))?,
+        };
+        let config = config.registries_conf(conf);
+        let home = var_os("HOME").map(|home| PathBuf::from(home).join(".config/containers"));
+        let places = home.iter().map(PathBuf::as_path).chain(MACHINE.map(Path::new));
+        let certificates = places.clone().map(|place| place.join("certs.d"));
+        let config = certificates.into_iter().try_fold(config, Config::certs_dir)?;
+        let file = match &self.policy {
+            Some(Rules::All) => None,
+            Some(Rules::File(file)) => Some(file.clone()),
+            None => places.map(|place| place.join("policy.json")).find(|file| file.exists()),
+        };
+        Ok(match file {
+            Some(file) => config.policy(PolicyFile::read(file)?),
+            None => config,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod along;
 mod arguments;
+mod artifact;
 mod ask;
 mod connection;
 mod copy;
@@ -31,9 +32,13 @@ usage: oci-copy [OPTION...] SOURCE DESTINATION
        oci-copy [OPTION...] login HOST[/PATH] --username USER < PASSWORD
        oci-copy [OPTION...] logout HOST[/PATH]
        oci-copy [OPTION...] tags docker://HOST/REPOSITORY
+       oci-copy [OPTION...] catalog docker://HOST
        oci-copy [OPTION...] digest IMAGE
        oci-copy [OPTION...] inspect IMAGE
        oci-copy [OPTION...] referrers docker://HOST/REPOSITORY[:TAG|@DIGEST]
+       oci-copy [OPTION...] push-artifact [--type TYPE] [--annotation NAME=VALUE] [--subject TAG|DIGEST]
+                docker://HOST/REPOSITORY[:TAG] FILE[:TYPE]...
+       oci-copy [OPTION...] pull-artifact docker://HOST/REPOSITORY[:TAG|@DIGEST] DIRECTORY
        oci-copy [OPTION...] delete docker://HOST/REPOSITORY[:TAG|@DIGEST]
 
 Copies an image with its digests as they are, and prints the digest of what was copied. What the destination has
@@ -59,6 +64,9 @@ names are PREFIX, or DIRECTORY, and the last part of their repository's:
   --scoped                      put the registry and the whole repository behind PREFIX
   --keep-going                  copy the others after one that failed
 
+push-artifact pushes files as they are, titled by their names, and prints the digest of the artifact; with --subject it
+refers to what is there. pull-artifact writes the files of one to a directory, which no title leaves.
+
 login asks the registry whether it takes the login, and then stores it where podman and docker have theirs, or in the
 file of --authfile; logout removes it.
 
@@ -67,12 +75,16 @@ How registries are asked, at both ends, or at one if the option begins with --sr
   --creds USER:PASSWORD         the login; without it that of podman's and docker's files is used
   --no-creds                    no login
   --authfile FILE               read logins from FILE alone
+  --cert-dir DIRECTORY          certificates for the registry, *.crt, *.cert and *.key, as in certs.d
+  --registries-conf FILE        mirrors, short names and what is blocked, instead of the machine's registries.conf
+  --policy FILE                 what may be used, instead of the machine's policy.json
+  --insecure-policy             use what no policy allows, too
   --ca FILE                     a certificate in PEM of an authority that registries may have theirs from
   --plain-http                  ask registries on this machine over http
   --danger-plain-http           ask any registry over http: others can read the login and change the image
   --tls-verify=false            take any certificate, or http from a registry that does not speak TLS: dangerous, too
 
-tags lists the tags; digest prints the digest of an image, inspect its manifest or index; referrers lists what
+tags lists the tags, catalog the repositories as far as a registry tells; digest prints the digest of an image, inspect its manifest or index; referrers lists what
 refers to it: digest, size and type; delete deletes the tag, or with a digest the manifest.
 
 Exit status: 0, 1 if it failed, 2 if the command is wrong, 3 if it failed and may succeed when it is repeated.";
@@ -107,6 +119,9 @@ fn run(Arguments { command, options }: &Arguments) -> Result<()> {
             Command::LogIn(login) => login.run(options).await,
             Command::LogOut(place) => login::log_out(place, options).await,
             Command::Tags(name) => ask::tags(name, options).await,
+            Command::Catalog(registry) => ask::catalog(registry, options).await,
+            Command::PushArtifact(push) => push.run(options).await,
+            Command::PullArtifact { from, to } => artifact::pull(from, to, options).await,
             Command::Digest(name) => ask::digest(name, options).await,
             Command::Inspect(name) => ask::inspect(name, options).await,
             Command::Referrers(name) => ask::referrers(name, options).await,

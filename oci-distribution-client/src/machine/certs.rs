@@ -53,6 +53,18 @@ impl CertsDir {
     }
 }
 
+impl Tls {
+    /// What the files in the directory of one registry say, as in `certs.d`: see [`CertsDir`].
+    ///
+    /// # Errors
+    /// If it is not there, or a file cannot be read or used.
+    pub fn from_directory(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        std::fs::read_dir(path).map_err(|error| unreadable(path, error))?;
+        certificates(path)
+    }
+}
+
 /// What there is in the directory at `path`.
 fn entries(path: &Path) -> Result<Vec<DirEntry>, Error> {
     let entries = std::fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);

@@ -1,6 +1,7 @@
 //! What `oci-copy` promises.
 #![allow(clippy::unwrap_used)]
 
+mod artifact;
 mod images;
 mod local;
 mod login;
