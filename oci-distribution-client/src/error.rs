@@ -66,6 +66,8 @@ pub enum ErrorKind {
     Source,
     /// The content received could not be written.
     Sink,
+    /// The caller aborted it.
+    Aborted,
 }
 
 impl Error {

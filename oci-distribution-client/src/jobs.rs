@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::error::Error;
 use crate::transport::BoxFuture;
 
-/// Tells jobs that one of them failed, so that the others end in an orderly way.
+/// Tells jobs that one of them failed, or that the caller aborts them, so that they end in an orderly way.
 #[derive(Debug)]
 pub(crate) struct Stop(watch::Sender<bool>);
 
@@ -34,6 +34,10 @@ impl Stop {
             Either::Right(_) => None,
         }
     }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.0.borrow()
+    }
 }
 
 /// Gives `work` this time, if there is a limit to it. Then it is stopped, which it heeds, and fails with what `late` says.
@@ -44,17 +48,27 @@ pub(crate) async fn within<T>(
     late: impl FnOnce(Duration) -> Error,
 ) -> Result<T, Error> {
     let Some(deadline) = deadline else { return work.await };
-    match select(pin!(work), pin!(tokio::time::sleep(deadline))).await {
+    until(tokio::time::sleep(deadline), stop, work, || late(deadline)).await
+}
+
+/// Drives `work` until `signal` ends. Then it is stopped, which it heeds, and fails with what `ended` says.
+pub(crate) async fn until<T>(
+    signal: impl Future<Output = ()>,
+    stop: &Stop,
+    work: impl Future<Output = Result<T, Error>>,
+    ended: impl FnOnce() -> Error,
+) -> Result<T, Error> {
+    match select(pin!(work), pin!(signal)).await {
         Either::Left((result, _)) => result,
         Either::Right(((), work)) => {
             stop.stop();
-            work.await.map_err(|_| late(deadline))
+            work.await.map_err(|_| ended())
         }
     }
 }
 
-/// Runs futures, `limit` at once, up to the first error. Then no other is begun, and those that were
-/// begun end as soon as they have heeded `stop`.
+/// Runs futures, `limit` at once, up to the first error or until `stop` is given. Then no other is begun, and those
+/// that were begun end as soon as they have heeded `stop`.
 pub(crate) async fn at_once<'a, F>(
     limit: usize,
     stop: &Stop,
@@ -74,7 +88,7 @@ where
             stop.stop();
             first = result;
         }
-        if first.is_ok() {
+        if !stop.is_stopped() {
             running.extend(waiting.next());
         }
     }

@@ -9,6 +9,7 @@
 //   copy  delete                    a repository as what a push is from; deletion
 //   push                            the order of a push or copy: blobs, manifests, tags
 //   client  pull  upload            the public handle; a pull; one upload session
+//   progress  graph  source         events for callers; what is taken of and with an image; where it is from
 //   referrers                       the list of referrers, by the API or by a tag
 //   blob  list  manifest            one download, resumed; pages; manifests and what tags mean
 //   extensions                      what a registry offers beside the specification
@@ -22,9 +23,7 @@
 //   auth                            challenges, tokens, credentials, helpers, login files
 //   wire  retry  gate               one exchange within the limits; what is retried, and when; when a host
 //                                   may be asked
-//   bridge  graph  jobs  progress  source
-//                                   blocking stores; walks; work at once; events for callers; where
-//                                   documents and blobs come from
+//   bridge  jobs                    blocking stores; work at once
 //   trace  warnings  origin  error  events; warnings; what credentials belong to
 //   transport  limits  text         the seam to HTTP; bounds; printable text
 //   worker                          threads for what blocks

@@ -8,13 +8,17 @@ use std::ops::Deref;
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use oci_digest::Verified;
+use oci_image::annotations::file_path;
+use oci_image::build::Image;
 use oci_image::distribution::{essence, header as names, is_strong_entity_tag, stated_media_type};
 use oci_image::platform::choice::{self, Choice, Step};
 use oci_image::{
-    Algorithm, AnyDocument, Config, Descriptor, Digest, Document, MediaType, Platform, TagOrDigest,
+    Algorithm, AnyDocument, Config, Descriptor, Digest, Document, Manifest, MediaType, Platform,
+    TagOrDigest,
 };
 
 use crate::auth::{Access, is_same_registry};
+use crate::blob::BlobReader;
 use crate::call::Answer;
 use crate::error::{Error, ErrorKind};
 use crate::repository::Repository;
@@ -58,6 +62,42 @@ impl Resolved {
     /// As [`Repository::resolve`].
     pub async fn latest(&self) -> Result<Self, Error> {
         self.repository.resolve_again(self.name.clone(), Some(self)).await
+    }
+
+    /// Its manifest and its config, to look at or to [change](oci_image::build::Builder::of). What is made of them is a
+    /// [source](oci_image::blob::BlobSource) of its documents, so it can be [pushed](Repository::push) to where the
+    /// layers are.
+    ///
+    /// # Errors
+    /// As [`config`](Self::config), and if config and manifest do not fit.
+    pub async fn image(&self) -> Result<Image, Error> {
+        let action = format!("read image `{}` of `{}`", self.digest, self.repository);
+        let manifest = self.single(&action).await?;
+        let config = self.repository.config(&manifest.config).await?;
+        Image::new(manifest, config)
+            .map_err(|source| Error::new(ErrorKind::Document, action).with_source(source))
+    }
+
+    /// The file of an artifact that has this [path](file_path), without reading the others.
+    ///
+    /// # Errors
+    /// Of kind [`NotFound`](ErrorKind::NotFound) if it has none.
+    pub async fn file(&self, path: &str) -> Result<BlobReader, Error> {
+        let name = printable(path, 200);
+        let action = format!("read file `{name}` of `{}` in `{}`", self.digest, self.repository);
+        let manifest = self.single(&action).await?;
+        let layer = manifest.layers.iter().find(|layer| file_path(layer) == Some(path));
+        let missing = || Error::new(ErrorKind::NotFound, action).because("no layer has that title");
+        self.repository.blob(layer.ok_or_else(missing)?)
+    }
+
+    /// The manifest of what is not an index.
+    async fn single(&self, action: &str) -> Result<Document<Manifest>, Error> {
+        match self.manifest().await? {
+            AnyDocument::Manifest(manifest) => Ok(manifest),
+            AnyDocument::Index(_) => Err(Error::new(ErrorKind::Document, action)
+                .because("it is an index: choose one of its images with `Resolved::platform`")),
+        }
     }
 
     /// Its content, verified.
@@ -108,15 +148,8 @@ impl Resolved {
     /// Of kind [`Document`](ErrorKind::Document) if this is an index or an artifact, whose config is
     /// another document; otherwise as [`manifest`](Self::manifest).
     pub async fn config(&self) -> Result<Document<Config>, Error> {
-        match self.manifest().await? {
-            AnyDocument::Manifest(manifest) => self.repository.config(&manifest.config).await,
-            AnyDocument::Index(_) => {
-                let action =
-                    format!("read the config of `{}` in `{}`", self.digest, self.repository);
-                Err(Error::new(ErrorKind::Document, action)
-                    .because("it is an index: choose one of its images with `Resolved::platform`"))
-            }
-        }
+        let action = format!("read the config of `{}` in `{}`", self.digest, self.repository);
+        self.repository.config(&self.single(&action).await?.config).await
     }
 }
 

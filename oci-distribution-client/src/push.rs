@@ -3,7 +3,7 @@ mod target;
 
 use std::fmt;
 use std::future::IntoFuture;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderName;
@@ -13,9 +13,9 @@ use oci_image::docker::Format;
 use oci_image::images::Images;
 use oci_image::{AnyDocument, Descriptor, Platform, Tag, TagOrDigest};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::graph::{Graph, Platforms, Selection};
-use crate::jobs::{Stop, within};
+use crate::jobs::{Stop, until, within};
 use crate::manifest::Condition;
 use crate::progress::{Event, Progress, Summary};
 use crate::repository::Repository;
@@ -39,6 +39,8 @@ pub struct Push<'a, S> {
     pub(crate) selection: Selection,
     settings: Settings,
     progress: Progress<'a>,
+    /// A mutex so that it is shared while it is planned; it is never locked.
+    abort: Mutex<Option<BoxFuture<'a, ()>>>,
 }
 
 impl Repository {
@@ -67,6 +69,33 @@ impl Repository {
         Push::new(self, image, from, Arc::new(source), action)
     }
 
+    /// Pushes one blob out of `source`, unless it is there, as [`push`](Self::push) does it.
+    ///
+    /// # Errors
+    /// If it cannot be read, or if the registry refuses.
+    pub async fn push_blob<S>(&self, source: &S, blob: &Descriptor) -> Result<(), Error>
+    where
+        S: BlobSource + Clone + Send + Sync + 'static,
+    {
+        let action = format!("push blob `{}` to `{self}`", blob.digest);
+        let source = Store::new(Arc::new(source.clone()), &self.shared.wire.limits, action);
+        let (settings, progress) = (Settings::default(), Progress::silent());
+        let target =
+            Target { repository: self, source: &source, settings: &settings, progress: &progress };
+        target.send_blob(blob, &Stop::new()).await
+    }
+
+    /// Pushes one manifest or index, whose parts are there already, by its digest. With a name, it is
+    /// [`tag`](Self::tag).
+    ///
+    /// # Errors
+    /// If the registry refuses.
+    pub async fn push_manifest(&self, document: &AnyDocument) -> Result<(), Error> {
+        let digest = &document.descriptor().digest;
+        let action = format!("push manifest `{digest}` to `{self}`");
+        self.put_manifest(&digest.clone().into(), document, &action).await
+    }
+
     /// Makes `tag` mean the manifest or index `document`, whose parts are there already.
     ///
     /// # Errors
@@ -91,6 +120,10 @@ impl Repository {
             _ => Ok(()),
         }
     }
+}
+
+fn aborted(action: &str) -> Error {
+    Error::new(ErrorKind::Aborted, action).because("it was aborted")
 }
 
 fn named(repository: &Repository, tag: &str) -> String {
@@ -122,6 +155,7 @@ impl<'a, S> Push<'a, S> {
             selection: Selection::default(),
             settings: Settings::default(),
             progress: Progress::silent(),
+            abort: Mutex::new(None),
         }
     }
 
@@ -209,7 +243,19 @@ impl<'a, S> Push<'a, S> {
         self.target(&settings).plan(&graph, &tags).await
     }
 
-    async fn run(self) -> Result<Summary, Error> {
+    /// Aborts the push when `signal` ends, such as that of Ctrl-C: open uploads are cancelled at the registry, and the
+    /// push waits for that. It is then an error of kind [`Aborted`](ErrorKind::Aborted). Blobs and manifests that the
+    /// registry has by then stay there, and the tags are not set.
+    ///
+    /// A push that is dropped cancels its uploads too, in the background. Either way, one that is just being begun may be
+    /// left to the registry's own timeout.
+    pub fn abort_when(mut self, signal: impl Future<Output = ()> + Send + 'a) -> Self {
+        self.abort = Mutex::new(Some(Box::pin(signal)));
+        self
+    }
+
+    async fn run(mut self) -> Result<Summary, Error> {
+        let signal = self.abort.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let (tags, settings) = self.parsed()?;
         let stop = Stop::new();
         let work = async {
@@ -220,7 +266,11 @@ impl<'a, S> Push<'a, S> {
             Ok(graph)
         };
         let late = |deadline| self.progress.overdue(&self.action, "Push::deadline", deadline);
-        let graph = within(settings.deadline, &stop, work, late).await?;
+        let work = within(settings.deadline, &stop, work, late);
+        let graph = match signal {
+            Some(signal) => until(signal, &stop, work, || aborted(&self.action)).await?,
+            None => work.await?,
+        };
         Ok(self.progress.summary(&graph))
     }
 

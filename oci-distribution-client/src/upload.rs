@@ -1,23 +1,25 @@
 mod chunks;
 mod pace;
+mod session;
+mod stream;
 mod way;
 
 use http::{Method, StatusCode, header};
-use oci_image::distribution::{ByteRange, Endpoint, UploadProgress, header as names, query};
+use oci_image::distribution::{Endpoint, query};
 use oci_image::{Algorithm, Descriptor, RepositoryName};
-use url::Url;
 
 use crate::auth::{Access, Scopes};
-use crate::call::{Answer, FailedAttempt};
-use crate::error::{Error, ErrorKind};
+use crate::call::FailedAttempt;
+use crate::error::Error;
 use crate::jobs::Stop;
-use crate::manifest::{content_digest, not_carried_out, other_digest, refuse_other_digest};
+use crate::manifest::{content_digest, not_carried_out, other_digest};
 use crate::repository::Repository;
-use crate::retry::{Attempts, Failure};
-use crate::transport::{Body, TransportErrorKind};
+use crate::retry::Attempts;
+use crate::transport::Body;
 
 use chunks::Chunks;
 use pace::Pace;
+use session::Session;
 use way::{Way, Ways};
 
 /// Gives the bytes of a blob from an offset on, as often as asked.
@@ -39,16 +41,6 @@ pub(crate) struct Upload<'a> {
 
 /// Failed attempts are forgotten once the registry has this much more, in bytes.
 const FORGIVEN_AFTER: u64 = 1024 * 1024;
-
-/// An upload session of the registry.
-struct Session {
-    /// As the registry gave it last.
-    url: Url,
-    /// How many bytes the registry has.
-    offset: u64,
-    /// The smallest chunk that the registry takes, in bytes.
-    least_chunk: u64,
-}
 
 /// What became of an attempt to mount.
 pub(crate) enum Mount {
@@ -75,8 +67,8 @@ impl<'a> Upload<'a> {
     pub(crate) async fn run(&self) -> Result<(), Error> {
         let mut session = None;
         let result = self.try_until_done(&mut session).await;
-        if let (Err(_), Some(session)) = (&result, session) {
-            self.cancel(session).await;
+        if let Some(session) = session {
+            session.cancel().await;
         }
         result
     }
@@ -110,7 +102,7 @@ impl<'a> Upload<'a> {
             let status = failed.error.status().unwrap_or_default();
             if sent.is_some_and(|sent| ways.change(status, sent, offset, self.blob.size)) {
                 if let Some(session) = current.take() {
-                    self.cancel(session).await;
+                    session.cancel().await;
                 }
                 ways.refused(failed.error);
                 pace = Pace::AtOnce;
@@ -141,21 +133,14 @@ impl<'a> Upload<'a> {
     ) -> Result<&'s mut Session, FailedAttempt> {
         let session = match current.take() {
             Some(session) => session,
-            None => self.begin(way).await?,
+            None => {
+                let is_sha256 = self.blob.digest.algorithm() == Some(Algorithm::Sha256);
+                let algorithm =
+                    (way != Way::Whole && !is_sha256).then(|| self.blob.digest.algorithm_name());
+                Session::begin(self.repository, algorithm, self.attempts, &self.action).await?
+            }
         };
         Ok(current.insert(session))
-    }
-
-    async fn begin(&self, way: Way) -> Result<Session, FailedAttempt> {
-        let mut url = self.repository.url(&Endpoint::Uploads(self.repository.name().clone()));
-        let is_sha256 = self.blob.digest.algorithm() == Some(Algorithm::Sha256);
-        if way != Way::Whole && !is_sha256 {
-            url.query_pairs_mut()
-                .append_pair(query::DIGEST_ALGORITHM, self.blob.digest.algorithm_name());
-        }
-        let call = self.repository.call(Method::POST, url, Access::Push, &self.action);
-        let answer = call.attempt_of(self.attempts).send_once().await?;
-        Ok(self.session(&answer)?)
     }
 
     /// Takes the blob from the repository `from` of the same registry, if that is possible. However it fails, the
@@ -170,8 +155,9 @@ impl<'a> Upload<'a> {
         let Ok(answer) = call.once().send().await else { return Mount::NotMounted };
         if answer.status() == StatusCode::ACCEPTED {
             // A session was begun instead; mounts from many places would leave many.
-            if let Ok(session) = self.session(&answer) {
-                self.cancel(session).await;
+            if let Ok(session) = Session::of(self.repository, &answer, self.attempts, &self.action)
+            {
+                session.cancel().await;
             }
             return Mount::NotMounted;
         }
@@ -209,94 +195,35 @@ impl<'a> Upload<'a> {
         end: u64,
         pace: Pace,
     ) -> Result<(), FailedAttempt> {
-        let start = session.offset;
-        let Some(part) = end.checked_sub(1).and_then(|last| ByteRange::new(start, last)) else {
-            return Ok(());
-        };
-        let open = || pace.of(self.chunks.next(self.open, start, part.len()));
-        let call = self.call(Method::PATCH, session.url.clone()).stream(&open);
-        let call = call.header(header::CONTENT_RANGE, &part.to_string());
-        let answer = match call.send_once().await {
-            Ok(answer) => answer,
-            // The registry has another offset for the upload: it is asked for, and used.
-            Err(FailedAttempt { failure: Some(Failure::Status(status)), error })
-                if status == StatusCode::RANGE_NOT_SATISFIABLE =>
-            {
-                let failure = Failure::Transport(TransportErrorKind::Exchange);
-                return Err(FailedAttempt { failure: Some(failure), error });
-            }
-            Err(failed) => return Err(failed),
-        };
-        if answer.header(&header::LOCATION).is_some() {
-            session.url = self.session(&answer)?.url;
-        }
-        let is_possible = |offset: &u64| *offset > start && *offset <= end;
-        session.offset = match offset_of(&answer) {
-            // `0-0` says nothing, and one byte looks like that too.
-            None => end,
-            Some(offset) if is_possible(&offset) => offset,
-            // It took the chunk and says that it has another part, so it is asked. What it has is decided by the
-            // digest in the end.
-            Some(_) => self.offset(session).await.filter(is_possible).unwrap_or(end),
-        };
-        Ok(())
-    }
-
-    /// How many bytes the registry has, if it says so.
-    async fn offset(&self, session: &Session) -> Option<u64> {
-        let url = session.url.clone();
-        let call = self.repository.call(Method::GET, url, Access::Push, &self.action);
-        offset_of(&call.send_once().await.ok()?)
+        let (start, length) = (session.offset, end.saturating_sub(session.offset));
+        session.patch(end, &|| pace.of(self.chunks.next(self.open, start, length))).await
     }
 
     /// Closes the session with the digest, and sends all bytes if there is a pace for them.
     async fn close(&self, session: &mut Session, whole: Option<Pace>) -> Result<(), FailedAttempt> {
-        let mut url = session.url.clone();
-        url.query_pairs_mut().append_pair(query::DIGEST, self.blob.digest.as_str());
         let open = || whole.unwrap_or_default().of((self.open)(0));
-        let call = self.call(Method::PUT, url);
         let is_sent = whole.is_some() && self.blob.size > 0;
-        let call = if is_sent { call.stream(&open) } else { call };
-        let answer = call.send_once().await?;
-        refuse_other_digest(&answer, &self.blob.digest, &self.action)?;
+        let whole = is_sent.then_some(&open as &(dyn Fn() -> Body + Send + Sync));
+        let answer = session.close(&self.blob.digest, whole).await?;
         // The one success of the specification; any other is believed when it shows.
         if answer.status() == StatusCode::CREATED || self.is_there().await {
+            session.closed();
             return Ok(());
         }
         Err(not_carried_out(answer.status(), &self.action).into())
     }
 
-    fn call(&self, method: Method, url: Url) -> crate::call::Call<'_> {
-        let call = self.repository.call(method, url, Access::Push, &self.action);
-        let call = call.header(header::CONTENT_TYPE, "application/octet-stream");
-        call.timeout(self.repository.shared.wire.limits.commit).attempt_of(self.attempts)
-    }
-
     /// Asks how far the session is; one that is gone is forgotten. Gives the bytes that it has.
     async fn progress_of(&self, current: &mut Option<Session>) -> u64 {
-        let Some(session) = current.take() else { return 0 };
-        let call =
-            self.repository.call(Method::GET, session.url.clone(), Access::Push, &self.action);
-        let Ok(answer) = call.send_once().await else {
-            self.cancel(session).await;
-            return 0;
-        };
-        let offset = offset_of(&answer).filter(|offset| *offset <= self.blob.size);
-        let url = match answer.header(&header::LOCATION) {
-            Some(location) => self.repository.shared.follow(&answer.url, location),
-            None => Ok(session.url.clone()),
-        };
-        match (offset, url) {
-            (Some(offset), Ok(url)) => {
-                *current = Some(Session { url, offset, ..session });
-                offset
-            }
-            // It is not clear what the registry has: begin again.
-            _ => {
-                self.cancel(session).await;
-                0
-            }
+        let Some(session) = current else { return 0 };
+        if session.settle(self.blob.size).await {
+            return session.offset;
         }
+        // It is not clear what the registry has: begin again.
+        if let Some(session) = current.take() {
+            session.cancel().await;
+        }
+        0
     }
 
     async fn is_there(&self) -> bool {
@@ -304,35 +231,7 @@ impl<'a> Upload<'a> {
         look.await.unwrap_or(false)
     }
 
-    /// Tells the registry to forget the session. It may refuse.
-    async fn cancel(&self, session: Session) {
-        let call = self.repository.call(Method::DELETE, session.url, Access::Push, &self.action);
-        let _ = call.timeout(std::time::Duration::from_secs(5)).send_once().await;
-    }
-
-    /// The session that a success names. The specification has `202` for it, and registries have others.
-    fn session(&self, answer: &Answer) -> Result<Session, Error> {
-        let location = answer.header(&header::LOCATION).ok_or_else(|| {
-            self.error(ErrorKind::Protocol, "the registry does not say where to upload to".into())
-        })?;
-        let url = self.repository.shared.follow(&answer.url, location).map_err(|reason| {
-            self.error(ErrorKind::Protocol, format!("the place to upload to is refused: {reason}"))
-        })?;
-        let least = http::HeaderName::from_static(names::CHUNK_MIN_LENGTH);
-        let least_chunk = answer.header(&least).and_then(|text| text.trim().parse().ok());
-        Ok(Session { url, offset: 0, least_chunk: least_chunk.unwrap_or(0) })
-    }
-
     fn stopped(&self) -> Error {
         crate::push::stopped(&self.action)
     }
-
-    fn error(&self, kind: ErrorKind, reason: String) -> Error {
-        Error::new(kind, &*self.action).because(reason)
-    }
-}
-
-/// How many bytes of an upload the registry has, by its answer.
-fn offset_of(answer: &Answer) -> Option<u64> {
-    answer.header(&header::RANGE).and_then(UploadProgress::parse).map(UploadProgress::bytes)
 }

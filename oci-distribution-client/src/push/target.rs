@@ -126,7 +126,7 @@ impl Target<'_> {
         repository.put_manifest(&name, manifest, &action).await
     }
 
-    async fn send_blob(&self, blob: &Descriptor, stop: &Stop) -> Result<(), Error> {
+    pub(super) async fn send_blob(&self, blob: &Descriptor, stop: &Stop) -> Result<(), Error> {
         if is_elsewhere(blob) {
             self.progress.tell(blob, Step::Foreign);
             return Ok(());

@@ -9,6 +9,7 @@ mod bad_input;
 mod blobs;
 mod deadlines;
 mod dialects;
+mod ends;
 #[cfg(feature = "tracing")]
 mod events;
 mod fake;
@@ -46,6 +47,7 @@ mod registries_conf;
 mod resume;
 mod round_trip;
 mod secure;
+mod single;
 mod tls;
 mod uploads;
 mod wire;

@@ -6,7 +6,9 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 
 use oci_distribution_client::{Client, Config, Credentials, ErrorKind, Tls};
+use oci_image::Descriptor;
 use oci_image::blob::Memory;
+use oci_image::docker::Format;
 use oci_testing::docker_registry::DockerRegistry;
 use oci_testing::program::run_with;
 
@@ -185,4 +187,28 @@ async fn connections_that_nginx_closes_after_three_requests_by_http_2_fail_nothi
     let connections: BTreeSet<_> = log.lines().collect();
     assert!(log.lines().all(|line| line.starts_with("HTTP/2.0 ")), "{log}");
     assert!(connections.len() > 10, "{log}");
+}
+
+#[tokio::test]
+async fn skopeo_takes_a_part_of_an_index_and_what_is_converted() {
+    oci_testing::needs!("docker-registry", "skopeo");
+    let directory = oci_testing::directory();
+    let registry = DockerRegistry::start(directory.path(), "").unwrap();
+    let config = Config::default().plain_http(registry.host()).retry(quick());
+    let client = Client::new(config).unwrap();
+    let app = client.repository(&format!("{}/team/app", registry.host())).unwrap();
+    let (fixture, arm64) = (Fixture::new(), "linux/arm64".parse().unwrap());
+    let push = || app.push(&fixture.blobs, fixture.index.descriptor());
+    let part = push().platforms([arm64]).tag("part").await.unwrap();
+    let docker = push().format(Format::Docker).tag("docker").await.unwrap();
+    for (tag, image, files) in [("part", part.image, 7), ("docker", docker.image, 10)] {
+        let (from, to) = (format!("docker://{app}:{tag}"), format!("dir:{tag}"));
+        let arguments = ["copy", "--all", "--src-tls-verify=false", &from, &to];
+        run(directory.path(), "skopeo", &arguments);
+        let copied = directory.path().join(tag);
+        let manifest = std::fs::read(copied.join("manifest.json")).unwrap();
+        assert_eq!(Descriptor::of(image.media_type.clone(), manifest), image);
+        // The blobs, the manifests, and the file `version`.
+        assert_eq!(std::fs::read_dir(copied).unwrap().count(), files);
+    }
 }

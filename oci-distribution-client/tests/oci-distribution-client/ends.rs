@@ -1,0 +1,112 @@
+//! Pushes that end early leave no upload behind.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use oci_distribution_client::{ErrorKind, Repository};
+use oci_image::Descriptor;
+use oci_image::blob::{BlobSource, BlobSourceExt, Memory};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use crate::fixture::{Fixture, registry, repository};
+
+/// A store whose largest layer stops in its middle, until the test ends.
+#[derive(Clone)]
+struct Stalling {
+    blobs: Arc<Memory>,
+    stalled: Arc<Notify>,
+    end: Arc<Mutex<Receiver<()>>>,
+}
+
+impl Stalling {
+    /// With what ends it when it is dropped.
+    fn new(blobs: &Arc<Memory>) -> (Self, Sender<()>) {
+        let (sender, receiver) = channel();
+        let end = Arc::new(Mutex::new(receiver));
+        (Self { blobs: blobs.clone(), stalled: Arc::default(), end }, sender)
+    }
+}
+
+impl BlobSource for Stalling {
+    fn open(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn Read + Send + '_>>> {
+        let bytes = self.blobs.open_existing(blob)?;
+        if blob.size < 1_000_000 {
+            return Ok(Some(bytes));
+        }
+        Ok(Some(Box::new(bytes.take(1_000_000).chain(Stalled(self)))))
+    }
+}
+
+struct Stalled<'a>(&'a Stalling);
+
+impl Read for Stalled<'_> {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.stalled.notify_one();
+        let _ = self.0.end.lock().unwrap().recv();
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+/// Ends when the number is 0.
+async fn none(mut count: impl FnMut() -> usize) {
+    let nothing = async {
+        while count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(20), nothing).await.expect("uploads are left");
+}
+
+/// Aborts a push in the middle of a blob; `count` counts the uploads.
+async fn abort(app: &Repository, chunk: Option<u64>, count: impl Fn() -> usize) {
+    let fixture = Fixture::new();
+    let (source, end) = Stalling::new(&fixture.blobs);
+    let stalled = Arc::clone(&source.stalled);
+    // One after the other: of an upload that is being begun, nobody knows the session yet.
+    let push = app.push(&source, fixture.amd64.descriptor()).jobs(1).tag("v1");
+    let push = push.abort_when(async move { stalled.notified().await });
+    let push = if let Some(chunk) = chunk { push.chunks(chunk) } else { push };
+    let error = push.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Aborted, "{error}");
+    // It has waited for that.
+    assert_eq!(count(), 0);
+    drop(end);
+    let error = app.resolve("v1").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+/// Drops a push in the middle of a blob.
+async fn drop_push(app: &Repository, chunk: Option<u64>, count: impl Fn() -> usize) {
+    let fixture = Fixture::new();
+    let (source, end) = Stalling::new(&fixture.blobs);
+    let stalled = Arc::clone(&source.stalled);
+    {
+        let push = app.push(&source, fixture.amd64.descriptor()).jobs(1).tag("v1");
+        let push = if let Some(chunk) = chunk { push.chunks(chunk) } else { push };
+        let mut push = push.into_future();
+        tokio::select! {
+            result = &mut push => panic!("{result:?}"),
+            () = stalled.notified() => {}
+        }
+        assert!(count() > 0);
+    }
+    none(&count).await;
+    drop(end);
+}
+
+#[tokio::test]
+async fn a_push_that_is_aborted_or_dropped_leaves_no_upload() {
+    let registry = registry().await;
+    let app = repository(&registry, "team/app");
+    let count = || registry.registry().open_uploads();
+    for chunk in [None, Some(100_000)] {
+        abort(&app, chunk, count).await;
+        drop_push(&app, chunk, count).await;
+    }
+    let (source, image) = (Fixture::new().blobs, Fixture::new());
+    let never = std::future::pending();
+    app.push(&source, image.amd64.descriptor()).abort_when(never).await.unwrap();
+}
