@@ -1,4 +1,7 @@
+mod answer;
 mod login;
+
+pub(crate) use answer::{Answer, FailedAttempt};
 
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::gate::{Entry, Pass};
 use crate::origin::Origin;
 use crate::registry::Registry;
-use crate::retry::{Attempts, Failure};
+use crate::retry::Attempts;
 use crate::shared::Shared;
 use crate::trace;
 use crate::transport::Body;
@@ -57,43 +60,6 @@ const LOGINS: usize = 2;
 enum Payload<'a> {
     Bytes(Bytes),
     Stream(&'a (dyn Fn() -> Body + Send + Sync)),
-}
-
-/// A good answer.
-pub(crate) struct Answer {
-    pub(crate) response: Response<Body>,
-    /// Where it is from, after redirects.
-    pub(crate) url: Url,
-    /// As long as it is held, the request counts as one that the host is busy with.
-    pub(crate) pass: Option<Pass>,
-}
-
-impl Answer {
-    pub(crate) fn status(&self) -> StatusCode {
-        self.response.status()
-    }
-
-    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
-        text(self.response.headers(), name)
-    }
-
-    /// The length that the answer states, in bytes.
-    pub(crate) fn content_length(&self) -> Option<u64> {
-        self.header(&header::CONTENT_LENGTH)?.trim().parse().ok()
-    }
-}
-
-/// Why one attempt gave no good answer.
-pub(crate) struct FailedAttempt {
-    /// How, if another attempt may help.
-    pub(crate) failure: Option<Failure>,
-    pub(crate) error: Error,
-}
-
-impl From<Error> for FailedAttempt {
-    fn from(error: Error) -> Self {
-        Self { failure: None, error }
-    }
 }
 
 /// Where one attempt stands.

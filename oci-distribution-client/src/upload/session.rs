@@ -176,6 +176,8 @@ impl Session {
     }
 }
 
+/// Without tokio's runtime nothing can be sent in the background.
+#[cfg(feature = "runtime")]
 impl Drop for Session {
     fn drop(&mut self) {
         let Some(url) = self.url.take() else { return };
