@@ -30,7 +30,14 @@ fn a_registry_name_without_tag_means_latest() {
 
 #[test]
 fn other_transports_are_refused() {
-    for text in ["debian", "dir:/tmp", "docker:debian", "docker://UPPER/a b"] {
+    for text in ["debian", "docker-daemon:debian", "docker:debian", "docker://UPPER/a b"] {
         assert!(text.parse::<ImageName>().is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_directory_has_one_image_and_any_path() {
+    let name: ImageName = "dir:/srv/app:1.0".parse().unwrap();
+    assert_eq!(name, ImageName::Directory { path: "/srv/app:1.0".into() });
+    assert_eq!(name.to_string(), "dir:/srv/app:1.0");
 }
