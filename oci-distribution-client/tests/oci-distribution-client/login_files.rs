@@ -260,10 +260,14 @@ async fn helpers_keep_the_logins_that_a_file_leaves_to_them() {
 
 /// What a program prints that succeeds.
 #[cfg(unix)]
-async fn output(program: &str, arguments: &[&str]) -> Result<String, String> {
-    let (program, arguments) =
-        (program.to_owned(), arguments.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
-    let run = move || std::process::Command::new(program).args(arguments).output();
+async fn output(home: &Path, program: &str, arguments: &[&str]) -> Result<String, String> {
+    let mut command = std::process::Command::new(program);
+    if program == "podman" {
+        // It makes its storage even for that, as root in the system's places.
+        command.arg("--root").arg(home.join("storage")).arg("--runroot").arg(home.join("run"));
+    }
+    command.args(arguments);
+    let run = move || command.output();
     let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
     match output.status.success() {
         true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
@@ -290,19 +294,23 @@ async fn skopeo_and_podman_read_what_is_written_here_and_are_read() {
         client.login(&host, &alice, &file).await.unwrap();
         file.store("docker.io", &Credentials::basic("bob", "2")).await.unwrap();
         for (place, user) in [(host.as_str(), "alice"), ("docker.io", "bob")] {
-            let read = output(program, &["login", "--get-login", "--authfile", &path, place]).await;
+            let read =
+                output(home.path(), program, &["login", "--get-login", "--authfile", &path, place])
+                    .await;
             assert_eq!(read.as_deref(), Ok(user), "{program} {name} {place}");
         }
-        output(program, &["logout", "--authfile", &path, &host]).await.unwrap();
+        output(home.path(), program, &["logout", "--authfile", &path, &host]).await.unwrap();
         assert_eq!(file.list().await.unwrap().len(), 1, "{program} {name}");
         // Written there, read and removed here.
         let arguments = ["login", "--authfile", &path, "--tls-verify=false"];
         let login = ["-u", "alice", "-p", "se:cret", &host];
-        output(program, &[&arguments[..], &login].concat()).await.unwrap();
+        output(home.path(), program, &[&arguments[..], &login].concat()).await.unwrap();
         let config = Config::default().plain_http(&host).login_file(file.path()).unwrap();
         Client::new(config).unwrap().check(&host).await.unwrap();
         assert!(file.erase(&host).await.unwrap());
-        let read = output(program, &["login", "--get-login", "--authfile", &path, &host]).await;
+        let read =
+            output(home.path(), program, &["login", "--get-login", "--authfile", &path, &host])
+                .await;
         assert!(read.unwrap_err().contains("not logged into"), "{program} {name}");
     }
 }

@@ -43,7 +43,7 @@ async fn has(server: &Server, name: &str, from: &str) -> Digest {
 
 fn skopeo(home: &Path, arguments: &[&str]) -> Done {
     let mut skopeo = Command::new("skopeo");
-    run_with(skopeo.env("HOME", home).env_remove("XDG_RUNTIME_DIR").args(arguments))
+    run_with(skopeo.env("HOME", home).env("XDG_RUNTIME_DIR", home).args(arguments))
 }
 
 /// What this crate makes of `image`.
@@ -291,7 +291,7 @@ async fn skopeo_copies_what_policy_json_allows() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn containerd_pulls_what_is_found_by_hosts_toml() {
-    oci_testing::needs!("containerd", "ctr");
+    oci_testing::needs!(root, "containerd", "ctr");
     let directory = oci_testing::directory();
     let containerd = Containerd::start(directory.path());
     let hosts = directory.path().join("hosts");
