@@ -91,7 +91,7 @@ where
     }
 
     /// How long all of it may take. Then it fails with [`Timeout`](ErrorKind::Timeout), and what the sink keeps
-    /// is resumed by the next pull. By default there is no end while bytes are received.
+    /// is resumed by the next pull. By default it may take any time while bytes are received.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self

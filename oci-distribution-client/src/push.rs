@@ -194,7 +194,7 @@ impl<'a, S> Push<'a, S> {
     }
 
     /// How long all of it may take. Then it fails with [`Timeout`](crate::ErrorKind::Timeout), and open uploads are
-    /// cancelled. By default there is no end while bytes move.
+    /// cancelled. By default it may take any time while bytes move.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.settings.deadline = Some(deadline);
         self

@@ -65,7 +65,7 @@ fn a_directory_holds_one_image_as_skopeo_has_it() {
     let refused = oci_copy(&[&from, &field.name("dir", "layout")]).bad(1);
     assert!(refused.contains("something else"), "{refused}");
     let blob = field.path("ours").join(field.host.encoded());
-    assert!(!blob.exists(), "a manifest is no blob of its own");
+    assert!(!blob.exists(), "a manifest has another name than a blob");
     fs::write(field.path("ours/manifest.json"), "{}").unwrap();
     oci_copy(&["digest", &ours]).bad(1);
 }
