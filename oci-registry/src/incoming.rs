@@ -2,13 +2,14 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use oci_image::distribution::ErrorCode;
+use tokio::time::Instant;
 
 use crate::Limits;
 use crate::refusal::Refusal;

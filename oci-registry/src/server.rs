@@ -348,3 +348,33 @@ impl Registry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_answer_does_not_keep_a_server_that_is_stopped() {
+        let registry = serve(Store::memory()).registry();
+        let limits = &registry.0.limits;
+        let connection = Connection::new(None, Arc::new(Activity::new(limits)), limits);
+        let (mut here, there) = tokio::io::duplex(1 << 10);
+        let (stop, stopped) = watch::channel(false);
+        here.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        here.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+        let served = registry.clone();
+        let serving =
+            tokio::spawn(async move { served.serve_until(there, connection, stopped).await });
+        // Both sides have begun.
+        here.read_exact(&mut [0; 9]).await.unwrap();
+        let start = Instant::now();
+        stop.send_replace(true);
+        // By HTTP/2 the client is asked whether all that it sent has arrived; this one is silent.
+        let ended = tokio::time::timeout(limits.stop_time, serving).await;
+        ended.expect("it is waited for").unwrap().unwrap();
+        assert!(start.elapsed() < 2 * FAREWELL);
+    }
+}

@@ -290,6 +290,16 @@ async fn refresh_tokens_bring_new_tokens() {
 }
 
 #[tokio::test]
+async fn a_form_that_asks_for_a_token_is_bounded() {
+    let client = registry(Auth::bearer()).await;
+    let form = "grant_type=password&username=admin&password=root&client_id=";
+    for (length, status) in [(64 << 10, 200), ((64 << 10) + 1, 413)] {
+        let form = format!("{form}{}", "c".repeat(length - form.len()));
+        client.send(client.request(Method::POST, "/token").body(form)).await.is(status);
+    }
+}
+
+#[tokio::test]
 async fn a_token_ends_by_uses_and_by_age() {
     let client = registry(Auth::bearer().token_uses(2)).await;
     let admin = login(&client, "admin", "root");

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::Service as _;
-use oci_registry::{Fault, Limits, Serve, Store};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use oci_digest::Digest;
+use oci_registry::{Fault, Limits, Registry, Serve, Store};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::client::Client;
@@ -272,6 +273,65 @@ async fn it_serves_connections_of_a_listener_of_ones_own() {
     here.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     serving.await.unwrap().unwrap();
+}
+
+/// A connection to a registry without any network, so that a paused clock moves on only when all are waiting.
+fn connect(registry: &Registry) -> DuplexStream {
+    let (here, there) = tokio::io::duplex(1 << 10);
+    let registry = registry.clone();
+    tokio::spawn(async move { registry.serve_connection(there).await });
+    here
+}
+
+#[tokio::test]
+async fn clients_of_http_2_are_told_how_many_requests_they_may_have_under_way() {
+    let registry = limited(|limits| limits.streams = 7).registry();
+    let mut stream = connect(&registry);
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+    // RFC 9113 4.1, 6.5: the first frame is of settings, each of two bytes of name and four of value.
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    let mut settings = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+    stream.read_exact(&mut settings).await.unwrap();
+    let streams = settings.chunks(6).find(|it| it[..2] == [0, 3]).map(|it| &it[2..]);
+    assert_eq!((head[3], streams), (4, Some([0, 0, 0, 7].as_slice())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_its_answer_by_drops_is_cut_off() {
+    let registry = oci_registry::serve(Store::memory()).registry();
+    let content = vec![1; 1 << 20];
+    let digest = Digest::sha256(&content);
+    let push = Request::post(format!("/v2/a/blobs/uploads/?digest={digest}"));
+    let pushed = registry.respond(push.body(Full::<Bytes>::from(content)).unwrap()).await;
+    assert_eq!(pushed.unwrap().status(), 201);
+    let mut stream = connect(&registry);
+    let get = format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: a\r\n\r\n");
+    stream.write_all(get.as_bytes()).await.unwrap();
+    let mut taken = 0;
+    while stream.read(&mut [0]).await.is_ok_and(|read| read > 0) {
+        taken += 1;
+        assert!(taken < 10_000, "it is served for as long as it takes anything");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stalls_gives_way_to_a_request_that_waits() {
+    let registry = limited(|limits| limits.contended_idle = Duration::from_secs(5)).registry();
+    let begun = Request::post("/v2/a/blobs/uploads/").body(Full::<Bytes>::default()).unwrap();
+    let begun = registry.respond(begun).await.unwrap();
+    let session = begun.headers()["location"].to_str().unwrap();
+    let head = format!("PATCH {session} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
+    let mut stalled = connect(&registry);
+    stalled.write_all(head.as_bytes()).await.unwrap();
+    // The clock moves on once the body is waited for.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let start = tokio::time::Instant::now();
+    let next = Request::patch(session).body(Full::<Bytes>::from("content")).unwrap();
+    assert_eq!(registry.respond(next).await.unwrap().status(), 202);
+    assert_eq!(start.elapsed().as_secs(), 5);
 }
 
 #[tokio::test]
