@@ -46,6 +46,12 @@ impl<I: Input> Members<I> {
         Ok(Some(bytes))
     }
 
+    /// Skips what is left of the current content.
+    #[cfg(feature = "layers")]
+    pub(crate) fn skip(&mut self) -> Result<(), I::Error> {
+        self.guard(Self::skip_content)
+    }
+
     /// The bytes of the current content that are there; none only at its end.
     pub(crate) fn peek(&mut self) -> Result<&[u8], I::Error> {
         if self.content == 0 {

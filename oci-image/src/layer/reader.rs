@@ -111,14 +111,13 @@ impl<R: Read> Reader<R> {
                 self.members.fail();
                 ReadError::Marker { offset: member.offset, defect }
             })?;
-            match change {
-                Some(change) => break change,
-                None => while self.members.chunk()?.is_some() {},
+            if let Some(change) = change {
+                break change;
             }
         };
         if !matches!(change, Change::Upsert(_)) {
             // A marker's content means nothing.
-            while self.members.chunk()?.is_some() {}
+            self.members.skip()?;
         }
         Ok(Some(change))
     }

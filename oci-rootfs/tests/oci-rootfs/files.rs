@@ -190,7 +190,6 @@ fn a_file_is_read_by_links_that_stay_in_the_image() {
         .symlink("etc/name", "../../../etc/real")
         .symlink("abs", "/etc/name")
         .symlink("dir", "/etc")
-        .symlink("loop", "loop")
         .symlink("gone", "nowhere")
         .file("outside", "in")
         .end();
@@ -203,7 +202,6 @@ fn a_file_is_read_by_links_that_stay_in_the_image() {
     }
     assert_eq!(read("outside").unwrap(), b"in");
     for (path, expected) in [
-        ("loop", Obstacle::Loop),
         ("gone", Obstacle::NotFound),
         ("etc/none", Obstacle::NotFound),
         ("etc/real/x", Obstacle::NotADirectory),
@@ -244,6 +242,98 @@ fn files_take_no_more_memory_than_the_limit() {
             matches!(**source, FilesError::Path { obstacle, .. } if obstacle == too_much),
             "{error:?}"
         );
+    }
+}
+
+/// Each of these keeps little at a time, and many of them much.
+#[test]
+fn all_that_describes_files_counts_as_memory() {
+    const LIMIT: u64 = 64 << 10;
+    let many = |entry: &dyn Fn(u32) -> oci_testing::tar::Header| {
+        (0..100).fold(Tar::new(), |tar, number| tar.entry(entry(number))).end()
+    };
+    let file = |number: u32| header(b'0', format!("f{number}"));
+    let value = vec![b'x'; 400];
+    for (name, layer, fits) in [
+        ("files", many(&file), true),
+        ("attributes", many(&|number| file(number).xattr("user.a", &value)), false),
+        ("Windows records", many(&|number| file(number).pax("MSWINDOWS.rawsd", &value)), false),
+        ("one directory", many(&|_| header(b'5', "d").mode(0o700)), true),
+        (
+            "one directory, with attributes",
+            many(&|_| header(b'5', "d").xattr("user.a", &value)),
+            false,
+        ),
+        ("directories", many(&|number| header(b'5', format!("d{number}"))), true),
+    ] {
+        let (blobs, manifest) = image(&[layer]);
+        let rootfs = &config_of(&blobs, &manifest).rootfs;
+        let mut limits = Limits::default();
+        limits.files_bytes = LIMIT;
+        let read = Files::new(&blobs, &manifest.layers, rootfs, &limits);
+        assert_eq!(read.is_ok(), fits, "{name}: {:?}", read.err());
+    }
+    // What describes a directory again counts each time, though it takes the place of what described it before.
+    let (blobs, manifest) = image(&[many(&|_| header(b'5', "d"))]);
+    let rootfs = &config_of(&blobs, &manifest).rootfs;
+    let mut limits = Limits::default();
+    limits.files_bytes = 16 << 10;
+    assert!(Files::new(&blobs, &manifest.layers, rootfs, &limits).is_err());
+}
+
+/// The chain ends, so that without the limit nothing is endless.
+#[test]
+fn a_way_leads_through_forty_links_at_most() {
+    let chain = |links: u32| {
+        let tar = Tar::new().file("0/f", "1");
+        (1..=links).fold(tar, |tar, link| tar.symlink(link.to_string(), (link - 1).to_string()))
+    };
+    let (blobs, manifest) = image(&[chain(41).file("40/g", "2").end()]);
+    let read = files(&blobs, &manifest).unwrap();
+    assert_eq!(read.read(&"40/g".parse().unwrap(), 1).unwrap(), b"2");
+    assert_eq!(obstacle(read.read(&"41/g".parse().unwrap(), 1).unwrap_err()), Obstacle::Loop);
+    let (blobs, manifest) = image(&[chain(41).file("41/g", "2").end()]);
+    assert_eq!(obstacle(files(&blobs, &manifest).unwrap_err()), Obstacle::Loop);
+}
+
+#[test]
+fn hard_links_lead_to_files_that_stay() {
+    for (layer, expected) in [
+        (Tar::new().file("d/f", "1").hardlink("d", "d/f"), Obstacle::NotFound),
+        (Tar::new().file("d/e/f", "1").hardlink("d", "d/e/f"), Obstacle::NotFound),
+        (Tar::new().directory("d").hardlink("l", "d"), Obstacle::LinkToDirectory),
+        (Tar::new().hardlink("l", "f"), Obstacle::NotFound),
+        (Tar::new().file("f", "1").hardlink("l", "f/f"), Obstacle::NotADirectory),
+    ] {
+        let (blobs, manifest) = image(&[layer.end()]);
+        assert_eq!(obstacle(files(&blobs, &manifest).unwrap_err()), expected);
+    }
+}
+
+#[track_caller]
+fn obstacle(error: FilesError) -> Obstacle {
+    match error {
+        FilesError::Path { obstacle, .. } => obstacle,
+        FilesError::Layer { source, .. } => obstacle(*source),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn layers_are_read_that_have_their_type_and_their_diff_id() {
+    let (blobs, manifest) = image(&[Tar::new().file("f", "1").end()]);
+    let rootfs = config_of(&blobs, &manifest).rootfs.clone();
+    let mut other = manifest.layers.clone();
+    other[0].media_type = MediaType::EMPTY_JSON;
+    let error = Files::new(&blobs, &other, &rootfs, &Limits::default()).unwrap_err();
+    let FilesError::Layer { source, .. } = error else { panic!("{error:?}") };
+    assert!(matches!(*source, FilesError::NotALayer { .. }), "{source:?}");
+    for ids in [0, 2] {
+        let mut rootfs = rootfs.clone();
+        rootfs.diff_ids = vec![rootfs.diff_ids[0].clone(); ids];
+        let error = Files::new(&blobs, &manifest.layers, &rootfs, &Limits::default()).unwrap_err();
+        let FilesError::DiffIdCount { layers: 1, diff_ids } = error else { panic!("{error:?}") };
+        assert_eq!(diff_ids, ids);
     }
 }
 

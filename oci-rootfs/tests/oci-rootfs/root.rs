@@ -374,3 +374,29 @@ fn another_resolver_is_found_where_openat2_is_refused() {
     };
     assert_eq!(Root::open("/").unwrap().resolver(), expected);
 }
+
+/// What is mounted over `/proc` has other files where the kernel has those that are open.
+#[test]
+fn nothing_is_opened_by_another_filesystem_at_proc() {
+    const NAME: &str = "root::nothing_is_opened_by_another_filesystem_at_proc";
+    const DIRECTORY: &str = "OCI_TEST_WITHOUT_PROC";
+    if let Some(directory) = std::env::var_os(DIRECTORY) {
+        let file = Root::open(directory).unwrap().open_file("file");
+        assert_eq!(file.unwrap_err().kind(), ErrorKind::Unsupported);
+        return;
+    }
+    oci_testing::needs!(root, "unshare");
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("file"), "inside").unwrap();
+    let hide = "mount -t tmpfs none /proc && mkdir -p /proc/self/fd && cd /proc/self/fd && \
+        touch $(seq 0 99) && exec \"$0\" --exact \"$1\" --nocapture";
+    let output = std::process::Command::new("unshare")
+        .args(["--mount", "sh", "-c", hide])
+        .arg(std::env::current_exe().unwrap())
+        .arg(NAME)
+        .env(DIRECTORY, directory.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+}
