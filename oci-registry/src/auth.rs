@@ -14,10 +14,19 @@ use crate::refusal::Refusal;
 use crate::{Limits, Peer, host};
 
 mod grant;
+#[cfg(feature = "htpasswd")]
+mod htpasswd;
+#[cfg(not(feature = "htpasswd"))]
+#[path = "auth/off.rs"]
+mod htpasswd;
 mod token;
 
 pub(crate) use grant::Need;
 pub use grant::{Action, Grant};
+#[cfg(not(feature = "htpasswd"))]
+use htpasswd::Htpasswd;
+#[cfg(feature = "htpasswd")]
+pub use htpasswd::{Htpasswd, HtpasswdError};
 pub(crate) use token::TokenRequest;
 use token::Tokens;
 
@@ -40,6 +49,8 @@ pub struct Auth {
     token_path: String,
     token_members: Vec<&'static str>,
     users: Vec<User>,
+    /// Further users, and what is granted to each of them.
+    htpasswd: Option<(Htpasswd, Vec<Grant>)>,
     anonymous: Vec<Grant>,
     token_age: Duration,
     token_uses: u64,
@@ -58,6 +69,12 @@ struct User {
     name: String,
     /// A digest, so that comparing takes the same time whatever is wrong.
     password: Digest,
+    grants: Vec<Grant>,
+}
+
+/// Whose credentials were right, and what it may do.
+struct Account {
+    name: String,
     grants: Vec<Grant>,
 }
 
@@ -106,6 +123,7 @@ impl Auth {
             token_path: TOKEN_PATH.into(),
             token_members: vec!["token", "access_token", "expires_in"],
             users: Vec::new(),
+            htpasswd: None,
             anonymous: Vec::new(),
             token_age: Duration::from_secs(300),
             token_uses: u64::MAX,
@@ -124,6 +142,14 @@ impl Auth {
     ) -> Self {
         let (name, password) = (name.into(), Digest::sha256(password));
         self.users.push(User { name, password, grants: grants.into_iter().collect() });
+        self
+    }
+
+    #[cfg(feature = "htpasswd")]
+    /// Adds the users of a file, to each of whom the same is granted. They change with it.
+    #[must_use]
+    pub fn htpasswd(mut self, users: Htpasswd, grants: impl IntoIterator<Item = Grant>) -> Self {
+        self.htpasswd = Some((users, grants.into_iter().collect()));
         self
     }
 
@@ -198,7 +224,7 @@ impl Auth {
     }
 
     /// The caller that sent this head.
-    pub(crate) fn identify(&self, head: &request::Parts) -> Result<Identity, Refusal> {
+    pub(crate) async fn identify(&self, head: &request::Parts) -> Result<Identity, Refusal> {
         let challenge = self.challenge(host::of(head));
         let stranger = Owner::anonymous(Peer::of(head));
         let Some(credentials) = head.headers.get(header::AUTHORIZATION) else {
@@ -212,9 +238,9 @@ impl Auth {
         let (scheme, value) =
             credentials.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
         let grants = match self.scheme {
-            Scheme::Basic if scheme.eq_ignore_ascii_case("basic") => self.by_password(value),
+            Scheme::Basic if scheme.eq_ignore_ascii_case("basic") => self.by_password(value).await,
             Scheme::Bearer if self.also_basic && scheme.eq_ignore_ascii_case("basic") => {
-                self.by_password(value)
+                self.by_password(value).await
             }
             Scheme::Bearer if scheme.eq_ignore_ascii_case("bearer") => {
                 self.tokens.grants(value.trim())
@@ -230,14 +256,29 @@ impl Auth {
         }
     }
 
-    fn by_password(&self, basic: &str) -> Option<(Option<String>, Vec<Grant>)> {
+    async fn by_password(&self, basic: &str) -> Option<(Option<String>, Vec<Grant>)> {
         let (name, password) = split_basic(basic)?;
-        self.login(&name, &password).map(|user| (Some(name), user.grants.clone()))
+        let account = self.login(&name, &password).await?;
+        Some((Some(account.name), account.grants))
     }
 
-    fn login(&self, name: &str, password: &str) -> Option<&User> {
-        let password = Digest::sha256(password);
-        self.users.iter().find(|user| user.name == name && user.password == password)
+    async fn login(&self, name: &str, password: &str) -> Option<Account> {
+        let digest = Digest::sha256(password);
+        let mut users = self.users.iter();
+        if let Some(user) = users.find(|user| user.name == name && user.password == digest) {
+            return Some(Account { name: name.to_owned(), grants: user.grants.clone() });
+        }
+        let (htpasswd, grants) = self.htpasswd.as_ref()?;
+        let is_right = htpasswd.check(name, password).await;
+        is_right.then(|| Account { name: name.to_owned(), grants: grants.clone() })
+    }
+
+    /// The user of this name, who has logged in before.
+    fn account(&self, name: String) -> Option<Account> {
+        let user = self.users.iter().find(|user| user.name == name);
+        let in_file = self.htpasswd.as_ref().filter(|(htpasswd, _)| htpasswd.has(&name));
+        let grants = user.map(|user| &user.grants).or(in_file.map(|(_, grants)| grants))?.clone();
+        Some(Account { name, grants })
     }
 
     fn challenge(&self, host: &str) -> Challenge {
@@ -255,7 +296,7 @@ impl Auth {
     }
 
     /// Gives a token, if there are tokens here at all.
-    pub(crate) fn give_token(
+    pub(crate) async fn give_token(
         &self,
         request: &TokenRequest,
         limits: &Limits,
@@ -264,7 +305,7 @@ impl Auth {
             return Err(Refusal::new(ErrorCode::Unsupported, "there are no tokens here")
                 .status(http::StatusCode::NOT_FOUND));
         }
-        self.tokens.answer(self, request, limits)
+        self.tokens.answer(self, request, limits).await
     }
 }
 

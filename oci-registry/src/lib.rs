@@ -28,6 +28,7 @@ mod faults;
 mod host;
 mod incoming;
 mod limits;
+mod listener;
 mod page;
 mod places;
 mod query;
@@ -50,11 +51,16 @@ pub use http;
 pub use oci_image::{RepositoryName, Tag};
 
 pub use auth::{Action, Auth, Grant};
+#[cfg(feature = "htpasswd")]
+pub use auth::{Htpasswd, HtpasswdError};
 pub use body::Body;
 pub use connection::Peer;
 pub use dialect::{Dialect, Quirk};
 pub use faults::{Disconnect, Fault};
 pub use limits::Limits;
+pub use listener::Listener;
+#[cfg(feature = "tls")]
+pub use listener::{Tls, TlsError};
 pub use registry::Registry;
-pub use server::{ConnectionError, Serve, Server, serve};
+pub use server::{ConnectionError, Listening, Serve, Server, serve};
 pub use store::Store;

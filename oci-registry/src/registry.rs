@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use crate::connection::Admission;
 use crate::faults::Faults;
 use crate::refusal::Refusal;
 use crate::sessions::Sessions;
@@ -10,7 +11,8 @@ use crate::{Auth, Limits, Store};
 
 /// A registry as a function from requests to responses, to put behind a listener of your own.
 ///
-/// It is a [`hyper::service::Service`], and has [`respond`](Self::respond) for every other framework.
+/// It is a [`tower_service::Service`], as axum and others mount it, and a [`hyper::service::Service`]; and it has
+/// [`respond`](Self::respond) for every other framework. Bodies stream in both directions.
 /// A clone is another handle to the same registry. It needs a tokio runtime.
 #[derive(Clone, Debug)]
 pub struct Registry(pub(crate) Arc<Shared>);
@@ -21,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) auth: Option<Auth>,
     pub(crate) faults: Faults,
     pub(crate) limits: Limits,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) switches: Switches,
     pub(crate) warning: Option<HeaderValue>,
     pub(crate) on_error: Option<Box<OnError>>,
@@ -37,6 +40,8 @@ pub(crate) struct Switches {
     pub(crate) delete_blobs: bool,
     pub(crate) referrers: bool,
     pub(crate) sparse_indexes: bool,
+    /// Whether nothing is written or deleted.
+    pub(crate) read_only: bool,
     /// Whether long lists of tags are given in pages.
     pub(crate) tag_pages: bool,
 }

@@ -1,5 +1,5 @@
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +8,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use oci_image::distribution::warning;
 use rustix::io::Errno;
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::net::ToSocketAddrs;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::connection::{Activity, Admission, Admitted, Connected, Connection, End, Watched};
 use crate::faults::Faults;
+use crate::listener::{Accepted, Listener, Tls};
 use crate::registry::{Shared, Switches};
 use crate::sessions::Sessions;
 use crate::{Auth, Fault, Limits, Registry, Store};
@@ -28,12 +29,14 @@ pub fn serve(store: Store) -> Serve {
             auth: None,
             faults: Faults::default(),
             limits: Limits::default(),
+            admission: Arc::new(Admission::new(Limits::default())),
             switches: Switches {
                 delete_tags: true,
                 delete_manifests: true,
                 delete_blobs: true,
                 referrers: true,
                 sparse_indexes: false,
+                read_only: false,
                 tag_pages: true,
             },
             warning: None,
@@ -65,6 +68,12 @@ impl Serve {
     /// Bounds on what clients can make long.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.shared.limits = limits;
+        self
+    }
+
+    /// Refuses all that writes or deletes (405).
+    pub fn read_only(mut self) -> Self {
+        self.shared.switches.read_only = true;
         self
     }
 
@@ -123,7 +132,8 @@ impl Serve {
     }
 
     /// The registry as a service, for a listener of your own.
-    pub fn registry(self) -> Registry {
+    pub fn registry(mut self) -> Registry {
+        self.shared.admission = Arc::new(Admission::new(self.shared.limits.clone()));
         Registry(Arc::new(self.shared))
     }
 
@@ -133,8 +143,10 @@ impl Serve {
     /// # Errors
     /// If the address cannot be bound.
     pub async fn bind(self, address: impl ToSocketAddrs) -> io::Result<Server> {
-        let listener = TcpListener::bind(address).await?;
-        Ok(Server::start(listener.local_addr()?, listener, self.registry()))
+        let listener = Listener::tcp(address).await?;
+        let address = listener.address().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let registry = self.registry();
+        Ok(Server { address, listening: registry.listen(listener), registry })
     }
 }
 
@@ -144,17 +156,19 @@ impl Serve {
 pub struct Server {
     address: SocketAddr,
     registry: Registry,
+    listening: Listening,
+}
+
+/// A registry that is serving the connections of one [`Listener`]. Dropped, it stops at once, and breaks off what it
+/// was doing.
+#[derive(Debug)]
+#[must_use = "a server stops when it is dropped"]
+pub struct Listening {
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
 }
 
 impl Server {
-    fn start(address: SocketAddr, listener: TcpListener, registry: Registry) -> Self {
-        let (stop, stopped) = watch::channel(false);
-        let accepting = tokio::spawn(accept(listener, registry.clone(), stopped));
-        Self { address, registry, stop, accepting }
-    }
-
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -167,6 +181,14 @@ impl Server {
 
     /// Stops listening, lets the requests that are under way end, within
     /// [`Limits::stop_time`], and stops.
+    pub async fn stop(self) {
+        self.listening.stop().await;
+    }
+}
+
+impl Listening {
+    /// Stops listening, lets the requests that are under way end, within
+    /// [`Limits::stop_time`], and stops.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         // It ends by itself; a panic in it cannot be reported here.
@@ -174,7 +196,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Listening {
     fn drop(&mut self) {
         // The set of connections is the task's own, and is aborted with it.
         self.accepting.abort();
@@ -182,6 +204,14 @@ impl Drop for Server {
 }
 
 impl Registry {
+    /// Serves the connections of a listener, of which a registry may have several, by HTTP/1.1 and HTTP/2, until the
+    /// [`Listening`] is dropped. Connections are bounded for all listeners together.
+    pub fn listen(&self, listener: Listener) -> Listening {
+        let (stop, stopped) = watch::channel(false);
+        let accepting = tokio::spawn(accept(listener, self.clone(), stopped));
+        Listening { stop, accepting }
+    }
+
     /// Adds faults while it serves.
     pub fn add_faults(&self, faults: impl IntoIterator<Item = Fault>) {
         self.0.faults.add(faults);
@@ -253,16 +283,15 @@ const SEND_BUFFER: usize = 64 << 10;
 pub struct ConnectionError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 /// Accepts connections until it is told to stop; then waits for those that are open.
-async fn accept(listener: TcpListener, registry: Registry, mut stopped: watch::Receiver<bool>) {
-    let limits = registry.0.limits.clone();
-    let admission = Arc::new(Admission::new(limits.clone()));
+async fn accept(listener: Listener, registry: Registry, mut stopped: watch::Receiver<bool>) {
+    let admission = registry.0.admission.clone();
     let mut connections = JoinSet::new();
     // One that is accepted and waits for its place.
-    let mut waiting: Option<(TcpStream, IpAddr)> = None;
+    let mut waiting: Option<Accepted> = None;
     loop {
         let next = async {
             match &waiting {
-                Some((_, peer)) => Next::Admitted(admission.admit(*peer).await),
+                Some(accepted) => Next::Admitted(admission.admit(accepted.peer()).await),
                 None => Next::Accepted(listener.accept().await),
             }
         };
@@ -272,7 +301,7 @@ async fn accept(listener: TcpListener, registry: Registry, mut stopped: watch::R
             next = next => next,
         };
         match next {
-            Next::Accepted(Ok((stream, peer))) => waiting = Some((stream, peer.ip())),
+            Next::Accepted(Ok(accepted)) => waiting = Some(accepted),
             Next::Accepted(Err(error)) => {
                 if is_out_of_descriptors(&error) {
                     admission.give_up_one();
@@ -281,30 +310,22 @@ async fn accept(listener: TcpListener, registry: Registry, mut stopped: watch::R
             }
             Next::Admitted(admitted) => {
                 // Without a place, it is closed.
-                let (Some((stream, peer)), Some(admitted)) = (waiting.take(), admitted) else {
-                    continue;
-                };
-                let (registry, stopped) = (registry.clone(), stopped.clone());
-                connections.spawn(async move {
-                    // Small answers go out at once.
-                    let _ = stream.set_nodelay(true);
-                    let activity = admitted.activity.clone();
-                    let connection = Connection::new(Some(peer), activity, &registry.0.limits);
-                    // An error is the client's: it is gone, or was cut off as a fault asked.
-                    let _ = registry.serve_until(stream, connection, stopped).await;
-                    drop(admitted);
-                });
+                if let (Some(accepted), Some(admitted)) = (waiting.take(), admitted) {
+                    let (registry, tls) = (registry.clone(), listener.tls.clone());
+                    connections.spawn(registry.connect(accepted, tls, admitted, stopped.clone()));
+                }
             }
         }
     }
     drop((listener, waiting));
+    let stop_time = registry.0.limits.stop_time;
     let open = async { while connections.join_next().await.is_some() {} };
     // Those that are left end with the set.
-    let _ = tokio::time::timeout(limits.stop_time, open).await;
+    let _ = tokio::time::timeout(stop_time, open).await;
 }
 
 enum Next {
-    Accepted(io::Result<(TcpStream, SocketAddr)>),
+    Accepted(io::Result<Accepted>),
     Admitted(Option<Admitted>),
 }
 
@@ -317,6 +338,28 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
 const FAREWELL: Duration = Duration::from_secs(1);
 
 impl Registry {
+    async fn connect(
+        self,
+        accepted: Accepted,
+        tls: Option<Tls>,
+        admitted: Admitted,
+        stopped: watch::Receiver<bool>,
+    ) {
+        let limits = &self.0.limits;
+        let activity = admitted.activity.clone();
+        let connection = Connection::new(accepted.peer(), activity.clone(), limits);
+        // A handshake is as a head that does not come: it may take so long, and gives way to others.
+        let stream = tokio::select! {
+            stream = accepted.open(tls.as_ref()) => stream,
+            _ = activity.ends(limits.head_time, limits.idle) => return,
+        };
+        if let Ok(stream) = stream {
+            // An error is the client's: it is gone, or was cut off as a fault asked.
+            let _ = self.serve_until(stream, connection, stopped).await;
+        }
+        drop(admitted);
+    }
+
     /// Serves a connection until it is told to stop, or the connection is not worth its place any more.
     async fn serve_until<S>(
         &self,

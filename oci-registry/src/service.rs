@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -104,6 +105,10 @@ impl Registry {
         if !route.methods().contains(&head.method) {
             return Err(not_allowed(&route));
         }
+        if self.0.switches.read_only && route != Route::Token && !is_read(&head.method) {
+            return Err(Refusal::new(ErrorCode::Unsupported, "this registry is read-only")
+                .header(header::ALLOW, HeaderValue::from_static("GET, HEAD")));
+        }
         let query = Query::parse(head.uri.query().unwrap_or_default()).ok_or_else(|| {
             Refusal::new(ErrorCode::Unsupported, "the query has a broken escape")
                 .status(StatusCode::BAD_REQUEST)
@@ -112,7 +117,7 @@ impl Registry {
             return self.token(head, &query, body).await;
         }
         let identity = match &self.0.auth {
-            Some(auth) => auth.identify(head)?,
+            Some(auth) => auth.identify(head).await?,
             None => Identity::anybody(head),
         };
         let source = route.source(&query);
@@ -179,7 +184,7 @@ impl Registry {
         } else {
             TokenRequest::from_query(query, head)
         };
-        let answer = auth.give_token(&request, &self.0.limits)?;
+        let answer = auth.give_token(&request, &self.0.limits).await?;
         Ok(Reply::new(StatusCode::OK).json(&answer).header(header::CACHE_CONTROL, "no-store"))
     }
 }
@@ -196,6 +201,10 @@ fn is_small(headers: &HeaderMap) -> bool {
 
 /// The largest form that asks for a token, in bytes.
 const FORM_LIMIT: usize = 64 << 10;
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
 
 impl Route {
     fn methods(&self) -> &'static [Method] {
@@ -286,6 +295,25 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Disconnect>> + Send>>;
 
     fn call(&self, request: Request<B>) -> Self::Future {
+        let registry = self.clone();
+        Box::pin(async move { registry.respond(request).await })
+    }
+}
+
+impl<B> tower_service::Service<Request<B>> for Registry
+where
+    B: http_body::Body + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = Response<Body>;
+    type Error = Disconnect;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Disconnect>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Disconnect>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let registry = self.clone();
         Box::pin(async move { registry.respond(request).await })
     }

@@ -8,7 +8,7 @@ use oci_image::distribution::{ErrorCode, Scope};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Action, Auth, Grant, User, split_basic};
+use super::{Account, Action, Auth, Grant, split_basic};
 use crate::places::{Owner, Places};
 use crate::query::Query;
 use crate::refusal::Refusal;
@@ -120,25 +120,25 @@ impl Tokens {
     }
 
     /// Grants of what was asked for that which the user may.
-    pub(super) fn answer(
+    pub(super) async fn answer(
         &self,
         auth: &Auth,
         request: &TokenRequest,
         limits: &Limits,
     ) -> Result<serde_json::Value, Refusal> {
-        let user = self.login(auth, &request.login)?;
-        let owner = match user {
+        let user = self.login(auth, &request.login).await?;
+        let owner = match &user {
             Some(user) => Owner::User(user.name.clone()),
             None => Owner::anonymous(request.peer),
         };
-        let mine = user.map_or(&auth.anonymous, |user| &user.grants);
+        let mine = user.as_ref().map_or(&auth.anonymous, |user| &user.grants);
         let grants = request.scopes.iter().map(|(repository, actions)| {
             let mut actions = actions.clone();
             actions.retain(|action| mine.iter().any(|grant| grant.allows(*action, repository)));
             Grant::new(repository.as_str(), actions)
         });
         let access = Access {
-            user: user.map(|user| user.name.clone()),
+            user: user.as_ref().map(|user| user.name.clone()),
             grants: grants.collect(),
             given: Instant::now(),
             age: auth.token_age,
@@ -152,21 +152,20 @@ impl Tokens {
             members.retain(|name, _| auth.token_members.contains(&name.as_str()));
         }
         if let (Some(user), true) = (user, request.wants_refresh) {
-            let refresh = Refresh { user: user.name.clone(), given: Instant::now() };
+            let refresh = Refresh { user: user.name, given: Instant::now() };
             answer["refresh_token"] =
                 keep(&mut self.lock().refresh, &owner, refresh, limits).into();
         }
         Ok(answer)
     }
 
-    fn login<'a>(&self, auth: &'a Auth, login: &Login) -> Result<Option<&'a User>, Refusal> {
+    async fn login(&self, auth: &Auth, login: &Login) -> Result<Option<Account>, Refusal> {
         let user = match login {
             Login::Anonymous => return Ok(None),
             Login::Broken => None,
-            Login::Password { name, password } => auth.login(name, password),
+            Login::Password { name, password } => auth.login(name, password).await,
             Login::Refresh(token) => {
-                let name = self.refreshed(token, auth.refresh_age);
-                auth.users.iter().find(|user| Some(&user.name) == name.as_ref())
+                self.refreshed(token, auth.refresh_age).and_then(|name| auth.account(name))
             }
         };
         let wrong = || Refusal::new(ErrorCode::Unauthorized, "these credentials are not right");

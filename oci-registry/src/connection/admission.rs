@@ -30,8 +30,8 @@ impl Admission {
     }
 
     /// Waits for a place. There is none for a client that has all that one may have, each with a request under way.
-    pub(crate) async fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Admitted> {
-        let owner = Owner::anonymous(Some(peer));
+    pub(crate) async fn admit(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<Admitted> {
+        let owner = Owner::anonymous(peer);
         loop {
             let mut freed = pin!(self.freed.notified());
             // From here on none is missed.

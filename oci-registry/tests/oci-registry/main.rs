@@ -11,6 +11,8 @@ mod errors;
 mod events;
 mod faults;
 mod hostile;
+#[cfg(feature = "htpasswd")]
+mod htpasswd;
 mod manifests;
 mod peers;
 mod pull;

@@ -5,9 +5,9 @@ use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::Service as _;
 use oci_digest::Digest;
-use oci_registry::{Fault, Limits, Registry, Serve, Store};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio::net::{TcpSocket, TcpStream};
+use oci_registry::{Fault, Limits, Listener, Registry, Serve, Store};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 use crate::client::Client;
 use crate::hostile::PATIENCE;
@@ -67,7 +67,7 @@ async fn send(client: &Client, bytes: &[u8]) -> TcpStream {
 }
 
 /// Whether an answer comes; not, if the connection ends.
-async fn is_answered(stream: &mut TcpStream) -> bool {
+async fn is_answered(stream: &mut (impl AsyncRead + Unpin)) -> bool {
     let mut answer = [0; 12];
     let read = tokio::time::timeout(PATIENCE, stream.read_exact(&mut answer)).await;
     read.expect("neither answer nor end").is_ok_and(|_| &answer == b"HTTP/1.1 200")
@@ -257,7 +257,12 @@ async fn of_large_manifests_are_sent_in_turn() {
 async fn it_is_a_service_without_any_network() {
     let registry = oci_registry::serve(Store::memory()).registry();
     let request = || Request::get("/v2/_catalog").body(Full::<Bytes>::default()).unwrap();
-    for response in [registry.call(request()).await, registry.respond(request()).await] {
+    let mut mounted = registry.clone();
+    for response in [
+        registry.call(request()).await,
+        registry.respond(request()).await,
+        tower_service::Service::call(&mut mounted, request()).await,
+    ] {
         let body = response.unwrap().into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, "{\"repositories\":[]}");
     }
@@ -357,4 +362,63 @@ async fn many_clients_push_and_pull_at_once() {
         assert_eq!(tags["tags"].as_array().unwrap().len(), 16);
         assert_eq!(client.server.registry().open_uploads(), 0);
     }
+}
+
+#[tokio::test]
+async fn one_registry_serves_several_listeners() {
+    let registry = oci_registry::serve(Store::memory()).registry();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let tcp = Listener::tcp("127.0.0.1:0").await.unwrap();
+    let address = tcp.address().unwrap();
+    let unix = Listener::unix(&path).await.unwrap();
+    let in_use = Listener::unix(&path).await.unwrap_err();
+    assert_eq!(in_use.kind(), std::io::ErrorKind::AddrInUse);
+    let listening = [registry.listen(tcp), registry.listen(unix)];
+    assert!(is_answered(&mut with_request(TcpStream::connect(address).await.unwrap()).await).await);
+    assert!(is_answered(&mut with_request(UnixStream::connect(&path).await.unwrap()).await).await);
+    for listening in listening {
+        listening.stop().await;
+    }
+    // A socket that nobody listens on is replaced, another file is not.
+    Listener::unix(&path).await.unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "kept").unwrap();
+    Listener::unix(&file).await.unwrap_err();
+    assert_eq!(std::fs::read(&file).unwrap(), b"kept");
+}
+
+async fn with_request<S: AsyncWrite + Unpin>(mut stream: S) -> S {
+    stream.write_all(REQUEST).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn connections_are_bounded_for_all_listeners_together() {
+    let registry = limited(|limits| limits.connections = 1).registry();
+    let (first, second) =
+        (Listener::tcp("127.0.0.1:0").await.unwrap(), Listener::tcp("127.0.0.1:0").await.unwrap());
+    let (busy, other) = (first.address().unwrap(), second.address().unwrap());
+    let _listening = [registry.listen(first), registry.listen(second)];
+    let mut busy = TcpStream::connect(busy).await.unwrap();
+    busy.write_all(UNFINISHED).await.unwrap();
+    tokio::time::sleep(SHORT).await;
+    let mut other = with_request(TcpStream::connect(other).await.unwrap()).await;
+    assert!(tokio::time::timeout(SHORT, is_answered(&mut other)).await.is_err());
+    drop(busy);
+    assert!(is_answered(&mut other).await);
+}
+
+#[tokio::test]
+async fn a_registry_that_is_read_only_takes_nothing() {
+    let store = Store::memory();
+    let client = Client::of(oci_registry::serve(store.clone())).await;
+    let digest = client.push_image("a", "v1").await;
+    let client = Client::of(oci_registry::serve(store).read_only()).await;
+    client.get("/v2/a/manifests/v1").await.is(200);
+    let answer = client.post("/v2/a/blobs/uploads/").await.refused(405, "UNSUPPORTED");
+    assert_eq!(answer.header("allow"), Some("GET, HEAD"));
+    client.put_manifest("a", "v2", "a/b", b"x").await.refused(405, "UNSUPPORTED");
+    client.delete(&format!("/v2/a/manifests/{digest}")).await.refused(405, "UNSUPPORTED");
+    client.get("/v2/a/manifests/v1").await.is(200);
 }
