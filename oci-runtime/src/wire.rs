@@ -191,3 +191,64 @@ fn fill(socket: impl AsFd, buffer: &mut [u8], descriptors: &mut Vec<OwnedFd>) ->
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn a_frame_that_is_too_long_is_neither_sent_nor_received() {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        // With the quotes of JSON.
+        let long = "x".repeat(MAX_FRAME - 1);
+        let sent = send(&ours, &long, &[]).unwrap_err();
+        assert_eq!(sent.kind(), io::ErrorKind::InvalidInput);
+        let file = File::open("/dev/null").unwrap();
+        let sent = send(&ours, &"", &[file.as_fd(); MAX_DESCRIPTORS + 1]).unwrap_err();
+        assert_eq!(sent.kind(), io::ErrorKind::InvalidInput);
+        ours.write_all(&(MAX_FRAME as u32 + 1).to_le_bytes()).unwrap();
+        drop(ours);
+        let received = receive::<String>(&theirs).unwrap_err();
+        assert_eq!(received.kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_frame_that_ends_early_is_not_the_end() {
+        let frame = [&2_u32.to_le_bytes()[..], b"{}"].concat();
+        for length in 0..=frame.len() {
+            let (mut ours, theirs) = UnixStream::pair().unwrap();
+            ours.write_all(&frame[..length]).unwrap();
+            drop(ours);
+            let received = receive::<serde_json::Value>(&theirs);
+            match (length, received) {
+                (0, Ok(None)) | (6, Ok(Some(_))) => {}
+                (1..6, Err(error)) => assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_frame_have_no_more_descriptors_than_a_frame() {
+        let file = File::open("/dev/null").unwrap();
+        for (each, fits) in [(MAX_DESCRIPTORS / 2, true), (MAX_DESCRIPTORS / 2 + 1, false)] {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            for part in [&2_u32.to_le_bytes()[..], b"{}"] {
+                let descriptors = vec![file.as_fd(); each];
+                let size = rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS));
+                let mut space = vec![MaybeUninit::uninit(); size];
+                let mut control = SendAncillaryBuffer::new(&mut space);
+                assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+                sendmsg(&ours, &[IoSlice::new(part)], &mut control, SendFlags::NOSIGNAL).unwrap();
+            }
+            let received = receive::<serde_json::Value>(&theirs);
+            let number = received.map(|message| message.unwrap().1.len());
+            let expected = if fits { Ok(2 * each) } else { Err(io::ErrorKind::InvalidData) };
+            assert_eq!(number.map_err(|error| error.kind()), expected);
+        }
+    }
+}

@@ -64,8 +64,25 @@ mod tests {
             Some(socket)
         };
         assert_eq!(result(&|_| None), Err(Missing::Closed));
-        assert_eq!(result(&Some), Err(Missing::TimedOut));
         assert_eq!(result(&|socket| greet(socket, Greeting::HasThreads)), Err(Missing::Threads));
         assert_eq!(result(&|socket| greet(socket, Greeting::Alone)), Ok(()));
+    }
+
+    #[test]
+    fn a_program_that_neither_reads_nor_greets_is_not_waited_for() {
+        for length in [1, 1 << 20] {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            let (done, ended) = std::sync::mpsc::channel::<()>();
+            // Without a limit the wait ends here, with another result.
+            let program = std::thread::spawn(move || {
+                let _ = ended.recv_timeout(Duration::from_secs(10));
+                drop(theirs);
+            });
+            let send = || wire::send(&ours, &"x".repeat(length), &[]);
+            let result = exchange(&ours, Duration::from_millis(10), send).unwrap();
+            assert_eq!(result, Err(Missing::TimedOut), "{length}");
+            drop(done);
+            program.join().unwrap();
+        }
     }
 }

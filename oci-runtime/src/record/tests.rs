@@ -99,3 +99,20 @@ fn readers_do_not_keep_a_container_from_being_removed() {
     });
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn only_their_owner_enters_and_reads_what_is_kept_of_containers() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("new/runtime");
+    crate::Runtime::open(&path).unwrap();
+    let id = ContainerId::try_from("one").unwrap();
+    Entry::create(&path, Record::new(id)).unwrap().save_spec(&Spec::linux_default()).unwrap();
+    let container = path.join("one");
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
+    for directory in [&dir.path().join("new"), &path, &container] {
+        assert_eq!(mode(directory), 0o700, "{}", directory.display());
+    }
+    for name in [RECORD, CONFIG, LOCK] {
+        assert_eq!(mode(&container.join(name)), 0o600, "{name}");
+    }
+}

@@ -221,3 +221,48 @@ fn an_init_takes_no_instructions_from_another_user() {
     assert_eq!(status.and_then(|status| status.code()), Some(126), "it waits for instructions");
     drop(ours);
 }
+
+/// A program with the set-group-ID bit has rights that whoever gives the instructions may not have.
+#[test]
+fn an_init_with_the_rights_of_its_file_takes_no_instructions() {
+    oci_testing::needs!(root, "install");
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+    use std::os::unix::process::CommandExt;
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let program = dir.path().join("init");
+    let mut install = std::process::Command::new("install");
+    install.args(["-g", "1", "-m", "2755", env!("CARGO_BIN_EXE_oci-runtime-init")]);
+    assert!(install.arg(&program).status().unwrap().success());
+    let (theirs, mut ours) = UnixStream::pair().unwrap();
+    let mut init = std::process::Command::new(program)
+        .arg0("oci-runtime: init")
+        .stdin(std::os::fd::OwnedFd::from(theirs))
+        .spawn()
+        .unwrap();
+    let greeting = ours.read(&mut [0; 64]).unwrap();
+    drop(ours);
+    assert_eq!((greeting, init.wait().unwrap().code()), (0, Some(126)));
+}
+
+/// Of its caller an init has nothing open but standard input, output and error.
+#[test]
+fn an_init_closes_what_it_inherits() {
+    oci_testing::needs!("bash");
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+    let (theirs, mut ours) = UnixStream::pair().unwrap();
+    let line = "exec 9</dev/null; exec -a 'oci-runtime: init' \"$0\"";
+    let mut init = std::process::Command::new("bash")
+        .args(["-c", line, env!("CARGO_BIN_EXE_oci-runtime-init")])
+        .stdin(std::os::fd::OwnedFd::from(theirs))
+        .spawn()
+        .unwrap();
+    assert!(ours.read(&mut [0; 64]).unwrap() > 0, "it does not greet");
+    let open = std::fs::read_dir(format!("/proc/{}/fd", init.id())).unwrap();
+    let mut open: Vec<_> = open.map(|entry| entry.unwrap().file_name()).collect();
+    open.sort();
+    drop(ours);
+    init.wait().unwrap();
+    assert_eq!(open, ["0", "1", "2", "3"]);
+}

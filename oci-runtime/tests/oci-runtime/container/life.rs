@@ -311,3 +311,23 @@ fn a_name_is_set_in_a_namespace_that_is_joined() {
     container.force_delete().unwrap();
     assert_eq!((outcome.unwrap().stdout.as_str(), name.as_str()), ("second\n", "second\n"));
 }
+
+/// As one of a caller that was killed before it could ask.
+#[test]
+fn a_connection_that_says_nothing_starts_nothing() {
+    oci_testing::needs!(user_namespaces, busybox);
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+    let fixture = Fixture::new().shell("sleep 100");
+    let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    let socket = fixture.dir.path().join("run").join(&fixture.id).join("start.sock");
+    for _ in 0..2 {
+        let mut connection = UnixStream::connect(&socket).unwrap();
+        connection.shutdown(std::net::Shutdown::Write).unwrap();
+        // The init closes it, and listens on.
+        assert_eq!(connection.read(&mut [0]).unwrap(), 0);
+    }
+    assert_eq!(container.state().unwrap().status, Status::Created);
+    container.start().map_err(|error| chain(&error)).unwrap();
+    container.force_delete().unwrap();
+}

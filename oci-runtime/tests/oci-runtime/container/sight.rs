@@ -375,6 +375,35 @@ fn a_terminal_is_handed_over() {
     assert_eq!(prints_to_terminal(fixture), "30 100\r\n/dev/pts/0\r\nconsole\r\n");
 }
 
+/// What an image has at `/dev/pts` reads what is typed.
+#[test]
+fn terminals_are_those_of_a_devpts_at_its_place() {
+    oci_testing::needs!(root, busybox);
+    let refused = |place: &str, change: &dyn Fn(&std::path::Path)| {
+        let mut fixture = Fixture::new().shell("true");
+        let mounts = &mut fixture.spec.mounts;
+        mounts
+            .retain(|mount| mount.destination != "/dev" && !mount.destination.starts_with("/dev/"));
+        let mut terminals = oci_runtime::spec::Mount::new(place.into());
+        (terminals.r#type, terminals.source) = (Some("devpts".into()), Some("devpts".into()));
+        terminals.options = ["newinstance", "ptmxmode=0666"].map(String::from).to_vec();
+        mounts.push(terminals);
+        change(&fixture.rootfs().join("dev"));
+        fixture.spec.process.as_mut().unwrap().terminal = Some(true);
+        let (_ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        chain(&fixture.create(Stdio::terminal(theirs)).unwrap_err())
+    };
+    let file = refused("/dev/elsewhere", &|dev| {
+        std::fs::create_dir(dev.join("pts")).unwrap();
+        std::fs::write(dev.join("pts/ptmx"), "").unwrap();
+    });
+    assert!(file.contains("`/dev/pts/ptmx` is not a terminal multiplexer"), "{file}");
+    let link = refused("/dev/elsewhere", &|dev| {
+        std::os::unix::fs::symlink("elsewhere", dev.join("pts")).unwrap();
+    });
+    assert!(link.contains("open `/dev/pts/ptmx`"), "{link}");
+}
+
 #[test]
 fn a_terminal_belongs_to_the_user() {
     oci_testing::needs!(root, busybox);
