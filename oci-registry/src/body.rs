@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt as _};
@@ -11,6 +11,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 
+use crate::exchange::Ending;
 use crate::store::Blob;
 
 /// The body of a response of [`Registry`](crate::Registry): bytes, or a stream of a blob.
@@ -21,6 +22,8 @@ pub struct Body {
     bytes: UnsyncBoxBody<Bytes, io::Error>,
     /// Dropped when it was sent.
     held: Vec<Box<dyn Send>>,
+    /// Told of what is sent.
+    ending: Option<Ending>,
 }
 
 /// How much of a blob is read at a time, in bytes.
@@ -31,12 +34,18 @@ const SMALL: usize = 64 * 1024;
 
 impl Body {
     fn new(bytes: impl http_body::Body<Data = Bytes, Error = io::Error> + Send + 'static) -> Self {
-        Self { bytes: bytes.boxed_unsync(), held: Vec::new() }
+        Self { bytes: bytes.boxed_unsync(), held: Vec::new(), ending: None }
     }
 
     /// Keeps `held` until the body was sent.
     pub(crate) fn holding(mut self, held: impl Send + 'static) -> Self {
         self.held.push(Box::new(held));
+        self
+    }
+
+    /// Tells what of it is sent.
+    pub(crate) fn telling(mut self, ending: Option<Ending>) -> Self {
+        self.ending = ending;
         self
     }
 
@@ -72,7 +81,7 @@ impl Body {
     }
 
     pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        let Self { bytes, held } = self;
+        let Self { bytes, held, .. } = self;
         bytes.into_data_stream().inspect(move |_| {
             let _ = &held;
         })
@@ -87,7 +96,11 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Pin::new(&mut self.bytes).poll_frame(context)
+        let frame = ready!(Pin::new(&mut self.bytes).poll_frame(context));
+        if let (Some(ending), Some(Ok(frame))) = (&mut self.ending, &frame) {
+            ending.sent(frame.data_ref().map_or(0, Bytes::len));
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

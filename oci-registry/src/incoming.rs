@@ -12,6 +12,7 @@ use oci_image::distribution::ErrorCode;
 use tokio::time::Instant;
 
 use crate::Limits;
+use crate::exchange::Record;
 use crate::refusal::Refusal;
 use crate::sessions::Session;
 
@@ -27,6 +28,7 @@ pub(crate) struct Incoming {
     session: Option<Arc<Session>>,
     /// What went wrong behind bytes that are already handed out.
     failure: Option<Refusal>,
+    record: Option<Record>,
 }
 
 impl Incoming {
@@ -46,7 +48,14 @@ impl Incoming {
             contended_idle: limits.contended_idle,
             session: None,
             failure: None,
+            record: None,
         }
+    }
+
+    /// Tells what of it is received.
+    pub(crate) fn recorded(mut self, record: Option<Record>) -> Self {
+        self.record = record;
+        self
     }
 
     /// Pauses only for a short time while another request waits for this session.
@@ -84,6 +93,7 @@ impl Incoming {
                 Ok(Some(frame)) => match frame.into_data() {
                     Ok(data) if data.is_empty() => self.waited.0 = waited + start.elapsed(),
                     Ok(data) => {
+                        self.record.iter().for_each(|record| record.received(data.len()));
                         let received = received + data.len() as u64;
                         let is_enough = received >= self.progress;
                         let waited = (waited + start.elapsed(), received);

@@ -14,7 +14,7 @@
 //   auth      users, grants, tokens, challenges
 //   faults    what goes wrong on demand; dialect: how known registries differ, as faults and settings
 //   refusal   errors as answers; reply, page, query: answers, pages of lists, parameters
-//   trace     events
+//   trace     events; exchange: what was answered, for a log
 
 pub mod store;
 
@@ -24,6 +24,7 @@ mod call;
 mod conditions;
 mod connection;
 mod dialect;
+mod exchange;
 mod faults;
 mod host;
 mod incoming;
@@ -56,6 +57,7 @@ pub use auth::{Htpasswd, HtpasswdError};
 pub use body::Body;
 pub use connection::Peer;
 pub use dialect::{Dialect, Quirk};
+pub use exchange::Exchange;
 pub use faults::{Disconnect, Fault};
 pub use limits::Limits;
 pub use listener::Listener;

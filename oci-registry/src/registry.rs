@@ -4,6 +4,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use crate::connection::Admission;
+use crate::exchange::OnExchange;
 use crate::faults::Faults;
 use crate::refusal::Refusal;
 use crate::sessions::Sessions;
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) switches: Switches,
     pub(crate) warning: Option<HeaderValue>,
     pub(crate) on_error: Option<Box<OnError>>,
+    pub(crate) on_exchange: Option<Box<OnExchange>>,
 }
 
 /// A listener to the store's errors.

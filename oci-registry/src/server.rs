@@ -17,7 +17,7 @@ use crate::faults::Faults;
 use crate::listener::{Accepted, Listener, Tls};
 use crate::registry::{Shared, Switches};
 use crate::sessions::Sessions;
-use crate::{Auth, Fault, Limits, Registry, Store};
+use crate::{Auth, Exchange, Fault, Limits, Registry, Store};
 
 /// A registry over `store`, to be configured and then [bound](Serve::bind) or used as a
 /// [service](Serve::registry).
@@ -41,6 +41,7 @@ pub fn serve(store: Store) -> Serve {
             },
             warning: None,
             on_error: None,
+            on_exchange: None,
         },
     }
 }
@@ -128,6 +129,12 @@ impl Serve {
     /// Calls `listener` with errors of the store, of which clients see only "500".
     pub fn on_error(mut self, listener: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
         self.shared.on_error = Some(Box::new(listener));
+        self
+    }
+
+    /// Calls `listener` with each request whose answer has ended, for an access log or metrics. It must not block.
+    pub fn on_exchange(mut self, listener: impl Fn(&Exchange) + Send + Sync + 'static) -> Self {
+        self.shared.on_exchange = Some(Box::new(listener));
         self
     }
 

@@ -13,8 +13,10 @@ use oci_image::distribution::{EndpointError, ErrorCode, header as names};
 use crate::auth::{Identity, Need, TokenRequest};
 use crate::call::Call;
 use crate::connection::Connection;
+use crate::exchange::{Begun, Record};
 use crate::faults::Disconnect;
 use crate::incoming::Incoming;
+use crate::places::Owner;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
@@ -33,21 +35,28 @@ impl Registry {
     {
         let start = Instant::now();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let reply = self.reply(request).await;
+        let (mut head, body) = request.into_parts();
+        let begun = self.0.on_exchange.as_ref().map(|_| {
+            let record = Record::default();
+            head.extensions.insert(record.clone());
+            Begun::new(&head, record, start)
+        });
+        let reply = self.reply(head, body).await;
         match &reply {
             Ok(reply) => trace::answered(&method, &path, reply.status, start.elapsed()),
             Err(Disconnect) => trace::disconnected(&method, &path),
         }
-        Ok(reply?.into_response())
+        let reply = reply?;
+        let ending = begun.map(|begun| begun.answered(reply.status, self));
+        Ok(reply.into_response().map(|body| body.telling(ending)))
     }
 
-    async fn reply<B>(&self, request: Request<B>) -> Result<Reply, Disconnect>
+    async fn reply<B>(&self, mut head: request::Parts, body: B) -> Result<Reply, Disconnect>
     where
         B: http_body::Body + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let (mut head, body) = request.into_parts();
-        let mut body = Incoming::new(body, &self.0.limits);
+        let mut body = Incoming::new(body, &self.0.limits).recorded(head.extensions.get().cloned());
         let faults = self.0.faults.matching(&head);
         if !faults.is_empty() {
             trace::faulted(&head.method, head.uri.path(), faults.len());
@@ -102,6 +111,8 @@ impl Registry {
             true => Route::Token,
             false => Route::parse(path).map_err(|error| unroutable(&error, &head.method))?,
         };
+        let record = head.extensions.get::<Record>();
+        record.into_iter().for_each(|record| record.endpoint(route.name()));
         if !route.methods().contains(&head.method) {
             return Err(not_allowed(&route));
         }
@@ -120,6 +131,9 @@ impl Registry {
             Some(auth) => auth.identify(head).await?,
             None => Identity::anybody(head),
         };
+        if let (Some(record), Owner::User(user)) = (record, &identity.owner) {
+            record.user(user);
+        }
         let source = route.source(&query);
         identity.require(route.need(&head.method, source.as_ref()))?;
         let call = Call {
@@ -207,6 +221,20 @@ fn is_read(method: &Method) -> bool {
 }
 
 impl Route {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Base => "base",
+            Self::Catalog => "catalog",
+            Self::Blob(..) => "blob",
+            Self::Uploads(_) => "uploads",
+            Self::Upload(..) => "upload",
+            Self::Manifest(..) => "manifest",
+            Self::Tags(_) => "tags",
+            Self::Referrers(..) => "referrers",
+        }
+    }
+
     fn methods(&self) -> &'static [Method] {
         match self {
             Self::Base | Self::Catalog | Self::Tags(_) | Self::Referrers(..) => {

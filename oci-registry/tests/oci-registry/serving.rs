@@ -5,7 +5,7 @@ use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::Service as _;
 use oci_digest::Digest;
-use oci_registry::{Fault, Limits, Listener, Registry, Serve, Store};
+use oci_registry::{Auth, Fault, Grant, Limits, Listener, Registry, Serve, Store};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
@@ -421,4 +421,34 @@ async fn a_registry_that_is_read_only_takes_nothing() {
     client.put_manifest("a", "v2", "a/b", b"x").await.refused(405, "UNSUPPORTED");
     client.delete(&format!("/v2/a/manifests/{digest}")).await.refused(405, "UNSUPPORTED");
     client.get("/v2/a/manifests/v1").await.is(200);
+}
+
+#[tokio::test]
+async fn what_was_answered_is_told_without_queries() {
+    let (told, mut exchanges) = tokio::sync::mpsc::unbounded_channel();
+    let auth = Auth::basic().user("alice", "secret", [Grant::all("*")]);
+    let serve = oci_registry::serve(Store::memory()).auth(auth).on_exchange(move |exchange| {
+        told.send(exchange.clone()).unwrap();
+    });
+    let mut client = Client::of(serve).await;
+    client.get("/v2/a/blobs/nonsense").await.is(400);
+    client.credentials = Some("Basic YWxpY2U6c2VjcmV0".to_owned());
+    let digest = Digest::sha256("content");
+    let post = format!("/v2/a/blobs/uploads/?digest={digest}");
+    client.send(client.request(Method::POST, &post).body("content")).await.is(201);
+    let blob = format!("/v2/a/blobs/{digest}");
+    client.get(&blob).await.is(200);
+    let mut next = async || {
+        let it: oci_registry::Exchange = exchanges.recv().await.unwrap();
+        assert_eq!(it.peer, Some("127.0.0.1".parse().unwrap()));
+        let (status, user) = (it.status.as_u16(), it.user.unwrap_or_default());
+        (it.method, it.path, it.endpoint, user, status, it.received, it.sent)
+    };
+    let (method, path, endpoint, user, status, ..) = next().await;
+    let first = (method, path.as_str(), endpoint, user.as_str(), status);
+    assert_eq!(first, (Method::GET, "/v2/a/blobs/nonsense", None, "", 400));
+    let (user, uploads) = ("alice".to_owned(), "/v2/a/blobs/uploads/".to_owned());
+    let pushed = (Method::POST, uploads, Some("uploads"), user.clone(), 201, 7, 0);
+    assert_eq!(next().await, pushed);
+    assert_eq!(next().await, (Method::GET, blob, Some("blob"), user, 200, 0, 7));
 }
