@@ -1,0 +1,65 @@
+//! Serves a registry: from memory or a directory, over TLS, to users of a file, with an access log and metrics.
+
+mod access_log;
+mod files;
+mod metrics;
+mod monitor;
+mod serve;
+mod settings;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use oci_cli::report::{one_line, tell};
+use settings::Settings;
+
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
+
+const USAGE: &str = "\
+usage: oci-serve [OPTION...]
+
+Serves a registry until SIGTERM or SIGINT, which let requests that are under way end.
+
+  --listen ADDRESS   where: HOST:PORT or unix:PATH, may be repeated (default 127.0.0.1:5000)
+  --store STORE      what: memory, or a directory, which is made if there is none (default memory)
+  --htpasswd FILE    the users, who may do everything, as htpasswd -B writes them; without it anybody may
+  --anonymous-pull   whoever is not a user may pull
+  --tls-cert FILE    the certificate in PEM; with --tls-key all of HOST:PORT speak TLS
+  --tls-key FILE     its key in PEM
+  --read-only        take nothing
+  --log FORMAT       write an access log to standard output: common or json
+  --metrics ADDRESS  serve /metrics for Prometheus, /healthz and /readyz at HOST:PORT
+  --drain SECONDS    how long requests may go on after SIGTERM (default 30)
+  --config FILE      the same settings in TOML, as in tls-cert = \"FILE\", listen = [\"ADDRESS\"], read-only = true; options
+                     go before it
+
+The certificate, its key and the users are read again on SIGHUP, and when their files change; what is wrong is reported,
+and what was there before stays in use.
+
+Exit status: 0, 1 if it failed, 2 if the command is wrong.";
+
+fn main() -> ExitCode {
+    let settings = match Settings::parse() {
+        Ok(Some(settings)) => settings,
+        Ok(None) => {
+            tell(USAGE);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            tell(format_args!("oci-serve: {}; see oci-serve --help", one_line(&*error)));
+            return ExitCode::from(2);
+        }
+    };
+    match run(settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(format_args!("oci-serve: {}", one_line(&*error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(settings: Settings) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve::serve(settings))
+}

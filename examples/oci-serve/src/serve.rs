@@ -1,0 +1,125 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use oci_cli::report::{one_line, tell};
+use oci_registry::{Action, Auth, Grant, Limits, Listener, Listening, Registry, Store};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::Result;
+use crate::access_log::AccessLog;
+use crate::files::Files;
+use crate::metrics::Metrics;
+use crate::monitor::Monitor;
+use crate::settings::Settings;
+
+/// How often is looked whether files have changed.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Serves until it is told to stop, and then lets requests end.
+pub(crate) async fn serve(settings: Settings) -> Result<()> {
+    let mut files = Files::open(&settings)?;
+    let metrics = Arc::new(Metrics::default());
+    let log = settings.log.map(AccessLog::new);
+    let registry = registry(&settings, &files, &metrics, log.clone())?;
+    // Before the first client can be served: from here on no signal kills it.
+    let (mut hangup, mut terminate, mut interrupt) = (
+        signal(SignalKind::hangup())?,
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let (drain, draining) = watch::channel(false);
+    if let Some(address) = &settings.metrics {
+        let listener = bound(address, TcpListener::bind(address).await)?;
+        tell(format_args!("metrics at http://{}/metrics", listener.local_addr()?));
+        let monitor = Monitor { metrics, registry: registry.clone(), draining };
+        tokio::spawn(monitor.serve(listener));
+    }
+    let mut listening = Vec::new();
+    for address in &settings.listen {
+        listening.push(listen(address, &files, &registry).await?);
+    }
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => files.reload(),
+            _ = look.tick() => files.reload_changed(),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    drain.send_replace(true);
+    join_all(listening.into_iter().map(Listening::stop)).await;
+    for path in settings.listen.iter().filter_map(|address| socket(address)) {
+        // The next start replaces one that stays.
+        let _ = std::fs::remove_file(path);
+    }
+    log.iter().for_each(AccessLog::flush);
+    Ok(())
+}
+
+fn registry(
+    settings: &Settings,
+    files: &Files,
+    metrics: &Arc<Metrics>,
+    log: Option<AccessLog>,
+) -> Result<Registry> {
+    let store = match settings.store.as_deref() {
+        None | Some("memory") => Store::memory(),
+        Some(directory) => Store::directory(directory)?,
+    };
+    let mut limits = Limits::default();
+    limits.stop_time = settings.drain.map_or(limits.stop_time, Duration::from_secs);
+    let mut serve = oci_registry::serve(store).limits(limits).on_error(|error| {
+        tell(format_args!("oci-serve: the store failed: {}", one_line(error)));
+    });
+    if let Some(users) = &files.users {
+        let mut auth = Auth::basic().htpasswd(users.clone(), [Grant::all("*")]);
+        if settings.anonymous_pull {
+            auth = auth.anonymous([Grant::new("*", [Action::Pull])]);
+        }
+        serve = serve.auth(auth);
+    }
+    if settings.read_only {
+        serve = serve.read_only();
+    }
+    if log.is_some() || settings.metrics.is_some() {
+        let metrics = metrics.clone();
+        serve = serve.on_exchange(move |exchange| {
+            metrics.count(exchange);
+            if log.as_ref().is_some_and(|log| !log.add(exchange)) {
+                metrics.lost_line();
+            }
+        });
+    }
+    Ok(serve.registry())
+}
+
+async fn listen(address: &str, files: &Files, registry: &Registry) -> Result<Listening> {
+    if let Some(path) = socket(address) {
+        let listener = bound(address, Listener::unix(&path).await)?;
+        tell(format_args!("listening at unix:{}", path.display()));
+        return Ok(registry.listen(listener));
+    }
+    let mut listener = bound(address, Listener::tcp(address).await)?;
+    let mut scheme = "http";
+    if let Some(tls) = &files.tls {
+        (listener, scheme) = (listener.tls(tls.clone()), "https");
+    }
+    if let Some(address) = listener.address() {
+        tell(format_args!("listening at {scheme}://{address}"));
+    }
+    Ok(registry.listen(listener))
+}
+
+/// The path of an address that is a unix socket.
+fn socket(address: &str) -> Option<PathBuf> {
+    address.strip_prefix("unix:").map(PathBuf::from)
+}
+
+fn bound<T>(address: &str, result: std::io::Result<T>) -> Result<T> {
+    result.map_err(|error| format!("cannot listen at `{address}`: {error}").into())
+}
