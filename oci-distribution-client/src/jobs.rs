@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -7,7 +8,7 @@ use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::transport::BoxFuture;
 
 /// Tells jobs that one of them failed, or that the caller aborts them, so that they end in an orderly way.
@@ -52,7 +53,7 @@ pub(crate) async fn within<T>(
 }
 
 /// Drives `work` until `signal` ends. Then it is stopped, which it heeds, and fails with what `ended` says.
-pub(crate) async fn until<T>(
+async fn until<T>(
     signal: impl Future<Output = ()>,
     stop: &Stop,
     work: impl Future<Output = Result<T, Error>>,
@@ -64,6 +65,40 @@ pub(crate) async fn until<T>(
             stop.stop();
             work.await.map_err(|_| ended())
         }
+    }
+}
+
+/// What aborts work when it ends, such as the signal of Ctrl-C.
+///
+/// In a mutex so that what has one is shared while it is planned; it is never locked.
+pub(crate) struct Abort<'a>(Mutex<Option<BoxFuture<'a, ()>>>);
+
+impl<'a> Abort<'a> {
+    pub(crate) fn never() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    pub(crate) fn when(signal: impl Future<Output = ()> + Send + 'a) -> Self {
+        Self(Mutex::new(Some(Box::pin(signal))))
+    }
+
+    pub(crate) fn take(&mut self) -> Option<BoxFuture<'a, ()>> {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Drives `work`, which does `action`, until `signal` ends, if there is one. Then it is stopped, which it heeds, and is an
+/// error of kind [`Aborted`](ErrorKind::Aborted).
+pub(crate) async fn unless_aborted<T>(
+    signal: Option<BoxFuture<'_, ()>>,
+    stop: &Stop,
+    work: impl Future<Output = Result<T, Error>>,
+    action: &str,
+) -> Result<T, Error> {
+    let aborted = || Error::new(ErrorKind::Aborted, action).because("it was aborted");
+    match signal {
+        Some(signal) => until(signal, stop, work, aborted).await,
+        None => work.await,
     }
 }
 

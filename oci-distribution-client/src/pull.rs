@@ -15,7 +15,7 @@ use crate::blob::Download;
 use crate::bridge::Writing;
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Graph, Platforms, Selection};
-use crate::jobs::{Stop, at_once, within};
+use crate::jobs::{Abort, Stop, at_once, unless_aborted, within};
 use crate::progress::{Event, Progress, Step, Summary};
 use crate::repository::Repository;
 use crate::transport::BoxFuture;
@@ -34,6 +34,7 @@ pub struct Pull<'a, S> {
     fetches_foreign: bool,
     selection: Selection,
     progress: Progress<'a>,
+    abort: Abort<'a>,
 }
 
 impl Repository {
@@ -65,6 +66,7 @@ impl Repository {
             fetches_foreign: false,
             selection: Selection::default(),
             progress: Progress::silent(),
+            abort: Abort::never(),
         }
     }
 }
@@ -138,11 +140,23 @@ where
         self
     }
 
-    async fn run(self) -> Result<Summary, Error> {
+    /// Aborts the pull when `signal` ends, such as that of Ctrl-C: it waits until the sink has settled what it keeps of
+    /// blobs that are not whole, and is then an error of kind [`Aborted`](ErrorKind::Aborted). What was pulled whole by
+    /// then stays.
+    ///
+    /// A pull that is dropped leaves that to a thread that may end with the program.
+    pub fn abort_when(mut self, signal: impl Future<Output = ()> + Send + 'a) -> Self {
+        self.abort = Abort::when(signal);
+        self
+    }
+
+    async fn run(mut self) -> Result<Summary, Error> {
+        let signal = self.abort.take();
         let action = format!("pull `{}` of `{}`", self.image.digest, self.repository);
         let stop = Stop::new();
         let late = |deadline| self.progress.overdue(&action, "Pull::deadline", deadline);
-        let graph = within(self.deadline, &stop, self.pull_all(&action, &stop), late).await?;
+        let work = within(self.deadline, &stop, self.pull_all(&action, &stop), late);
+        let graph = unless_aborted(signal, &stop, work, &action).await?;
         Ok(self.progress.summary(&graph))
     }
 

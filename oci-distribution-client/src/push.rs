@@ -3,7 +3,7 @@ mod target;
 
 use std::fmt;
 use std::future::IntoFuture;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -13,9 +13,9 @@ use oci_image::docker::Format;
 use oci_image::images::Images;
 use oci_image::{AnyDocument, Descriptor, Platform, Tag, TagOrDigest};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::graph::{Graph, Platforms, Selection};
-use crate::jobs::{Stop, until, within};
+use crate::jobs::{Abort, Stop, unless_aborted, within};
 use crate::manifest::Condition;
 use crate::progress::{Event, Progress, Summary};
 use crate::repository::Repository;
@@ -39,8 +39,7 @@ pub struct Push<'a, S> {
     pub(crate) selection: Selection,
     settings: Settings,
     progress: Progress<'a>,
-    /// A mutex so that it is shared while it is planned; it is never locked.
-    abort: Mutex<Option<BoxFuture<'a, ()>>>,
+    abort: Abort<'a>,
 }
 
 impl Repository {
@@ -122,10 +121,6 @@ impl Repository {
     }
 }
 
-fn aborted(action: &str) -> Error {
-    Error::new(ErrorKind::Aborted, action).because("it was aborted")
-}
-
 fn named(repository: &Repository, tag: &str) -> String {
     format!("{repository}:{}", crate::text::printable(tag, 200))
 }
@@ -155,7 +150,7 @@ impl<'a, S> Push<'a, S> {
             selection: Selection::default(),
             settings: Settings::default(),
             progress: Progress::silent(),
-            abort: Mutex::new(None),
+            abort: Abort::never(),
         }
     }
 
@@ -244,18 +239,18 @@ impl<'a, S> Push<'a, S> {
     }
 
     /// Aborts the push when `signal` ends, such as that of Ctrl-C: open uploads are cancelled at the registry, and the
-    /// push waits for that. It is then an error of kind [`Aborted`](ErrorKind::Aborted). Blobs and manifests that the
+    /// push waits for that. It is then an error of kind [`Aborted`](crate::ErrorKind::Aborted). Blobs and manifests that the
     /// registry has by then stay there, and the tags are not set.
     ///
     /// A push that is dropped cancels its uploads too, in the background. Either way, one that is just being begun may be
     /// left to the registry's own timeout.
     pub fn abort_when(mut self, signal: impl Future<Output = ()> + Send + 'a) -> Self {
-        self.abort = Mutex::new(Some(Box::pin(signal)));
+        self.abort = Abort::when(signal);
         self
     }
 
     async fn run(mut self) -> Result<Summary, Error> {
-        let signal = self.abort.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let signal = self.abort.take();
         let (tags, settings) = self.parsed()?;
         let stop = Stop::new();
         let work = async {
@@ -267,10 +262,7 @@ impl<'a, S> Push<'a, S> {
         };
         let late = |deadline| self.progress.overdue(&self.action, "Push::deadline", deadline);
         let work = within(settings.deadline, &stop, work, late);
-        let graph = match signal {
-            Some(signal) => until(signal, &stop, work, || aborted(&self.action)).await?,
-            None => work.await?,
-        };
+        let graph = unless_aborted(signal, &stop, work, &self.action).await?;
         Ok(self.progress.summary(&graph))
     }
 

@@ -50,7 +50,10 @@ impl PushArtifact {
             artifact = artifact.file(title, files.add(path, media_type)?);
         }
         let artifact = files.build(artifact)?;
+        // Until here an interrupt ends the program, as there is nothing to settle.
+        options.interrupt.listen()?;
         let push = repository.push(&files, &artifact).jobs(options.jobs);
+        let push = push.abort_when(options.interrupt.clone().wait());
         let tag = self.to.tag().map(|tag| tag.as_str());
         tag.into_iter().fold(push, |push, tag| push.tag(tag)).await?;
         println(&artifact.digest);
@@ -76,8 +79,9 @@ pub(crate) async fn pull(from: &Reference, to: &Path, options: &Options) -> Resu
         return Err(format!("cannot pull `{from}` to a directory: it is an index").into());
     };
     let directory = ArtifactDirectory::create(to, &manifest)?;
+    options.interrupt.listen()?;
     let pull = artifact.repository().pull(artifact.descriptor(), &directory);
-    pull.jobs(options.jobs).await?;
+    pull.jobs(options.jobs).abort_when(options.interrupt.clone().wait()).await?;
     for path in directory.paths() {
         println(plain(&String::from_utf8_lossy(path.as_bytes())));
     }

@@ -16,15 +16,17 @@ use crate::{Result, plan, println};
 
 /// Copies an image, and prints its digest.
 pub(crate) async fn copy(from: &ImageName, to: &ImageName, options: &Options) -> Result<()> {
-    let mut source = Source::find(from, options).await?;
+    let interrupt = &options.interrupt;
+    let mut source = interrupt.unless(Source::find(from, options)).await?;
     let staged = Staged::if_needed(&source, to, options).await?;
     if let Some(staged) = &staged {
         source = staged.source()?;
     }
     if options.is_dry_run {
-        return plan::show(source, to, options).await;
+        return interrupt.unless(plan::show(source, to, options)).await;
     }
-    let destination = Destination::open(to, source.descriptor(), options).await?;
+    let destination = Destination::open(to, source.descriptor(), options);
+    let destination = interrupt.unless(destination).await?;
     let mut step = Steps::new().begin("copy the image");
     let (image, summary) = transfer(source, destination, options, &mut step).await?;
     if options.is_json {
@@ -59,7 +61,8 @@ async fn transfer(
             push.progress(follow(step, options)).await?
         }
         (Source::Registry(from, _), Destination::Layout(layout, tag)) => {
-            let mut pull = from.pull(&image, &layout).jobs(jobs);
+            let interrupted = options.interrupt.clone().wait();
+            let mut pull = from.pull(&image, &layout).jobs(jobs).abort_when(interrupted);
             pull = if options.referrers { pull.referrers() } else { pull };
             pull = if options.digest_tags { pull.digest_tags() } else { pull };
             let summary = pull.progress(follow(step, options)).await?;
@@ -68,20 +71,24 @@ async fn transfer(
             summary
         }
         (Source::Registry(from, _), Destination::Directory(directory)) => {
-            from.pull(&image, &directory).jobs(jobs).progress(follow(step, options)).await?
+            let pull = from.pull(&image, &directory).jobs(jobs);
+            let pull = pull.abort_when(options.interrupt.clone().wait());
+            pull.progress(follow(step, options)).await?
         }
-        (Source::Local(store, _), Destination::Layout(layout, tag)) => {
+        (source, Destination::Layout(layout, tag)) => {
+            let store = source.blocking(&options.interrupt);
             let along = along(&*store, &image, options)?;
             put(&layout, &*store, &image, &along)?;
             name(&layout, tag.as_deref(), &image, &along)?;
             return Ok((image, None));
         }
-        (Source::Local(store, _), Destination::Directory(directory)) => {
+        (source, Destination::Directory(directory)) => {
+            let store = source.blocking(&options.interrupt);
             directory.put_graph_from(&image, &*store)?;
             return Ok((image, None));
         }
         (source, Destination::Archive(archive)) => {
-            let (source, root) = (source.blocking(), image.clone());
+            let (source, root) = (source.blocking(&options.interrupt), image.clone());
             let options = options.clone();
             let write = move || -> Result<()> {
                 let along = along(&*source, &root, &options)?;
@@ -103,7 +110,8 @@ pub(crate) fn configured<'a, S: Send + Sync + 'a>(
     tag: Option<String>,
     options: &Options,
 ) -> Push<'a, S> {
-    let push = tag.into_iter().fold(push.jobs(options.jobs), Push::tag);
+    let push = push.jobs(options.jobs).abort_when(options.interrupt.clone().wait());
+    let push = tag.into_iter().fold(push, Push::tag);
     let push = match options.selection.several() {
         Some(several) => push.platforms(several.to_vec()),
         None => push,

@@ -8,6 +8,7 @@ mod connection;
 mod copy;
 mod destination;
 mod events;
+mod interrupt;
 mod login;
 mod options;
 mod plan;
@@ -87,7 +88,11 @@ How registries are asked, at both ends, or at one if the option begins with --sr
 tags lists the tags, catalog the repositories as far as a registry tells; digest prints the digest of an image, inspect its manifest or index; referrers lists what
 refers to it: digest, size and type; delete deletes the tag, or with a digest the manifest.
 
-Exit status: 0, 1 if it failed, 2 if the command is wrong, 3 if it failed and may succeed when it is repeated.";
+An interrupt (Ctrl-C) or SIGTERM cancels what is being uploaded and keeps what was downloaded: repeated, the command goes
+on from there. A second one ends the program at once.
+
+Exit status: 0, 1 if it failed, 2 if the command is wrong, 3 if it failed and may succeed when it is repeated, 130 after
+an interrupt, 143 after SIGTERM.";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse() {
@@ -105,7 +110,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell(format_args!("oci-copy: {}", one_line(&*error)));
-            ExitCode::from(if transient::is_transient(&*error) { 3 } else { 1 })
+            ExitCode::from(match arguments.options.interrupt.received() {
+                Some(signal) => signal.exit_status(),
+                None if transient::is_transient(&*error) => 3,
+                None => 1,
+            })
         }
     }
 }
@@ -114,8 +123,14 @@ fn run(Arguments { command, options }: &Arguments) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
-            Command::Copy { from, to } => copy::copy(from, to, options).await,
-            Command::Sync(sync) => sync.run(options).await,
+            Command::Copy { from, to } => {
+                options.interrupt.listen()?;
+                copy::copy(from, to, options).await
+            }
+            Command::Sync(sync) => {
+                options.interrupt.listen()?;
+                sync.run(options).await
+            }
             Command::LogIn(login) => login.run(options).await,
             Command::LogOut(place) => login::log_out(place, options).await,
             Command::Tags(name) => ask::tags(name, options).await,

@@ -8,6 +8,7 @@ use oci_image::{Platform, Reference};
 
 use crate::Result;
 use crate::connection::Connection;
+use crate::interrupt::Interrupt;
 
 /// How images are copied and asked for.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub(crate) struct Options {
     pub(crate) compression: Option<Compression>,
     pub(crate) is_dry_run: bool,
     pub(crate) is_json: bool,
+    pub(crate) interrupt: Interrupt,
     pub(crate) source: Connection,
     destination: Connection,
     both: Connection,
@@ -39,6 +41,7 @@ impl Default for Options {
             compression: None,
             is_dry_run: false,
             is_json: false,
+            interrupt: Interrupt::default(),
             source: Connection::default(),
             destination: Connection::default(),
             both: Connection::default(),

@@ -37,7 +37,8 @@ pub(crate) async fn show(source: Source, to: &ImageName, options: &Options) -> R
             items(push.plan().await?)
         }
         (source, _) => {
-            let (source, to, options) = (source.blocking(), to.clone(), options.clone());
+            let source = source.blocking(&options.interrupt);
+            let (to, options) = (to.clone(), options.clone());
             let missing = move || local(&*source, &to, &image, &options);
             tokio::task::spawn_blocking(missing).await??
         }

@@ -9,6 +9,7 @@ use oci_layout::LayoutOptions;
 use tokio::runtime::Handle;
 
 use crate::Result;
+use crate::interrupt::{Interrupt, Interruptible};
 use crate::options::{End, Options};
 
 /// Where an image is, and what names it there.
@@ -49,11 +50,15 @@ impl Source {
         }
     }
 
-    /// The store, or the registry for code that blocks.
-    pub(crate) fn blocking(self) -> Arc<dyn Images + Send + Sync> {
+    /// The store, or the registry for code that blocks, until there is an interrupt.
+    pub(crate) fn blocking(self, interrupt: &Interrupt) -> Arc<dyn Images + Send + Sync> {
+        let interrupt = interrupt.clone();
         match self {
-            Self::Registry(repository, _) => Arc::new(repository.blocking(Handle::current())),
-            Self::Local(store, _) => store,
+            Self::Registry(repository, _) => {
+                let source = repository.blocking(Handle::current());
+                Arc::new(Interruptible { source, interrupt })
+            }
+            Self::Local(source, _) => Arc::new(Interruptible { source, interrupt }),
         }
     }
 }

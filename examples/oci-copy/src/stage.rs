@@ -39,7 +39,7 @@ impl Staged {
             return Err(format!("cannot take along what refers to the image: {reason}").into());
         }
         let image = source.descriptor().clone();
-        let (source, options) = (source.clone().blocking(), options.clone());
+        let (source, options) = (source.clone().blocking(&options.interrupt), options.clone());
         let staged = tokio::task::spawn_blocking(move || Self::make(&*source, &image, &options));
         Ok(Some(staged.await??))
     }

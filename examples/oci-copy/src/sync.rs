@@ -56,10 +56,13 @@ impl Sync {
     /// Copies all, until one fails or, with `--keep-going`, to the end.
     pub(crate) async fn run(&self, options: &Options) -> Result<()> {
         let mut failed = Vec::new();
-        let images = match &self.from {
-            Origin::Repository(name) => self.of_repository(name, options).await?,
-            Origin::File(path) => self.of_file(path, options).await?,
+        let images = async {
+            match &self.from {
+                Origin::Repository(name) => self.of_repository(name, options).await,
+                Origin::File(path) => self.of_file(path, options).await,
+            }
         };
+        let images = options.interrupt.unless(images).await?;
         let all = images.len();
         for Task { from, to, options } in images {
             let result = match to.parse::<ImageName>() {
@@ -68,6 +71,7 @@ impl Sync {
             };
             match result {
                 Ok(()) => {}
+                Err(error) if options.interrupt.received().is_some() => return Err(error),
                 Err(error) if self.choice.keeps_going => {
                     tell(format_args!("oci-copy: {from}: {}", one_line(&*error)));
                     failed.push(error);

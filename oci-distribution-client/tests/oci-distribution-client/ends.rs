@@ -1,17 +1,21 @@
-//! Pushes that end early leave no upload behind.
+//! Pushes that end early leave no upload behind, and pulls what they have received.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use oci_distribution_client::{ErrorKind, Repository};
+use oci_distribution_client::{ErrorKind, Event, Repository, Step};
 use oci_image::Descriptor;
-use oci_image::blob::{BlobSource, BlobSourceExt, Memory};
+use oci_image::blob::{BlobSink, BlobSource, BlobSourceExt, Memory};
+use oci_layout::Layout;
+use oci_registry::Fault;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::fixture::{Fixture, registry, repository};
+
+const LONG: Duration = Duration::from_secs(3600);
 
 /// A store whose largest layer stops in its middle, until the test ends.
 #[derive(Clone)]
@@ -109,4 +113,34 @@ async fn a_push_that_is_aborted_or_dropped_leaves_no_upload() {
     let (source, image) = (Fixture::new().blobs, Fixture::new());
     let never = std::future::pending();
     app.push(&source, image.amd64.descriptor()).abort_when(never).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pull_that_is_aborted_has_settled_what_is_kept_and_is_continued() {
+    let (registry, fixture) = (registry().await, Fixture::new());
+    let app = repository(&registry, "team/app");
+    let image = fixture.amd64.descriptor();
+    app.push(&fixture.blobs, image).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::create(directory.path()).unwrap();
+    let layer = &fixture.layers[3];
+    let path = format!("/blobs/{}", layer.digest);
+    let (cut, stall) = (Fault::cut_body(&path, 100_000), Fault::delay(&path, LONG).after(1));
+    registry.registry().add_faults([cut.times(1), stall]);
+    let received = Notify::new();
+    let listen = |event: Event<'_>| {
+        if event.blob.digest == layer.digest && event.step == Step::Moved(100_000) {
+            received.notify_one();
+        }
+    };
+    let pull = app.pull(image, &layout).parts(1).progress(listen);
+    let error = pull.abort_when(received.notified()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Aborted, "{error}");
+    // The next one can have it at once.
+    let kept = layout.resume(layer).unwrap().unwrap();
+    assert_eq!(kept.start(), 100_000);
+    kept.keep().unwrap();
+    registry.registry().clear_faults();
+    app.pull(image, &layout).abort_when(std::future::pending()).await.unwrap();
+    layout.read(layer, 3_000_000).unwrap();
 }

@@ -3,6 +3,7 @@
 
 mod artifact;
 mod images;
+mod interrupt;
 mod local;
 mod login;
 mod options;
