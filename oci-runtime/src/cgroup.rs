@@ -10,6 +10,7 @@ mod join;
 mod kill;
 mod make;
 mod stats;
+mod update;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,11 @@ impl CgroupError {
 }
 
 impl Cgroup {
+    /// Whether the container has none.
+    pub(crate) fn is_none(&self) -> bool {
+        self.groups.is_empty()
+    }
+
     /// Moves a process into the cgroups.
     pub(crate) fn enter(&self, pid: i32) -> Result<(), CgroupError> {
         self.groups.iter().try_for_each(|group| group.enter(pid))
@@ -117,6 +123,9 @@ fn collect(directory: &Path, found: &mut Vec<i32>) -> Result<(), CgroupError> {
             text.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0),
         ),
         Err(error) if is_gone(&error) => return Ok(()),
+        // The kernel lists the processes of a threaded cgroup in the nearest cgroup above that is not threaded (cgroup v2,
+        // "threads").
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {}
         Err(error) => return Err(CgroupError::new("read", procs, error)),
     }
     subgroups(directory).iter().try_for_each(|child| collect(child, found))

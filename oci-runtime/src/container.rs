@@ -1,6 +1,7 @@
 //! One container.
 
 mod delete;
+mod resources;
 mod wait;
 
 use std::io::{self, Write};
@@ -12,7 +13,6 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::cgroup::Stats;
 use crate::launch::{run_hook, step_error};
 use crate::plan::HookKind;
 use crate::record::{Entry, Phase, Process, Record, start_socket};
@@ -117,7 +117,7 @@ impl Container {
         Ok(record.state_as(record.status().map_err(Error::system(doing()))?))
     }
 
-    /// The specification that the container was made from.
+    /// The specification that the container was made from, with the limits of the last [`update`](Self::update).
     ///
     /// # Errors
     /// If the container was deleted.
@@ -293,14 +293,6 @@ impl Container {
                 Err(Error::new(ErrorKind::System, doing, reason))
             }
         }
-    }
-
-    /// What the processes of the container use now; nothing if it has no cgroup.
-    ///
-    /// # Errors
-    /// If the container was deleted.
-    pub fn stats(&self) -> Result<Stats, Error> {
-        Ok(self.record()?.cgroup.stats())
     }
 
     /// Fails unless the container has one of these statuses.

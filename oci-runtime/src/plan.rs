@@ -19,6 +19,8 @@ mod rlimits;
 mod schedule;
 mod seccomp;
 mod step;
+#[cfg(target_os = "linux")]
+mod update;
 
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};

@@ -7,7 +7,9 @@ use std::path::Path;
 use super::{Cgroup, CgroupError, write};
 use crate::plan::{DeviceRule, DeviceRuleKind};
 use crate::spec::linux::DeviceAccess;
-use crate::sys::bpf::{attach_device_program, load_device_program};
+use crate::sys::bpf::{
+    attach_device_program, attached_device_programs, detach_device_program, load_device_program,
+};
 
 /// Puts the rules in force, in order.
 pub(super) fn apply(cgroup: &Cgroup, rules: &[DeviceRule]) -> Result<(), CgroupError> {
@@ -27,6 +29,34 @@ pub(super) fn apply(cgroup: &Cgroup, rules: &[DeviceRule]) -> Result<(), CgroupE
             Err(CgroupError::new("find cgroup hierarchy", "devices", unsupported))
         }
     }
+}
+
+/// Puts the rules in force in place of those that are.
+pub(super) fn replace(cgroup: &Cgroup, rules: &[DeviceRule]) -> Result<(), CgroupError> {
+    if rules.is_empty() {
+        return Ok(());
+    }
+    let is_v1 =
+        cgroup.groups.iter().any(|group| group.controllers.iter().any(|name| name == "devices"));
+    if is_v1 {
+        // The first rule denies all: no process is to meet the moment before the next ones permit anything.
+        let freezes = !cgroup.is_frozen_or_below() && cgroup.freeze().is_ok();
+        let applied = apply(cgroup, rules);
+        if freezes {
+            cgroup.thaw()?;
+        }
+        return applied;
+    }
+    let Some(group) = cgroup.unified() else { return apply(cgroup, rules) };
+    let failed = |error| CgroupError::new("replace the device filter of", &group.directory, error);
+    let directory = File::open(&group.directory).map_err(failed)?;
+    let before = attached_device_programs(directory.as_fd()).map_err(failed)?;
+    // The new one first: with both attached only what both permit is permitted.
+    apply(cgroup, rules)?;
+    before
+        .iter()
+        .try_for_each(|program| detach_device_program(directory.as_fd(), program))
+        .map_err(failed)
 }
 
 /// A rule as `devices.allow` and `devices.deny` of version 1 read it.
@@ -213,7 +243,20 @@ mod tests {
             holds("echo x > /dev/zero"),
             holds("head -c 1 /dev/urandom > /dev/null"),
         ];
+        // In place of the program before: beside it, /dev/null alone would be permitted.
+        replace(
+            &cgroup,
+            &[
+                rule(false, None, "rwm"),
+                rule(true, Some((1, 9)), "r"),
+                rule(true, Some((1, 3)), "rw"),
+            ],
+        )
+        .unwrap();
+        let replaced =
+            [holds("head -c 1 /dev/zero > /dev/null"), holds("head -c 1 /dev/urandom > /dev/null")];
         cgroup.remove().unwrap();
         assert_eq!(seen, [true, true, false, false]);
+        assert_eq!(replaced, [false, true]);
     }
 }

@@ -166,7 +166,7 @@ fn remove_tree(directory: &Path, end: Instant) -> Result<(), CgroupError> {
 ///
 /// A cgroup has the files of a controller only if its parent lists it in `cgroup.subtree_control`, from the root on
 /// down (cgroup v2, "top-down constraint").
-fn enable(mount: &Path, leaf: &Path, writes: &[CgroupWrite]) -> Result<(), CgroupError> {
+pub(super) fn enable(mount: &Path, leaf: &Path, writes: &[CgroupWrite]) -> Result<(), CgroupError> {
     let mut above: Vec<&Path> =
         leaf.ancestors().skip(1).take_while(|path| path.starts_with(mount)).collect();
     above.reverse();

@@ -15,6 +15,8 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(target_os = "linux")]
+pub(crate) use self::cgroup::CgroupUpdate;
 pub(crate) use self::{
     cgroup::{CgroupPlan, CgroupWrite, DeviceRule, DeviceRuleKind},
     device::{Device, DeviceKind, DeviceOrigin},

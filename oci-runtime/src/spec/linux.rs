@@ -3,6 +3,8 @@
 //! [config-linux.md]: https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config-linux.md
 
 mod block_io;
+#[cfg(target_os = "linux")]
+mod changes;
 mod config;
 mod cpu;
 mod device;

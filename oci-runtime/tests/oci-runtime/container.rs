@@ -20,3 +20,4 @@ mod nested;
 mod oracle;
 mod program;
 mod sight;
+mod update;

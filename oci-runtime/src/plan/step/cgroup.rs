@@ -35,6 +35,17 @@ impl Display for CgroupPlan {
     }
 }
 
+/// New limits for a cgroup.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg(target_os = "linux")]
+pub(crate) struct CgroupUpdate {
+    pub(crate) writes: Vec<CgroupWrite>,
+    /// Rules in place of those before. None: they stay.
+    pub(crate) devices: Option<Vec<DeviceRule>>,
+    /// A limit of memory, in bytes, that is set only if it is not below the use.
+    pub(crate) memory_above_use: Option<u64>,
+}
+
 /// One line for one file of a cgroup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CgroupWrite {

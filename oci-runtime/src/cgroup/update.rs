@@ -1,0 +1,81 @@
+//! New limits for a cgroup that is in use.
+
+use std::fs::read_to_string;
+use std::path::PathBuf;
+
+use super::{Cgroup, CgroupError, devices, make, write};
+use crate::plan::{CgroupUpdate, CgroupWrite};
+
+impl Cgroup {
+    /// Sets limits. After a failure those that were set before are in force again, as far as the kernel permits.
+    pub(crate) fn update(&self, update: &CgroupUpdate) -> Result<(), CgroupError> {
+        self.check_use(update)?;
+        if let Some(group) = self.unified() {
+            make::enable(&group.mount, &group.directory, &update.writes)?;
+        }
+        let before = self.now(&update.writes);
+        let updated =
+            self.write_in_any_order(&update.writes).and_then(|()| match &update.devices {
+                Some(rules) => devices::replace(self, rules),
+                None => Ok(()),
+            });
+        if updated.is_err() {
+            for (path, text) in before {
+                text.lines().for_each(|line| drop(write(&path, line)));
+            }
+        }
+        updated
+    }
+
+    /// Writes what it can, and then again what the kernel refused because of another limit that is written after it: the
+    /// limit of memory is never above that of memory and swap, and the quota of a cgroup fits the one above.
+    fn write_in_any_order(&self, writes: &[CgroupWrite]) -> Result<(), CgroupError> {
+        let mut left: Vec<&CgroupWrite> = writes.iter().collect();
+        loop {
+            let (count, mut refused, mut first) = (left.len(), Vec::new(), None);
+            for line in left {
+                if let Err(error) = self.write_all(std::slice::from_ref(line)) {
+                    if error.reason().raw_os_error() != Some(libc::EINVAL) {
+                        return Err(error);
+                    }
+                    refused.push(line);
+                    first.get_or_insert(error);
+                }
+            }
+            match first {
+                None => return Ok(()),
+                Some(error) if refused.len() == count => return Err(error),
+                Some(_) => left = refused,
+            }
+        }
+    }
+
+    /// The kernel of version 2 kills processes for a limit that is below the use; that of version 1 refuses it (`EBUSY`).
+    fn check_use(&self, update: &CgroupUpdate) -> Result<(), CgroupError> {
+        let (Some(limit), Some(group)) = (update.memory_above_use, self.group("memory")) else {
+            return Ok(());
+        };
+        let path = group.directory.join("memory.current");
+        let used = read_to_string(&path).ok().and_then(|text| text.trim().parse::<u64>().ok());
+        if used.is_some_and(|used| used > limit) {
+            let reason = "`checkBeforeUpdate` is set, and more memory is in use than the new limit";
+            return Err(CgroupError::new(
+                "lower the limit of memory below",
+                path,
+                std::io::Error::other(reason),
+            ));
+        }
+        Ok(())
+    }
+
+    /// What the files hold that will be written.
+    fn now(&self, writes: &[CgroupWrite]) -> Vec<(PathBuf, String)> {
+        let paths = writes
+            .iter()
+            .filter_map(|line| Some(self.group(&line.controller)?.directory.join(&line.file)));
+        paths
+            .filter_map(|path| Some((read_to_string(&path).ok()?, path)))
+            .map(|(text, path)| (path, text))
+            .collect()
+    }
+}
