@@ -289,3 +289,19 @@ pub(crate) fn pivot(root: BorrowedFd<'_>) -> Result<(), StepError> {
     unmount(".", UnmountFlags::DETACH).context(|| "unmount the host's root".into())?;
     Ok(chdir("/")?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_of_the_host_is_the_one_that_it_should_be() {
+        for (path, major, minor) in
+            [("/dev/zero", 1, 3), ("/dev/null", 1, 5), ("/proc/self/status", 1, 3)]
+        {
+            let refused = host_device(path, major, minor).unwrap_err();
+            let expected = format!("`{path}` of the host is not device {major}:{minor}");
+            assert_eq!((refused.errno, refused.detail), (None, Some(expected)));
+        }
+    }
+}

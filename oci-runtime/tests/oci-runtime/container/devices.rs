@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use oci_runtime::Stdio;
 use oci_runtime::spec::Mount;
 use oci_runtime::spec::linux::{Device, DeviceRule, DeviceType, Resources};
+use rustix::fs::FileType;
 
 use super::fixture::{Fixture, chain, prints};
 
@@ -44,11 +45,12 @@ fn another_file_in_a_devices_place_is_an_error() {
     oci_testing::needs!(root, busybox);
     use std::os::unix::fs::symlink;
     type Prepare = fn(&Path);
-    let cases: [(&str, Prepare, bool); 5] = [
+    let cases: [(&str, Prepare, bool); 6] = [
         ("a file", |path| std::fs::write(path, "").unwrap(), false),
         ("a directory", |path| std::fs::create_dir(path).unwrap(), false),
         ("a link to the device", |path| symlink("/dev/null", path).unwrap(), false),
         ("another device", |path| node(path, 5), false),
+        ("a block device", |path| node_of(FileType::BlockDevice, path, 3), false),
         ("the device itself", |path| node(path, 3), true),
     ];
     for (name, plant, fits) in cases {
@@ -199,7 +201,10 @@ fn a_dev_that_is_remounted_has_its_devices() {
 
 /// Makes a character device of major number 1.
 fn node(path: &Path, minor: u32) {
-    use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
-    let mode = Mode::from_raw_mode(0o666);
-    mknodat(CWD, path, FileType::CharacterDevice, mode, makedev(1, minor)).unwrap();
+    node_of(FileType::CharacterDevice, path, minor);
+}
+
+fn node_of(kind: FileType, path: &Path, minor: u32) {
+    use rustix::fs::{CWD, Mode, makedev, mknodat};
+    mknodat(CWD, path, kind, Mode::from_raw_mode(0o666), makedev(1, minor)).unwrap();
 }

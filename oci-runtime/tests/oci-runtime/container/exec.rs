@@ -161,6 +161,20 @@ fn a_process_joins_a_user_namespace_with_a_terminal() {
     });
 }
 
+#[test]
+fn a_process_is_killed_for_memory_as_readily_as_its_container() {
+    oci_testing::needs!(user_namespaces, busybox);
+    let mut fixture = Fixture::new().shell("sleep 100");
+    fixture.spec.process.as_mut().unwrap().oom_score_adj = Some(500);
+    within(&fixture, |container| {
+        for (own, expected) in [(None, "500\n"), (Some(600), "600\n")] {
+            let mut process = shell("cat /proc/self/oom_score_adj");
+            process.oom_score_adj = own;
+            assert_eq!(run(container, process).unwrap().0, expected);
+        }
+    });
+}
+
 // covers: RT-PROC-15
 #[test]
 fn a_process_runs_on_the_processors_that_it_is_given() {

@@ -88,6 +88,35 @@ fn masked_and_read_only_paths_hold() {
     assert!(text.contains("fine"), "{text}");
 }
 
+#[test]
+fn what_is_masked_shows_nothing() {
+    oci_testing::needs!(user_namespaces, busybox);
+    let line = "ls -A /etc; cat /root/secret; [ -c /root/secret ] && echo hidden";
+    let mut fixture = Fixture::new().shell(line);
+    for path in ["etc/secret", "root/secret"] {
+        std::fs::write(fixture.rootfs().join(path), "secret\n").unwrap();
+    }
+    let masked = ["/etc", "/root/secret", "/nowhere"].map(String::from);
+    fixture.spec.linux.as_mut().unwrap().masked_paths.extend(masked);
+    let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("hidden\n", ""));
+}
+
+#[test]
+fn what_is_mounted_beneath_a_read_only_path_is_read_only() {
+    oci_testing::needs!(user_namespaces, busybox);
+    let text = prints(
+        |spec| {
+            let mut beneath = oci_runtime::spec::Mount::new("/root/beneath".into());
+            (beneath.r#type, beneath.source) = (Some("tmpfs".into()), Some("tmpfs".into()));
+            spec.mounts.push(beneath);
+            spec.linux.as_mut().unwrap().readonly_paths.push("/root".into());
+        },
+        "touch /root/beneath/x",
+    );
+    assert!(text.contains("Read-only file system"), "{text}");
+}
+
 // covers: RT-PROC-06, RT-PROC-07, RT-PROC-11, RT-PROC-17
 #[test]
 fn limits_and_names_are_those_asked_for() {
