@@ -53,6 +53,59 @@ async fn manifests_are_bounded() {
     is_over_the_limit(limited(size - 1).manifest(fixture.amd64.descriptor()).await);
 }
 
+/// A manifest that is asked for by a tag has no descriptor that says how long it is.
+#[tokio::test]
+async fn manifests_are_bounded_where_a_tag_names_them() {
+    let mut index = Index::new();
+    index.media_type = Some(MediaType::IMAGE_INDEX);
+    let document = Document::new(index).unwrap();
+    let (size, content) = (document.descriptor().size, document.bytes().to_vec());
+    let script = move |seen: &Seen| match seen.method {
+        http::Method::HEAD => answer(405, &[], ""),
+        _ => answer(200, &[("content-type", MediaType::IMAGE_INDEX.as_str())], content.clone()),
+    };
+    let limited = |size| scripted(script.clone(), |limits| limits.manifest = size);
+    assert_eq!(limited(size).resolve("v1").await.unwrap().digest, document.descriptor().digest);
+    is_over_the_limit(limited(size - 1).resolve("v1").await);
+}
+
+#[tokio::test]
+async fn configs_and_what_is_pushed_are_bounded_as_manifests() {
+    let registry = registry().await;
+    let pushed = repository(&registry, "a");
+    let built = oci_image::build::Builder::new(&oci_image::Platform::host());
+    let built = built.label("org.example", "0".repeat(10_000)).build().unwrap();
+    pushed.push(&built, &built.descriptor()).tag("v1").await.unwrap();
+    let manifest = pushed.image("v1").await.unwrap();
+    let limited =
+        |size| limited(config(&registry), &pushed.to_string(), |limits| limits.manifest = size);
+    let config = manifest.image().await.unwrap().config().descriptor().size;
+    assert!(config > built.descriptor().size);
+    limited(config).image("v1").await.unwrap().image().await.unwrap();
+    is_over_the_limit(match limited(config - 1).image("v1").await {
+        Ok(image) => image.image().await.map(drop),
+        Err(error) => Err(error),
+    });
+    let size = built.descriptor().size;
+    limited(size).push(&built, &built.descriptor()).await.unwrap();
+    limited(size - 1).push(&built, &built.descriptor()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn answers_of_the_base_are_bounded() {
+    let client = |size| {
+        let registry = ("docker-distribution-api-version", "registry/2.0");
+        let fake = Fake::new(move |_| answer(200, &[registry], "{}"));
+        let mut limits = Limits::default();
+        limits.error = size;
+        Client::new(Config::default().transport(fake).retry(quick()).limits(limits)).unwrap()
+    };
+    client(2).check(HOST).await.unwrap();
+    is_over_the_limit(client(1).check(HOST).await);
+    assert_eq!(client(2).danger_authorization(HOST, [""]).await.unwrap(), None);
+    is_over_the_limit(client(1).danger_authorization(HOST, [""]).await);
+}
+
 #[tokio::test]
 async fn pages_are_bounded_in_size_and_number() {
     let page = r#"{"name":"a","tags":["t"]}"#;

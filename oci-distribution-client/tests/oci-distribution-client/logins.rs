@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use oci_distribution_client::{Client, Config, Credentials, Error, ErrorKind};
 
@@ -90,6 +91,54 @@ async fn credentials_from_code_are_for_each_name_of_the_registry() {
         let config = Config::default().credentials(given, Credentials::basic("a", "1"));
         let sent = sent(config, &format!("{host}/team/app")).await.unwrap();
         assert_eq!(sent.as_deref(), Some("Basic YTox"), "{given}");
+    }
+}
+
+#[tokio::test]
+async fn of_credentials_from_code_the_exact_name_counts_and_none_that_have_ended() {
+    let (a, b) = (Credentials::basic("a", "1"), Credentials::basic("b", "2"));
+    let ended = b.clone().valid_for(Duration::ZERO);
+    for (host, first, then, last) in
+        [("ghcr.io", "ghcr.io", "ghcr.io:443", b), ("ghcr.io", "ghcr.io", "ghcr.io", ended)]
+    {
+        let config = Config::default().credentials(first, a.clone()).credentials(then, last);
+        let sent = sent(config, &format!("{host}/team/app")).await.unwrap();
+        assert_eq!(sent.as_deref(), Some("Basic YTox"), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_are_refused_are_not_sent_again() {
+    let token = Credentials::registry_token("t");
+    for (challenge, given) in [(BASIC, Credentials::basic("a", "1")), (BEARER, token)] {
+        let fake = Fake::new(move |_| answer(401, &[challenge], ""));
+        let config = Config::default().credentials("registry.example", given);
+        let error = resolve(config.transport(fake.clone()), "registry.example/app").await;
+        assert_eq!(error.kind(), ErrorKind::Unauthorized, "{}", chain(&error));
+        assert!(chain(&error).contains("refuses the configured credentials"), "{}", chain(&error));
+        let sent = fake.seen().iter().filter(|seen| seen.authorization().is_some()).count();
+        assert_eq!(sent, 1, "{challenge:?}");
+    }
+}
+
+/// By the specification a token lives for a minute at least, whatever the server says.
+#[tokio::test(start_paused = true)]
+async fn a_token_is_used_for_a_minute_at_least_and_not_in_its_last_seconds() {
+    for (says, least) in [(1, 60), (100, 100)] {
+        let fake = Fake::new(move |seen| match (seen.uri.path(), seen.authorization()) {
+            ("/token", _) => answer(200, &[], format!(r#"{{"token":"t","expires_in":{says}}}"#)),
+            (_, Some(_)) => answer(404, &[], ""),
+            _ => answer(401, &[BEARER], ""),
+        });
+        let config = Config::default().transport(fake.clone()).retry(quick());
+        let repository = Client::new(config).unwrap().repository("registry.example/app").unwrap();
+        for (wait, tokens) in [(0, 1), (least - 6, 1), (2, 2)] {
+            tokio::time::advance(Duration::from_secs(wait)).await;
+            let error = repository.resolve("v1").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{}", chain(&error));
+            let asked = fake.seen().iter().filter(|seen| seen.uri.path() == "/token").count();
+            assert_eq!(asked, tokens, "after {wait} s of a life of {says} s");
+        }
     }
 }
 
