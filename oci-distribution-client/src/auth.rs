@@ -16,7 +16,7 @@ pub(crate) use authority::{Authority, LoginContext, LoginError};
 pub use credentials::Credentials;
 pub use helper::CredentialHelper;
 pub(crate) use helper::HelperSettings;
-pub(crate) use keyring::Keyring;
+pub(crate) use keyring::{Keyring, LoginSource};
 pub use login_file::LoginFile;
 pub(crate) use login_file::Place;
 pub(crate) use logins::{KnownLogins, Logins, is_same_registry};

@@ -22,6 +22,9 @@ use crate::retry::Retry;
 use crate::route::Places;
 use crate::transport::{Proxies, Tls, Transport};
 
+/// What stands for the login files among credential helpers.
+pub(crate) const LOGIN_FILES: &str = "containers-auth.json";
+
 /// The settings of a [`Client`](crate::Client).
 ///
 /// The default asks every registry over https, without credentials, and reads nothing of the machine but its
@@ -48,6 +51,8 @@ pub struct Config {
     pub(crate) credentials: Vec<(String, Credentials)>,
     pub(crate) providers: Vec<Arc<dyn CredentialProvider>>,
     pub(crate) logins: Vec<Arc<Logins>>,
+    /// The helpers that are asked for every registry, and [`LOGIN_FILES`] for the login files.
+    pub(crate) helpers: Vec<String>,
     /// Where credential helpers are looked for, if not where this process looks for programs.
     pub(crate) helper_path: Option<OsString>,
     pub(crate) token_servers: Vec<(String, String)>,
@@ -272,6 +277,7 @@ impl Default for Config {
             credentials: Vec::new(),
             providers: Vec::new(),
             logins: Vec::new(),
+            helpers: vec![LOGIN_FILES.to_owned()],
             helper_path: None,
             token_servers: Vec::new(),
             mirrors: Vec::new(),

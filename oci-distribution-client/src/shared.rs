@@ -5,8 +5,10 @@ use oci_image::Reference;
 use oci_image::reference::RegistryName;
 use url::Url;
 
-use crate::auth::{Credentials, HelperSettings, Keyring, KnownLogins};
-use crate::config::Config;
+use crate::auth::{
+    CredentialHelper, Credentials, HelperSettings, Keyring, KnownLogins, LoginSource,
+};
+use crate::config::{Config, LOGIN_FILES};
 use crate::error::{Error, ErrorKind};
 use crate::mirror::Mirror;
 use crate::origin::{Origin, shown};
@@ -52,6 +54,11 @@ impl Shared {
         let helpers = HelperSettings { search_path: config.helper_path, timeout };
         let known = |logins| KnownLogins { logins, helpers: helpers.clone() };
         let logins = config.logins.into_iter().map(known).collect();
+        let source = |name: String| match name.as_str() {
+            LOGIN_FILES => LoginSource::Files,
+            name => LoginSource::Helper(CredentialHelper::with(name, &helpers)),
+        };
+        let sources = config.helpers.into_iter().map(source).collect();
         let user_agent = user_agent(&config.user_agent)?;
         Ok(Self {
             wire: Wire::new(transport, user_agent, config.limits, config.retry),
@@ -59,6 +66,7 @@ impl Shared {
                 collect(config.credentials, known_registry)?,
                 config.providers,
                 logins,
+                sources,
                 timeout,
             ),
             mirrors: collect(config.mirrors, |(of, place)| Mirror::parse(&of, &place))?,

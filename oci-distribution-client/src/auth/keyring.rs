@@ -4,9 +4,20 @@ use std::time::Duration;
 use oci_image::RepositoryName;
 use oci_image::reference::RegistryName;
 
-use crate::auth::logins::{KnownLogins, is_same_registry};
-use crate::auth::{CredentialError, CredentialProvider, CredentialRequest, Credentials};
+use crate::auth::logins::{KnownLogins, docker_server, is_same_registry};
+use crate::auth::{
+    CredentialError, CredentialHelper, CredentialProvider, CredentialRequest, Credentials,
+};
 use crate::error::{Error, ErrorKind};
+
+/// Where logins are kept.
+#[derive(Clone, Debug)]
+pub(crate) enum LoginSource {
+    /// The login files, with the helpers that they name.
+    Files,
+    /// A helper for every registry.
+    Helper(CredentialHelper),
+}
 
 /// All logins that the client was given, and the places to look for more.
 #[derive(Debug)]
@@ -14,6 +25,8 @@ pub(crate) struct Keyring {
     given: Vec<(RegistryName, Credentials)>,
     providers: Vec<Arc<dyn CredentialProvider>>,
     files: Vec<KnownLogins>,
+    /// What is asked after providers, in order.
+    sources: Vec<LoginSource>,
     /// How long a provider may take.
     timeout: Duration,
 }
@@ -23,14 +36,15 @@ impl Keyring {
         given: Vec<(RegistryName, Credentials)>,
         providers: Vec<Arc<dyn CredentialProvider>>,
         files: Vec<KnownLogins>,
+        sources: Vec<LoginSource>,
         timeout: Duration,
     ) -> Self {
-        Self { given, providers, files, timeout }
+        Self { given, providers, files, sources, timeout }
     }
 
     /// One without any login.
     pub(crate) fn empty() -> Self {
-        Self::new(Vec::new(), Vec::new(), Vec::new(), Duration::ZERO)
+        Self::new(Vec::new(), Vec::new(), Vec::new(), Vec::new(), Duration::ZERO)
     }
 
     /// One with a single login.
@@ -51,8 +65,30 @@ impl Keyring {
                 return Ok(Some(credentials));
             }
         }
+        let mut failed = None;
+        for source in &self.sources {
+            let found = match source {
+                LoginSource::Files => self.find_in_files(request).await,
+                LoginSource::Helper(helper) => {
+                    helper.get(docker_server(request.registry.as_str())).await
+                }
+            };
+            match found {
+                Ok(None) => {}
+                Ok(found) => return Ok(found),
+                // The next one may have it all the same, as with skopeo and podman.
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(None), Err)
+    }
+
+    async fn find_in_files(
+        &self,
+        request: &CredentialRequest<'_>,
+    ) -> Result<Option<Credentials>, Error> {
+        let repository = request.repository.map_or("", RepositoryName::as_str);
         for file in &self.files {
-            let repository = request.repository.map_or("", RepositoryName::as_str);
             let found = file.find(request.registry.as_str(), repository).await?;
             if found.is_some() {
                 return Ok(found);

@@ -41,11 +41,17 @@ impl Config {
 
     /// Reads images where `conf` says, and resolves short names by it ([`Client::reference`]).
     ///
+    /// Its `credential-helpers` are asked for every registry, in their order; login files only if these are among them
+    /// (`containers-auth.json`).
+    ///
     /// A registry that is `insecure` is asked over https with any certificate, or over http if it does not speak https;
     /// anybody on the network path then reads the credentials and chooses what tags mean.
     ///
     /// [`Client::reference`]: crate::Client::reference
     pub fn registries_conf(mut self, conf: RegistriesConf) -> Self {
+        if let Some(helpers) = conf.credential_helpers().filter(|it| !it.is_empty()) {
+            self.helpers = helpers.to_vec();
+        }
         self.places.push(Arc::new(conf));
         self
     }

@@ -2,20 +2,21 @@
 //! same image from the same place, or none.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
 use oci_distribution_client::machine::{HostsDir, RegistriesConf};
-use oci_distribution_client::{Client, Config, PolicyFile};
+use oci_distribution_client::{Client, Config, ErrorKind, PolicyFile};
 use oci_image::blob::{BlobSinkExt, Memory};
 use oci_image::{Descriptor, Digest, Document, Manifest, MediaType, Reference};
-use oci_registry::Server;
+use oci_registry::{Auth, Grant, Server, Store};
 use oci_testing::containerd::Containerd;
 use oci_testing::docker_registry::DockerRegistry;
 use oci_testing::program::{Done, run_with};
 
-use crate::fixture::{blob, quick, registry, repository};
+use crate::fixture::{blob, quick, registry, repository, start};
 
 /// An image that says where it is from, so that its digest does, too.
 fn image(from: &str) -> (Arc<Memory>, Descriptor) {
@@ -189,6 +190,70 @@ async fn skopeo_finds_what_is_found_by_registries_conf() {
             Err(_) => None,
         };
         assert_eq!(ours, expected, "{image}\n{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn skopeo_asks_the_credential_helpers_that_are_asked() {
+    oci_testing::needs!("skopeo");
+    let directory = oci_testing::directory();
+    let path = directory.path();
+    let server = oci_registry::serve(Store::memory()).auth(Auth::basic().user(
+        "alice",
+        "secret",
+        [Grant::all("team/*")],
+    ));
+    let server = start(server).await;
+    let host = server.address().to_string();
+    let helper = |name: &str, answer: &str| {
+        let file = path.join(format!("docker-credential-{name}"));
+        std::fs::write(&file, format!("#!/bin/sh\n{answer}\n")).unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+    };
+    helper("good", r#"echo '{"Username":"alice","Secret":"secret"}'"#);
+    helper("wrong", r#"echo '{"Username":"alice","Secret":"wrong"}'"#);
+    helper("none", "echo 'credentials not found in native keychain'; exit 1");
+    helper("broken", "echo 'the session has expired'; exit 1");
+    let search = format!("{}:/usr/bin:/bin", path.display());
+    let logins = path.join("auth.json");
+    let (conf, auth) = (path.join("registries.conf"), "YWxpY2U6c2VjcmV0");
+    let (image, name) = (format!("{host}/team/app:v1"), format!("docker://{host}/team/app"));
+    for (helpers, has_file, is_let_in) in [
+        (None, true, true),
+        (Some("'good'"), false, true),
+        (Some("'wrong'"), true, false),
+        (Some("'none', 'good'"), false, true),
+        (Some("'broken', 'good'"), false, true),
+        (Some("'none'"), true, false),
+        (Some("'none', 'containers-auth.json'"), true, true),
+        (Some("'containers-auth.json', 'good'"), false, true),
+        (Some("'wrong', 'good'"), false, false),
+        (Some(""), true, true),
+    ] {
+        let text = helpers.map(|list| format!("credential-helpers = [{list}]\n"));
+        std::fs::write(&conf, text.unwrap_or_default()).unwrap();
+        let auths =
+            if has_file { format!(r#""{host}":{{"auth":"{auth}"}}"#) } else { String::new() };
+        std::fs::write(&logins, format!(r#"{{"auths":{{{auths}}}}}"#)).unwrap();
+        let mut skopeo = Command::new("skopeo");
+        skopeo.env("HOME", path).env("XDG_RUNTIME_DIR", path).env("PATH", &search);
+        skopeo.env("REGISTRY_AUTH_FILE", &logins).arg("--registries-conf").arg(&conf);
+        let done = run_with(skopeo.args(["list-tags", "--tls-verify=false", &name]));
+        // There is nothing to list, which only those who are let in are told.
+        let is_refused =
+            done.errors.contains("nauthorized") || done.errors.contains("authentication");
+        let of_skopeo = !is_refused && !done.errors.contains("expired");
+        assert_eq!(of_skopeo, is_let_in, "skopeo: {helpers:?} {}", done.errors);
+        let variable = |name: &str| match name {
+            "PATH" => Some(search.clone().into()),
+            "REGISTRY_AUTH_FILE" => Some(logins.clone().into()),
+            _ => None,
+        };
+        let config = Config::from_variables(variable).unwrap().plain_http(&host).retry(quick());
+        let config = config.registries_conf(RegistriesConf::read(&conf).unwrap());
+        let found = Client::new(config).unwrap().resolve(&image.parse().unwrap()).await;
+        let ours = found.unwrap_err().kind() == ErrorKind::NotFound;
+        assert_eq!(ours, is_let_in, "{helpers:?}");
     }
 }
 
