@@ -155,7 +155,9 @@ where
         let action = format!("pull `{}` of `{}`", self.image.digest, self.repository);
         let stop = Stop::new();
         let late = |deadline| self.progress.overdue(&action, "Pull::deadline", deadline);
-        let work = within(self.deadline, &stop, self.pull_all(&action, &stop), late);
+        // On the heap: it is large, and each future around it would be as large.
+        let work = Box::pin(self.pull_all(&action, &stop));
+        let work = within(self.deadline, &stop, work, late);
         let graph = unless_aborted(signal, &stop, work, &action).await?;
         Ok(self.progress.summary(&graph))
     }

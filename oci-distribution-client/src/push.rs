@@ -253,13 +253,14 @@ impl<'a, S> Push<'a, S> {
         let signal = self.abort.take();
         let (tags, settings) = self.parsed()?;
         let stop = Stop::new();
-        let work = async {
+        // On the heap: it is large, and each future around it would be as large.
+        let work = Box::pin(async {
             let graph = stop.unless_stopped(self.graph()).await;
             let graph = graph.unwrap_or_else(|| Err(stopped(&self.action)))?;
             let sent = self.target(&settings).send(&graph, &tags, &stop).await;
             sent.map_err(|error| self.selection.explain(error))?;
             Ok(graph)
-        };
+        });
         let late = |deadline| self.progress.overdue(&self.action, "Push::deadline", deadline);
         let work = within(settings.deadline, &stop, work, late);
         let graph = unless_aborted(signal, &stop, work, &self.action).await?;

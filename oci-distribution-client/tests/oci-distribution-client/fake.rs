@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Uri, header};
@@ -9,10 +10,15 @@ use oci_distribution_client::transport::{Body, BoxFuture, Transport, TransportEr
 #[derive(Clone)]
 pub(crate) struct Fake {
     script: Arc<Script>,
+    /// How long it waits before each piece of a request's body.
+    reading: Duration,
+    /// How long it thinks about a request.
+    thinking: Arc<Thinking>,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 type Script = dyn Fn(&Seen) -> Response<Body> + Send + Sync;
+type Thinking = dyn Fn(&Seen) -> Duration + Send + Sync;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -34,11 +40,32 @@ impl Seen {
 
 impl Fake {
     pub(crate) fn new(script: impl Fn(&Seen) -> Response<Body> + Send + Sync + 'static) -> Self {
-        Self { script: Arc::new(script), seen: Arc::default() }
+        let thinking = Arc::new(|_: &Seen| Duration::ZERO);
+        Self { script: Arc::new(script), reading: Duration::ZERO, thinking, seen: Arc::default() }
+    }
+
+    /// Waits before each piece of a request's body.
+    pub(crate) fn reading(self, reading: Duration) -> Self {
+        Self { reading, ..self }
+    }
+
+    /// Begins each answer after the time that `thinking` says.
+    pub(crate) fn thinking(
+        self,
+        thinking: impl Fn(&Seen) -> Duration + Send + Sync + 'static,
+    ) -> Self {
+        Self { thinking: Arc::new(thinking), ..self }
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
+    }
+}
+
+/// A time of nothing is none, also where time is not paused.
+async fn sleep(time: Duration) {
+    if time > Duration::ZERO {
+        tokio::time::sleep(time).await;
     }
 }
 
@@ -50,11 +77,14 @@ impl Transport for Fake {
         Box::pin(async move {
             let (parts, mut content) = request.into_parts();
             let mut body = Vec::new();
-            while let Some(chunk) = content.chunk().await? {
+            loop {
+                sleep(self.reading).await;
+                let Some(chunk) = content.chunk().await? else { break };
                 body.extend_from_slice(&chunk);
             }
             let seen = Seen { method: parts.method, uri: parts.uri, headers: parts.headers, body };
             self.seen.lock().unwrap().push(seen.clone());
+            sleep((self.thinking)(&seen)).await;
             Ok((self.script)(&seen))
         })
     }

@@ -91,28 +91,6 @@ fn assert_no_secret_elsewhere(fake: &Fake, what: &str) {
     }
 }
 
-#[tokio::test]
-async fn redirects_to_http_or_to_a_place_with_a_user_are_refused() {
-    for target in [
-        "http://registry.example/x",
-        "http://elsewhere.example/x",
-        "https://user@elsewhere.example/x",
-        "https://:password@elsewhere.example/x",
-        "https://user:password@registry.example/x",
-    ] {
-        let fake = Fake::new(move |seen| match seen.uri.path() {
-            "/x" => answer(200, &[], r#"{"name":"a","tags":[]}"#),
-            _ => answer(307, &[("location", target)], ""),
-        });
-        let config = Config::default().transport(fake.clone()).retry(quick());
-        let repository = Client::new(config).unwrap().repository("registry.example/a").unwrap();
-        let error = repository.tags().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Protocol, "{target}: {}", chain(&error));
-        assert_eq!(fake.seen().len(), 1, "{target}");
-        assert!(!chain(&error).contains("password@"), "{}", chain(&error));
-    }
-}
-
 // covers: DIST-GEN-09
 #[tokio::test]
 async fn no_redirect_carries_a_credential_to_another_origin() {

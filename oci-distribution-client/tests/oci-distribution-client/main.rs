@@ -41,6 +41,7 @@ mod providers;
 mod proxies;
 mod ranges;
 mod rates;
+mod redirects;
 mod referrers;
 #[cfg(feature = "machine")]
 mod registries_conf;
@@ -48,6 +49,7 @@ mod resume;
 mod round_trip;
 mod secure;
 mod single;
+mod times;
 mod tls;
 mod uploads;
 mod wire;

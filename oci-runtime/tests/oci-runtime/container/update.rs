@@ -29,7 +29,6 @@ fn value(path: &PathBuf) -> String {
 const MEMORY: [&str; 2] = ["memory.limit_in_bytes", "memory.max"];
 const PIDS: [&str; 2] = ["pids.max", "pids.max"];
 
-// covers: RT-LINUX-13
 #[test]
 fn limits_change_in_any_order_while_a_container_runs_and_while_it_is_paused() {
     oci_testing::needs!(root, cgroups, busybox);
