@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Response;
+use http::{Method, Response};
 use oci_distribution_client::transport::Body;
-use oci_distribution_client::{
-    Client, Config, Credentials, Error, ErrorKind, Limits, Repository, Retry,
-};
+use oci_distribution_client::{Client, Config, Credentials, Error, ErrorKind, Limits, Repository};
 use oci_image::blob::Memory;
-use oci_image::{AnyDocument, Document, Index, MediaType};
+use oci_image::{AnyDocument, Descriptor, Document, Index, Manifest, MediaType};
 use oci_registry::Fault;
 
 use super::fake::{Fake, Seen, answer};
@@ -61,7 +59,7 @@ async fn manifests_are_bounded_where_a_tag_names_them() {
     let document = Document::new(index).unwrap();
     let (size, content) = (document.descriptor().size, document.bytes().to_vec());
     let script = move |seen: &Seen| match seen.method {
-        http::Method::HEAD => answer(405, &[], ""),
+        Method::HEAD => answer(405, &[], ""),
         _ => answer(200, &[("content-type", MediaType::IMAGE_INDEX.as_str())], content.clone()),
     };
     let limited = |size| scripted(script.clone(), |limits| limits.manifest = size);
@@ -104,6 +102,46 @@ async fn answers_of_the_base_are_bounded() {
     is_over_the_limit(client(1).check(HOST).await);
     assert_eq!(client(2).danger_authorization(HOST, [""]).await.unwrap(), None);
     is_over_the_limit(client(1).danger_authorization(HOST, [""]).await);
+}
+
+#[tokio::test]
+async fn a_limit_above_the_default_is_for_manifests_however_they_are_read() {
+    const DEFAULT: usize = 4 << 20;
+    let mut manifest = Manifest::new(Descriptor::empty_json());
+    manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
+    manifest.annotations.insert("org.example.long".to_owned(), "x".repeat(DEFAULT));
+    let bytes = serde_json::to_vec(&manifest).unwrap();
+    let descriptor = Descriptor::of(MediaType::IMAGE_MANIFEST, &bytes);
+    let fake = Fake::new(move |seen| match seen.method {
+        Method::HEAD => answer(405, &[], ""),
+        _ => answer(200, &[], bytes.clone()),
+    });
+    for (size, is_taken) in [(descriptor.size, true), (DEFAULT as u64, false)] {
+        let config = Config::default().transport(fake.clone());
+        let repository = limited(config, &format!("{HOST}/a"), |limits| limits.manifest = size);
+        assert_eq!(repository.resolve("v1").await.is_ok(), is_taken);
+        assert_eq!(repository.manifest(&descriptor).await.is_ok(), is_taken);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_refused_by_the_length_that_is_announced_and_by_what_is_received() {
+    let page = r#"{"name":"a","tags":[]}"#;
+    let size = page.len() as u64;
+    let read = async |limit, body: fn(u64) -> Body| {
+        let script = move |_: &Seen| Response::new(body(r#"{"name":"a","tags":[]}"#.len() as u64));
+        scripted(script, |limits| limits.page = limit).tags().await
+    };
+    // Of what is announced nothing is waited for.
+    let announced = |size| Body::stream(futures_util::stream::pending(), Some(size));
+    let received = |_| {
+        let halves = r#"{"name":"a","tags":[]}"#.as_bytes().chunks(12);
+        let halves: Vec<_> = halves.map(|half| Ok(half.into())).collect();
+        Body::stream(futures_util::stream::iter(halves), None)
+    };
+    assert_eq!(read(size, received).await.unwrap().len(), 0);
+    is_over_the_limit(read(size - 1, received).await);
+    is_over_the_limit(read(size - 1, announced).await);
 }
 
 #[tokio::test]
@@ -189,26 +227,10 @@ async fn graphs_are_bounded_in_depth_number_and_bytes() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_not_made_is_given_up() {
-    // It takes connections and says nothing, so that TLS waits.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let host = silent.local_addr().unwrap().to_string();
-    let mut retry = Retry::default();
-    retry.attempts = 1;
-    let config = Config::default().retry(retry);
-    let repository = limited(config, &format!("{host}/a"), |limits| {
-        limits.connect = Duration::from_millis(100);
-    });
-    let error = tokio::time::timeout(Duration::from_secs(30), repository.tags()).await;
-    let error = error.expect("the connection is waited for").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unreachable, "{}", chain(&error));
-}
-
-#[tokio::test]
 async fn a_commit_has_a_deadline_of_its_own() {
     let registry = registry().await;
     let fixture = Fixture::new();
-    let put = Fault::delay("/blobs/uploads/", Duration::from_secs(2)).method(http::Method::PUT);
+    let put = Fault::delay("/blobs/uploads/", Duration::from_secs(2)).method(Method::PUT);
     registry.registry().add_faults([put, Fault::refuse_single_post("/blobs/uploads/")]);
     let repository = |commit| {
         let mut retry = quick();
@@ -220,7 +242,7 @@ async fn a_commit_has_a_deadline_of_its_own() {
     };
     // Small enough to be sent while the registry waits.
     let layer = &fixture.layers[2];
-    let mut manifest = oci_image::Manifest::new(layer.clone());
+    let mut manifest = Manifest::new(layer.clone());
     manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
     let manifest = Document::new(manifest).unwrap();
     oci_image::blob::BlobSinkExt::put(&fixture.blobs, manifest.descriptor(), manifest.bytes())
