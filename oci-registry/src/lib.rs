@@ -30,6 +30,7 @@ mod host;
 mod incoming;
 mod limits;
 mod listener;
+mod listening;
 mod page;
 mod places;
 mod query;
@@ -63,6 +64,7 @@ pub use limits::Limits;
 pub use listener::Listener;
 #[cfg(feature = "tls")]
 pub use listener::{Tls, TlsError};
+pub use listening::{ConnectionError, Listening};
 pub use registry::Registry;
-pub use server::{ConnectionError, Listening, Serve, Server, serve};
+pub use server::{Serve, Server, serve};
 pub use store::Store;
