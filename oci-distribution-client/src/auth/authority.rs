@@ -1,4 +1,5 @@
-use std::collections::HashMap;
+mod state;
+
 use std::time::Duration;
 
 use oci_image::RepositoryName;
@@ -8,6 +9,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::auth::authority::state::{Scheme, State};
 use crate::auth::credentials::Credentials;
 use crate::auth::fetch::fetch;
 use crate::auth::keyring::Keyring;
@@ -32,27 +34,6 @@ pub(crate) struct Authority {
     state: Mutex<State>,
     /// Whether the registry was asked for a challenge because it has none for strangers.
     pub(crate) introduction: Mutex<bool>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    scheme: Scheme,
-    /// What was asked for last.
-    challenge: Option<Challenge>,
-    tokens: HashMap<String, Token>,
-    /// What answers basic challenges, by repository: helpers that know it take their time.
-    logins: HashMap<Option<RepositoryName>, Credentials>,
-    /// When a login may be renewed again, if the last one changed nothing.
-    renewable_from: Option<Instant>,
-}
-
-#[derive(Clone, Debug, Default)]
-enum Scheme {
-    /// Nothing was asked for yet.
-    #[default]
-    None,
-    Basic,
-    Bearer(Bearer),
 }
 
 /// What a login is for, and with what it is found.
@@ -98,9 +79,6 @@ impl From<Error> for LoginError {
 
 /// How long no login is renewed after one changed nothing: the registry denies what it denies.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
-
-/// The most tokens, and the most logins, that are kept for one registry.
-const TOKENS: usize = 1_000;
 
 impl Authority {
     pub(crate) fn new(registry: RegistryName, origin: Origin, allowed: Vec<Origin>) -> Self {
@@ -374,39 +352,5 @@ impl Authority {
     /// `what` it does instead.
     fn no_answer(&self, what: &str) -> LoginError {
         LoginError::NoAnswer(format!("`{}` {what}", self.registry))
-    }
-}
-
-impl State {
-    fn fresh_token(&self, key: &str) -> Option<Authorization> {
-        let token = self.tokens.get(key).filter(|token| token.is_fresh(Instant::now()))?;
-        Some(token.authorization.clone())
-    }
-
-    /// What is known to answer basic challenges.
-    fn login(&self, repository: Option<&RepositoryName>) -> Option<&Credentials> {
-        self.logins.get(&repository.cloned()).filter(|login| !login.is_expired())
-    }
-
-    fn keep(&mut self, key: String, token: Token) -> Authorization {
-        if self.tokens.len() >= TOKENS {
-            self.tokens.clear();
-        }
-        let authorization = token.authorization.clone();
-        self.tokens.insert(key, token);
-        authorization
-    }
-
-    fn keep_login(
-        &mut self,
-        repository: Option<&RepositoryName>,
-        login: Credentials,
-    ) -> Option<Authorization> {
-        if self.logins.len() >= TOKENS {
-            self.logins.clear();
-        }
-        let authorization = token::basic(&login);
-        self.logins.insert(repository.cloned(), login);
-        authorization
     }
 }
