@@ -83,6 +83,9 @@ impl Settings {
         if self.anonymous_pull && self.htpasswd.is_none() {
             return Err("--anonymous-pull needs --htpasswd: without users anybody may push".into());
         }
+        if self.store.as_deref().is_some_and(|store| store.contains("://")) {
+            return Err("the store is not memory or a directory".into());
+        }
         if self.listen.is_empty() {
             self.listen.push("127.0.0.1:5000".to_owned());
         }

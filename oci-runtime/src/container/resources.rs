@@ -83,7 +83,8 @@ impl Container {
         if signal == Signal::KILL {
             return self.end_all(&record);
         }
-        let sent = record.cgroup.signal_all(signal);
+        // Locked: who pauses it meanwhile is not to see it thawed.
+        let sent = self.entry()?.record.cgroup.signal_all(signal);
         sent.map_err(|error| Error::because(ErrorKind::System, doing(), error))
     }
 }

@@ -5,7 +5,7 @@ use oci_testing::needs;
 use oci_testing::program::{Done, run};
 use rustix::process::Signal;
 
-use crate::server::{Server, certificate, users};
+use crate::server::{Server, certificate, eventually, users};
 
 /// Podman with storage of its own.
 fn podman(directory: &Path, arguments: &[&str]) -> Done {
@@ -101,7 +101,8 @@ fn users_log_in_over_tls_and_files_are_read_again() {
     certificate(directory.path());
     server.signal(Signal::HUP);
     // Nothing tells that a certificate was taken, but that it is used: the new one is trusted.
-    while run("curl", &["-sS", "--noproxy", "*", "--cacert", &chain, &url]).code != Some(0) {}
+    let trusted = ["-sS", "--noproxy", "*", "--cacert", &chain, &url];
+    eventually(|| run("curl", &trusted).code == Some(0));
     let (code, log) = server.stop();
     assert_eq!(code, Some(0));
     assert!(log.contains("\"user\":\"alice\"") && !log.contains("secret"), "{log}");

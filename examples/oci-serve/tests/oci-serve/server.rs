@@ -86,3 +86,9 @@ pub(crate) fn certificate(directory: &Path) -> (String, String) {
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     (chain.to_str().unwrap().to_owned(), key.to_str().unwrap().to_owned())
 }
+
+/// Asks again until it is so, and fails after a thousand times.
+#[track_caller]
+pub(crate) fn eventually(mut is_so: impl FnMut() -> bool) {
+    assert!((0..1000).any(|_| is_so()), "it does not become so");
+}

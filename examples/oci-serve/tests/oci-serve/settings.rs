@@ -34,6 +34,7 @@ fn what_is_wrong_is_said_in_a_line() {
     for (arguments, reason) in [
         (&["--log", "xml"][..], "it is not common or json"),
         (&["--tls-cert", "x"], "TLS needs both --tls-cert and --tls-key"),
+        (&["--store", "s3://bucket"], "the store is not memory or a directory"),
         (&["--anonymous-pull"], "--anonymous-pull needs --htpasswd"),
         (&["--config", &path("absent")], "cannot read the settings in"),
         (&["--config", &path("odd.toml")], "stor"),

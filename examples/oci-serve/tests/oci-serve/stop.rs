@@ -5,7 +5,7 @@ use oci_testing::needs;
 use oci_testing::program::run;
 use rustix::process::Signal;
 
-use crate::server::Server;
+use crate::server::{Server, eventually};
 
 #[test]
 fn a_request_that_is_under_way_ends_after_sigterm() {
@@ -20,7 +20,7 @@ fn a_request_that_is_under_way_ends_after_sigterm() {
     let mut head = [0; 25];
     put.read_exact(&mut head).unwrap();
     server.signal(Signal::TERM);
-    while run("curl", &status).good() == "200" {}
+    eventually(|| run("curl", &status).good() != "200");
     put.write_all(b"x").unwrap();
     let mut answer = String::new();
     put.read_to_string(&mut answer).unwrap();

@@ -62,9 +62,11 @@ fn limits_change_in_any_order_while_a_container_runs_and_while_it_is_paused() {
 fn limits_stay_where_one_of_the_new_ones_cannot_be_set() {
     oci_testing::needs!(root, cgroups, busybox);
     let mut fixture = Fixture::new().shell("exec sleep 100");
-    fixture.spec.linux.as_mut().unwrap().resources = Some(resources(r#"{"pids":{"limit":20}}"#));
+    let limits = r#"{"memory":{"limit":33554432,"swap":33554432},"pids":{"limit":20}}"#;
+    fixture.spec.linux.as_mut().unwrap().resources = Some(resources(limits));
     within(&fixture, |container| {
         let (before, pids) = (container.spec().unwrap(), file(&fixture, "pids", PIDS));
+        let memory = file(&fixture, "memory", MEMORY);
         let bad = r#"{"pids":{"limit":30},"hugepageLimits":[{"pageSize":"3KB","limit":1}]}"#;
         let error = container.update(&resources(bad)).unwrap_err();
         assert!(
@@ -72,9 +74,14 @@ fn limits_stay_where_one_of_the_new_ones_cannot_be_set() {
             "{}",
             chain(&error)
         );
-        let bad = r#"{"pids":{"limit":30},"cpu":{"cpus":"9999"}}"#;
-        assert_eq!(container.update(&resources(bad)).unwrap_err().kind(), ErrorKind::System);
-        assert_eq!(value(&pids), "20");
+        // Limits that rise, and such that fall, are set again in opposite orders.
+        for limit in [67_108_864, 16_777_216] {
+            let bad = format!(
+                r#"{{"memory":{{"limit":{limit},"swap":{limit}}},"pids":{{"limit":30}},"cpu":{{"quota":500}}}}"#
+            );
+            assert_eq!(container.update(&resources(&bad)).unwrap_err().kind(), ErrorKind::System);
+            assert_eq!([value(&memory), value(&pids)], ["33554432", "20"]);
+        }
         assert_eq!(container.spec().unwrap(), before);
     });
 }
