@@ -25,7 +25,7 @@ pub struct Listening {
 
 impl Listening {
     /// Stops listening, lets the requests that are under way end, within
-    /// [`Limits::stop_time`], and stops.
+    /// [`Limits::stop_time`](crate::Limits::stop_time), and stops.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         // It ends by itself; a panic in it cannot be reported here.
