@@ -56,8 +56,20 @@ impl<'w> Assembly<'w> {
         }
     }
 
-    /// Adds bytes that begin at `offset`.
+    /// Adds bytes that begin at `offset`, but for those that are held already.
     pub(super) async fn add(&mut self, offset: u64, bytes: Bytes) -> Result<(), Stopped> {
+        let end = offset + bytes.len() as u64;
+        for Range { start, end } in self.held.missing(end) {
+            let start = start.max(offset);
+            if start < end {
+                self.add_missing(start, bytes.slice(index(start - offset)..index(end - offset)))
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_missing(&mut self, offset: u64, bytes: Bytes) -> Result<(), Stopped> {
         let written = self.held.prefix();
         self.held.insert(offset..offset + bytes.len() as u64);
         if self.writing.takes_parts {
@@ -75,4 +87,9 @@ impl<'w> Assembly<'w> {
         }
         Ok(())
     }
+}
+
+/// Of an offset within bytes in memory.
+fn index(offset: u64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
 }

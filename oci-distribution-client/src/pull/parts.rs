@@ -90,14 +90,11 @@ impl<S> Pull<'_, S> {
             let Some((part, received)) = running.next().await else { return Ok(Reception::Ended) };
             match received {
                 Ok(Received::Chunk(offset, bytes)) => {
-                    if connections == 1 && manner.connections > 1 {
-                        let is_part = part.end() < download.blob().size || parts.is_empty();
-                        if is_part {
-                            connections = manner.connections;
-                        } else {
-                            // The whole is on its way.
-                            parts.clear();
-                        }
+                    // Parts are asked for in order: this is the last one, or the whole in place of a part.
+                    if part.end() == download.blob().size {
+                        parts.clear();
+                    } else if connections == 1 {
+                        connections = manner.connections;
                         tag = part.part(0..0, Whole::Take);
                     }
                     if assembly.add(offset, bytes).await.is_err() {

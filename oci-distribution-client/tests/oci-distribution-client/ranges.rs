@@ -222,3 +222,23 @@ async fn a_pull_in_parts_that_broke_off_is_continued_with_what_is_missing() {
     assert!(fixture.is_whole(&store));
     assert_eq!(local.bytes(fixture.layer.digest.as_str()), missing);
 }
+
+#[tokio::test]
+async fn what_is_between_gaps_is_not_written_again_by_the_whole() {
+    let fixture = Fixture::new().await;
+    let path = format!("/blobs/{}", fixture.layer.digest);
+    fixture.registry.add_faults(Fault::ignore_range(path));
+    let whole = noise(1, SIZE);
+    for connections in [1, 3] {
+        let store = Arc::new(Memory::new());
+        let writer = store.create(&fixture.layer).unwrap().unwrap();
+        for held in [600..900, 1_500..1_501] {
+            writer.parts().unwrap().write_at(held.start as u64, &whole[held]).unwrap();
+        }
+        writer.keep().unwrap();
+        let (local, repository) = fixture.client(|_| {});
+        repository.pull(fixture.manifest.descriptor(), &store).parts(connections).await.unwrap();
+        assert!(fixture.is_whole(&store));
+        assert_eq!(fixture.asked(&local).len(), 1);
+    }
+}
