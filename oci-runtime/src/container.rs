@@ -6,10 +6,11 @@ mod wait;
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::event::{EventfdFlags, eventfd};
 
@@ -115,6 +116,30 @@ impl Container {
         let record = self.record()?;
         let doing = || format!("read the state of container `{}`", self.id);
         Ok(record.state_as(record.status().map_err(Error::system(doing()))?))
+    }
+
+    /// When making the container began.
+    ///
+    /// # Errors
+    /// If the container was deleted.
+    pub fn created(&self) -> Result<SystemTime, Error> {
+        Ok(self.record()?.created)
+    }
+
+    /// The user ID of the caller that made the container.
+    ///
+    /// # Errors
+    /// If the container was deleted.
+    pub fn owner(&self) -> Result<u32, Error> {
+        match std::fs::metadata(self.dir()) {
+            Ok(found) => Ok(found.uid()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(crate::record::not_found(&self.id))
+            }
+            Err(error) => {
+                Err(Error::system(format!("read the owner of container `{}`", self.id))(error))
+            }
+        }
     }
 
     /// The specification that the container was made from, with the limits of the last [`update`](Self::update).

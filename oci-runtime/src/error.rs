@@ -6,7 +6,15 @@ use std::fmt;
 /// An operation on a container that failed.
 ///
 /// Its text is one line, "cannot ACTION" or "cannot ACTION: REASON"; the cause below, if there is one, is the
-/// [source](StdError::source) and is not repeated in the text.
+/// [source](StdError::source) and is not repeated in the text. `{:#}` prints the line with all causes:
+///
+/// ```
+/// let error = oci_runtime::Bundle::open("/no/such/bundle").unwrap_err();
+/// assert_eq!(
+///     format!("{error:#}"),
+///     "cannot read `/no/such/bundle/config.json`: No such file or directory (os error 2)"
+/// );
+/// ```
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -87,7 +95,12 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {}", self.action)?;
-        self.reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+        self.reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))?;
+        if !f.alternate() {
+            return Ok(());
+        }
+        let mut causes = std::iter::successors(self.source(), |&cause| cause.source());
+        causes.try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
 

@@ -13,6 +13,7 @@ mod identity;
 mod mounts;
 mod namespaces;
 mod paths;
+mod preserved;
 mod procfs;
 mod program;
 mod steps;

@@ -33,6 +33,8 @@ mod child;
 #[cfg(target_os = "linux")]
 mod container;
 #[cfg(target_os = "linux")]
+mod exec;
+#[cfg(target_os = "linux")]
 mod file_size;
 #[cfg(target_os = "linux")]
 mod hooks;
@@ -85,10 +87,11 @@ pub use spec::{Features, Spec, State};
 pub use {
     cgroup::Stats,
     container::Container,
+    exec::Exec,
     init::init,
     launcher::Launcher,
     process::Process,
     runtime::Runtime,
     signal::{Signal, SignalError},
-    stdio::Stdio,
+    stdio::{Pipes, Stdio},
 };

@@ -6,10 +6,12 @@ use std::process::ExitStatus;
 use crate::launch::{Launch, Launched, RuntimeSteps, launch};
 use crate::plan::RuntimeStep;
 use crate::record::Record;
-use crate::spec::{self, Status};
+use crate::spec::Status;
 use crate::wait::wait;
 use crate::wire::Role;
-use crate::{Bundle, Container, ContainerId, Error, ErrorKind, Host, Plan, Signal, Stdio, sys};
+use crate::{
+    Bundle, Container, ContainerId, Error, ErrorKind, Exec, Host, Plan, Signal, Stdio, sys,
+};
 
 /// A process that was added to a container by [`Container::exec`]; what it runs is a
 /// [`spec::Process`](crate::spec::Process).
@@ -20,8 +22,9 @@ pub struct Process {
     pid: i32,
     /// To send signals to.
     process: OwnedFd,
-    /// Its parent, a child of this process that ends when it ends and in the same way.
-    supervisor: OwnedFd,
+    /// Its parent, if that is a child of this process that ends when it ends and in the same way. None: it is itself a
+    /// child of this process.
+    supervisor: Option<OwnedFd>,
     container: ContainerId,
 }
 
@@ -30,21 +33,28 @@ impl Container {
     /// with the rights, limits and user that `process` has. Returns when the program runs; what was asked for and not
     /// given is among the [`warnings`](Self::warnings).
     ///
-    /// Nothing but `oomScoreAdj` is taken from the container's program: without `process.env` there is no environment, without
-    /// `process.capabilities` there are none, and without `process.user` it is user and group 0.
+    /// `exec` is a [`spec::Process`](crate::spec::Process), or an [`Exec`] that says more. Nothing but `oomScoreAdj` is taken
+    /// from the container's program: without `process.env` there is no environment, without `process.capabilities` there
+    /// are none, and without `process.user` it is user and group 0.
     ///
     /// # Errors
     /// [`ErrorKind::State`] if the container is neither created nor running, [`ErrorKind::Refused`] if the process cannot
     /// run here, [`ErrorKind::Step`] if a step fails, as when there is no such program. Then nothing is left in the
     /// container.
-    pub fn exec(&self, process: spec::Process, stdio: Stdio) -> Result<Process, Error> {
+    pub fn exec(&self, exec: impl Into<Exec>, stdio: Stdio) -> Result<Process, Error> {
+        self.add(exec.into(), stdio)
+    }
+
+    fn add(&self, exec: Exec, stdio: Stdio) -> Result<Process, Error> {
         let doing = || format!("run a process in container `{}`", self.id());
         let record = self.record()?;
-        self.require_status(&record, &doing(), &[Status::Created, Status::Running])?;
+        let mut permitted = vec![Status::Created, Status::Running];
+        permitted.extend(exec.even_if_paused.then_some(Status::Paused));
+        self.require_status(&record, &doing(), &permitted)?;
         let target = self.alive(&record, &doing())?;
         let host = Host::probe().map_err(Error::system("probe the host"))?;
         let bundle = Bundle::new(record.bundle.clone(), self.spec()?);
-        let plan = Plan::exec(process, &bundle, &host)
+        let plan = Plan::exec(&exec, &bundle, &host)
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
         stdio.check(&plan, &doing())?;
         self.launcher().check()?;
@@ -53,16 +63,15 @@ impl Container {
         descriptors.push((Role::Target, target));
         let state = serde_json::Value::Null;
         let launched = Launch { steps: &plan.steps, descriptors, state, directory: None };
-        let mut joining = Joining { oom_kills: record.cgroup.oom_kills(), record: &record };
+        let oom_kills = record.cgroup.oom_kills();
+        let may_wait = exec.even_if_paused;
+        let mut joining = Joining { oom_kills, record: &record, may_wait };
         let process = launch(self.launcher(), launched, &mut joining)?;
-        let supervisor = process
-            .supervisor
-            .ok_or_else(|| Error::new(ErrorKind::System, doing(), "the init has no child"))?;
         plan.warnings().iter().for_each(|warning| self.warn(warning.clone()));
         Ok(Process {
             pid: process.pid,
             process: process.pidfd,
-            supervisor: supervisor.pidfd,
+            supervisor: process.supervisor.map(|supervisor| supervisor.pidfd),
             container: self.id().clone(),
         })
     }
@@ -100,7 +109,7 @@ impl Process {
 /// Readable when the process has ended.
 impl AsFd for Process {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.supervisor.as_fd()
+        self.supervisor.as_ref().unwrap_or(&self.process).as_fd()
     }
 }
 
@@ -109,6 +118,8 @@ struct Joining<'a> {
     record: &'a Record,
     /// Processes of the container that the kernel killed before for want of memory.
     oom_kills: Option<u64>,
+    /// The container may be frozen for as long as it likes.
+    may_wait: bool,
 }
 
 impl RuntimeSteps for Joining<'_> {
@@ -135,7 +146,7 @@ impl RuntimeSteps for Joining<'_> {
     }
 
     fn is_frozen(&self) -> bool {
-        self.record.cgroup.is_frozen_or_below()
+        !self.may_wait && self.record.cgroup.is_frozen_or_below()
     }
 
     /// The others of the container are to stay as they are; it ends when they are thawed.

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -44,6 +44,7 @@ pub(crate) struct Record {
     pub(crate) oci_version: String,
     pub(crate) bundle: PathBuf,
     pub(crate) annotations: oci_image::json::Map<String>,
+    pub(crate) created: SystemTime,
     pub(crate) phase: Phase,
     pub(crate) pid: Option<i32>,
     /// When the process began, in the kernel's ticks: tells it from a later one of the same number. None: `/proc` hid it.
@@ -80,6 +81,7 @@ impl Record {
             oci_version: String::new(),
             bundle: PathBuf::new(),
             annotations: oci_image::json::Map::new(),
+            created: SystemTime::now(),
             phase: Phase::Creating,
             pid: None,
             begun: None,

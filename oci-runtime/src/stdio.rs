@@ -1,5 +1,7 @@
 //! What the process of a container reads and writes.
 
+mod pipes;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -11,11 +13,19 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 
 use crate::plan::{ProcessStep, Step};
 use crate::wire::Role;
-use crate::{Error, ErrorKind, Plan};
+use crate::{Error, ErrorKind, Plan, sys};
 
-/// Standard input, output and error of the process of a container.
+pub use pipes::Pipes;
+
+/// The most descriptors that a program gets beside standard input, output and error.
+const MAX_DESCRIPTORS: usize = 200;
+
+/// Standard input, output and error of the process of a container, and what else it has open.
 #[derive(Debug)]
-pub struct Stdio(Choice);
+pub struct Stdio {
+    choice: Choice,
+    descriptors: Vec<OwnedFd>,
+}
 
 #[derive(Debug)]
 enum Choice {
@@ -26,14 +36,18 @@ enum Choice {
 }
 
 impl Stdio {
+    fn new(choice: Choice) -> Self {
+        Self { choice, descriptors: Vec::new() }
+    }
+
     /// The caller's own.
     pub fn inherit() -> Self {
-        Self(Choice::Inherit)
+        Self::new(Choice::Inherit)
     }
 
     /// Nothing to read; what is written is lost.
     pub fn null() -> Self {
-        Self(Choice::Null)
+        Self::new(Choice::Null)
     }
 
     /// Files, pipes or sockets of the caller's choice.
@@ -42,7 +56,7 @@ impl Stdio {
         stdout: impl Into<OwnedFd>,
         stderr: impl Into<OwnedFd>,
     ) -> Self {
-        Self(Choice::Files(stdin.into(), stdout.into(), stderr.into()))
+        Self::new(Choice::Files(stdin.into(), stdout.into(), stderr.into()))
     }
 
     /// A new terminal of the container; its master arrives on `socket` as one message with one descriptor, as other
@@ -62,7 +76,7 @@ impl Stdio {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn terminal(socket: UnixStream) -> Self {
-        Self(Choice::Terminal(socket))
+        Self::new(Choice::Terminal(socket))
     }
 
     /// Receives the master of a [`terminal`](Self::terminal) on the other end of its socket. It has been sent when the
@@ -94,9 +108,36 @@ impl Stdio {
         received.map(File::from).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
+    /// Gives the program more descriptors: the first is number 3 there, the next 4, and so on, at most 200. It gets no
+    /// other.
+    ///
+    /// A program that expects them by the protocol of systemd's socket activation also wants `LISTEN_FDS` and `LISTEN_PID`
+    /// in `process.env`.
+    #[must_use]
+    pub fn descriptors(mut self, descriptors: impl IntoIterator<Item = OwnedFd>) -> Self {
+        self.descriptors.extend(descriptors);
+        self
+    }
+
+    /// Copies of the caller's own descriptors from 3 on, for [`descriptors`](Self::descriptors): what a program gets that is
+    /// told to pass on what it inherited.
+    ///
+    /// # Errors
+    /// If one of them is not open.
+    pub fn inherited_descriptors(count: usize) -> io::Result<Vec<OwnedFd>> {
+        let numbers = (3..).take(count);
+        numbers
+            .map(|number| {
+                sys::descriptors::copy(number).map_err(|error| {
+                    io::Error::new(error.kind(), format!("descriptor {number}: {error}"))
+                })
+            })
+            .collect()
+    }
+
     /// Whether the process gets a terminal.
     fn is_terminal(&self) -> bool {
-        matches!(self.0, Choice::Terminal(_))
+        matches!(self.choice, Choice::Terminal(_))
     }
 
     /// Fails unless there is a terminal exactly if the plan opens one.
@@ -111,11 +152,17 @@ impl Stdio {
         Err(Error::new(ErrorKind::Refused, doing, reason))
     }
 
-    /// The descriptors for the init, and what each is for.
+    /// The descriptors for the init, and what each is for: first those for which it has to have the next numbers free.
     pub(crate) fn into_descriptors(self) -> io::Result<Vec<(Role, OwnedFd)>> {
+        if self.descriptors.len() > MAX_DESCRIPTORS {
+            let reason = format!("a program gets at most {MAX_DESCRIPTORS} more descriptors");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
         let null =
             || OpenOptions::new().read(true).write(true).open("/dev/null").map(OwnedFd::from);
-        Ok(match self.0 {
+        let mut all: Vec<_> =
+            self.descriptors.into_iter().map(|fd| (Role::Preserved, fd)).collect();
+        all.extend(match self.choice {
             Choice::Inherit => vec![
                 (Role::Stdin, io::stdin().as_fd().try_clone_to_owned().or_else(|_| null())?),
                 (Role::Stdout, io::stdout().as_fd().try_clone_to_owned().or_else(|_| null())?),
@@ -128,6 +175,7 @@ impl Stdio {
                 vec![(Role::Stdin, stdin), (Role::Stdout, stdout), (Role::Stderr, stderr)]
             }
             Choice::Terminal(socket) => vec![(Role::Console, socket.into())],
-        })
+        });
+        Ok(all)
     }
 }

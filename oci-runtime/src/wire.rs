@@ -19,8 +19,8 @@ use crate::plan::Step;
 
 /// The longest frame, in bytes.
 pub(crate) const MAX_FRAME: usize = 8 << 20;
-/// The most descriptors that come with one frame.
-pub(crate) const MAX_DESCRIPTORS: usize = 16;
+/// The most descriptors that come with one frame: the kernel sends no more (`SCM_MAX_FD`).
+pub(crate) const MAX_DESCRIPTORS: usize = 253;
 
 /// The first frame from an init: it reads instructions and carries them out, or why not.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,8 @@ pub(crate) enum Role {
     Console,
     /// The pidfd of the process whose namespaces are joined.
     Target,
+    /// The program gets it, from number 3 on.
+    Preserved,
 }
 
 /// From an init to the process that launched it.
@@ -112,7 +114,7 @@ pub(crate) fn send<T: Serialize>(
     if body.len() > MAX_FRAME || descriptors.len() > MAX_DESCRIPTORS {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            "the message is longer than 8 MiB, or has more than 16 descriptors",
+            "the message is longer than 8 MiB, or has more than 253 descriptors",
         ));
     }
     let mut frame = Vec::with_capacity(4 + body.len());
@@ -181,7 +183,7 @@ fn fill(socket: impl AsFd, buffer: &mut [u8], descriptors: &mut Vec<OwnedFd>) ->
         if message.flags.contains(ReturnFlags::CTRUNC) || descriptors.len() > MAX_DESCRIPTORS {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "the message has more than 16 descriptors",
+                "the message has more than 253 descriptors",
             ));
         }
         if message.bytes == 0 {

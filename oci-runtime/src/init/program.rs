@@ -72,7 +72,11 @@ pub(crate) fn find(name: &str, search: &[String]) -> Result<Program, StepError> 
     match refused {
         Some((path, error)) => Err(error).context(|| format!("execute `{path}`")),
         None => {
-            Err(StepError::new(format!("it is in no directory of PATH, `{}`", search.join(":"))))
+            // In the words by which callers, such as podman, tell a missing program from other errors.
+            Err(StepError::new(format!(
+                "executable file not found in PATH, `{}`",
+                search.join(":")
+            )))
         }
     }
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::descriptor_limit::DescriptorLimit;
 use super::error::StepError;
 use super::hint::hint;
+use super::preserved::Preserved;
 use super::program::Program;
 use super::terminal::Missing;
 use super::{devices, identity, mounts, namespaces, paths, procfs, program, terminal};
@@ -29,6 +30,8 @@ pub(crate) struct Init {
     pub(super) socket: OwnedFd,
     pub(super) start: Option<UnixListener>,
     pub(crate) console: Option<OwnedFd>,
+    /// What the program gets beside standard input, output and error.
+    preserved: Preserved,
     /// The pidfd of the process whose namespaces are joined.
     target: Option<OwnedFd>,
     /// Mounts that were opened and not attached yet, by their number in the plan.
@@ -139,10 +142,16 @@ impl Init {
         descriptors: Vec<OwnedFd>,
         callers_umask: Mode,
     ) -> Result<Self, StepError> {
+        let descriptors = instructions.descriptors.iter().zip(descriptors);
+        let (first, others): (Vec<_>, Vec<_>) =
+            descriptors.partition(|(role, _)| **role == Role::Preserved);
+        let first = first.into_iter().map(|(_, descriptor)| descriptor).collect();
+        let (socket, preserved) = Preserved::place(socket, first)?;
         let mut init = Self {
             socket,
             start: None,
             console: None,
+            preserved,
             target: None,
             trees: BTreeMap::new(),
             descriptors: DescriptorLimit::default(),
@@ -158,8 +167,9 @@ impl Init {
             callers_umask,
             elapsed: Vec::new(),
         };
-        for (role, descriptor) in instructions.descriptors.iter().zip(descriptors) {
+        for (role, descriptor) in others {
             match role {
+                Role::Preserved => {}
                 Role::Stdin => rustix::stdio::dup2_stdin(&descriptor)?,
                 Role::Stdout => rustix::stdio::dup2_stdout(&descriptor)?,
                 Role::Stderr => rustix::stdio::dup2_stderr(&descriptor)?,
@@ -330,7 +340,8 @@ impl Init {
         self.program = Some(program::find(name, search)?);
         // A descriptor of the host that the program inherits is a way out of the container (CVE-2024-21626). Here and
         // not at the end: a system call filter may forbid the call.
-        Ok(sys::descriptors::close_from_on_exec(3)?)
+        sys::descriptors::close_from_on_exec(3)?;
+        self.preserved.release()
     }
 
     fn execute(&self) -> Result<(), StepError> {
@@ -360,7 +371,12 @@ impl Init {
             HookKind::StartContainer => self.rights.as_slice(),
             _ => &[],
         };
+        self.preserved.hold()?;
         let result = hooks::run(&hooks.hooks, &self.state, self.directory.as_deref(), rights);
+        if hooks.kind == HookKind::StartContainer {
+            // The step that looked the program up is done.
+            self.preserved.release()?;
+        }
         own.map(umask);
         Ok(result?)
     }

@@ -7,6 +7,7 @@ use crate::seccomp::{
 use crate::spec::linux::{Arch, Seccomp, SeccompAction, Syscall, SyscallArg, SyscallOperator};
 
 const EPERM: u32 = 1;
+const ALLOW: u32 = action::ALLOW;
 
 impl Planner<'_> {
     /// The filter of the specification, if it has one.
@@ -54,15 +55,17 @@ impl Planner<'_> {
         let mut rules = Vec::new();
         for (index, syscall) in seccomp.syscalls.iter().enumerate() {
             let pointer = format!("/linux/seccomp/syscalls/{index}");
-            rules.extend(self.rule(&pointer, syscall));
+            rules.extend(self.rule(&pointer, syscall, default));
         }
         Some(Profile { default, architectures, rules })
     }
 
-    fn rule(&mut self, pointer: &str, syscall: &Syscall) -> Option<Rule> {
+    fn rule(&mut self, pointer: &str, syscall: &Syscall, default: u32) -> Option<Rule> {
         let action = self.action(pointer, &syscall.action, syscall.errno_ret)?;
-        for name in syscall.names.iter().filter(|name| !is_known(name)) {
-            // Of another machine, or newer than this crate: other runtimes skip it, too.
+        // Of another machine, or newer than this crate: other runtimes skip it, too. It is worth a warning where it is to
+        // be refused and is permitted; the lists of calls that are permitted have such names for every machine.
+        let unknown = syscall.names.iter().filter(|name| default == ALLOW && !is_known(name));
+        for name in unknown {
             self.warn(format!("system call `{name}` is unknown: the filter does not mention it"));
         }
         if syscall.names.is_empty() {

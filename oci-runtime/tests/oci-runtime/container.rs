@@ -3,6 +3,7 @@
 mod attack;
 mod caller;
 mod cgroup;
+mod descriptors;
 mod devices;
 mod directory;
 #[cfg(feature = "tracing")]

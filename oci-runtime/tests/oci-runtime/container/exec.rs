@@ -222,7 +222,7 @@ fn a_process_that_fails_says_why_and_leaves_nothing() {
         (
             |p| p.args = vec!["nosuch".into()],
             ErrorKind::Step,
-            "cannot find program nosuch: it is in no directory of PATH, `/bin`",
+            "cannot find program nosuch: executable file not found in PATH, `/bin`",
         ),
         (|p| p.args = vec!["script".into()], ErrorKind::Step, "interpreter `/bin/perl`"),
         (|p| p.args.clear(), ErrorKind::Refused, "there is no program to run"),

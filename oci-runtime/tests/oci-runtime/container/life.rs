@@ -79,7 +79,7 @@ fn a_failed_creation_names_the_step_and_leaves_nothing() {
         (
             "missing program",
             |spec| spec.process.as_mut().unwrap().args = vec!["nosuch".into()],
-            "cannot find program nosuch: it is in no directory of PATH, `/bin`",
+            "cannot find program nosuch: executable file not found in PATH, `/bin`",
         ),
         (
             "missing path",
