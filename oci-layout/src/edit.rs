@@ -5,11 +5,12 @@ mod rewrite;
 
 use std::fs::File;
 use std::io::{self, Seek};
+use std::ops::Range;
 
 use oci_image::blob::{BlobSink, BlobSinkExt, BlobSource};
-use oci_image::build::{self, Layer};
+use oci_image::build::{self, BuildError, Layer};
 use oci_image::images::Image;
-use oci_image::layer::{Compression, Decoder, Limits, Reader};
+use oci_image::layer::{Compression, Decoder, Files, Limits, Reader};
 use oci_image::oci_digest::HashWriter;
 use oci_image::{Algorithm, Descriptor};
 
@@ -34,14 +35,60 @@ pub fn flatten(
         |error| Error::io(format!("cannot flatten image `{}`", image.descriptor().digest), error);
     let flattened = || -> io::Result<build::Image> {
         let files = image.files(limits)?;
-        let exported = files.export(tempfile::tempfile()?, compression);
-        let (mut archive, layer) = exported.map_err(invalid)?;
-        archive.rewind()?;
-        sink.put_from(&layer.descriptor, archive)?;
-        let layer = layer.created_by("flatten");
+        let layer = store_files(&files, 0, compression, sink)?.created_by("flatten");
         image.documents()?.edit_or_convert(|image| image.flatten(layer.clone())).map_err(invalid)
     };
     flattened().map_err(failed)
+}
+
+/// The same image with one layer in the place of some, counted from 0, that holds what they change together, stored in
+/// `sink`.
+///
+/// Nothing is unpacked, so that owners and devices stay whoever does it. An image in Docker's format becomes one in OCI's
+/// where the layer is compressed by zstd.
+/// Config and manifest are not stored: [`Layout::put_image`](crate::Layout::put_image) does that.
+///
+/// # Errors
+/// If the image has no such layers, if one of them or below them is missing or refused, or if the new one cannot be stored.
+pub fn squash(
+    image: &Image<'_>,
+    range: Range<usize>,
+    compression: &Compression,
+    limits: &Limits,
+    sink: &dyn BlobSink,
+) -> Result<build::Image, Error> {
+    let failed =
+        |error| Error::io(format!("cannot squash image `{}`", image.descriptor().digest), error);
+    let squashed = || -> io::Result<build::Image> {
+        let documents = image.documents()?;
+        let layers = &documents.manifest().layers;
+        let count = layers.len();
+        let below = layers.get(..range.end).filter(|_| !range.is_empty());
+        let layers = below.ok_or_else(|| {
+            invalid(BuildError::NoSuchLayers { range: range.clone(), layers: count })
+        })?;
+        let mut rootfs = documents.config().rootfs.clone();
+        rootfs.diff_ids.truncate(range.end);
+        let files = Files::new(image.source(), layers, &rootfs, limits).map_err(invalid)?;
+        let layer = store_files(&files, range.start, compression, sink)?.created_by("squash");
+        let squash = |image: &build::Image| image.squash(range.clone(), layer.clone());
+        documents.edit_or_convert(squash).map_err(invalid)
+    };
+    squashed().map_err(failed)
+}
+
+/// Stores what the layers above the first `below` change as a layer.
+fn store_files(
+    files: &Files<'_, dyn BlobSource + Sync + '_>,
+    below: usize,
+    compression: &Compression,
+    sink: &dyn BlobSink,
+) -> io::Result<Layer> {
+    let exported = files.export_above(below, tempfile::tempfile()?, compression);
+    let (mut archive, layer) = exported.map_err(invalid)?;
+    archive.rewind()?;
+    sink.put_from(&layer.descriptor, archive)?;
+    Ok(layer)
 }
 
 /// Stores the blob of a layer that is in a file, compressed or not, as it is.

@@ -41,7 +41,7 @@ mod trace;
 
 pub use archive::{Archive, ArchiveWriter, DockerArchive, DockerArchiveWriter, DockerForm};
 pub use artifact::{ArtifactDirectory, ArtifactFiles};
-pub use edit::{flatten, put_layer, rewrite};
+pub use edit::{flatten, put_layer, rewrite, squash};
 pub use error::{Error, ErrorKind};
 pub use fsck::{Fault, FaultKind};
 pub use gc::Garbage;

@@ -2,7 +2,6 @@
 
 mod arguments;
 mod change;
-mod squash;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -69,15 +69,19 @@ impl<'a, S: BlobSource + ?Sized> Files<'a, S> {
             return Err(FilesError::DiffIdCount { layers: count, diff_ids });
         }
         let layers = layers.iter().cloned().zip(rootfs.diff_ids.iter().cloned()).collect();
-        let mut files =
-            Self { source, layers, limits: limits.clone(), tree: Tree::new(limits.files_bytes) };
-        for number in 0..count {
-            let mut tree = std::mem::take(&mut files.tree);
-            tree.begin_layer();
-            files.read_layer(number, |change, _| tree.apply(change))?;
-            files.tree = tree;
-        }
+        let mut files = Self { source, layers, limits: limits.clone(), tree: Tree::default() };
+        files.tree = files.tree_of(count)?;
         Ok(files)
+    }
+
+    /// What the first layers make.
+    fn tree_of(&self, layers: usize) -> Result<Tree, FilesError> {
+        let mut tree = Tree::new(self.limits.files_bytes);
+        for number in 0..layers {
+            tree.begin_layer();
+            self.read_layer(number, |change, _| tree.apply(change))?;
+        }
+        Ok(tree)
     }
 
     /// The content of a regular file of at most `limit` bytes; symbolic links are followed within

@@ -8,7 +8,7 @@ use oci_image::build::{self, Builder, Layer, assemble};
 use oci_image::images::{Image, Images};
 use oci_image::layer::{Change, Compression, Limits, Timestamp};
 use oci_image::{AnyDocument, Descriptor, Document, Index, MediaType, Platform};
-use oci_layout::{ErrorKind, Layout, flatten, put_layer, recompress, rewrite};
+use oci_layout::{ErrorKind, Layout, flatten, put_layer, recompress, rewrite, squash};
 use oci_testing::tar::{Tar, diff_id};
 
 use crate::damage::store;
@@ -30,6 +30,27 @@ fn a_flattened_image_has_the_files_of_all_layers_in_one() {
     assert_eq!(flat.manifest().layers.len(), 1);
     assert_eq!(flat.config().history.len(), 1);
     assert_eq!(export(&layout, &flat), export(&layout, &image.documents().unwrap()));
+}
+
+#[test]
+fn a_squashed_image_has_one_layer_for_some_and_the_same_files() {
+    let (_directory, layout) = store();
+    let image = layout.image("v1").unwrap();
+    let (limits, gzip) = (Limits::default(), Compression::gzip());
+    let before = image.documents().unwrap();
+    let count = before.manifest().layers.len();
+    let squashed = squash(&image, 1..count, &gzip, &limits, &layout).unwrap();
+    assert_eq!(squashed.manifest().layers.len(), 2);
+    assert_eq!(squashed.manifest().layers[0], before.manifest().layers[0]);
+    assert_eq!(squashed.config().history.len(), before.config().history.len() + 1);
+    assert_eq!(export(&layout, &squashed), export(&layout, &before));
+    let sink = Memory::new();
+    let beyond = [(1..1), (1..count + 1), (count..count + 1)];
+    for range in beyond {
+        let error = squash(&image, range, &gzip, &limits, &sink).unwrap_err();
+        assert!(error.to_string().starts_with("cannot squash image `sha256:"), "{error}");
+    }
+    assert!(sink.digests().is_empty());
 }
 
 #[test]

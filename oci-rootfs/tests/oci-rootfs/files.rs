@@ -1,8 +1,10 @@
 //! The files of images, without unpacking.
 
+use std::ops::Range;
+
 use oci_image::blob::{BlobSink, BlobSinkExt, Memory};
 use oci_image::build::Image;
-use oci_image::layer::{Compression, Files, FilesError, Limits, Obstacle};
+use oci_image::layer::{Compression, Files, FilesError, Limits, Obstacle, Reader};
 use oci_image::{Config, Descriptor, Document, Manifest, MediaType};
 use oci_rootfs::unpack::{apply_stream, unpack};
 use oci_rootfs::{Root, UnpackOptions};
@@ -181,6 +183,87 @@ fn an_export_is_a_layer_that_an_image_is_flattened_to() {
     unpack(&blobs, flat.manifest(), &one, &options()).unwrap();
     unpack(&blobs, &manifest, &many, &options()).unwrap();
     assert_eq!(without_root(tree(&one)), without_root(tree(&many)));
+}
+
+/// What layers make, and what they make with one in the place of some; `None` if they cannot be applied.
+fn with_squashed(layers: &[Vec<u8>], range: Range<usize>) -> Option<[Tree; 2]> {
+    let (blobs, manifest) = image(&layers[..range.end]);
+    let files = files(&blobs, &manifest).ok()?;
+    let one = files.export_above(range.start, Vec::new(), &Compression::none()).unwrap().0;
+    let mut squashed = layers.to_vec();
+    squashed.splice(range, [one]);
+    let directory = tempfile::tempdir().unwrap();
+    let unpacked = |layers: &[Vec<u8>], name: &str| {
+        let (blobs, manifest) = image(layers);
+        let path = directory.path().join(name);
+        let done = unpack(&blobs, &manifest, &path, &options());
+        done.map(|_| without_root(tree(&path)))
+    };
+    let before = unpacked(layers, "before").ok()?;
+    Some([before, unpacked(&squashed, "after").unwrap()])
+}
+
+fn ranges(count: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..count).flat_map(move |start| (start + 1..=count).map(move |end| start..end))
+}
+
+#[test]
+fn one_layer_changes_what_some_changed_together() {
+    let layers = hiding();
+    for range in ranges(layers.len()) {
+        let [before, after] = with_squashed(&layers, range.clone()).unwrap();
+        assert_eq!(before, after, "{range:?}");
+    }
+}
+
+#[test]
+fn one_layer_changes_what_any_layers_changed_together() {
+    oci_testing::needs!(root);
+    proptest!(config(60), |(stack in stack())| {
+        let layers = archives(&stack);
+        for range in ranges(layers.len()).filter(|range| range.start > 0) {
+            let Some([before, after]) = with_squashed(&layers, range.clone()) else { continue };
+            prop_assert_eq!(before, after, "{:?}", range);
+        }
+    });
+}
+
+#[test]
+fn one_layer_has_what_is_not_below_and_the_directories_on_the_way() {
+    let base = Tar::new()
+        .entry(header(b'5', "d").mode(0o710))
+        .file("d/same", "1")
+        .file("d/gone", "1")
+        .file("linked", "1")
+        .file("e/same", "1")
+        .end();
+    let second = Tar::new().file("d/new", "2").file("passing", "2").end();
+    let third = Tar::new()
+        .file("d/.wh.gone", "")
+        .file(".wh.passing", "")
+        .hardlink("link", "linked")
+        .entry(header(b'3', "null").device(1, 3).owner(4, 5))
+        .symlink("to", "null")
+        .end();
+    let (blobs, manifest) = image(&[base, second, third]);
+    let files = files(&blobs, &manifest).unwrap();
+    let (layer, _) = files.export_above(1, Vec::new(), &Compression::none()).unwrap();
+    let mut reader = Reader::new(&layer[..], &MediaType::LAYER_TAR, Limits::default()).unwrap();
+    let mut lines = Vec::new();
+    while let Some(change) = reader.next_change().unwrap() {
+        lines.push(change.to_string());
+    }
+    let (uid, gid) = oci_testing::tar::caller();
+    let expected = [
+        "d0710 own /d",
+        "- /d/gone",
+        "-0644 own 1 /link",
+        "h0644 own /linked = /link",
+        "-0644 own 1 /d/new",
+        "c0644 4:5 1:3 /null",
+        "l0777 own /to -> null",
+    ];
+    assert_eq!(lines, expected.map(|line| line.replace("own", &format!("{uid}:{gid}"))));
 }
 
 #[test]

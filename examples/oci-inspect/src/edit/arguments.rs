@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
@@ -27,7 +28,7 @@ struct Said {
     config: Vec<ConfigChange>,
     layers: Vec<PathBuf>,
     created_by: Option<String>,
-    range: Option<(usize, usize)>,
+    range: Option<Range<usize>>,
     old_base: Option<ImageName>,
     new_base: Option<ImageName>,
     compression: Option<Compression>,
@@ -126,10 +127,11 @@ impl Said {
     }
 }
 
-/// Layers as they are counted from 1, the base first: `2..4` are three.
-fn range(text: &str) -> Result<(usize, usize), &'static str> {
+/// Layers as they are counted from 1, the base first: `2..4` are three. Counted from 0, without the end, as Rust has it.
+fn range(text: &str) -> Result<Range<usize>, &'static str> {
     const WRONG: &str = "it is not FROM..TO, two numbers of layers counted from 1";
     let (from, to) = text.split_once("..").ok_or(WRONG)?;
-    let (from, to) = (from.parse().map_err(|_| WRONG)?, to.parse().map_err(|_| WRONG)?);
-    if from == 0 || from > to { Err(WRONG) } else { Ok((from, to)) }
+    let (from, to): (usize, usize) =
+        (from.parse().map_err(|_| WRONG)?, to.parse().map_err(|_| WRONG)?);
+    if from == 0 || from > to { Err(WRONG) } else { Ok(from - 1..to) }
 }

@@ -1,4 +1,5 @@
 use std::fs::File;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use oci_cli::config_change::ConfigChange;
@@ -9,9 +10,8 @@ use oci_image::build::{self, Builder, rebase};
 use oci_image::images::{Image, Images};
 use oci_image::layer::{Change as LayerChange, Compression, EntryPath, Limits, Timestamp};
 use oci_image::{Descriptor, Platform};
-use oci_layout::{Layout, LayoutOptions, flatten, put_layer, recompress, rewrite};
+use oci_layout::{Layout, LayoutOptions, flatten, put_layer, recompress, rewrite, squash};
 
-use super::squash;
 use crate::Result;
 
 /// What is to become of each image.
@@ -19,7 +19,7 @@ pub(super) enum Change {
     Config(Vec<ConfigChange>),
     Append { layers: Vec<PathBuf>, created_by: Option<String>, limits: Limits },
     Flatten { compression: Compression, limits: Limits },
-    Squash { range: (usize, usize), compression: Compression, limits: Limits },
+    Squash { range: Range<usize>, compression: Compression, limits: Limits },
     Rebase { old: ImageName, new: ImageName },
     Recompress { compression: Compression, limits: Limits },
     Strip { paths: Vec<EntryPath>, latest: Option<Timestamp>, limits: Limits },
@@ -47,7 +47,7 @@ impl Change {
             }
             Self::Flatten { compression, limits } => flatten(image, compression, limits, target)?,
             Self::Squash { range, compression, limits } => {
-                squash::squash(image, *range, compression, limits, target)?
+                squash(image, range.clone(), compression, limits, target)?
             }
             Self::Rebase { old, new } => rebased(image, old, new, target)?,
             Self::Recompress { compression, limits } => {

@@ -1,9 +1,9 @@
-//! All files in one archive.
+//! All files, or what some layers change, in one archive.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 
-use super::tree::{Tree, What};
+use super::tree::{Directory, Other, Tree, What};
 use super::{Files, FilesError};
 use crate::blob::BlobSource;
 use crate::build::Layer;
@@ -11,10 +11,27 @@ use crate::layer::{Change, Compression, Entry, EntryPath, Kind, Metadata, Order,
 
 /// What is written, by where it comes from.
 struct Plan {
+    /// What is below and not there any more.
+    gone: Vec<EntryPath>,
     /// Directories that were not written yet.
-    directories: BTreeMap<EntryPath, Metadata>,
+    directories: BTreeMap<EntryPath, Above>,
     /// Of each layer, the changes that give what is there at last, with all its names.
-    names: Vec<HashMap<u64, Vec<EntryPath>>>,
+    names: Vec<HashMap<u64, Names>>,
+}
+
+/// A directory, written before what is in it.
+struct Above {
+    metadata: Metadata,
+    /// Whether it is written even if nothing in it is.
+    is_new: bool,
+}
+
+/// The names of one file.
+#[derive(Clone, Default)]
+struct Names {
+    paths: Vec<EntryPath>,
+    /// Whether the file is not below under one of them: then it is written with all.
+    is_new: bool,
 }
 
 impl<S: BlobSource + ?Sized> Files<'_, S> {
@@ -33,8 +50,31 @@ impl<S: BlobSource + ?Sized> Files<'_, S> {
         out: W,
         compression: &Compression,
     ) -> Result<(W, Layer), FilesError> {
+        self.export_above(0, out, compression)
+    }
+
+    /// Writes what the layers above the first `below` change, as one layer in their place
+    /// ([`Image::squash`](crate::build::Image::squash)): what they add, with the directories that it is in, and
+    /// whiteouts for what they remove. Gives back where it was written to.
+    ///
+    /// A file of the layers below that has more names above is written again with all of them.
+    ///
+    /// # Errors
+    /// As [`export`](Self::export).
+    pub fn export_above<W: Write>(
+        &self,
+        below: usize,
+        out: W,
+        compression: &Compression,
+    ) -> Result<(W, Layer), FilesError> {
+        let lower = self.tree_of(below.min(self.layers.len()))?;
+        let mut plan = Plan::new(&self.tree, &lower, self.layers.len());
+        drop(lower);
         let mut writer = Writer::new(out, compression)?.order(Order::Any);
-        let mut plan = Plan::new(&self.tree, self.layers.len());
+        for path in std::mem::take(&mut plan.gone) {
+            plan.write_parents(&path, &mut writer)?;
+            writer.append(&Change::Whiteout(path))?;
+        }
         for number in 0..self.layers.len() {
             let mut names = std::mem::take(&mut plan.names[number]);
             if names.is_empty() {
@@ -43,13 +83,14 @@ impl<S: BlobSource + ?Sized> Files<'_, S> {
             let mut index = 0;
             self.read_layer(number, |change, reader| {
                 if let (Change::Upsert(entry), Some(names)) = (change, names.remove(&index)) {
-                    plan.write(entry, names, reader, &mut writer)?;
+                    plan.write(entry, names.paths, reader, &mut writer)?;
                 }
                 index += 1;
                 Ok(())
             })?;
         }
-        for (path, metadata) in plan.directories {
+        for (path, Above { metadata, .. }) in plan.directories.into_iter().filter(|it| it.1.is_new)
+        {
             writer.append(&Entry::new(path, Kind::Directory, metadata).into())?;
         }
         let (out, descriptor, diff_id) = writer.finish()?;
@@ -58,26 +99,49 @@ impl<S: BlobSource + ?Sized> Files<'_, S> {
 }
 
 impl Plan {
-    fn new(tree: &Tree, layers: usize) -> Self {
-        let mut plan = Self { directories: BTreeMap::new(), names: vec![HashMap::new(); layers] };
-        let mut open = vec![(EntryPath::ROOT, tree.root())];
-        while let Some((path, what)) = open.pop() {
-            let origin = match what {
-                What::Other(other) => other.origin,
+    fn new(tree: &Tree, lower: &Tree, layers: usize) -> Self {
+        let (gone, directories) = (Vec::new(), BTreeMap::new());
+        let mut plan = Self { gone, directories, names: vec![HashMap::new(); layers] };
+        let mut open = vec![(EntryPath::ROOT, tree.root(), Some(lower.root()))];
+        while let Some((path, what, old)) = open.pop() {
+            match what {
+                What::Other(other) => plan.add(path, other, old),
                 What::Directory(directory) => {
+                    let old = old.and_then(What::directory);
+                    let old_child = |name| Some(lower.get(*old?.children.get(name)?));
                     let children = directory.children.iter().rev();
-                    open.extend(children.map(|(name, id)| (path.joined(name), tree.get(*id))));
-                    match &directory.said {
-                        Some((metadata, _)) => plan.directories.insert(path, (**metadata).clone()),
-                        None if path.is_root() => None,
-                        None => plan.directories.insert(path, Metadata::new(0o755)),
-                    };
-                    continue;
+                    open.extend(
+                        children
+                            .map(|(name, id)| (path.joined(name), tree.get(*id), old_child(name))),
+                    );
+                    plan.add_directory(path, directory, old);
                 }
-            };
-            plan.names[origin.layer].entry(origin.entry).or_default().push(path);
+            }
+        }
+        for names in &mut plan.names {
+            names.retain(|_, names| names.is_new);
         }
         plan
+    }
+
+    fn add(&mut self, path: EntryPath, other: &Other, old: Option<&What>) {
+        let origin = other.origin;
+        let names = self.names[origin.layer].entry(origin.entry).or_default();
+        names.paths.push(path);
+        names.is_new |= !matches!(old, Some(What::Other(old)) if old.origin == origin);
+    }
+
+    fn add_directory(&mut self, path: EntryPath, directory: &Directory, old: Option<&Directory>) {
+        let old_names = old.into_iter().flat_map(|old| old.children.keys());
+        let gone = old_names.filter(|name| !directory.children.contains_key(*name));
+        self.gone.extend(gone.map(|name| path.joined(name)));
+        let is_new = old.is_none_or(|old| old.said != directory.said);
+        let metadata = match &directory.said {
+            Some((metadata, _)) => (**metadata).clone(),
+            None if path.is_root() => return,
+            None => Metadata::new(0o755),
+        };
+        self.directories.insert(path, Above { metadata, is_new });
     }
 
     /// Writes a file under its first name, and links to it under the others.
@@ -114,7 +178,7 @@ impl Plan {
         let mut above = path.parent();
         while let Some(directory) = above {
             above = directory.parent();
-            if let Some(metadata) = self.directories.remove(&directory) {
+            if let Some(Above { metadata, .. }) = self.directories.remove(&directory) {
                 missing.push(Entry::new(directory, Kind::Directory, metadata));
             }
         }

@@ -66,6 +66,13 @@ impl What {
             _ => None,
         }
     }
+
+    pub(super) fn directory(&self) -> Option<&Directory> {
+        match self {
+            Self::Directory(directory) => Some(directory),
+            Self::Other(_) => None,
+        }
+    }
 }
 
 impl Directory {
