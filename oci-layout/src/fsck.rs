@@ -41,7 +41,7 @@ impl Layout {
                 }
                 found => found.map_err(failed)?,
             };
-            if faults.is_empty() {
+            if faults.iter().all(|fault| fault.kind == FaultKind::Sparse) {
                 faults.extend(self.unneeded_blobs()?);
             }
             faults.extend(self.leftovers().map_err(failed)?);

@@ -26,7 +26,7 @@ usage: oci-inspect parse KIND [FILE]
        oci-inspect tag [--json] oci:DIRECTORY:TAG NEWTAG
        oci-inspect untag [--json] oci:DIRECTORY:TAG
        oci-inspect gc [--dry-run] [--json] oci:DIRECTORY
-       oci-inspect fsck [--repair] [--json] oci:DIRECTORY
+       oci-inspect fsck [--repair] [--sparse-indexes] [--json] oci:DIRECTORY
        oci-inspect config CHANGE... oci:DIRECTORY:TAG [NEWTAG]
        oci-inspect append --layer FILE... [--created-by TEXT] oci:DIRECTORY:TAG [NEWTAG]
        oci-inspect flatten oci:DIRECTORY:TAG [NEWTAG]
@@ -44,7 +44,8 @@ usage: oci-inspect parse KIND [FILE]
   find     lists those whose paths match: * and ? stand for parts of a name, ** for any number of names
   tag      adds a name to an image; untag removes a name
   gc       removes what no image needs
-  fsck     checks a layout; exit status 1 if something is wrong, or still wrong after --repair
+  fsck     checks a layout; exit status 1 if something is wrong, or still wrong after --repair. With --sparse-indexes
+           an image that an index lists may be missing: that is printed, and nothing wrong
 
 These edit an image, or all of an index, and give the result the name NEWTAG, or the name that it has. With
 --platform OS/ARCH only images for it are edited; --dry-run says what would be made and keeps nothing.

@@ -38,6 +38,8 @@ struct Request {
     json: bool,
     dry_run: bool,
     repair: bool,
+    /// Whether indexes may list images that are not there.
+    sparse_indexes: bool,
 }
 
 /// Runs one of [`COMMANDS`].
@@ -64,6 +66,7 @@ impl Request {
                 Long("json") => request.json = true,
                 Long("dry-run") if command == "gc" => request.dry_run = true,
                 Long("repair") if command == "fsck" => request.repair = true,
+                Long("sparse-indexes") if command == "fsck" => request.sparse_indexes = true,
                 Long("shared-blobs") => {
                     request.options = request.options.shared_blobs(arguments.value()?);
                     request.shares_blobs = true;

@@ -30,6 +30,9 @@ pub enum FaultKind {
     Document,
     /// Something that is needed is missing.
     Missing,
+    /// An image index, not the layout's own, lists something that is not there. That is legal: some of its images may
+    /// have been copied without the others. Who expects all of them has lost one.
+    Sparse,
     /// A descriptor states another size.
     Size,
     /// The content of a blob is not what its name says, or cannot be read.
@@ -51,6 +54,7 @@ impl FaultKind {
             Self::Version => "version",
             Self::Document => "document",
             Self::Missing => "missing",
+            Self::Sparse => "sparse",
             Self::Size => "size",
             Self::Content => "content",
             Self::Unverifiable => "unverifiable",
@@ -66,7 +70,9 @@ impl FaultKind {
             Self::Version | Self::Document | Self::Missing | Self::Size | Self::Content => {
                 Level::Error
             }
-            Self::Unverifiable | Self::Unreachable | Self::Leftover | Self::Odd => Level::Warning,
+            Self::Sparse | Self::Unverifiable | Self::Unreachable | Self::Leftover | Self::Odd => {
+                Level::Warning
+            }
         }
     }
 }

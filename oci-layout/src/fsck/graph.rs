@@ -25,7 +25,7 @@ impl Layout {
         };
         let mut graph = Graph { layout: self, faults: Vec::new() };
         let roots = || index.manifests.iter().chain(&index.subject);
-        roots().for_each(|root| graph.check_reference(root, INDEX_FILE));
+        roots().for_each(|root| graph.check_reference(root, INDEX_FILE, FaultKind::Missing));
         let mut walk = Walk::new(roots().cloned()).limits(Limits::store());
         if let Err(error) = graph.follow(&mut walk) {
             let message = format!("cannot be followed: {error}");
@@ -55,8 +55,9 @@ impl Graph<'_> {
         Ok(())
     }
 
-    /// Checks what a document points to, each time that one does: every descriptor may be wrong.
-    fn check_reference(&mut self, descriptor: &Descriptor, parent: &str) {
+    /// Checks what a document points to, each time that one does: every descriptor may be wrong. `lack` is what it is if
+    /// there is nothing.
+    fn check_reference(&mut self, descriptor: &Descriptor, parent: &str, lack: FaultKind) {
         let path = self.layout.blobs().path(&descriptor.digest);
         let (kind, message) = match self.layout.blobs().size(&descriptor.digest) {
             Ok(Some(size)) if size == descriptor.size => return,
@@ -65,7 +66,10 @@ impl Graph<'_> {
                 format!("has {size} bytes, but `{parent}` says {}", descriptor.size),
             ),
             Ok(None) if descriptor.may_be_elsewhere() => return,
-            Ok(None) => (FaultKind::Missing, format!("is missing, and `{parent}` needs it")),
+            Ok(None) if lack == FaultKind::Sparse => {
+                (lack, format!("is not there, and the index `{parent}` lists it"))
+            }
+            Ok(None) => (lack, format!("is missing, and `{parent}` needs it")),
             Err(error) => (FaultKind::Content, format!("cannot be read: {error}")),
         };
         self.faults.push(Fault::of(kind, path, Some(descriptor.digest.clone()), message));
@@ -73,14 +77,18 @@ impl Graph<'_> {
 
     fn check(&mut self, document: &AnyDocument) {
         let path = self.layout.blobs().path(&document.descriptor().digest);
+        let lack = match document {
+            AnyDocument::Index(_) => FaultKind::Sparse,
+            AnyDocument::Manifest(_) => FaultKind::Missing,
+        };
         for child in document.children() {
-            self.check_reference(child, &path);
+            self.check_reference(child, &path, lack);
         }
         // A referrer may be kept without its subject.
         if let Some(subject) = document.subject()
             && !matches!(self.layout.blobs().size(&subject.digest), Ok(None))
         {
-            self.check_reference(subject, &path);
+            self.check_reference(subject, &path, FaultKind::Missing);
         }
     }
 

@@ -8,7 +8,7 @@ use oci_image::blob::{BlobSinkExt, BlobSourceExt};
 use oci_image::{Descriptor, Digest, Level, Platform};
 use oci_layout::{Fault, FaultKind, Layout, LayoutOptions};
 
-use crate::fixture::{directory, empty, image, index_of, manifest, put, put_document};
+use crate::fixture::{directory, empty, image, image_for, index_of, manifest, put, put_document};
 
 fn path_of(layout: &Layout, digest: &Digest) -> PathBuf {
     layout.path().join("blobs").join(digest.algorithm_name()).join(digest.encoded())
@@ -75,9 +75,39 @@ fn what_is_missing_or_of_another_size_is_found() {
         assert!(kinds(&faults).contains(&FaultKind::Content), "{faults:?}");
         fs::remove_file(&path).unwrap();
         let faults = layout.fsck().unwrap();
-        assert_eq!(kinds(&faults), [FaultKind::Missing], "{faults:?}");
-        assert_eq!(faults[0].kind.level(), Level::Error);
+        // Of an index, one of the images may be elsewhere.
+        let (kind, level) = match index {
+            2 => (FaultKind::Sparse, Level::Warning),
+            _ => (FaultKind::Missing, Level::Error),
+        };
+        assert_eq!(kinds(&faults), [kind], "{faults:?}");
+        assert_eq!(faults[0].kind.level(), level);
     }
+}
+
+#[test]
+fn what_a_sparse_index_lacks_hides_nothing_else() {
+    let (_directory, layout) = empty();
+    let [here, there] = ["linux/amd64", "linux/arm64"]
+        .map(|platform| image_for(&layout, platform, &platform.parse().unwrap()));
+    let index = index_of(&layout, vec![here.clone(), there.clone()]);
+    layout.tag("v1", &index).unwrap();
+    let parts: Vec<_> = layout.walk(&there).map(|node| node.unwrap().descriptor).collect();
+    parts.iter().for_each(|part| fs::remove_file(path_of(&layout, &part.digest)).unwrap());
+    let faults = layout.fsck().unwrap();
+    assert_eq!(kinds(&faults), [FaultKind::Sparse], "{faults:?}");
+    assert_eq!(faults[0].digest, Some(there.digest.clone()));
+    assert_eq!(layout.repair(&faults).unwrap(), []);
+
+    let path = layout.path().to_owned();
+    put(&layout, "lost");
+    drop(layout);
+    let layout = Layout::open(path).unwrap();
+    assert_eq!(kinds(&layout.fsck().unwrap()), [FaultKind::Sparse, FaultKind::Unreachable]);
+    layout.collect_garbage().unwrap();
+    // The layout's own index must have what it lists.
+    layout.tag("v2", &there).unwrap();
+    assert_eq!(kinds(&layout.fsck().unwrap()), [FaultKind::Missing, FaultKind::Sparse]);
 }
 
 #[test]

@@ -4,10 +4,11 @@ use std::fs;
 use std::process::Command;
 
 use oci_image::blob::BlobSinkExt;
-use oci_image::build::Builder;
+use oci_image::build::{Builder, assemble};
 use oci_image::images::Images;
-use oci_image::{Descriptor, MediaType, Platform};
+use oci_image::{AnyDocument, Descriptor, Document, Index, MediaType, Platform};
 use oci_layout::{ArchiveWriter, DockerArchiveWriter, DockerForm, Layout, LayoutOptions};
+use oci_testing::program::run;
 use serde_json::Value;
 
 /// A layout with an image `v1`, and a blob that nothing needs.
@@ -136,6 +137,32 @@ fn finds_faults_and_repairs_them() {
     layout.untag("v1").unwrap();
     inspect(&layout, "gc", "", &[]);
     assert_eq!(inspect(&layout, "fsck", "", &["--repair"]), (Some(0), String::new()));
+}
+
+#[test]
+fn an_index_may_be_sparse_where_it_is_meant_to_be() {
+    oci_testing::needs!("skopeo");
+    let (directory, layout, ..) = layout();
+    let images = ["linux/amd64", "linux/arm64"].map(|platform| {
+        let image = Builder::new(&platform.parse().unwrap()).build().unwrap();
+        layout.put_image(&image).unwrap().descriptor().clone()
+    });
+    let index: Document<Index> = assemble(images).unwrap();
+    layout.put_document(&AnyDocument::Index(index)).unwrap().tag("all").unwrap();
+    let from = format!("oci:{}:all", layout.path().display());
+    for (which, kinds) in [("index-only", &["sparse"; 2][..]), ("all", &[])] {
+        let to = format!("oci:{}", directory.path().join(which).display());
+        let arguments = ["--insecure-policy", "copy", "-q", "--multi-arch", which, &from];
+        run("skopeo", &[&arguments[..], &[&format!("{to}:all")]].concat()).good();
+        let (status, text) = inspect_at("fsck", &to, &["--json"]);
+        assert_eq!(status, Some(i32::from(!kinds.is_empty())), "{text}");
+        let lines = lines_of_json(&text);
+        assert_eq!(lines.iter().map(|line| &line["kind"]).collect::<Vec<_>>(), kinds);
+        // What is not there is told all the same.
+        assert_eq!(inspect_at("fsck", &to, &["--json", "--sparse-indexes"]), (Some(0), text));
+    }
+    let lacks = inspect(&layout, "fsck", "", &["--sparse-indexes"]);
+    assert!(lacks.0 == Some(1) && lacks.1.starts_with("unreachable: "), "{}", lacks.1);
 }
 
 #[test]
