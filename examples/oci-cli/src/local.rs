@@ -24,16 +24,20 @@ pub fn place(name: &ImageName) -> Result<(&Path, Option<&str>)> {
     }
 }
 
-/// The image of a tag, or the only image.
+/// The image of a tag, or the only image: the one for the platform, if it is an index or the tag has several.
 ///
 /// # Errors
 /// If there is none, or more than one and no tag.
-pub fn image<'a>(store: &'a (impl Images + Sync), tag: Option<&str>) -> Result<Image<'a>> {
+pub fn image<'a>(
+    store: &'a (impl Images + Sync),
+    tag: Option<&str>,
+    platform: &Platform,
+) -> Result<Image<'a>> {
     if let Some(tag) = tag {
-        return Ok(store.image(tag)?);
+        return Ok(store.image_for(tag, platform)?);
     }
     match store.list()?.as_slice() {
-        [only] => Ok(Image::select(store, &only.descriptor, &Platform::host())?),
+        [only] => Ok(Image::select(store, &only.descriptor, platform)?),
         all => {
             let (place, count) = (store.place(), all.len());
             Err(format!("cannot choose an image: {place} has {count}, name one by its tag").into())

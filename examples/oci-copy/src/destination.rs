@@ -46,6 +46,11 @@ impl Destination {
                 format!("cannot copy to `{name}` what refers to an image: it holds one").into()
             );
         }
+        if let ImageName::Layout { tag: Some(tag), .. }
+        | ImageName::Archive { tag: Some(tag), .. } = name
+        {
+            Layout::check_name(tag)?;
+        }
         Ok(match name {
             ImageName::Registry(reference) => {
                 if let Some(digest) = reference.digest().filter(|it| **it != image.digest) {

@@ -7,8 +7,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use oci_cli::local;
-use oci_image::images::Images;
-use oci_image::{Descriptor, json};
+use oci_image::annotations::REF_NAME;
+use oci_image::images::{self, Images};
+use oci_image::{Descriptor, Platform, json};
 use oci_layout::Layout;
 
 use self::arguments::Arguments;
@@ -32,14 +33,44 @@ pub(crate) fn run(command: &str, arguments: lexopt::Parser) -> Result<ExitCode> 
         Some(directory) => Layout::create(directory.path().join("layout"))?,
         None => arguments.options.open(path)?,
     };
-    let root = source.resolve(tag)?;
+    let (root, has_namesakes) = root(&source, tag, arguments.platform.as_ref())?;
     let change = &arguments.change;
     let edited = target.edit_images(&source, &root, arguments.platform.as_ref(), &mut |image| {
         change.apply(image, &target)
     })?;
-    target.tag(name, &edited)?;
+    match has_namesakes && name == tag {
+        true => replace(&target, name, &root, &edited)?,
+        false => target.tag(name, &edited)?,
+    }
     show(&arguments, name, &edited)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is edited, and whether other images have the same name: then it is the one for the platform.
+fn root(source: &Layout, tag: &str, platform: Option<&Platform>) -> Result<(Descriptor, bool)> {
+    match source.resolve(tag) {
+        Err(images::Error::Ambiguous { .. }) => {
+            let host = Platform::host();
+            let image = source.image_for(tag, platform.unwrap_or(&host))?;
+            Ok((image.descriptor().clone(), true))
+        }
+        resolved => Ok((resolved?, false)),
+    }
+}
+
+/// Gives the name to what was edited, in the place of what it was before. Other images keep the same name.
+fn replace(layout: &Layout, name: &str, before: &Descriptor, edited: &Descriptor) -> Result<()> {
+    let mut named = edited.clone();
+    named.annotations.insert(REF_NAME.into(), name.into());
+    layout.edit_index(|index| {
+        index.manifests.retain(|entry| {
+            entry.digest != before.digest
+                || entry.annotations.get(REF_NAME).is_none_or(|it| it != name)
+        });
+        index.manifests.push(named.clone());
+        Ok(())
+    })?;
+    Ok(())
 }
 
 fn show(arguments: &Arguments, name: &str, edited: &Descriptor) -> Result<()> {

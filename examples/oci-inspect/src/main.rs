@@ -21,8 +21,8 @@ usage: oci-inspect parse KIND [FILE]
        oci-inspect --batch
        oci-inspect ls [--json] STORE[:TAG]
        oci-inspect tree [--json] STORE[:TAG]
-       oci-inspect files [--json] STORE[:TAG]
-       oci-inspect find [--json] STORE[:TAG] PATTERN...
+       oci-inspect files [--platform PLATFORM] [--json] STORE[:TAG]
+       oci-inspect find [--platform PLATFORM] [--json] STORE[:TAG] PATTERN...
        oci-inspect tag [--json] oci:DIRECTORY:TAG NEWTAG
        oci-inspect untag [--json] oci:DIRECTORY:TAG
        oci-inspect gc [--dry-run] [--json] oci:DIRECTORY
@@ -48,7 +48,8 @@ usage: oci-inspect parse KIND [FILE]
            an image that an index lists may be missing: that is printed, and nothing wrong
 
 These edit an image, or all of an index, and give the result the name NEWTAG, or the name that it has. With
---platform OS/ARCH only images for it are edited; --dry-run says what would be made and keeps nothing.
+--platform OS/ARCH[/VARIANT] only images for it are edited. Of several images with one name, the one for the platform,
+or for this machine, is edited, and the others keep the name. --dry-run says what would be made and keeps nothing.
 
   config      --env, --label or --annotation NAME=VALUE; --unset-env, --unset-label or --unset-annotation NAME;
               --entrypoint or --cmd \"WORD...\"; --user, --workdir, --expose, --volume, --stop-signal, --author

@@ -15,7 +15,7 @@ use lexopt::prelude::*;
 use oci_cli::image_name::ImageName;
 use oci_cli::local::{self, Store};
 use oci_cli::report::plain;
-use oci_image::json;
+use oci_image::{Platform, json};
 use oci_layout::{Layout, LayoutOptions};
 use serde::Serialize;
 
@@ -33,6 +33,8 @@ struct Request {
     options: LayoutOptions,
     shares_blobs: bool,
     new_name: Option<String>,
+    /// What `files` and `find` are for.
+    platform: Option<Platform>,
     /// What paths of files are to match.
     patterns: Vec<Vec<u8>>,
     json: bool,
@@ -66,6 +68,9 @@ impl Request {
                 Long("json") => request.json = true,
                 Long("dry-run") if command == "gc" => request.dry_run = true,
                 Long("repair") if command == "fsck" => request.repair = true,
+                Long("platform") if ["files", "find"].contains(&command) => {
+                    request.platform = Some(arguments.value()?.parse()?);
+                }
                 Long("sparse-indexes") if command == "fsck" => request.sparse_indexes = true,
                 Long("shared-blobs") => {
                     request.options = request.options.shared_blobs(arguments.value()?);

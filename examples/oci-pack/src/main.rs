@@ -1,26 +1,26 @@
 //! Makes an image of a directory, or adds to one what differs.
 
+mod comparison;
+
 use std::error::Error;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::UNIX_EPOCH;
-use std::{fs, io};
 
 use lexopt::prelude::*;
 use oci_cli::config_change::ConfigChange;
 use oci_cli::image_name::ImageName;
 use oci_cli::local;
 use oci_cli::report::{Content, Steps, one_line, tell};
-use oci_image::blob::{BlobSink, BlobSource};
 use oci_image::build::{Builder, Layer};
-use oci_image::images::{Image, Images};
+use oci_image::images::Image;
 use oci_image::layer::{Compression, Timestamp};
-use oci_image::{Descriptor, Digest, Platform};
+use oci_image::{Digest, Platform};
 use oci_layout::Layout;
 use oci_rootfs::pack::Pack;
-use oci_rootfs::unpack::Progress;
-use oci_rootfs::{PackOptions, Root, UnpackOptions, unpack};
+use oci_rootfs::unpack::{self, Devices, Progress};
+use oci_rootfs::{PackOptions, Root, UnpackOptions};
+
+use comparison::Comparison;
 
 const USAGE: &str = "\
 usage: oci-pack [OPTION...] DIRECTORY --image oci:LAYOUT:TAG
@@ -34,7 +34,8 @@ which is also the creation time of the image.
   --compress WHAT  gzip, zstd or none; gzip unless given
   --level N        0 to 9 for gzip, 1 to 22 for zstd
   --rootless       read owners from the attributes that oci-unpack --rootless writes
-  --devices WHAT   make, skip or placeholder, as DIRECTORY was unpacked, for what differs from the base
+  --devices WHAT   make, skip or placeholder, as DIRECTORY was unpacked, for what differs from the base; unless given
+                   make, and with --rootless placeholder if a file is where the base has a device, and skip if not
   --platform WHAT  the platform, OS/ARCH[/VARIANT]; that of this machine or of the base unless given
 
 What the config says, and the annotations of the manifest; the rest is as in the base:
@@ -69,6 +70,8 @@ struct Arguments {
     config: Vec<ConfigChange>,
     /// How the base is unpacked that the directory is compared with.
     unpacking: UnpackOptions,
+    /// How its devices are treated, if that was said.
+    devices: Option<Devices>,
     options: PackOptions,
 }
 
@@ -104,20 +107,19 @@ impl Arguments {
         if let Some(level) = level {
             compression = compression.level(level);
         }
-        let mut unpacking =
-            if rootless { UnpackOptions::rootless() } else { UnpackOptions::default() };
-        unpacking.devices = devices.unwrap_or(unpacking.devices);
+        let unpacking = if rootless { UnpackOptions::rootless() } else { UnpackOptions::default() };
         let mut options = PackOptions::new(compression);
         (options.owners, options.latest) = (unpacking.owners.clone(), source_date_epoch()?);
         let directory = directory.ok_or("DIRECTORY is missing")?;
         let image = image.ok_or("--image is missing")?;
-        Ok(Some(Self { directory, image, base, platform, config, unpacking, options }))
+        Ok(Some(Self { directory, image, base, platform, config, unpacking, devices, options }))
     }
 
     fn run(mut self) -> Result<()> {
         let (path, tag) = local::place(&self.image)?;
         let tag =
             tag.ok_or_else(|| format!("cannot make image `{}`: its name has no tag", self.image))?;
+        Layout::check_name(tag)?;
         let root = Root::open(&self.directory)
             .map_err(|error| format!("cannot open `{}`: {error}", self.directory.display()))?;
         let base_layout = match &self.base {
@@ -132,7 +134,13 @@ impl Arguments {
         let mut steps = Steps::new();
         let layer = match &base {
             Some(base) => {
-                on_base(base, self.unpacking, &root, &layout, &mut steps, &mut self.options)?
+                let comparison = Comparison {
+                    base,
+                    unpacking: self.unpacking,
+                    devices: self.devices,
+                    root: &root,
+                };
+                comparison.pack(&layout, &mut steps, &mut self.options)?
             }
             None => pack(&Pack::all(&root), &layout, &mut steps, &mut self.options)?,
         };
@@ -156,11 +164,8 @@ impl Arguments {
     }
 
     fn base_image<'a>(&self, layout: &'a Layout, base: &ImageName) -> Result<Image<'a>> {
-        let tag = local::place(base)?.1;
-        match (tag, &self.platform) {
-            (Some(tag), Some(platform)) => Ok(layout.image_for(tag, platform)?),
-            _ => Ok(local::image(layout, tag)?),
-        }
+        let host = Platform::host();
+        local::image(layout, local::place(base)?.1, self.platform.as_ref().unwrap_or(&host))
     }
 }
 
@@ -180,39 +185,6 @@ fn rfc3339(time: Timestamp) -> Result<String> {
     Ok(time.to_string())
 }
 
-/// Packs what differs from an image, which is unpacked for that to a temporary directory.
-fn on_base(
-    base: &Image<'_>,
-    mut unpacking: UnpackOptions,
-    root: &Root,
-    layout: &Layout,
-    steps: &mut Steps,
-    options: &mut PackOptions,
-) -> Result<Layer> {
-    let mut step = steps.begin("unpack the base");
-    let bar = step.bar(base.manifest().layers.iter().map(|layer| layer.size).sum());
-    unpacking.progress = Some(Progress::new(move |step| count(step, |bytes| bar.inc(bytes))));
-    let directory = tempfile::tempdir()?;
-    // A base without an entry for its root always gets the same one.
-    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
-    fs::File::open(&directory)?.set_modified(UNIX_EPOCH)?;
-    let lower = Root::open(directory.path())?;
-    let result = unpack(base.source(), base.manifest(), directory.path(), &unpacking)
-        .map_err(Box::<dyn Error + Send + Sync>::from);
-    let result = result.and_then(|unpacked| {
-        step.end(format_args!("{} files", unpacked.changes));
-        pack(&Pack::difference(&lower, root), layout, steps, options)
-    });
-    // Dropping the directory would fail on directories that their owner may not change.
-    lower.empty()?;
-    let layer = result?;
-    for blob in &base.manifest().layers {
-        copy(base.source(), layout, blob)
-            .map_err(|error| format!("cannot copy the layer `{}`: {error}", blob.digest))?;
-    }
-    Ok(layer)
-}
-
 fn pack(
     pack: &Pack<'_>,
     layout: &Layout,
@@ -230,19 +202,6 @@ fn pack(
 fn count(step: unpack::Step<'_>, add: impl Fn(u64)) {
     if let unpack::Step::Read(bytes) = step {
         add(bytes);
-    }
-}
-
-/// Copies a blob, unless it exists already or is to be fetched from elsewhere.
-fn copy(from: &(dyn BlobSource + Sync), to: &Layout, blob: &Descriptor) -> io::Result<()> {
-    let Some(mut writer) = to.create(blob)? else { return Ok(()) };
-    match from.open(blob)? {
-        Some(mut reader) => {
-            io::copy(&mut reader, &mut writer)?;
-            writer.commit()
-        }
-        None if blob.may_be_elsewhere() => Ok(()),
-        None => Err(io::Error::new(io::ErrorKind::NotFound, "the blob does not exist")),
     }
 }
 

@@ -2,21 +2,18 @@
 
 use std::path::PathBuf;
 
-use oci_cli::image_name::ImageName;
-use oci_cli::local;
 use oci_cli::report::{Steps, tell};
-use oci_layout::Layout;
 use oci_rootfs::unpack::Owners;
 use oci_rootfs::{UnpackOptions, unpack_bundle};
 use oci_runtime::Bundle;
 
 use crate::Result;
+use crate::command::Wanted;
 use crate::progress::{Done, progress};
 
-pub(crate) fn unpack(name: &ImageName, bundle: PathBuf, mut options: UnpackOptions) -> Result<()> {
-    let (path, tag) = local::place(name)?;
-    let layout = Layout::open(path)?;
-    let image = local::image(&layout, tag)?;
+pub(crate) fn unpack(image: &Wanted, bundle: PathBuf, mut options: UnpackOptions) -> Result<()> {
+    let layout = image.layout()?;
+    let image = image.of(&layout)?;
     let mut step = Steps::new().begin("unpack the image");
     let size = image.manifest().layers.iter().map(|layer| layer.size).sum();
     options.progress = Some(progress(&mut step, size));

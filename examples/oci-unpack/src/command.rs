@@ -5,7 +5,11 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 use oci_cli::image_name::ImageName;
+use oci_cli::local;
+use oci_image::Platform;
+use oci_image::images::Image;
 use oci_image::layer::{CodecBy, EntryPath, Limits};
+use oci_layout::Layout;
 use oci_rootfs::UnpackOptions;
 
 use crate::Result;
@@ -13,22 +17,42 @@ use crate::Result;
 /// What the command line asks for.
 pub(crate) enum Command {
     Help,
-    Image { image: ImageName, bundle: PathBuf, options: UnpackOptions },
-    Overlay { image: ImageName, store: PathBuf, bundle: PathBuf, options: UnpackOptions },
-    Export { image: ImageName, file: PathBuf, limits: Limits },
-    Cat { image: ImageName, path: EntryPath, limits: Limits },
+    Image { image: Wanted, bundle: PathBuf, options: UnpackOptions },
+    Overlay { image: Wanted, store: PathBuf, bundle: PathBuf, options: UnpackOptions },
+    Export { image: Wanted, file: PathBuf, limits: Limits },
+    Cat { image: Wanted, path: EntryPath, limits: Limits },
     Layer { file: PathBuf, root: PathBuf, options: UnpackOptions },
+}
+
+/// An image of a layout, and the platform that it is for.
+pub(crate) struct Wanted {
+    name: ImageName,
+    platform: Platform,
+}
+
+impl Wanted {
+    /// The layout that it is in.
+    pub(crate) fn layout(&self) -> Result<Layout> {
+        Ok(Layout::open(local::place(&self.name)?.0)?)
+    }
+
+    /// The image in its layout.
+    pub(crate) fn of<'a>(&self, layout: &'a Layout) -> Result<Image<'a>> {
+        local::image(layout, local::place(&self.name)?.1, &self.platform)
+    }
 }
 
 impl Command {
     pub(crate) fn parse() -> Result<Self> {
         let (mut image, mut layer, mut store, mut target) = (None, None, None, None);
+        let mut platform = Platform::host();
         let (mut rootless, mut devices, mut export, mut cat) = (false, None, None, None);
         let mut limits = UnpackOptions::default().limits;
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("image") => image = Some(arguments.value()?.parse()?),
+                Long("platform") => platform = arguments.value()?.parse()?,
                 Long("layer") => layer = Some(PathBuf::from(arguments.value()?)),
                 Long("overlay") => store = Some(PathBuf::from(arguments.value()?)),
                 Long("export") => export = Some(PathBuf::from(arguments.value()?)),
@@ -50,6 +74,7 @@ impl Command {
         };
         options.devices = devices.unwrap_or(options.devices);
         options.limits = limits.clone();
+        let image = image.map(|name| Wanted { name, platform });
         match (export, cat) {
             (None, None) => {}
             (Some(file), None) => {

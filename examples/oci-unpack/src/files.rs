@@ -5,19 +5,16 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use oci_cli::image_name::ImageName;
-use oci_cli::local;
 use oci_cli::report::{Content, Steps};
 use oci_image::layer::{Compression, EntryPath, Limits};
-use oci_layout::Layout;
 
 use crate::Result;
+use crate::command::Wanted;
 
 /// Writes an archive: directly to a pipe or device, otherwise to a file that appears once all of it was verified.
-pub(crate) fn export(name: &ImageName, path: &Path, limits: &Limits) -> Result<()> {
-    let (layout, tag) = local::place(name)?;
-    let layout = Layout::open(layout)?;
-    let image = local::image(&layout, tag)?;
+pub(crate) fn export(image: &Wanted, path: &Path, limits: &Limits) -> Result<()> {
+    let layout = image.layout()?;
+    let image = image.of(&layout)?;
     let step = Steps::new().begin("write an archive");
     let failed = |error: std::io::Error| format!("cannot write to `{}`: {error}", path.display());
     let files = image.files(limits)?;
@@ -44,10 +41,9 @@ pub(crate) fn export(name: &ImageName, path: &Path, limits: &Limits) -> Result<(
 /// The largest file that is printed: 256 MiB.
 const CAT_LIMIT: u64 = 256 << 20;
 
-pub(crate) fn cat(name: &ImageName, path: &EntryPath, limits: &Limits) -> Result<()> {
-    let (layout, tag) = local::place(name)?;
-    let layout = Layout::open(layout)?;
-    let image = local::image(&layout, tag)?;
+pub(crate) fn cat(image: &Wanted, path: &EntryPath, limits: &Limits) -> Result<()> {
+    let layout = image.layout()?;
+    let image = image.of(&layout)?;
     let content = image.files(limits)?.read(path, CAT_LIMIT)?;
     Ok(std::io::stdout().write_all(&content)?)
 }

@@ -27,6 +27,8 @@ usage: oci-unpack [OPTION...] --image oci:DIRECTORY[:TAG] BUNDLE
                    rootfs/; changes go to BUNDLE/upper
   --export FILE    write all files of the image as one tar archive, without unpacking them
   --cat PATH       print one file of the image
+  --platform WHAT  of an index, or of several images with one name, the image for OS/ARCH[/VARIANT] in place of that
+                   for this machine
   --layer FILE     apply the layer (plain, gzip or zstd) to the directory ROOT
   --rootless       without privileges: all files belong to the caller, and devices are left out
   --devices WHAT   make, skip, or placeholder: an empty file instead of each device

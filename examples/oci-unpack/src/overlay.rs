@@ -5,24 +5,22 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
-use oci_cli::image_name::ImageName;
-use oci_cli::local;
 use oci_cli::report::Steps;
 use oci_image::layer::Overlay;
-use oci_layout::Layout;
 use oci_rootfs::UnpackOptions;
 use oci_rootfs::unpack::OverlayStore;
 use oci_runtime::Bundle;
 use rustix::mount::MountFlags;
 
 use crate::Result;
+use crate::command::Wanted;
 use crate::progress::{Done, progress};
 
 /// How many bytes of mount options the kernel accepts.
 const MOST_OPTIONS: usize = 4095;
 
 pub(crate) fn mount(
-    name: &ImageName,
+    image: &Wanted,
     store: &Path,
     bundle: &Path,
     mut options: UnpackOptions,
@@ -35,9 +33,8 @@ pub(crate) fn mount(
         )
         .into());
     }
-    let (path, tag) = local::place(name)?;
-    let layout = Layout::open(path)?;
-    let image = local::image(&layout, tag)?;
+    let layout = image.layout()?;
+    let image = image.of(&layout)?;
     let store = OverlayStore::create(store, Overlay::Trusted)
         .map_err(|error| format!("cannot make `{}`: {error}", store.display()))?;
     let mut steps = Steps::new();

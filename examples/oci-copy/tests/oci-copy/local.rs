@@ -92,6 +92,16 @@ fn an_image_for_another_platform_is_taken_by_name() {
 }
 
 #[test]
+fn a_name_that_is_not_one_is_refused_before_anything_is_copied() {
+    let field = Field::new();
+    for to in [field.name("oci", "new:a b"), field.name("oci-archive", "new:a b")] {
+        let refused = oci_copy(&[&field.name("oci", "layout:v1"), &to]).bad(1);
+        assert!(refused.contains("cannot use `a b` as a name"), "{refused}");
+        assert!(!field.path("new").exists());
+    }
+}
+
+#[test]
 fn what_fails_leaves_what_was_there() {
     let field = Field::new();
     fs::write(field.path("a.tar"), "precious").unwrap();

@@ -2,6 +2,7 @@
 
 use oci_cli::local;
 use oci_cli::report::plain;
+use oci_image::Platform;
 use oci_image::layer::{Kind, Limits, ListedFile, PathPattern};
 use serde::Serialize;
 
@@ -27,7 +28,8 @@ struct Line {
 /// Prints a line for each file, or for each that a pattern matches.
 pub(super) fn list(request: &Request) -> Result<()> {
     let (store, name) = request.store()?;
-    let files = local::image(&store, name)?.files(&Limits::default())?;
+    let platform = request.platform.clone().unwrap_or_else(Platform::host);
+    let files = local::image(&store, name, &platform)?.files(&Limits::default())?;
     match request.patterns.as_slice() {
         [] => files.list().try_for_each(|file| show(request, &file)),
         patterns => {

@@ -21,7 +21,7 @@ pub(super) fn list(request: &Request) -> Result<()> {
     Ok(())
 }
 
-/// The image that a name or a digest names, or every one with its name.
+/// The images that a name or a digest names, or every one with its name.
 pub(super) fn images(
     store: &Store,
     name: Option<&str>,
@@ -30,8 +30,11 @@ pub(super) fn images(
         let named = |Entry { name, descriptor, .. }| (name, descriptor);
         return Ok(store.list()?.into_iter().map(named).collect());
     };
-    let image = store.resolve(name)?;
-    Ok(vec![(image.annotations.get(annotations::REF_NAME).cloned(), image)])
+    let named = store.named(name)?;
+    let named = if named.is_empty() { vec![store.resolve(name)?] } else { named };
+    let with_name =
+        |image: Descriptor| (image.annotations.get(annotations::REF_NAME).cloned(), image);
+    Ok(named.into_iter().map(with_name).collect())
 }
 
 pub(super) fn tag(request: &Request) -> Result<()> {

@@ -10,7 +10,8 @@ use oci_image::images::Images;
 use oci_image::layer::{Change, Compression, Entry, Kind, Limits, Metadata, Writer};
 use oci_image::{AnyDocument, Descriptor, Document, Index, MediaType, Platform, annotations};
 use oci_layout::Layout;
-use oci_testing::tar::{Tar, diff_id};
+use oci_testing::program::{copy_program, run};
+use oci_testing::tar::{Tar, diff_id, header};
 
 fn layer(layout: &Layout, tar: &[u8]) -> Layer {
     let blob = Descriptor::of(MediaType::LAYER_TAR, tar);
@@ -31,9 +32,20 @@ fn layout(directory: &Path) -> Layout {
     layout
 }
 
+const INSPECT: &str = env!("CARGO_BIN_EXE_oci-inspect");
+
 /// Runs a command. Gives its exit status, and what it printed.
 fn inspect(layout: &Layout, command: &str, arguments: &[&str], names: &[&str]) -> (i32, String) {
-    let mut inspect = Command::new(env!("CARGO_BIN_EXE_oci-inspect"));
+    inspect_by(Command::new(INSPECT), layout, command, arguments, names)
+}
+
+fn inspect_by(
+    mut inspect: Command,
+    layout: &Layout,
+    command: &str,
+    arguments: &[&str],
+    names: &[&str],
+) -> (i32, String) {
     inspect.arg(command).args(arguments);
     for (position, name) in names.iter().enumerate() {
         let is_image = position == 0 || command == "diff";
@@ -126,6 +138,55 @@ fn other_programs_read_what_every_command_makes() {
         0
     );
 }
+
+#[test]
+fn an_ordinary_user_makes_the_same_images_as_root() {
+    oci_testing::needs!(root, "setpriv");
+    let directory = tempfile::tempdir().unwrap();
+    let layout = layout(directory.path());
+    let special = Tar::new()
+        .entry(header(b'3', "null").device(1, 3).owner(5, 6))
+        .entry(header(b'2', "link").link("null").owner(7, 8))
+        .with(
+            header(b'0', "tool").mode(0o4755).owner(9, 10).xattr("security.capability", CAPABILITY),
+            "x",
+        )
+        .end();
+    let special = layer(&layout, &special);
+    let image = layout.image("v1").unwrap().builder().unwrap().layer(special).build().unwrap();
+    layout.put_image(&image).unwrap().tag("v1").unwrap();
+    let program = directory.path().join("oci-inspect");
+    copy_program(INSPECT, &program);
+    run("chmod", &["-R".as_ref(), "a+rwX".as_ref(), directory.path()]).good();
+    let as_user = || {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=12345", "--regid=12346", "--clear-groups"]).arg(&program);
+        command
+    };
+    for (command, arguments) in [
+        ("config", &["--env", "A=b"][..]),
+        ("flatten", &[]),
+        ("squash", &["--layers", "2..4"]),
+        ("recompress", &["--compress", "zstd"]),
+        ("strip", &["--path", "etc/one"]),
+    ] {
+        let by_user = inspect_by(as_user(), &layout, command, arguments, &["v1", command]);
+        assert_eq!(by_user, inspect(&layout, command, arguments, &["v1", command]));
+        assert_eq!(by_user.0, 0, "{command}: {}", by_user.1);
+    }
+    let image = layout.image("squash").unwrap();
+    let files: Vec<_> = image.files(&Limits::default()).unwrap().list().collect();
+    let line = |path: &str| {
+        let mut found = files.iter().filter(|file| file.entry.path.to_string() == path);
+        found.next().unwrap().entry.to_string()
+    };
+    assert_eq!(line("/null"), "c0644 5:6 1:3 /null");
+    assert_eq!(line("/link"), "l0644 7:8 /link -> null");
+    assert_eq!(line("/tool"), "-4755 9:10 1 /tool");
+}
+
+/// An attribute that only root may set.
+const CAPABILITY: &[u8] = b"\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 #[test]
 fn a_dry_run_keeps_nothing() {
@@ -237,8 +298,38 @@ fn of_images_with_one_name_that_for_the_platform_is_taken() {
         .unwrap();
     let (status, text) = inspect(&layout, "files", &[], &["v1"]);
     assert!(status == 0 && text.contains("/etc/one"), "{text}");
+    let files = inspect(&layout, "files", &["--platform", "linux/riscv64"], &["v1"]);
+    assert_eq!(files, (0, "-\t0\td0755 0:0 /\n".into()));
+    let (status, text) = inspect(&layout, "ls", &[], &["v1"]);
+    assert_eq!((status, text.lines().count()), (0, 2), "{text}");
     let (status, text) = inspect(&layout, "diff", &["--platform", "linux/riscv64"], &["v1", "v1"]);
     assert_eq!((status, text.as_str()), (0, ""));
+
+    // It is edited alone, and the others keep the name.
+    let commands = || {
+        let commands = ["linux/riscv64".parse().unwrap(), Platform::host()].map(|platform| {
+            let image = layout.image_for("v1", &platform).unwrap();
+            image.config().unwrap().config.clone().unwrap().cmd
+        });
+        commands.map(|mut command| command.remove(0))
+    };
+    let edit = |arguments: &[&str], names: &[&str]| {
+        let (status, text) = inspect(&layout, "config", arguments, names);
+        assert_eq!(status, 0, "{text}");
+    };
+    edit(&["--cmd", "/new", "--platform", "linux/riscv64"], &["v1"]);
+    assert_eq!(commands(), ["/new", "/bin/sh"]);
+    edit(&["--cmd", "/host", "--dry-run"], &["v1"]);
+    assert_eq!(commands(), ["/new", "/bin/sh"]);
+    edit(&["--cmd", "/host"], &["v1"]);
+    assert_eq!(commands(), ["/new", "/host"]);
+    edit(&["--cmd", "/alone"], &["v1", "alone"]);
+    assert_eq!(layout.named("v1").unwrap().len(), 2);
+    assert_eq!(layout.named("alone").unwrap().len(), 1);
+    assert_eq!(
+        inspect(&layout, "config", &["--cmd", "x", "--platform", "linux/arm"], &["v1"]).0,
+        1
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::Command;
 use oci_image::blob::BlobSinkExt;
 use oci_image::build::{Builder, Layer};
 use oci_image::images::Images;
-use oci_image::layer::{Compression, Device, Entry, Kind, Metadata, Writer};
+use oci_image::layer::{Compression, Device, Entry, Kind, Limits, Metadata, Writer};
 use oci_image::{MediaType, Platform};
 use oci_layout::Layout;
 use oci_rootfs::unpack::Devices;
@@ -50,6 +50,11 @@ impl Field {
 
     fn pack(&self, more: &[&str]) -> Done {
         run_with(Command::new(PACK).arg(self.tree()).args(more).env_remove("SOURCE_DATE_EPOCH"))
+    }
+
+    /// How many blobs there are.
+    fn blobs(&self) -> usize {
+        fs::read_dir(self.path("layout/blobs/sha256")).unwrap().count()
     }
 
     /// The media types of an image's layers.
@@ -170,11 +175,33 @@ fn a_file_that_stands_in_for_a_device_is_no_difference() {
     unpack(image.source(), image.manifest(), &root, &options).unwrap();
 
     let (base, same) = (field.name("base"), field.name("same"));
-    let root = root.to_str().unwrap();
-    let arguments = [root, "--rootless", "--base", &base, "--image", &same];
-    let done = run(PACK, &[&arguments[..], &["--devices", "placeholder"]].concat());
-    assert!(done.errors.contains("nothing differs"), "{}", done.errors);
-    assert!(!run(PACK, &arguments).errors.contains("nothing differs"));
+    let arguments = [root.to_str().unwrap(), "--rootless", "--base", &base, "--image", &same]
+        .map(str::to_owned);
+    let packed = |more: &[&str]| {
+        let more = more.iter().map(|&argument| argument.to_owned());
+        let done = run(PACK, &arguments.iter().cloned().chain(more).collect::<Vec<_>>());
+        assert_eq!(done.code, Some(0), "{}", done.errors);
+        let image = layout.image("same").unwrap();
+        let files: Vec<_> = image.files(&Limits::default()).unwrap().list().collect();
+        let paths = files.iter().map(|file| file.entry.path.to_string()).collect::<Vec<_>>();
+        (done.errors.contains("nothing differs"), image.manifest().layers.len(), paths)
+    };
+    // With or without saying so.
+    let all = ["/", "/null"].map(str::to_owned).to_vec();
+    assert_eq!(packed(&["--devices", "placeholder"]), (true, 1, all.clone()));
+    assert_eq!(packed(&[]), (true, 1, all.clone()));
+    fs::write(root.join("more"), "").unwrap();
+    assert!(packed(&[]).2.contains(&"/more".to_owned()));
+    let image = layout.image("same").unwrap();
+    let null = image.files(&Limits::default()).unwrap().list().nth(2).unwrap().entry;
+    assert_eq!(null.to_string(), "c0666 0:0 1:3 /null");
+    fs::remove_file(root.join("more")).unwrap();
+
+    // Where the devices were skipped none is missing, unless it is said that there were placeholders.
+    fs::remove_file(root.join("null")).unwrap();
+    fs::File::open(&root).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    assert_eq!(packed(&[]), (true, 1, all));
+    assert_eq!(packed(&["--devices", "placeholder"]).2, ["/"]);
 }
 
 #[test]
@@ -221,6 +248,10 @@ fn says_in_one_line_what_is_wrong() {
         let line = field.pack(arguments).bad(1);
         assert!(line.contains(reason), "{line}");
     }
+    // Before anything is packed.
+    let (before, wrong) = (field.blobs(), field.name("a b"));
+    assert!(field.pack(&["--image", &wrong]).bad(1).contains("cannot use `a b` as a name"));
+    assert_eq!(field.blobs(), before);
     let line = run(PACK, &["/nowhere/at/all", "--image", &name]).bad(1);
     assert!(line.contains("cannot open `/nowhere/at/all`"), "{line}");
     let done = run_with(
