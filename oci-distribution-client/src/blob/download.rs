@@ -21,6 +21,10 @@ use crate::wire::RateCheck;
 /// A failed attempt is forgotten once this much was received since, in bytes.
 const FORGIVEN_AFTER: u64 = 1024 * 1024;
 
+/// A part that has fewer bytes than were asked for is a failed attempt if it has fewer than this, too: a server that gives
+/// little each time must not get any number of requests.
+const SHORTEST_PART: u64 = 16 * 1024;
+
 /// The bytes of a blob or of a part of it, resumed where they broke off. Only their number is checked.
 #[derive(Debug)]
 pub(crate) struct Download {
@@ -57,6 +61,8 @@ pub(crate) struct Download {
 struct Connection {
     body: Body,
     check: RateCheck,
+    /// What of the blob it was to have that was not given out before.
+    range: Range<u64>,
     /// How many bytes of it were given out before.
     skip: u64,
     _pass: Option<Pass>,
@@ -161,9 +167,9 @@ impl Download {
         &self.blob
     }
 
-    /// The offset behind the last byte that it gives.
-    pub(crate) fn end(&self) -> u64 {
-        self.end
+    /// Whether it gives all up to the end of the blob, where that may be more than it was asked for.
+    pub(crate) fn has_rest(&self) -> bool {
+        self.whole == Whole::Take && self.end == self.blob.size
     }
 
     /// The next bytes; `None` after exactly as many as are wanted.
@@ -212,6 +218,9 @@ impl Download {
                     self.connection = Some(connection);
                     return Ok(Received::End);
                 }
+                // The registry gives no more at once: the rest is asked for next.
+                Ok(None) | Err(_)
+                    if self.offset == connection.range.end && !connection.is_short() => {}
                 Ok(None) => {
                     let error = self.wrong_size(&format!("only {}", self.offset));
                     let failure = Some(Failure::Transport(TransportErrorKind::Exchange));
@@ -260,20 +269,21 @@ impl Download {
             }
             Err(failed) => return Err(failed),
         };
-        let range = self.range_of(&answer, asks_for_part)?;
+        let range = match self.range_of(&answer, asks_for_part) {
+            // What is wrong with a part need not be with the whole.
+            Err(_) if asks_for_part && self.whole == Whole::Take && !is_whole(&answer) => {
+                self.is_whole_only = true;
+                return Ok(None);
+            }
+            range => range?,
+        };
         self.check_tag(&answer)?;
         let pass = answer.pass.take().filter(|_| self.is_counted);
-        let is_whole = answer.status() == StatusCode::OK;
         let body = answer.response.into_body();
-        match body.length() {
-            Some(length) if length != range.end - range.start => {
-                return Err(self.other_length(length, is_whole).into());
-            }
-            _ => {}
-        }
         let check = self.repository.shared.wire.rate_check();
         let skip = self.offset - range.start;
-        Ok(Some(Connection { body, check, skip, _pass: pass }))
+        let range = self.offset..range.end;
+        Ok(Some(Connection { body, check, range, skip, _pass: pass }))
     }
 
     async fn request(&self, asks_for_part: bool) -> Result<Answer, FailedAttempt> {
@@ -298,6 +308,20 @@ impl Download {
 
     /// Which bytes of the blob the body of `answer` has: from no later than the next one that is wanted on.
     fn range_of(&mut self, answer: &Answer, asks_for_part: bool) -> Result<Range<u64>, Error> {
+        let range = self.announced_range(answer, asks_for_part)?;
+        match answer.response.body().length() {
+            Some(length) if length != range.end - range.start => {
+                Err(self.other_length(length, is_whole(answer)))
+            }
+            _ => Ok(range),
+        }
+    }
+
+    fn announced_range(
+        &mut self,
+        answer: &Answer,
+        asks_for_part: bool,
+    ) -> Result<Range<u64>, Error> {
         let refuse =
             |reason: &str| Err(Error::new(ErrorKind::Protocol, &*self.action).because(reason));
         match answer.status() {
@@ -378,4 +402,15 @@ impl Download {
         self.other_content()
             .because(format!("{received} bytes were received, its descriptor says {size}"))
     }
+}
+
+impl Connection {
+    /// Whether it is a part that is shorter than one that was asked for may be.
+    fn is_short(&self) -> bool {
+        self.range.end - self.range.start < SHORTEST_PART
+    }
+}
+
+fn is_whole(answer: &Answer) -> bool {
+    answer.status() == StatusCode::OK
 }

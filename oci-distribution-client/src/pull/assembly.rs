@@ -41,6 +41,10 @@ impl<'w> Assembly<'w> {
         self.held.missing(self.size)
     }
 
+    pub(super) fn is_whole(&self) -> bool {
+        self.held.prefix() == self.size
+    }
+
     /// Whether what ends at `end` may be received now.
     pub(super) fn has_room(&self, end: u64) -> bool {
         self.writing.takes_parts || end <= self.held.prefix().saturating_add(self.window)

@@ -1,6 +1,6 @@
 //! The bytes of one blob, over one connection or over several at once.
 
-use std::collections::VecDeque;
+use std::iter;
 use std::ops::Range;
 
 use futures_util::StreamExt;
@@ -68,21 +68,19 @@ impl<S> Pull<'_, S> {
         assembly: &mut Assembly<'_>,
         manner: Manner,
     ) -> Result<Reception, Error> {
-        let mut parts = parts(assembly.missing(), manner.part);
-        if download.blob().size == 0 {
-            // It has no byte that is missing, and yet the registry says whether it is there.
-            parts.push_back(0..0);
-        }
+        // A blob without bytes misses none, and yet the registry says whether it is there.
+        let empty = (download.blob().size == 0).then_some(0..0);
+        let mut parts = parts(assembly.missing(), manner.part).chain(empty).peekable();
         // The first tells whether there are parts at all.
         let mut connections = 1;
+        let mut has_rest = false;
         let mut tag = download.part(0..0, Whole::Take);
         let mut running = FuturesUnordered::<Next<'_>>::new();
         loop {
-            while running.len() < connections
-                && parts
-                    .front()
-                    .is_some_and(|part| running.is_empty() || assembly.has_room(part.end))
-                && let Some(part) = parts.pop_front()
+            while !has_rest
+                && running.len() < connections
+                && let Some(part) =
+                    parts.next_if(|part| running.is_empty() || assembly.has_room(part.end))
             {
                 let whole = if connections == 1 { Whole::Take } else { Whole::Refuse };
                 running.push(next(tag.part(part, whole)));
@@ -90,9 +88,10 @@ impl<S> Pull<'_, S> {
             let Some((part, received)) = running.next().await else { return Ok(Reception::Ended) };
             match received {
                 Ok(Received::Chunk(offset, bytes)) => {
-                    // Parts are asked for in order: this is the last one, or the whole in place of a part.
-                    if part.end() == download.blob().size {
-                        parts.clear();
+                    if part.has_rest() {
+                        // What the others were asked for is received here: none of them need succeed.
+                        has_rest = true;
+                        running.clear();
                     } else if connections == 1 {
                         connections = manner.connections;
                         tag = part.part(0..0, Whole::Take);
@@ -109,7 +108,9 @@ impl<S> Pull<'_, S> {
                     running.push(next(part));
                 }
                 Ok(Received::End) => {}
-                Err(error) if manner.part.is_some() && is_of_parts(&error) => {
+                Err(error)
+                    if manner.part.is_some() && (is_of_parts(&error) || assembly.is_whole()) =>
+                {
                     return Ok(Reception::NoParts);
                 }
                 Err(error) => return Err(error),
@@ -130,18 +131,20 @@ fn is_of_parts(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Protocol | ErrorKind::Verification)
 }
 
-/// What is missing, in parts of at most `size` bytes that begin at multiples of it.
-fn parts(missing: Vec<Range<u64>>, size: Option<u64>) -> VecDeque<Range<u64>> {
-    let Some(size) = size else { return missing.into() };
-    let mut parts = VecDeque::new();
-    for Range { mut start, end } in missing {
-        while start < end {
-            let next = (start / size).saturating_add(1).saturating_mul(size).min(end);
-            parts.push_back(start..next);
-            start = next;
-        }
-    }
-    parts
+/// What is missing, in parts of at most `size` bytes that begin at multiples of it. They are as many as the size of the blob
+/// says, which is not known to be true: so they are never all there at once.
+fn parts(missing: Vec<Range<u64>>, size: Option<u64>) -> impl Iterator<Item = Range<u64>> {
+    let next = move |start: u64| match size {
+        Some(size) => (start / size).saturating_add(1).saturating_mul(size),
+        None => u64::MAX,
+    };
+    missing.into_iter().flat_map(move |Range { mut start, end }| {
+        iter::from_fn(move || {
+            let part = start..next(start).min(end);
+            start = part.end;
+            (!part.is_empty()).then_some(part)
+        })
+    })
 }
 
 #[cfg(test)]
@@ -151,10 +154,14 @@ mod tests {
     #[test]
     fn parts_are_what_is_missing_cut_at_multiples() {
         let missing = vec![5..25, 30..31, 40..60];
-        assert_eq!(
-            parts(missing.clone(), Some(10)),
-            [5..10, 10..20, 20..25, 30..31, 40..50, 50..60]
-        );
-        assert_eq!(parts(missing.clone(), None), missing);
+        let cut = |size| parts(missing.clone(), size).collect::<Vec<_>>();
+        assert_eq!(cut(Some(10)), [5..10, 10..20, 20..25, 30..31, 40..50, 50..60]);
+        assert_eq!(cut(None), missing);
+    }
+
+    #[test]
+    fn parts_of_a_size_that_is_a_lie_take_no_memory() {
+        let all = iter::once(0..u64::MAX).collect();
+        assert_eq!(parts(all, Some(1)).take(2).collect::<Vec<_>>(), [0..1, 1..2]);
     }
 }

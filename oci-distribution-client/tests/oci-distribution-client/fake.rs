@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Uri, header};
 use oci_distribution_client::transport::{Body, BoxFuture, Transport, TransportError};
+use tokio::sync::watch;
 
 /// A transport that answers by a script, and remembers what it was asked.
 #[derive(Clone)]
@@ -14,11 +15,14 @@ pub(crate) struct Fake {
     reading: Duration,
     /// How long it thinks about a request.
     thinking: Arc<Thinking>,
+    /// What it waits for before it answers a request.
+    waiting: Arc<Waiting>,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 type Script = dyn Fn(&Seen) -> Response<Body> + Send + Sync;
 type Thinking = dyn Fn(&Seen) -> Duration + Send + Sync;
+type Waiting = dyn Fn(&Seen) -> BoxFuture<'static, ()> + Send + Sync;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -41,7 +45,9 @@ impl Seen {
 impl Fake {
     pub(crate) fn new(script: impl Fn(&Seen) -> Response<Body> + Send + Sync + 'static) -> Self {
         let thinking = Arc::new(|_: &Seen| Duration::ZERO);
-        Self { script: Arc::new(script), reading: Duration::ZERO, thinking, seen: Arc::default() }
+        let waiting = Arc::new(|_: &Seen| Box::pin(std::future::ready(())) as BoxFuture<'_, ()>);
+        let (script, reading, seen) = (Arc::new(script), Duration::ZERO, Arc::default());
+        Self { script, reading, thinking, waiting, seen }
     }
 
     /// Waits before each piece of a request's body.
@@ -55,6 +61,23 @@ impl Fake {
         thinking: impl Fn(&Seen) -> Duration + Send + Sync + 'static,
     ) -> Self {
         Self { thinking: Arc::new(thinking), ..self }
+    }
+
+    /// Answers those requests that are to be held after `told` is true.
+    pub(crate) fn holding(
+        self,
+        is_held: impl Fn(&Seen) -> bool + Send + Sync + 'static,
+        told: watch::Receiver<bool>,
+    ) -> Self {
+        let waiting = move |seen: &Seen| {
+            let (is_held, mut told) = (is_held(seen), told.clone());
+            Box::pin(async move {
+                if is_held {
+                    told.wait_for(|is_told| *is_told).await.unwrap();
+                }
+            }) as BoxFuture<'_, ()>
+        };
+        Self { waiting: Arc::new(waiting), ..self }
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -85,6 +108,7 @@ impl Transport for Fake {
             let seen = Seen { method: parts.method, uri: parts.uri, headers: parts.headers, body };
             self.seen.lock().unwrap().push(seen.clone());
             sleep((self.thinking)(&seen)).await;
+            (self.waiting)(&seen).await;
             Ok((self.script)(&seen))
         })
     }

@@ -4,6 +4,7 @@
 
 mod ahead;
 mod along;
+mod arrivals;
 mod auth;
 mod bad_input;
 mod blobs;

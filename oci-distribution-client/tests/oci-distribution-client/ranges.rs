@@ -78,7 +78,7 @@ fn range_end(start: u64) -> String {
 
 /// A sink that takes bytes in order alone.
 #[derive(Clone, Default)]
-struct InOrder(Arc<Memory>);
+pub(crate) struct InOrder(pub(crate) Arc<Memory>);
 
 struct OrderedWriter<'a>(Box<dyn BlobWriter + 'a>);
 
@@ -172,7 +172,7 @@ async fn parts_that_are_wrong_give_the_right_blob_or_an_error() {
         ("the whole later", Fault::ignore_range(path).after(3), Ok(())),
         ("from the beginning", Fault::wrong_range(path).after(1), Ok(())),
         ("another part once", other_part.clone().after(2).times(1), Ok(())),
-        ("always another part", other_part.after(1), Err(ErrorKind::Protocol)),
+        ("always another part", other_part.after(1), Ok(())),
         ("another size", other_size.times(1), Ok(())),
         ("another tag", Fault::set_header(path, "etag", "\"other\"").after(1), Ok(())),
         ("cut", Fault::cut_body(path, 100).times(4), Ok(())),

@@ -34,6 +34,8 @@ enum Layer {
     WrongAndCut(usize),
     /// A range that is asked for is ignored.
     IgnoresRange,
+    /// Whatever range is asked for, the answer has this one.
+    OtherRange(usize),
 }
 
 impl Fixture {
@@ -64,6 +66,7 @@ impl Fixture {
             let content = blobs.read(&layer, SIZE).unwrap();
             let first = match serves {
                 Layer::IgnoresRange => 0,
+                Layer::OtherRange(first) if range(seen).is_some() => first,
                 _ => range(seen).unwrap_or(0),
             };
             let mut rest = content[first..].to_vec();
@@ -74,7 +77,7 @@ impl Fixture {
                     rest.truncate(bytes);
                     rest.iter_mut().for_each(|byte| *byte ^= 1);
                 }
-                Layer::Whole | Layer::IgnoresRange => {}
+                Layer::Whole | Layer::IgnoresRange | Layer::OtherRange(_) => {}
             }
             let status = if range(seen).is_some() && first > 0 { 206 } else { 200 };
             let part = format!("bytes {first}-{}/{SIZE}", SIZE - 1);
@@ -145,6 +148,18 @@ async fn a_pull_is_continued_where_the_registry_ignores_ranges() {
     pulled.unwrap();
     assert_eq!(asked, [Some(100)]);
     assert!(fixture.is_whole(&store));
+}
+
+#[tokio::test]
+async fn a_pull_is_continued_where_the_registry_sends_another_range() {
+    for other in [101, 299] {
+        let (fixture, store) = (Fixture::new(), Arc::new(Memory::new()));
+        fixture.pull(Layer::Cut(100), &store).await.0.unwrap_err();
+        let (pulled, asked) = fixture.pull(Layer::OtherRange(other), &store).await;
+        pulled.unwrap();
+        assert_eq!(asked, [Some(100), None]);
+        assert!(fixture.is_whole(&store));
+    }
 }
 
 #[tokio::test]
