@@ -1,0 +1,8 @@
+//! The command line beside runc's, and under the callers of runc.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+mod fixture;
+mod life;
+mod podman;
+mod processes;
