@@ -155,10 +155,13 @@ impl Planner<'_> {
         }
         if ranges.len() > MAX_LINES {
             self.refuse(pointer, format!("the kernel takes {MAX_LINES} ranges at most"));
+            return Vec::new();
         }
         for (index, range) in ranges.iter().enumerate() {
             let end = |first: u32| u64::from(first) + u64::from(range.size);
-            if range.size == 0 || end(range.inside) > 1 << 32 || end(range.outside) > 1 << 32 {
+            // The last number is not an ID, and the kernel takes no range that has it.
+            let most = u64::from(u32::MAX);
+            if range.size == 0 || end(range.inside) > most || end(range.outside) > most {
                 self.refuse(
                     format!("{pointer}/{index}"),
                     "the range is empty or runs over the last id",
@@ -230,7 +233,7 @@ impl Planner<'_> {
     /// Refuses ids that the caller's own user namespace does not have.
     fn require_existing(&mut self, pointer: &str, ranges: &[IdRange], existing: &[IdRange]) {
         for (index, range) in ranges.iter().enumerate() {
-            let last = range.outside.saturating_add(range.size.saturating_sub(1));
+            let last = last(range);
             if !maps(existing, range.outside) || !maps(existing, last) {
                 let reason = format!(
                     "ids {} to {last} do not exist in the caller's user namespace",
@@ -256,14 +259,12 @@ impl Planner<'_> {
                         <= u64::from(*first) + u64::from(*count)
             });
             if !is_own && !is_granted {
-                let last = u64::from(range.outside) + u64::from(range.size) - 1;
-                self.refuse(
-                    format!("{pointer}/{index}"),
-                    format!(
-                        "ids {} to {last} are not granted to the caller as subordinate ids",
-                        range.outside
-                    ),
+                let reason = format!(
+                    "ids {} to {} are not granted to the caller as subordinate ids",
+                    range.outside,
+                    last(range)
                 );
+                self.refuse(format!("{pointer}/{index}"), reason);
             }
         }
     }
@@ -319,6 +320,11 @@ pub(super) fn id_ranges(mappings: &[IdMapping]) -> Vec<IdRange> {
         size: mapping.size,
     };
     mappings.iter().map(range).collect()
+}
+
+/// The last id outside.
+fn last(range: &IdRange) -> u32 {
+    range.outside.saturating_add(range.size.saturating_sub(1))
 }
 
 /// Whether an id inside is mapped.

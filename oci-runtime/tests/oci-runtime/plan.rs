@@ -1,6 +1,8 @@
 //! Plans: what will be done, or every reason why not. No privileges, no kernel.
 
+mod ids;
 mod limits;
+mod names;
 
 use oci_runtime::spec::linux::{
     Device, DeviceType, IntelRdt, Memory, MemoryPolicy, Namespace, NamespaceType, NetDevice,
