@@ -43,12 +43,16 @@ impl Containerd {
         Self { child, directory: directory.to_owned() }
     }
 
+    /// Its `ctr`.
+    pub fn ctr(&self, arguments: &[&str]) -> Command {
+        let mut ctr = Command::new("ctr");
+        ctr.arg("--address").arg(self.directory.join(SOCKET)).args(arguments);
+        ctr
+    }
+
     /// Runs `ctr images`.
     pub fn images(&self, arguments: &[&str]) -> Done {
-        let mut ctr = Command::new("ctr");
-        run_with(
-            ctr.arg("--address").arg(self.directory.join(SOCKET)).arg("images").args(arguments),
-        )
+        run_with(self.ctr(&["images"]).args(arguments))
     }
 
     /// Unpacks the image `v1` of an oci-archive and has its files read, unless it refuses them.

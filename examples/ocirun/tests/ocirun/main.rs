@@ -2,6 +2,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
+mod buildah;
+mod containerd;
 mod fixture;
 mod life;
 mod podman;
