@@ -13,16 +13,16 @@ use serde_json::Value;
 
 use super::descriptor_limit::DescriptorLimit;
 use super::error::StepError;
-use super::hint::hint;
+use super::failure::failure;
+use super::hooks::rights;
 use super::preserved::Preserved;
 use super::program::Program;
 use super::terminal::Missing;
 use super::{devices, identity, mounts, namespaces, paths, procfs, program, terminal};
-use crate::hooks;
-use crate::plan::{FilesystemStep, HookKind, Hooks, Namespace, NamespaceStep, ProcessStep, Step};
+use crate::plan::{FilesystemStep, Namespace, NamespaceStep, ProcessStep, Step};
 use crate::sys;
 use crate::sys::execute::CStringArray;
-use crate::wire::{self, Event, Failure, Instructions, Reply, Report, Role};
+use crate::wire::{self, Event, Instructions, Reply, Report, Role};
 
 /// What the steps leave for later steps.
 pub(crate) struct Init {
@@ -31,7 +31,7 @@ pub(crate) struct Init {
     pub(super) start: Option<UnixListener>,
     pub(crate) console: Option<OwnedFd>,
     /// What the program gets beside standard input, output and error.
-    preserved: Preserved,
+    pub(super) preserved: Preserved,
     /// The pidfd of the process whose namespaces are joined.
     target: Option<OwnedFd>,
     /// Mounts that were opened and not attached yet, by their number in the plan.
@@ -48,12 +48,12 @@ pub(crate) struct Init {
     /// Standard input is a terminal of the container.
     pub(crate) has_terminal: bool,
     /// The OCI state that hooks read.
-    state: Value,
+    pub(super) state: Value,
     /// What a startContainer hook gives up before it is executed.
-    rights: Vec<ProcessStep>,
+    pub(super) rights: Vec<ProcessStep>,
     /// Where hooks of the runtime run, and the umask that they run with.
-    directory: Option<PathBuf>,
-    callers_umask: Mode,
+    pub(super) directory: Option<PathBuf>,
+    pub(super) callers_umask: Mode,
     /// How long each step since the last report took, in microseconds.
     pub(super) elapsed: Vec<u64>,
 }
@@ -89,36 +89,12 @@ pub(crate) fn run(
     0
 }
 
-/// What is reported of a failed step: its text, the reason, and what helps.
-fn failure(step: &Step, StepError { errno, detail }: StepError) -> Failure {
-    let hint = errno.and_then(|errno| hint(step, errno)).map(String::from);
-    let detail = match (detail, hint) {
-        (Some(detail), Some(hint)) => Some(format!("{detail}: {hint}")),
-        (detail, hint) => detail.or(hint),
-    };
-    Failure { step: step.to_string(), is_hook: matches!(step, Step::Hooks(_)), errno, detail }
-}
-
 /// The arguments and the environment of the program.
 fn arguments(steps: &[Step]) -> Result<Option<(CStringArray, CStringArray)>, StepError> {
     let Some(Step::Process(ProcessStep::Execute { arguments, environment })) = steps.last() else {
         return Ok(None);
     };
     Ok(Some((CStringArray::new(arguments)?, CStringArray::new(environment)?)))
-}
-
-/// What the program gives up after the startContainer hooks have run. They are programs of the image like it, so they have
-/// given it up, too; the init has not yet, which has to start them and wait for them.
-fn rights(steps: &[Step]) -> Vec<ProcessStep> {
-    let begin = steps.iter().position(|step| *step == Step::AwaitStart).unwrap_or(steps.len());
-    let steps = steps.iter().skip(begin);
-    let given_up = |step: &Step| match step {
-        Step::Process(step @ (ProcessStep::Seccomp(_) | ProcessStep::Capabilities(_))) => {
-            Some(step.clone())
-        }
-        _ => None,
-    };
-    steps.filter_map(given_up).collect()
 }
 
 /// Why the steps end early.
@@ -349,70 +325,5 @@ impl Init {
         let (program, (arguments, environment)) =
             found.ok_or_else(|| StepError::new("no program was looked up"))?;
         program.execute(arguments, environment)
-    }
-
-    /// Runs hooks in the namespaces of this process: the host's for those of the runtime, else the container's.
-    fn hooks(&mut self, hooks: &Hooks) -> Result<(), StepError> {
-        // The init makes files with umask 0. startContainer hooks run after the step that sets the container's own
-        // umask.
-        let mask = match hooks.kind {
-            HookKind::StartContainer => None,
-            HookKind::CreateContainer => Some(Mode::from_raw_mode(0o022)),
-            HookKind::Prestart
-            | HookKind::CreateRuntime
-            | HookKind::Poststart
-            | HookKind::Poststop => Some(self.callers_umask),
-        };
-        if !hooks.kind.runs_in_runtime() {
-            self.set_own_state(hooks.kind);
-        }
-        let own = mask.map(umask);
-        let rights = match hooks.kind {
-            HookKind::StartContainer => self.rights.as_slice(),
-            _ => &[],
-        };
-        self.preserved.hold()?;
-        let result = hooks::run(&hooks.hooks, &self.state, self.directory.as_deref(), rights);
-        if hooks.kind == HookKind::StartContainer {
-            // The step that looked the program up is done.
-            self.preserved.release()?;
-        }
-        own.map(umask);
-        Ok(result?)
-    }
-
-    /// Puts into the state what it is from inside.
-    fn set_own_state(&mut self, kind: HookKind) {
-        let status = if kind == HookKind::StartContainer { "created" } else { "creating" };
-        if let Value::Object(state) = &mut self.state {
-            state.insert("status".into(), status.into());
-            state.insert("pid".into(), rustix::process::getpid().as_raw_nonzero().get().into());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rustix::io::Errno;
-
-    #[test]
-    fn a_failure_names_the_step_the_reason_and_what_helps() {
-        let refused = |detail: Option<&str>| StepError {
-            errno: Some(Errno::INVAL.raw_os_error()),
-            detail: detail.map(Into::into),
-        };
-        let step = Step::from(FilesystemStep::PivotRoot);
-        let help = hint(&step, Errno::INVAL.raw_os_error()).unwrap();
-        for (step, error, detail) in [
-            (&step, refused(None), Some(help.into())),
-            (&step, refused(Some("cannot unmount it")), Some(format!("cannot unmount it: {help}"))),
-            (&step, StepError::new("it is a link"), Some("it is a link".into())),
-            (&Step::AwaitStart, refused(None), None),
-        ] {
-            let errno = error.errno;
-            let expected = Failure { step: step.to_string(), is_hook: false, errno, detail };
-            assert_eq!(failure(step, error), expected);
-        }
     }
 }

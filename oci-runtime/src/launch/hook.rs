@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::{Conversation, Launch, Launched, Outcome, RuntimeSteps, failed, unplanned};
+use super::conversation::{Conversation, Outcome, unplanned};
+use super::failure::failed;
+use super::{Launch, Launched, RuntimeSteps};
 use crate::launcher::Started;
 use crate::plan::{Hook, HookKind, Hooks, RuntimeStep, Step};
 use crate::{Error, Launcher, trace};
