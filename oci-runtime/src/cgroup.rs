@@ -17,8 +17,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::host::Hierarchy;
-
 pub use stats::Stats;
 
 /// The cgroup of a container in every hierarchy. Kept in the container's record.
@@ -158,11 +156,4 @@ fn write(path: &Path, value: &str) -> Result<(), CgroupError> {
         .open(path)
         .and_then(|mut file| file.write_all(value.as_bytes()))
         .map_err(|error| CgroupError::new("write", path, error))
-}
-
-/// Where a cgroup of this path lies in a hierarchy: an absolute path begins at the mount, a relative one at the
-/// caller's own cgroup (runtime-spec, `config-linux.md#cgroups-path`).
-fn directory(hierarchy: &Hierarchy, path: &str) -> PathBuf {
-    let base = if path.starts_with('/') { "" } else { hierarchy.own.trim_start_matches('/') };
-    hierarchy.mount.join(base).join(path.trim_start_matches('/'))
 }

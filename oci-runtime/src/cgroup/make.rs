@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::{Cgroup, CgroupError, Group, devices, directory, is_gone, subgroups, write};
+use super::{Cgroup, CgroupError, Group, devices, is_gone, subgroups, write};
 use crate::ContainerId;
 use crate::host::Hierarchy;
 use crate::plan::{CgroupPlan, CgroupWrite};
@@ -28,7 +28,7 @@ impl Cgroup {
         let path = plan.path.clone().unwrap_or_else(|| format!("/oci-runtime/{id}"));
         let mut cgroup = Self::default();
         for hierarchy in &plan.hierarchies {
-            let directory = directory(hierarchy, &path);
+            let directory = hierarchy.directory(&path);
             let above = directory.ancestors().skip(1).take_while(|path| *path != hierarchy.mount);
             cgroup.parents.extend(above.filter(|path| !path.exists()).map(Path::to_path_buf));
             let (controllers, mount) = (hierarchy.controllers.clone(), hierarchy.mount.clone());

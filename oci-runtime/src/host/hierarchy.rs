@@ -18,4 +18,11 @@ impl Hierarchy {
     pub(crate) fn name(&self) -> Cow<'_, str> {
         self.mount.file_name().unwrap_or_default().to_string_lossy()
     }
+
+    /// Where a cgroup of this path lies in it: an absolute path begins at the mount, a relative one at the caller's own
+    /// cgroup (runtime-spec, `config-linux.md#cgroups-path`).
+    pub(crate) fn directory(&self, path: &str) -> PathBuf {
+        let base = if path.starts_with('/') { "" } else { self.own.trim_start_matches('/') };
+        self.mount.join(base).join(path.trim_start_matches('/'))
+    }
 }

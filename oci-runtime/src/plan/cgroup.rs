@@ -11,6 +11,12 @@ impl Planner<'_> {
         self.host.cgroups.writable
     }
 
+    /// The path of the cgroup, if the container gets one and the specification says where.
+    pub(super) fn cgroup_path(&self) -> Option<String> {
+        let path = self.linux().cgroups_path.clone();
+        path.filter(|path| !path.is_empty() && self.has_cgroup())
+    }
+
     /// Puts the process into the cgroup of the container, if it has one.
     pub(super) fn enter_cgroup(&mut self) {
         if self.has_cgroup() {

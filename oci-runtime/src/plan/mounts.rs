@@ -207,7 +207,8 @@ impl Planner<'_> {
             self.refuse(pointer, "no cgroup hierarchy is mounted on the host");
             return Vec::new();
         }
-        if !own_space && self.has_user_namespace() {
+        let may_bind = self.host.is_privileged() && self.own_cgroup().is_some();
+        if !own_space && self.has_user_namespace() && !may_bind {
             self.refuse(
                 pointer,
                 "in a user namespace, mounting cgroups needs a cgroup namespace of the container's own",
@@ -233,13 +234,22 @@ impl Planner<'_> {
         mounts
     }
 
+    /// The path of the cgroup that is all that the container sees of the host's where they are bind mounted: of several
+    /// hierarchies. None: the whole of them.
+    fn own_cgroup(&self) -> Option<String> {
+        self.cgroup_path().filter(|_| self.host.cgroups.hierarchies.len() > 1)
+    }
+
     /// Without a namespace the host's own mounts are bind mounted, read-only unless the container may make groups.
     fn cgroup_binds(&mut self, pointer: &str, target: &str, options: &Options) -> Vec<Mount> {
         let hierarchies = self.host.cgroups.hierarchies.clone();
         let single = hierarchies.len() == 1;
+        let own = self.own_cgroup();
         let mut mounts = if single { Vec::new() } else { vec![hierarchies_mount(target)] };
         for hierarchy in &hierarchies {
-            let path = hierarchy.mount.clone();
+            let path = own
+                .as_ref()
+                .map_or_else(|| hierarchy.mount.clone(), |own| hierarchy.directory(own));
             let source = path.clone();
             let id = self.open_tree(Tree { source, pointer, recursive: false, idmap: None });
             let below = || format!("{target}/{}", hierarchy.name());

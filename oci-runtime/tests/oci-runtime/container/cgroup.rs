@@ -10,7 +10,7 @@ use oci_runtime::spec::IdMapping;
 use oci_runtime::spec::linux::{Namespace, NamespaceType};
 
 use super::exec::{run, shell, within};
-use super::fixture::{Fixture, chain};
+use super::fixture::{Fixture, chain, prints};
 
 /// The hierarchies of a process and its group in each, without the one of the host's service manager.
 fn groups(pid: &str) -> Vec<(String, String)> {
@@ -149,6 +149,32 @@ fn a_parent_that_another_made_stays() {
     fs::remove_dir(&theirs).unwrap();
     outcome.unwrap();
     assert_eq!(left, [theirs]);
+}
+
+#[test]
+fn without_a_cgroup_namespace_a_container_sees_its_own_cgroup_alone() {
+    oci_testing::needs!(root, cgroups, busybox);
+    // Where there is one hierarchy, it sees all of it.
+    if Path::new("/sys/fs/cgroup/cgroup.procs").exists() {
+        return;
+    }
+    let line = "for d in /sys/fs/cgroup/*; do grep -cx 1 $d/cgroup.procs; done";
+    let hierarchies = fs::read_dir("/sys/fs/cgroup").unwrap().count();
+    for user_namespace in [false, true] {
+        let printed = prints(
+            |spec| {
+                let linux = spec.linux.as_mut().unwrap();
+                linux.namespaces.retain(|space| space.r#type != NamespaceType::Cgroup);
+                if user_namespace {
+                    linux.namespaces.push(Namespace::new(NamespaceType::User));
+                    linux.uid_mappings = vec![IdMapping::new(0, 0, 1000)];
+                    linux.gid_mappings = vec![IdMapping::new(0, 0, 1000)];
+                }
+            },
+            line,
+        );
+        assert_eq!(printed, "1\n".repeat(hierarchies));
+    }
 }
 
 /// The directory of the unified hierarchy, where the container has a group in it.
