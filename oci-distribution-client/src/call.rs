@@ -65,7 +65,7 @@ enum Payload<'a> {
 /// Where one attempt stands.
 struct Position {
     url: Url,
-    /// Whether credentials may go along: the URL is of the registry, and so was each before it. Once away,
+    /// Whether credentials and the registry's own headers may go along: the URL is of the registry, and so was each before it. Once away,
     /// a request never gets them back, as the way back is another server's choice.
     is_trusted: bool,
     /// The answer to a challenge.
@@ -233,7 +233,7 @@ impl<'a> Call<'a> {
         let mut at = self.start().await?;
         loop {
             let authorization = self.authorization(&at).await?;
-            let (answer, pass) = self.exchange(&at.url, authorization.as_ref()).await?;
+            let (answer, pass) = self.exchange(&at, authorization.as_ref()).await?;
             let status = answer.status();
             let is_unchanged = self.is_conditional && status == StatusCode::NOT_MODIFIED;
             if status.is_success() || is_unchanged {
@@ -284,12 +284,12 @@ impl<'a> Call<'a> {
 
     async fn exchange(
         &self,
-        url: &Url,
+        at: &Position,
         authorization: Option<&Authorization>,
     ) -> Result<(Response<Body>, Pass), FailedAttempt> {
         let mut headers = self.headers.clone();
-        // Those of the registry may hold secrets, so they go nowhere else.
-        if let Some(own) = self.registry.headers().filter(|_| self.registry.has(url)) {
+        // Those of the registry may hold secrets, so they go where credentials may.
+        if let Some(own) = self.registry.headers().filter(|_| at.is_trusted) {
             headers.extend(own.clone());
         }
         if let Some(Authorization { value, .. }) = authorization {
@@ -307,7 +307,7 @@ impl<'a> Call<'a> {
         };
         let sent = self.wire().send(Exchange {
             method: self.method.clone(),
-            url,
+            url: &at.url,
             headers,
             body,
             timeout: self.timeout,

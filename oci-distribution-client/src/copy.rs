@@ -26,7 +26,7 @@ impl Repository {
         let action = format!("copy `{}` to `{target}`", image.digest);
         let from = Arc::new(self.clone());
         let copy = Push::new(target, image, Arc::clone(&from), from, action);
-        match self.registry.origin == target.registry.origin && self.name() != target.name() {
+        match self.registry.origin == target.registry.origin {
             true => copy.mount_from(self.name().as_str()),
             false => copy,
         }

@@ -1,6 +1,6 @@
 //! One blob, read whole or in part.
 
-use futures_util::{FutureExt, TryStreamExt};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use http::Response;
 use oci_distribution_client::transport::Body;
 use oci_distribution_client::{Client, Config, ErrorKind, Repository, Retry};
@@ -80,6 +80,7 @@ async fn a_part_has_as_many_bytes_as_its_range_says() {
         ("bytes 2-7/9", None, Err(ErrorKind::Protocol)),
         ("bytes 2-4/9", None, Err(ErrorKind::Protocol)),
         ("bytes 1-4/9", None, Err(ErrorKind::Protocol)),
+        ("bytes 2-8/9", None, Err(ErrorKind::Protocol)),
         ("bytes 2-5/9", Some(("content-encoding", "gzip")), Err(ErrorKind::Protocol)),
     ] {
         let repository = scripted(move || {
@@ -158,8 +159,60 @@ async fn a_blob_is_read_from_an_offset_and_verified_if_its_beginning_was_seen() 
     let error = repository.rest_of_blob(layer, verifier).unwrap().read_to_end(200_000).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Verification);
 
-    let other = fixture.layers[1].verifier().unwrap();
-    assert_eq!(repository.rest_of_blob(layer, other).unwrap_err().kind(), ErrorKind::Configuration);
+    let (mut digest, mut size) = (layer.clone(), layer.clone());
+    digest.digest = fixture.layers[1].digest.clone();
+    size.size += 1;
+    for other in [digest, size] {
+        let error = repository.rest_of_blob(layer, other.verifier().unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{other:?}");
+    }
     let behind = repository.danger_blob_from(layer, 200_001).unwrap_err();
     assert_eq!(behind.kind(), ErrorKind::Configuration);
+}
+
+/// What is sent from byte 3 on of a blob of nine bytes, where the whole is not to be had.
+#[tokio::test(start_paused = true)]
+async fn a_range_is_that_which_was_asked_for_or_an_error() {
+    let blob = Descriptor::of(MediaType::LAYER_TAR, b"012345678");
+    let read = async |status, range: Option<&'static str>, length, sent: &'static str| {
+        let repository = scripted(move || {
+            let range = range.map(|range| ("content-range", range));
+            let answer = answer(status, range.as_slice(), "");
+            // A body that has more than it says is read for ever.
+            let pieces = stream::iter([Ok(sent.into())]);
+            let body = match length {
+                Some(length) => Body::stream(pieces.chain(stream::pending()), Some(length)),
+                None => Body::stream(pieces, None),
+            };
+            answer.map(|_| body)
+        });
+        let read = repository.danger_blob_from(&blob, 3).unwrap().read_to_end(100).await;
+        read.map_err(|error| error.kind())
+    };
+    let rest = Ok(b"345678".to_vec());
+    for (range, length, sent) in [
+        ("bytes 3-8/9", None, "345678"),
+        ("bytes 3-8/*", None, "345678"),
+        ("bytes 0-8/9", None, "012345678"),
+    ] {
+        assert_eq!(read(206, Some(range), length, sent).await, rest, "{range} {length:?}");
+    }
+    for (range, length, sent) in [
+        // It begins later, ends earlier, ends behind the end, and is of another blob.
+        ("bytes 4-8/9", None, "45678"),
+        ("bytes 0-2/9", None, "012"),
+        ("bytes 3-9/*", None, "3456789"),
+        ("bytes 3-8/10", None, "345678"),
+        ("bytes 3-8/9", Some(5), "34567"),
+        ("bytes 3-8/9", Some(7), "345678"),
+    ] {
+        let expected = Err(ErrorKind::Protocol);
+        assert_eq!(read(206, Some(range), length, sent).await, expected, "{range} {length:?}");
+    }
+    assert_eq!(read(206, None, None, "345678").await, Err(ErrorKind::Protocol));
+    assert_eq!(read(200, None, None, "012345678").await, rest);
+    // Nothing is waited for where the length of the whole is wrong.
+    for length in [8, 10] {
+        assert_eq!(read(200, None, Some(length), "").await, Err(ErrorKind::Verification));
+    }
 }

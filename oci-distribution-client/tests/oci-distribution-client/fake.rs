@@ -18,6 +18,8 @@ pub(crate) struct Fake {
     /// What it waits for before it answers a request.
     waiting: Arc<Waiting>,
     seen: Arc<Mutex<Vec<Seen>>>,
+    /// Requests whose body broke off, with what there was of it.
+    broken: Arc<Mutex<Vec<Seen>>>,
 }
 
 type Script = dyn Fn(&Seen) -> Response<Body> + Send + Sync;
@@ -46,8 +48,9 @@ impl Fake {
     pub(crate) fn new(script: impl Fn(&Seen) -> Response<Body> + Send + Sync + 'static) -> Self {
         let thinking = Arc::new(|_: &Seen| Duration::ZERO);
         let waiting = Arc::new(|_: &Seen| Box::pin(std::future::ready(())) as BoxFuture<'_, ()>);
-        let (script, reading, seen) = (Arc::new(script), Duration::ZERO, Arc::default());
-        Self { script, reading, thinking, waiting, seen }
+        let (script, reading) = (Arc::new(script), Duration::ZERO);
+        let (seen, broken) = Default::default();
+        Self { script, reading, thinking, waiting, seen, broken }
     }
 
     /// Waits before each piece of a request's body.
@@ -83,6 +86,10 @@ impl Fake {
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
+
+    pub(crate) fn broken(&self) -> Vec<Seen> {
+        self.broken.lock().unwrap().clone()
+    }
 }
 
 /// A time of nothing is none, also where time is not paused.
@@ -99,13 +106,19 @@ impl Transport for Fake {
     ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
         Box::pin(async move {
             let (parts, mut content) = request.into_parts();
-            let mut body = Vec::new();
+            let (method, uri, headers) = (parts.method, parts.uri, parts.headers);
+            let mut seen = Seen { method, uri, headers, body: Vec::new() };
             loop {
                 sleep(self.reading).await;
-                let Some(chunk) = content.chunk().await? else { break };
-                body.extend_from_slice(&chunk);
+                match content.chunk().await {
+                    Ok(Some(chunk)) => seen.body.extend_from_slice(&chunk),
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.broken.lock().unwrap().push(seen);
+                        return Err(error);
+                    }
+                }
             }
-            let seen = Seen { method: parts.method, uri: parts.uri, headers: parts.headers, body };
             self.seen.lock().unwrap().push(seen.clone());
             sleep((self.thinking)(&seen)).await;
             (self.waiting)(&seen).await;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use http::Response;
 use oci_distribution_client::transport::Body;
 use oci_distribution_client::{Client, Config, Error, ErrorKind, Repository};
-use oci_image::AnyDocument;
 use oci_image::blob::Memory;
 use oci_image::distribution::referrers_tag;
+use oci_image::{AnyDocument, MediaType};
 
 use crate::fake::{Fake, Seen, answer};
 use crate::fixture::{Fixture, chain, quick};
@@ -188,6 +188,13 @@ async fn a_blob_is_there_by_its_size_or_its_digest() {
         });
         assert_eq!(repository(&fake).has_blob(&layer).await.ok(), expected, "{case}");
     }
+    // Another success than that of the specification is none, whatever it says.
+    for status in [201, 203, 206] {
+        let size = size.clone();
+        let fake = Fake::new(move |_| answer(status, &[("content-length", &size)], ""));
+        let error = repository(&fake).has_blob(&layer).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{status}");
+    }
     // The answer to a GET says more than that to a HEAD.
     for head in [200, 401, 403, 405, 501] {
         let size = size.clone();
@@ -210,4 +217,59 @@ async fn a_page_at_the_tag_for_referrers_is_not_an_empty_list() {
     });
     let error = repository(&fake).referrers(subject, None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol, "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn what_is_stored_under_another_digest_is_an_error() {
+    let fixture = Fixture::new();
+    let image = fixture.amd64.descriptor();
+    let other = fixture.index.descriptor().digest.clone();
+    let push = async |spoiled: &'static str| {
+        let other = other.clone();
+        let fake = Fake::new(move |seen| {
+            let location = ("location", "/v2/app/blobs/uploads/1");
+            let digest = ("docker-content-digest", other.as_str());
+            match seen.method.as_str() {
+                "POST" => answer(202, &[location], ""),
+                "PUT" if seen.uri.path().contains(spoiled) => answer(201, &[location, digest], ""),
+                "PUT" => answer(201, &[location], ""),
+                _ => answer(404, &[], ""),
+            }
+        });
+        repository(&fake).push(&fixture.blobs, image).await.map(drop)
+    };
+    push("none").await.unwrap();
+    for spoiled in ["/blobs/", "/manifests/"] {
+        let error = push(spoiled).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Verification, "{spoiled}: {}", chain(&error));
+        assert!(chain(&error).contains(&format!("has `{other}` for it")), "{}", chain(&error));
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_is_there_by_its_size_and_type() {
+    let fixture = Fixture::new();
+    let image = fixture.amd64.descriptor().clone();
+    let size = image.size.to_string();
+    let (own, other) = (image.media_type.as_str(), MediaType::DOCKER_MANIFEST.as_str());
+    for (media_type, size, expected) in
+        [(own, size.as_str(), 0), (own, "17", 1), (other, &size, 1), ("text/html", &size, 1)]
+    {
+        let case = format!("{media_type} {size}");
+        let (media_type, size) = (media_type.to_owned(), size.to_owned());
+        let blobs: Vec<_> = fixture.layers.iter().chain([&fixture.amd64.config]).cloned().collect();
+        let fake = Fake::new(move |seen| match seen.method.as_str() {
+            "HEAD" if seen.uri.path().contains("/manifests/") => {
+                answer(200, &[("content-type", &media_type), ("content-length", &size)], "")
+            }
+            "HEAD" => {
+                let blob = blobs.iter().find(|it| seen.uri.path().ends_with(it.digest.as_str()));
+                answer(200, &[("content-length", &blob.unwrap().size.to_string())], "")
+            }
+            _ => answer(201, &[("location", "/v2/app/manifests/x")], ""),
+        });
+        repository(&fake).push(&fixture.blobs, &image).await.unwrap();
+        let sent = fake.seen().iter().filter(|seen| seen.method == "PUT").count();
+        assert_eq!(sent, expected, "{case}");
+    }
 }

@@ -9,6 +9,7 @@ use oci_image::blob::Memory;
 
 use crate::fake::{Fake, answer};
 use crate::fixture::{Fixture, chain, quick, registry, repository};
+use crate::secure::{Clients, Pair, Secure};
 
 /// Writes `text` as the file of the directory `name` below `root`.
 fn write(root: &Path, name: &str, text: &str) {
@@ -108,6 +109,8 @@ fn what_is_not_understood_is_refused_with_its_place() {
         ("[host.'a.example']\ncapabilities = ['all']", "`all` is not a capability"),
         ("[host.'ftp://a.example']", "at `host.\"ftp://a.example\"`: "),
         ("server = 'https://user:secret-word@a.example'", "is written with a user"),
+        ("server = 'https://user@a.example'", "is written with a user"),
+        ("server = 'https://:secret-word@a.example'", "is written with a user"),
         ("server = 'https://a.example?x'", "it is not the URL of a server"),
         ("[host.'a.example']\nclient = [['a', 'b', 'c']]", "`client` has an entry"),
         ("header = { 'a b' = 'secret-word' }", "`header.a b` cannot be a header"),
@@ -119,7 +122,8 @@ fn what_is_not_understood_is_refused_with_its_place() {
         let message = chain(&error);
         assert!(message.starts_with("cannot read `hosts.toml`: "), "{message}");
         assert!(message.contains(expected), "{text}: {message}");
-        assert!(!message.contains("secret-word"), "{message}");
+        let shown = format!("{message} {error:?} {error:#?}");
+        assert!(!shown.contains("secret-word"), "{shown}");
     }
 }
 
@@ -136,6 +140,56 @@ async fn what_is_wrong_concerns_its_own_registry() {
         assert!(chain(&error).contains(expected), "{}", chain(&error));
     }
     asked(root, "good.example/app").await.unwrap();
+}
+
+/// The registry's host sends on to another origin, which sends back.
+#[tokio::test]
+async fn the_headers_of_a_host_are_secrets_and_go_to_it_alone() {
+    let directory = oci_testing::directory();
+    let text = "server = 'https://host.example'\nheader = { x-test = 'secret-word' }";
+    write(directory.path(), "registry.example", text);
+    let fake = Fake::new(|seen| match (seen.host(), seen.uri.path()) {
+        ("host.example", "/back") => answer(404, &[], ""),
+        ("host.example", _) => answer(307, &[("location", "https://elsewhere.example/")], ""),
+        _ => answer(307, &[("location", "https://host.example/back")], ""),
+    });
+    let config = Config::default().transport(fake.clone());
+    let config = config.hosts_dir(HostsDir::new(directory.path()));
+    let client = Client::new(config).unwrap();
+    let repository = client.repository("registry.example/app").unwrap();
+    let error = repository.resolve("v1").await.unwrap_err();
+    let mut sent: Vec<_> = fake
+        .seen()
+        .iter()
+        .map(|it| (it.uri.to_string(), it.headers.get("x-test").map(|value| value.is_sensitive())))
+        .collect();
+    sent.truncate(3);
+    assert_eq!(
+        sent,
+        [
+            ("https://host.example/v2/app/manifests/v1?ns=registry.example".to_owned(), Some(true)),
+            ("https://elsewhere.example/".to_owned(), None),
+            // The way back is another server's choice.
+            ("https://host.example/back".to_owned(), None),
+        ]
+    );
+    let shown = format!("{client:?} {client:#?} {repository:?} {error:?} {}", chain(&error));
+    assert!(!shown.contains("secret-word"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_host_may_be_any_where_the_file_says_that_it_is_not_verified() {
+    let server = Secure::start(&Pair::self_signed(&["localhost"], 4000), Clients::All).await;
+    let host = server.host();
+    let directory = oci_testing::directory();
+    for (says, is_trusted) in [("", false), ("false", false), ("true", true)] {
+        let skip = if says.is_empty() { String::new() } else { format!("skip_verify = {says}") };
+        write(directory.path(), &host, &skip);
+        let config = Config::default().retry(quick()).hosts_dir(HostsDir::new(directory.path()));
+        let checked = Client::new(config).unwrap().check(&host).await;
+        let kind = checked.map_err(|error| error.kind());
+        assert_eq!(kind, if is_trusted { Ok(()) } else { Err(ErrorKind::Tls) }, "{says}");
+    }
 }
 
 #[tokio::test]

@@ -110,6 +110,22 @@ async fn a_login_file_is_its_owners_alone_and_links_to_it_stay() {
     assert_eq!(directory.mode() & 0o7777, 0o700);
 }
 
+/// Root that logs in for a user leaves the file to that user.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_login_file_keeps_its_owner() {
+    use std::os::unix::fs::{MetadataExt, chown};
+
+    oci_testing::needs!(root);
+    let home = tempfile::tempdir().unwrap();
+    let file = LoginFile::open(home.path().join("auth.json"));
+    std::fs::write(file.path(), "{}").unwrap();
+    chown(file.path(), Some(4321), Some(4322)).unwrap();
+    file.store("a.example", &Credentials::basic("bob", "2")).await.unwrap();
+    let after = std::fs::metadata(file.path()).unwrap();
+    assert_eq!((after.uid(), after.gid(), after.mode() & 0o7777), (4321, 4322, 0o600));
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_writers_at_once_none_loses_a_login() {
@@ -256,6 +272,29 @@ async fn helpers_keep_the_logins_that_a_file_leaves_to_them() {
     let error = file.store("b.example", &canary).await.unwrap_err();
     let shown = format!("{} {error:?}", chain(&error));
     assert!(shown.contains("docker-credential-gone") && !shown.contains("canary"), "{shown}");
+}
+
+/// The helper is asked between the first look at the file and the change of it.
+#[cfg(all(unix, feature = "credential-helpers"))]
+#[tokio::test]
+async fn what_cannot_be_read_any_more_when_it_is_to_be_changed_is_not_changed() {
+    use crate::auth::make_helper;
+
+    let home = tempfile::tempdir().unwrap();
+    let search = std::env::join_paths([home.path(), Path::new("/bin"), Path::new("/usr/bin")]);
+    let file = LoginFile::open(home.path().join("config.json")).helper_path(search.unwrap());
+    let theirs = r#"{"auths":"theirs"}"#;
+    let path = file.path().display();
+    make_helper(home.path(), "spoil", &format!("printf '%s' '{theirs}' > '{path}'"));
+    let spoiled = r#"{"credsStore":"spoil"}"#;
+    std::fs::write(file.path(), spoiled).unwrap();
+    let error = file.store("a.example", &Credentials::basic("bob", "2")).await.unwrap_err();
+    assert!(error.to_string().contains("is not changed"), "{}", chain(&error));
+    assert_eq!(text(&file), theirs);
+    std::fs::write(file.path(), spoiled).unwrap();
+    let error = file.erase("a.example").await.unwrap_err();
+    assert!(error.to_string().contains("is not changed"), "{}", chain(&error));
+    assert_eq!(text(&file), theirs);
 }
 
 /// What a program prints that succeeds.

@@ -16,6 +16,8 @@ mod events;
 mod fake;
 mod false_success;
 mod faults;
+#[cfg(feature = "machine")]
+mod files;
 mod fixture;
 #[cfg(feature = "machine")]
 mod hosts;

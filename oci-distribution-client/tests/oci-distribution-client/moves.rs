@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use oci_distribution_client::ErrorKind;
-use oci_image::blob::Memory;
+use oci_distribution_client::{Client, Config, ErrorKind};
+use oci_image::blob::{BlobSourceExt, Memory};
 use oci_image::distribution::referrers_tag;
 use oci_image::{AnyDocument, MediaType};
 use oci_registry::{Fault, Store};
 
-use crate::fixture::{Fixture, chain, referrer, registry, repository, start};
+use crate::fake::{Fake, answer};
+use crate::fixture::{Fixture, chain, quick, referrer, registry, repository, start};
 
 #[tokio::test]
 async fn a_copy_within_a_registry_moves_no_blob() {
@@ -57,6 +58,57 @@ async fn a_copy_of_wrong_bytes_tags_nothing_and_leaves_no_upload() {
     assert_eq!(target.registry().open_uploads(), 0);
     assert_eq!(to.resolve("v1").await.unwrap_err().kind(), ErrorKind::NotFound);
     assert!(!to.has_blob(&fixture.layers[3]).await.unwrap());
+}
+
+/// What the other registry has under the name of the source is its own.
+#[tokio::test]
+async fn a_copy_to_another_registry_mounts_nothing() {
+    let (near, far, fixture) = (registry().await, registry().await, Fixture::new());
+    let (from, image) = (repository(&near, "team/app"), fixture.amd64.descriptor());
+    for registry in [&near, &far] {
+        repository(registry, "team/app").push(&fixture.blobs, image).await.unwrap();
+    }
+    let copied = from.copy_to(&repository(&far, "other/app"), image).await.unwrap();
+    assert_eq!((copied.mounted, copied.moved), (0, 6));
+}
+
+#[tokio::test]
+async fn the_last_bytes_of_a_copy_are_sent_when_all_of_them_are_verified() {
+    let fixture = Fixture::new();
+    let image = fixture.amd64.descriptor();
+    let (manifest, blobs) = (fixture.amd64.bytes().to_vec(), fixture.blobs.clone());
+    for is_right in [true, false] {
+        let (manifest, blobs) = (manifest.clone(), blobs.clone());
+        let wanted: Vec<_> =
+            fixture.layers.iter().chain([&fixture.amd64.config]).cloned().collect();
+        let fake = Fake::new(move |seen| match (seen.host(), seen.method.as_str()) {
+            ("near.example", _) if seen.uri.path().contains("/manifests/") => {
+                let media_type = ("content-type", MediaType::IMAGE_MANIFEST.as_str());
+                answer(200, &[media_type], manifest.clone())
+            }
+            ("near.example", _) => {
+                let path = seen.uri.path();
+                let blob = wanted.iter().find(|it| path.ends_with(it.digest.as_str())).unwrap();
+                let mut bytes = blobs.read(blob, 4_000_000).unwrap();
+                if let Some(last) = bytes.last_mut().filter(|_| !is_right) {
+                    *last ^= 1;
+                }
+                answer(200, &[], bytes)
+            }
+            (_, "POST") => answer(202, &[("location", "/v2/app/blobs/uploads/1")], ""),
+            (_, "PUT") => answer(201, &[("location", "/v2/app/x")], ""),
+            _ => answer(404, &[], ""),
+        });
+        let client = Client::new(Config::default().retry(quick()).transport(fake.clone())).unwrap();
+        let place = |host: &str| client.repository(&format!("{host}/app")).unwrap();
+        let (near, far) = (place("near.example"), place("far.example"));
+        let copied = near.copy_to(&far, image).await;
+        assert_eq!(copied.is_ok(), is_right);
+        // What is sent as one piece is sent whole or not at all.
+        let broken: Vec<_> = fake.broken().iter().map(|seen| seen.body.len()).collect();
+        assert!(broken.iter().all(|length| *length == 0), "{broken:?}");
+        assert_eq!(broken.is_empty(), is_right);
+    }
 }
 
 // covers: DIST-REF-02, DIST-REF-03, DIST-REF-04, DIST-REF-05, DIST-REF-06, DIST-REF-07, DIST-REF-08, DIST-MAN-10, DIST-DEL-04, DIST-GEN-11

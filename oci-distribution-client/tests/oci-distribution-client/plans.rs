@@ -1,13 +1,16 @@
 //! What a push would do.
 
+use std::sync::Arc;
+
 use http::{Method, StatusCode};
-use oci_distribution_client::{Fate, Plan, Summary};
-use oci_image::MediaType;
-use oci_image::blob::BlobSinkExt;
-use oci_image::{Descriptor, Document};
+use oci_distribution_client::{Client, Config, ErrorKind, Fate, Plan, Summary};
+use oci_image::blob::{BlobSinkExt, Memory};
+use oci_image::docker::Format;
+use oci_image::{Descriptor, Document, MediaType};
 use oci_registry::Fault;
 
-use crate::fixture::{Fixture, noise, registry, repository};
+use crate::fake::{Fake, answer};
+use crate::fixture::{Fixture, blob, chain, noise, quick, registry, repository};
 
 /// Numbers of what moves, is mounted and is there, and the bytes that move.
 fn numbers(plan: &Plan) -> (u64, u64, u64, u64) {
@@ -81,6 +84,51 @@ async fn a_layer_that_stays_elsewhere_is_planned_so() {
     let plan = app.push(&fixture.blobs, image.descriptor()).plan().await.unwrap();
     let total = plan.total(Fate::Foreign);
     assert_eq!((total.items, total.bytes), (1, 100));
+}
+
+#[tokio::test]
+async fn a_layer_that_may_not_be_distributed_and_is_nowhere_else_is_sent() {
+    let (registry, fixture) = (registry().await, Fixture::new());
+    let app = repository(&registry, "team/app");
+    let layer = blob(&fixture.blobs, MediaType::LAYER_NONDISTRIBUTABLE_TAR_GZIP, &noise(9, 100));
+    let add = layer.clone();
+    let image: Document<_> = fixture.amd64.edit(|manifest| manifest.layers.push(add)).unwrap();
+    fixture.blobs.put(image.descriptor(), image.bytes()).unwrap();
+    let pushed = app.push(&fixture.blobs, image.descriptor()).await.unwrap();
+    assert_eq!(pushed.moved, 7);
+    assert!(app.has_blob(&layer).await.unwrap());
+}
+
+/// What cannot be done is known before anything is asked or read.
+#[tokio::test]
+async fn what_is_refused_is_refused_before_any_request() {
+    let fixture = Fixture::new();
+    let fake = Fake::new(|_| answer(404, &[], ""));
+    let client = Client::new(Config::default().transport(fake.clone()).retry(quick())).unwrap();
+    let place = |name: &str| client.repository(&format!("registry.example/{name}")).unwrap();
+    let (app, other) = (place("app"), place("other"));
+    let (image, layer) = (fixture.index.descriptor(), &fixture.layers[3]);
+    let nobody = Memory::new();
+    let push = || app.push(&fixture.blobs, image);
+    let copy = || app.copy_to(&other, image).format(Format::Docker);
+    for (case, error, kind) in [
+        ("tag", push().tag("v1").tag("a tag").await.unwrap_err(), ErrorKind::Configuration),
+        ("mount", push().mount_from("team/APP").await.unwrap_err(), ErrorKind::Configuration),
+        ("plan", push().tag("a/b").plan().await.unwrap_err(), ErrorKind::Configuration),
+        ("referrers", copy().referrers().await.unwrap_err(), ErrorKind::Configuration),
+        ("digest tags", copy().digest_tags().plan().await.unwrap_err(), ErrorKind::Configuration),
+        ("sparse", copy().sparse_platforms([]).await.unwrap_err(), ErrorKind::Configuration),
+        ("a blob", app.push(&fixture.blobs, layer).await.unwrap_err(), ErrorKind::Document),
+        ("a blob", app.copy_to(&other, layer).await.unwrap_err(), ErrorKind::Document),
+        (
+            "a blob",
+            app.pull(layer, &Arc::new(nobody)).await.map(drop).unwrap_err(),
+            ErrorKind::Document,
+        ),
+    ] {
+        assert_eq!(error.kind(), kind, "{case}: {}", chain(&error));
+    }
+    assert_eq!(fake.seen().len(), 0);
 }
 
 #[tokio::test]

@@ -103,6 +103,23 @@ async fn nothing_that_a_policy_refuses_is_given_out_or_stored() {
     tokio::task::spawn_blocking(read).await.unwrap();
 }
 
+#[tokio::test]
+async fn all_policies_are_asked_and_any_of_them_refuses() {
+    let fixture = Fixture::new();
+    let server = served(&fixture).await;
+    let digest = &fixture.index.descriptor().digest;
+    for refusing in [0, 1, 2] {
+        let watches = [0, 1, 2].map(|_| Arc::new(Watch::default()));
+        watches[refusing].refused.lock().unwrap().push(digest.clone());
+        let add = |config: Config, watch: &Arc<Watch>| config.policy(Arc::clone(watch));
+        let client = Client::new(watches.iter().fold(config(&server), add)).unwrap();
+        let app = client.repository(&format!("{}/team/app", server.address())).unwrap();
+        refused(&app.resolve("v1").await.unwrap_err(), digest);
+        let asked = watches.iter().filter(|watch| !watch.asked.lock().unwrap().is_empty());
+        assert_eq!(asked.count(), refusing + 1);
+    }
+}
+
 /// Moves the tag while it decides.
 #[derive(Debug)]
 struct Mover {

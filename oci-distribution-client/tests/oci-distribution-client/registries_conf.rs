@@ -28,8 +28,7 @@ fn sources(conf: &RegistriesConf, image: &str) -> Result<Vec<String>, Error> {
 
 #[test]
 fn images_are_read_where_the_longest_prefix_says() {
-    let conf = conf(
-        r#"
+    let text = r#"
         [[registry]]
         location = "plain.example"
         insecure = true
@@ -56,8 +55,11 @@ fn images_are_read_where_the_longest_prefix_says() {
         [[registry]]
         prefix = "a.wild.example"
         location = "a.example"
-        "#,
-    );
+        "#;
+    // In whatever order they are.
+    let entries: Vec<_> = text.split("[[registry]]").skip(1).collect();
+    let reversed: Vec<_> = entries.iter().rev().map(|it| format!("[[registry]]{it}")).collect();
+    let (conf, reversed) = (conf(text), self::conf(&reversed.concat()));
     let tagged = "internal.example/bar/image:v1";
     for (image, expected) in [
         ("unknown.example/foo:v1", vec!["unknown.example/foo:v1".to_owned()]),
@@ -90,6 +92,7 @@ fn images_are_read_where_the_longest_prefix_says() {
         ("evil.example/a.wild.example/foo", vec!["evil.example/a.wild.example/foo".to_owned()]),
     ] {
         assert_eq!(sources(&conf, image).unwrap(), expected, "{image}");
+        assert_eq!(sources(&reversed, image).unwrap(), expected, "{image}");
     }
 }
 

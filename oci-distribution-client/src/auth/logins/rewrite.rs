@@ -89,3 +89,41 @@ fn write_beside(path: &Path, content: &[u8]) -> io::Result<New> {
     file.sync_all()?;
     Ok(new)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// What is left in the directory of `path`, where another program writes `theirs(number)` in the middle of each change.
+    fn meanwhile(
+        path: &Path,
+        theirs: impl Fn(usize) -> Option<String>,
+    ) -> (io::Result<bool>, usize) {
+        let changes = Cell::new(0);
+        let result = rewrite(path, |before| {
+            changes.set(changes.get() + 1);
+            if let Some(theirs) = theirs(changes.get()) {
+                fs::write(path, theirs)?;
+            }
+            Ok(Some(format!("{}, ours", String::from_utf8_lossy(before))))
+        });
+        let names = fs::read_dir(path.parent().unwrap()).unwrap();
+        assert_eq!(names.count(), 1, "something is left behind");
+        (result, changes.get())
+    }
+
+    #[test]
+    fn what_a_program_without_a_lock_writes_meanwhile_is_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("config.json");
+        let (changed, changes) = meanwhile(&path, |number| (number == 1).then(|| "theirs".into()));
+        assert_eq!((changed.unwrap(), changes), (true, 2));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "theirs, ours");
+
+        let (changed, changes) = meanwhile(&path, |number| Some(number.to_string()));
+        changed.unwrap_err();
+        assert_eq!((changes, fs::read_to_string(&path).unwrap()), (ATTEMPTS, ATTEMPTS.to_string()));
+    }
+}

@@ -85,7 +85,7 @@ pub(super) struct Hosts {
 /// One host of a file that was read, whose certificates were not.
 pub(super) struct Host {
     server: Option<Server>,
-    uses: Uses,
+    uses: Option<Uses>,
     headers: HeaderMap,
     ca: Vec<PathBuf>,
     client: Vec<(PathBuf, PathBuf)>,
@@ -169,9 +169,10 @@ fn server(text: &str, overrides_path: bool) -> Result<Server, String> {
     Ok(Server { root, ..Server::new(host, protocol) })
 }
 
-fn uses(capabilities: Vec<String>) -> Result<Uses, String> {
+/// `None`: nothing is read from there.
+fn uses(capabilities: Vec<String>) -> Result<Option<Uses>, String> {
     if capabilities.is_empty() {
-        return Ok(Uses::ALL);
+        return Ok(Some(Uses::ALL));
     }
     let (mut pulls, mut resolves) = (false, false);
     for capability in capabilities {
@@ -183,7 +184,7 @@ fn uses(capabilities: Vec<String>) -> Result<Uses, String> {
             other => return Err(format!("`{}` is not a capability", other.escape_debug())),
         }
     }
-    Ok(Uses { tags: pulls && resolves, tagged: pulls, digests: pulls })
+    Ok(pulls.then_some(Uses { tags: resolves, tagged: true, digests: true }))
 }
 
 /// What is sent along; errors quote no value.
@@ -225,7 +226,7 @@ impl Unloaded {
             let uses = host.uses;
             let (server, extra) = host.load(directory)?;
             let server = server.map(|server| Server { extra, ..server });
-            mirrors.extend(server.filter(|_| uses.digests).map(|server| (server, uses)));
+            mirrors.extend(server.zip(uses));
         }
         let (server, extra) = own.load(directory)?;
         Ok(match server {

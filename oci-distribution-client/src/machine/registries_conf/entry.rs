@@ -51,9 +51,8 @@ impl Prefix {
         let rest = match self.0.strip_prefix('*') {
             Some(domain) => {
                 let host = &name[..name.find([':', '/']).unwrap_or(name.len())];
-                // Something stands before the dot.
-                let is_below = host.len() > domain.len() && ends_with(host, domain);
-                is_below.then(|| &name[host.len()..])?
+                // No host begins with a dot, so something stands before it.
+                ends_with(host, domain).then(|| &name[host.len()..])?
             }
             None => {
                 let (covered, rest) = name.split_at_checked(self.0.len())?;
