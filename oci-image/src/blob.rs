@@ -112,6 +112,15 @@ pub trait BlobSink {
         self.create(blob)
     }
 
+    /// Begins to write a blob whose digest is known when all of it was written, such as a layer that is packed.
+    /// `None`: this sink cannot, so that such a blob must be kept elsewhere until it has its descriptor.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn create_unnamed(&self) -> io::Result<Option<Box<dyn UnnamedWriter + '_>>> {
+        Ok(None)
+    }
+
     /// Writes a blob whose content is verified already: a sink of this process need not hash it again.
     /// Says whether it had to be written.
     ///
@@ -156,6 +165,17 @@ pub trait BlobWriter: Write + Send {
     }
 }
 
+/// A blob that is being written before its digest is known. Dropped before [`commit`](Self::commit) it leaves
+/// no trace.
+pub trait UnnamedWriter: Write + Send {
+    /// Makes it visible as the blob that `blob` names, if what was written has its size and digest. If there is one of
+    /// this digest already, that is kept.
+    ///
+    /// # Errors
+    /// As [`BlobWriter::commit`], and as [`BlobSink::create`] if the digest cannot be computed.
+    fn commit(self: Box<Self>, blob: &Descriptor) -> io::Result<()>;
+}
+
 /// The parts of a blob that is being written.
 pub trait BlobParts: Sync {
     /// The ranges that nothing was written to, in order, in bytes.
@@ -185,6 +205,10 @@ macro_rules! forward {
 
             fn resume(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
                 (**self).resume(blob)
+            }
+
+            fn create_unnamed(&self) -> io::Result<Option<Box<dyn UnnamedWriter + '_>>> {
+                (**self).create_unnamed()
             }
 
             fn put_verified(

@@ -3,6 +3,7 @@
 mod content;
 mod copy;
 mod found;
+mod unnamed;
 mod writing;
 
 use std::fs::File;
@@ -21,6 +22,7 @@ use crate::{Durability, LayoutOptions, PartialLimits, Reuse, trace};
 use content::Content;
 pub(crate) use copy::{Begun, Copy};
 pub(crate) use found::Found;
+use unnamed::Unnamed;
 use writing::Writing;
 
 /// A directory of blobs, `<algorithm>/<encoded>`.
@@ -131,6 +133,10 @@ impl Blobs {
                 Ok(Some(Writing::new(self, session, blob, content)))
             }
         }
+    }
+
+    pub(crate) fn create_unnamed(&self) -> io::Result<Unnamed<'_>> {
+        Unnamed::new(self, self.session.get()?)
     }
 
     /// Writes a blob without hashing it. Says whether it had to be written.

@@ -1,5 +1,6 @@
 //! Images with other layers, stored as they are made.
 
+mod draft;
 mod images;
 mod rewrite;
 
@@ -16,6 +17,7 @@ use oci_image::{Algorithm, Descriptor};
 
 use crate::Error;
 
+use draft::Draft;
 pub use rewrite::rewrite;
 
 /// The same image with one layer that holds the files of all, stored in `sink`.
@@ -84,10 +86,9 @@ fn store_files(
     compression: &Compression,
     sink: &dyn BlobSink,
 ) -> io::Result<Layer> {
-    let exported = files.export_above(below, tempfile::tempfile()?, compression);
-    let (mut archive, layer) = exported.map_err(invalid)?;
-    archive.rewind()?;
-    sink.put_from(&layer.descriptor, archive)?;
+    let draft = Draft::new(sink)?;
+    let (draft, layer) = files.export_above(below, draft, compression).map_err(invalid)?;
+    draft.store(&layer.descriptor)?;
     Ok(layer)
 }
 

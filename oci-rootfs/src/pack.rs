@@ -38,6 +38,9 @@ use overlay::Layers;
 /// How much of a layer is kept in memory, in bytes, before it goes to a temporary file.
 const MEMORY: usize = 4 << 20;
 
+/// How much is written at once, in bytes.
+const BUFFER: usize = 256 << 10;
+
 /// Packs all that is in a directory into a layer, and stores its blob.
 ///
 /// # Errors
@@ -136,8 +139,8 @@ impl<'a> Pack<'a> {
         Ok((out, Layer::new(descriptor, diff_id)))
     }
 
-    /// Makes the layer and stores its blob, which is kept in memory or in a temporary file until its
-    /// digest is known.
+    /// Makes the layer and stores its blob, which is written to the sink as it is made or, if the sink
+    /// [cannot](BlobSink::create_unnamed) take it without a digest, kept in memory or in a temporary file before.
     ///
     /// # Errors
     /// Those of [`write`](Self::write), and if the blob cannot be stored.
@@ -146,15 +149,20 @@ impl<'a> Pack<'a> {
         sink: &(impl BlobSink + ?Sized),
         options: &PackOptions,
     ) -> Result<Layer, PackError> {
+        let begun = sink.create_unnamed().map_err(|source| Reason::Begin { source })?;
+        if let Some(blob) = begun {
+            let (blob, layer) = self.write(BufWriter::with_capacity(BUFFER, blob), options)?;
+            let blob = blob.into_inner().map_err(|error| error.into_error());
+            let stored = blob.and_then(|blob| blob.commit(&layer.descriptor));
+            stored.map_err(|source| Reason::store(&layer, source))?;
+            return Ok(layer);
+        }
         let directory = options.temporary.clone().unwrap_or_else(std::env::temp_dir);
         let file = BufWriter::new(tempfile::spooled_tempfile_in(MEMORY, directory));
         let (file, layer) = self.write(file, options)?;
         let file =
             file.into_inner().map_err(|error| Reason::Temporary { source: error.into_error() })?;
-        store(file, &layer.descriptor, sink).map_err(|source| {
-            let digest = layer.descriptor.digest.clone();
-            Reason::Store { digest, source }
-        })?;
+        store(file, &layer.descriptor, sink).map_err(|source| Reason::store(&layer, source))?;
         Ok(layer)
     }
 
@@ -188,7 +196,7 @@ fn store(
 ) -> io::Result<()> {
     let Some(mut writer) = sink.create(blob)? else { return Ok(()) };
     file.seek(SeekFrom::Start(0))?;
-    let mut buffer = vec![0; 256 << 10];
+    let mut buffer = vec![0; BUFFER];
     loop {
         match file.read(&mut buffer)? {
             0 => return writer.commit(),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oci_digest::{Verified, VerifyError};
 
-use super::{BlobParts, BlobSink, BlobSource, BlobWriter, Ranges};
+use super::{BlobParts, BlobSink, BlobSource, BlobWriter, Ranges, UnnamedWriter};
 use crate::{Descriptor, Digest};
 
 /// Blobs held in memory, and those that are kept to be resumed.
@@ -67,6 +67,10 @@ impl BlobSink for Memory {
         Ok(self.writer(blob, kept.unwrap_or_default()))
     }
 
+    fn create_unnamed(&self) -> io::Result<Option<Box<dyn UnnamedWriter + '_>>> {
+        Ok(Some(Box::new(Unnamed { store: self, content: Vec::new() })))
+    }
+
     fn put_verified(&self, blob: &Descriptor, content: Verified<&[u8]>) -> io::Result<bool> {
         blob.check_names(&content)?;
         match lock(&self.blobs).entry(blob.digest.clone()) {
@@ -76,6 +80,28 @@ impl BlobSink for Memory {
                 Ok(true)
             }
         }
+    }
+}
+
+struct Unnamed<'a> {
+    store: &'a Memory,
+    content: Vec<u8>,
+}
+
+impl Write for Unnamed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.content.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl UnnamedWriter for Unnamed<'_> {
+    fn commit(self: Box<Self>, blob: &Descriptor) -> io::Result<()> {
+        self.store.put_verified(blob, blob.verify(&*self.content)?)?;
+        Ok(())
     }
 }
 

@@ -1,9 +1,10 @@
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use oci_image::blob::{
-    BlobSink, BlobSinkExt, BlobSource, BlobSourceExt, BlobWriter, Memory, Ranges, conformance,
+    BlobSink, BlobSinkExt, BlobSource, BlobSourceExt, BlobWriter, Memory, Ranges, UnnamedWriter,
+    conformance,
 };
 use oci_image::build::{Builder, Image, Layer};
 use oci_image::oci_digest::Verified;
@@ -25,6 +26,7 @@ fn pointers_to_a_store_can_do_all_that_it_can() {
     let shared = Arc::new(Memory::new());
     conformance::resume(|| Arc::clone(&shared)).unwrap();
     conformance::parts(|| Box::new(&*shared)).unwrap();
+    assert!(Arc::new(Box::new(&*shared)).create_unnamed().unwrap().is_some());
     let unhashed = Unhashed(Memory::new());
     Arc::new(&unhashed).put_verified(&Descriptor::empty_json(), empty()).unwrap();
 }
@@ -44,6 +46,43 @@ impl BlobSink for Unhashed {
 
 fn empty() -> Verified<&'static [u8]> {
     Verified::hash(&b"{}"[..], Algorithm::Sha256)
+}
+
+/// A store that takes what it is told at the end for the digest of what was written.
+struct Believing(Memory);
+
+struct Unnamed<'a>(&'a Memory, Vec<u8>);
+
+impl BlobSource for Believing {
+    fn open(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn io::Read + Send + '_>>> {
+        self.0.open(blob)
+    }
+}
+
+impl BlobSink for Believing {
+    fn create(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
+        self.0.create(blob)
+    }
+
+    fn create_unnamed(&self) -> io::Result<Option<Box<dyn UnnamedWriter + '_>>> {
+        Ok(Some(Box::new(Unnamed(&self.0, Vec::new()))))
+    }
+}
+
+impl Write for Unnamed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl UnnamedWriter for Unnamed<'_> {
+    fn commit(self: Box<Self>, _: &Descriptor) -> io::Result<()> {
+        self.0.put(&Descriptor::of("text/plain".into(), &self.1), &self.1)
+    }
 }
 
 /// The checks find what they are for: each of these stores breaks one claim.
@@ -83,6 +122,9 @@ fn a_store_that_breaks_a_contract_is_found_out() {
     conformance::sink(&WithoutPartials(Memory::new())).unwrap();
     let violation = conformance::resume(|| WithoutPartials(Memory::new())).unwrap_err();
     assert_eq!(violation.claim, "what was kept is held by the next writer");
+
+    let violation = conformance::sink(&Believing(Memory::new())).unwrap_err();
+    assert_eq!(violation.claim, "another descriptor is refused");
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl<'a> Writing<'a> {
 }
 
 /// Hashes what is in the file up to `end`.
-fn hash(temporary: &Temporary, verifier: &mut Verifier, end: u64) -> io::Result<()> {
+pub(super) fn hash(temporary: &Temporary, verifier: &mut Verifier, end: u64) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     while verifier.seen() < end {
         let left = usize::try_from(end - verifier.seen()).unwrap_or(usize::MAX);

@@ -25,7 +25,7 @@ pub(super) const STEPS: &[Step] = &[
     remove,
     tag_first,
     tag_second,
-    put_alone,
+    put_unnamed,
     move_tag,
     other_algorithm,
     untag,
@@ -67,6 +67,16 @@ fn tag_again(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
 fn put_alone(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
     let blob = Descriptor::of("text/plain".into(), "alone");
     put(layout, &blob, b"alone")?;
+    promise.blobs.push(blob);
+    Ok(())
+}
+
+/// The digest is told at the end.
+fn put_unnamed(layout: &Layout, promise: &mut Promise) -> Result<(), Error> {
+    let failed = |error| Error::io("cannot store a blob", error);
+    let blob = Descriptor::of("text/plain".into(), "unnamed");
+    let mut writer = layout.create_unnamed().map_err(failed)?.unwrap();
+    writer.write_all(b"unnamed").and_then(|()| writer.commit(&blob)).map_err(failed)?;
     promise.blobs.push(blob);
     Ok(())
 }

@@ -1,15 +1,15 @@
 use std::collections::HashSet;
-use std::io::{self, Seek};
+use std::io;
 
 use oci_image::Descriptor;
-use oci_image::blob::{BlobSink, BlobSinkExt, BlobSourceExt};
+use oci_image::blob::{BlobSink, BlobSourceExt};
 use oci_image::build::{self, Layer};
 use oci_image::images::Image;
 use oci_image::layer::{
     Change, Codec, Compression, Decoder, Entry, EntryPath, Kind, Limits, Order, Reader, Writer,
 };
 
-use super::{copy, invalid};
+use super::{Draft, copy, invalid};
 use crate::Error;
 
 /// The same image with what `change` makes of each change of its layers, stored in `sink`: `None` leaves it
@@ -63,7 +63,7 @@ impl<F: FnMut(Change) -> Option<Change>> Rewriter<'_, F> {
         let blob = self.image.source().open_existing(descriptor)?;
         let decoder = Decoder::new(blob, &descriptor.media_type, self.limits)?;
         let decoder = decoder.diff_id_by(algorithm).verified_as(&descriptor.digest);
-        let writer = Writer::new(tempfile::tempfile()?, &compression(decoder.codec())?);
+        let writer = Writer::new(Draft::new(sink)?, &compression(decoder.codec())?);
         let mut writer = writer.map_err(invalid)?.order(Order::Any);
         let mut reader = Reader::from_decoder(decoder, self.limits.clone());
         let mut differs = false;
@@ -88,9 +88,8 @@ impl<F: FnMut(Change) -> Option<Change>> Rewriter<'_, F> {
             copy(self.image.source(), descriptor, sink)?;
             return Ok(None);
         }
-        let (mut archive, blob, diff_id) = writer.finish().map_err(invalid)?;
-        archive.rewind()?;
-        sink.put_from(&blob, archive)?;
+        let (draft, blob, diff_id) = writer.finish().map_err(invalid)?;
+        draft.store(&blob)?;
         let descriptor: Descriptor = descriptor.with_bytes_of(&blob);
         Ok(Some(Layer::new(descriptor, diff_id).history(history.clone())))
     }

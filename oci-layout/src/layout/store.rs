@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use oci_image::Descriptor;
-use oci_image::blob::{BlobSink, BlobSource, BlobWriter};
+use oci_image::blob::{BlobSink, BlobSource, BlobWriter, UnnamedWriter};
 use oci_image::oci_digest::Verified;
 
 use super::Layout;
@@ -28,6 +28,11 @@ impl BlobSink for Layout {
     fn resume(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
         let writing = self.blobs().resume(blob)?;
         Ok(writing.map(|writing| Box::new(writing) as Box<dyn BlobWriter>))
+    }
+
+    /// It is written to the directory of blobs, where it takes the room that it needs there anyway.
+    fn create_unnamed(&self) -> io::Result<Option<Box<dyn UnnamedWriter + '_>>> {
+        Ok(Some(Box::new(self.blobs().create_unnamed()?)))
     }
 
     fn put_verified(&self, blob: &Descriptor, content: Verified<&[u8]>) -> io::Result<bool> {

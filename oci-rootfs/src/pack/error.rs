@@ -2,6 +2,7 @@ use std::error::Error;
 use std::{fmt, io};
 
 use oci_image::Digest;
+use oci_image::build::Layer;
 use oci_image::layer::{EntryPath, WriteError};
 use rustix::io::Errno;
 
@@ -58,10 +59,18 @@ pub(crate) enum Reason {
     UnknownOverlay { path: EntryPath, xattr: String },
     #[error(transparent)]
     Write(#[from] WriteError),
+    #[error("cannot begin to store the layer")]
+    Begin { source: io::Error },
     #[error("cannot write the layer to a temporary file")]
     Temporary { source: io::Error },
     #[error("cannot store the layer `{digest}`")]
     Store { digest: Digest, source: io::Error },
+}
+
+impl Reason {
+    pub(super) fn store(layer: &Layer, source: io::Error) -> Self {
+        Self::Store { digest: layer.descriptor.digest.clone(), source }
+    }
 }
 
 impl PackError {
@@ -83,7 +92,10 @@ impl PackError {
                 | WriteError::TooLong { .. }
                 | WriteError::Unrepresentable { .. },
             ) => Kind::Entry,
-            Reason::Write(_) | Reason::Temporary { .. } | Reason::Store { .. } => Kind::Store,
+            Reason::Write(_)
+            | Reason::Begin { .. }
+            | Reason::Temporary { .. }
+            | Reason::Store { .. } => Kind::Store,
         }
     }
 
@@ -92,6 +104,7 @@ impl PackError {
         match &*self.0 {
             Reason::Root { source, .. }
             | Reason::File { source, .. }
+            | Reason::Begin { source }
             | Reason::Temporary { source }
             | Reason::Store { source, .. }
             | Reason::Write(WriteError::Write(source) | WriteError::Content { source, .. }) => {

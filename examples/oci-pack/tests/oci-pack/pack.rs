@@ -15,6 +15,7 @@ use oci_rootfs::unpack::Devices;
 use oci_rootfs::{UnpackOptions, unpack, unpack_bundle};
 use tempfile::TempDir;
 
+use oci_testing::mount::Mount;
 use oci_testing::program::{Done, copy_program, run, run_with};
 use oci_testing::tree::differences;
 
@@ -129,6 +130,27 @@ fn packs_a_directory_in_every_compression() {
     }
     field.pack(&["--image", &field.name("default")]).good();
     assert_eq!(field.layers("default"), [MediaType::LAYER_TAR_GZIP]);
+}
+
+/// A layer that is not compressed waits nowhere: in the end it needs the room once.
+#[test]
+fn a_layer_needs_its_room_once() {
+    oci_testing::needs!(root);
+    let field = Field::new();
+    fs::write(field.tree().join("large"), vec![7; 8 << 20]).unwrap();
+    let pack = |mount: &Mount| {
+        let image = format!("oci:{}:app", mount.layout().display());
+        let mut pack = Command::new(PACK);
+        pack.arg(field.tree()).args(["--compress", "none", "--image", &image]);
+        run_with(pack.env("TMPDIR", mount.path()))
+    };
+    pack(&Mount::tmpfs(10 << 20, 0)).good();
+    let mount = Mount::tmpfs(7 << 20, 0);
+    let line = pack(&mount).bad(1);
+    assert!(line.contains("No space left"), "{line}");
+    let layout = Layout::open(mount.layout()).unwrap();
+    assert_eq!(layout.fsck().unwrap(), []);
+    assert_eq!(layout.garbage().unwrap(), oci_layout::Garbage::default());
 }
 
 #[test]

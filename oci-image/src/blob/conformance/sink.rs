@@ -22,6 +22,7 @@ pub fn sink<S: BlobSink + BlobSource + ?Sized>(store: &S) -> Result<(), Violatio
     refuses_what_cannot_be_verified(store)?;
     several_writers(store)?;
     verified_content(store)?;
+    unnamed(store)?;
     source(store, &blobs)
 }
 
@@ -133,4 +134,35 @@ fn verified_content<S: BlobSink + BlobSource + ?Sized>(store: &S) -> Result<(), 
     let claim = "verified content of another blob is refused where the blob is there";
     ensure(claim, store.put_verified(&blob, other()).is_err(), || "it was accepted".into())?;
     is_there(claim, store, &blob, &bytes)
+}
+
+fn unnamed<S: BlobSink + BlobSource + ?Sized>(store: &S) -> Result<(), Violation> {
+    let claim = "a blob is written before its digest is known";
+    let (blob, bytes) = content(9, 5000);
+    let begin = || -> Result<_, Violation> {
+        let Some(mut writer) = right(claim, store.create_unnamed())? else { return Ok(None) };
+        for piece in bytes.chunks(777) {
+            right(claim, writer.write_all(piece))?;
+        }
+        Ok(Some(writer))
+    };
+    let (other, _) = content(10, 5000);
+    for wrong in [
+        Descriptor { size: 4999, ..blob.clone() },
+        Descriptor { size: 5001, ..blob.clone() },
+        other,
+    ] {
+        let Some(writer) = begin()? else { return Ok(()) };
+        let claim = "another descriptor is refused";
+        ensure(claim, writer.commit(&wrong).is_err(), || "it was accepted".into())?;
+        is_absent(claim, store, &blob)?;
+        is_absent(claim, store, &wrong)?;
+    }
+    // The second time the blob is there.
+    for _ in 0..2 {
+        let Some(writer) = begin()? else { return Ok(()) };
+        right(claim, writer.commit(&blob))?;
+        is_there(claim, store, &blob, &bytes)?;
+    }
+    Ok(())
 }
