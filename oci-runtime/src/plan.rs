@@ -203,13 +203,18 @@ impl<'a> Planner<'a> {
         let Tree { source, pointer, recursive, idmap } = tree;
         let id = self.next_tree;
         self.next_tree += 1;
-        let propagation = (!self.is_shared())
-            .then_some(Propagation { kind: PropagationKind::Slave, recursive: true });
+        // The first is the root filesystem, in which all others are attached.
+        let is_root = id == 0;
+        let propagation = match self.is_shared() {
+            false => Some(Propagation { kind: PropagationKind::Slave, recursive: true }),
+            // pivot_root(2) refuses a shared root; it becomes shared after that.
+            true => {
+                is_root.then_some(Propagation { kind: PropagationKind::Private, recursive: false })
+            }
+        };
         let pointer = pointer.into();
         let opens_first = self.opens_first(idmap.as_ref());
         let tree = OpenTree { id, source, pointer, recursive, propagation, idmap };
-        // The first is the root filesystem, in which all others are attached.
-        let is_root = id == 0;
         let trees = if is_root || opens_first { &mut self.trees } else { &mut self.own_trees };
         trees.push(tree);
         id

@@ -20,5 +20,6 @@ mod mounts;
 mod nested;
 mod oracle;
 mod program;
+mod propagation;
 mod sight;
 mod update;
