@@ -157,3 +157,34 @@ fn write(path: &Path, value: &str) -> Result<(), CgroupError> {
         .and_then(|mut file| file.write_all(value.as_bytes()))
         .map_err(|error| CgroupError::new("write", path, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_threaded_cgroup_does_not_keep_processes_from_being_listed() {
+        oci_testing::needs!(root, unified_cgroups);
+        let mount = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(Path::new);
+        let mount = mount.into_iter().find(|mount| mount.join(PROCS).exists()).unwrap();
+        let domain = mount.join(format!("oci-test/threaded-{}", std::process::id()));
+        let threaded = domain.join("threaded");
+        fs::create_dir_all(&threaded).unwrap();
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let mut found = Vec::new();
+        let listed = write(&threaded.join("cgroup.type"), "threaded")
+            .and_then(|()| write(&domain.join(PROCS), &child.id().to_string()))
+            .and_then(|()| write(&threaded.join("cgroup.threads"), &child.id().to_string()))
+            .and_then(|()| collect(&domain, &mut found));
+        let answer = fs::read(threaded.join(PROCS)).map_err(|error| error.raw_os_error());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        fs::remove_dir(threaded).unwrap();
+        fs::remove_dir(domain).unwrap();
+        listed.unwrap();
+        assert_eq!(answer, Err(Some(libc::EOPNOTSUPP)));
+        assert_eq!(found, [i32::try_from(child.id()).unwrap()]);
+    }
+}

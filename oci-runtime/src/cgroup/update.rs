@@ -80,3 +80,41 @@ impl Cgroup {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::write;
+
+    use super::*;
+    use crate::cgroup::Group;
+
+    /// A directory in place of a cgroup of version 2, where the kernel would kill processes instead.
+    #[test]
+    fn a_limit_below_the_use_is_refused_where_that_is_asked_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        write(path("memory.current"), "100\n").unwrap();
+        let group = Group {
+            controllers: Vec::new(),
+            mount: directory.path().into(),
+            directory: directory.path().into(),
+        };
+        let cgroup = Cgroup { groups: vec![group], parents: Vec::new() };
+        for (checked, limit, expected) in
+            [(Some(99), "99", "max"), (Some(100), "100", "100"), (None, "50", "50")]
+        {
+            write(path("memory.max"), "max").unwrap();
+            let line = CgroupWrite {
+                controller: String::new(),
+                file: "memory.max".into(),
+                value: limit.into(),
+            };
+            let update =
+                CgroupUpdate { writes: vec![line], devices: None, memory_above_use: checked };
+            let updated = cgroup.update(&update);
+            assert_eq!(updated.is_ok(), expected == limit);
+            let found = read_to_string(path("memory.max")).unwrap();
+            assert_eq!(found.get(..expected.len()), Some(expected));
+        }
+    }
+}

@@ -182,3 +182,17 @@ pub(crate) fn give_up(rights: &[ProcessStep]) -> std::io::Result<()> {
 pub(crate) fn seccomp(filter: &Filter) -> Result<(), StepError> {
     Ok(sys::seccomp::load(&filter.instructions, filter.flags.into()).map(drop)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel refuses a flag that it does not know before it looks at anything else.
+    #[test]
+    fn a_filter_is_loaded_with_its_flags() {
+        const ALLOW: (u16, u8, u8, u32) = (0x06, 0, 0, 0x7fff_0000);
+        let filter = Filter { summary: String::new(), flags: 1 << 31, instructions: vec![ALLOW] };
+        let error = seccomp(&filter).unwrap_err();
+        assert_eq!(error.errno, Some(libc::EINVAL));
+    }
+}

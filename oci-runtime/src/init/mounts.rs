@@ -296,9 +296,16 @@ mod tests {
 
     #[test]
     fn a_device_of_the_host_is_the_one_that_it_should_be() {
-        for (path, major, minor) in
-            [("/dev/zero", 1, 3), ("/dev/null", 1, 5), ("/proc/self/status", 1, 3)]
-        {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        for (path, major, minor) in [
+            ("/dev/zero", 1, 3),
+            ("/dev/null", 1, 5),
+            ("/proc/self/status", 1, 3),
+            ("/proc/self/status", 0, 0),
+            (link.to_str().unwrap(), 1, 3),
+        ] {
             let refused = host_device(path, major, minor).unwrap_err();
             let expected = format!("`{path}` of the host is not device {major}:{minor}");
             assert_eq!((refused.errno, refused.detail), (None, Some(expected)));

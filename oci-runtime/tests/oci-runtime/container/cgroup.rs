@@ -23,7 +23,7 @@ fn groups(pid: &str) -> Vec<(String, String)> {
 }
 
 /// Where this container's group is, in each hierarchy that is mounted.
-fn directories(id: &str) -> Vec<PathBuf> {
+pub(super) fn directories(id: &str) -> Vec<PathBuf> {
     let mounts = fs::read_dir("/sys/fs/cgroup").unwrap().map(|entry| entry.unwrap().path());
     let all = mounts.chain([PathBuf::from("/sys/fs/cgroup")]);
     all.map(|mount| mount.join("oci-test").join(id)).filter(|path| path.is_dir()).collect()

@@ -47,6 +47,30 @@ fn sigkill_ends_a_paused_container() {
 }
 
 #[test]
+fn only_what_runs_is_paused_and_only_what_is_paused_is_resumed() {
+    oci_testing::needs!(root, cgroups, busybox);
+    let fixture = Fixture::new().shell("exec sleep 1000");
+    let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    container.start().unwrap();
+    let refused = |result: Result<(), oci_runtime::Error>, doing: &str, reason: &str| {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::State);
+        assert_eq!(
+            error.to_string(),
+            format!("cannot {doing} container `{}`: {reason}", fixture.id)
+        );
+    };
+    refused(container.resume(), "resume", "it is not paused");
+    container.pause().unwrap();
+    refused(container.pause(), "pause", "it is `paused`");
+    container.resume().unwrap();
+    container.kill(Signal::KILL).unwrap();
+    refused(container.pause(), "pause", "it is `stopped`");
+    refused(container.resume(), "resume", "it is not paused");
+    container.delete().map_err(|error| chain(&error)).unwrap();
+}
+
+#[test]
 fn what_a_container_froze_itself_is_deleted() {
     oci_testing::needs!(root, cgroups, busybox);
     let fixture = Fixture::new().shell("exec sleep 1000");

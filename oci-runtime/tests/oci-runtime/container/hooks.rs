@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use oci_runtime::spec::{Hook, Hooks};
-use oci_runtime::{ErrorKind, Stdio};
+use oci_runtime::{ErrorKind, Signal, Stdio};
 
 use super::fixture::{Fixture, chain};
 
@@ -176,6 +176,10 @@ fn a_hook_cannot_change_the_container_that_is_being_made() {
             ("resume", found.resume()),
             ("delete", found.delete()),
             ("force_delete", found.force_delete()),
+            ("kill", found.kill(Signal::KILL)),
+            ("signal_all", found.signal_all(Signal::TERM)),
+            ("update", found.update(&oci_runtime::spec::linux::Resources::new())),
+            ("exec", found.exec(super::exec::shell("true"), Stdio::null()).map(drop)),
         ] {
             let error = result.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::State, "{name}");
@@ -324,5 +328,86 @@ fn start_container_hooks_run_under_the_filter_of_the_program() {
         assert!(read("said").contains("Operation not permitted"), "{}", read("said"));
         assert_eq!(read("rights"), "CapEff:\t0000000000000000\n");
         assert!(!fixture.rootfs().join("tmp/made").exists());
+    }
+}
+
+#[test]
+fn hooks_have_a_place_an_environment_and_a_umask_and_nothing_to_write_to() {
+    oci_testing::needs!(user_namespaces, busybox);
+    let mut fixture = Fixture::new().shell("echo program");
+    let dir = fixture.dir.path().to_owned();
+    let log = |name: &str| dir.join("rootfs/tmp").join(name);
+    let hook = |line: String| {
+        let mut hook = Hook::new("/bin/sh".into());
+        hook.args = ["sh".into(), "-c".into(), line].to_vec();
+        hook.env = vec!["A=1".into()];
+        vec![hook]
+    };
+    let pid = "echo noise; grep -o '\"pid\":[0-9]*' >>";
+    let outside = log("outside").display().to_string();
+    let mut hooks = Hooks::new();
+    // The init that runs the hook has no environment, and so it passes on none of the caller's.
+    hooks.create_runtime = hook(format!(
+        "(pwd; umask; cat /proc/$$/environ; echo; cat /proc/$PPID/environ; echo) > {outside}; {pid} {outside}"
+    ));
+    hooks.create_container = hook(format!("{pid} {}", log("inside").display()));
+    hooks.start_container = hook(format!("{pid} /tmp/inside"));
+    fixture.spec.hooks = Some(hooks);
+    let file = fixture.dir.path().join("stdout");
+    let stdio = Stdio::files(
+        fs::File::open("/dev/null").unwrap(),
+        fs::File::create(&file).unwrap(),
+        fs::File::create("/dev/null").unwrap(),
+    );
+    let container = fixture.create(stdio).map_err(|error| chain(&error)).unwrap();
+    let number = container.state().unwrap().pid.unwrap();
+    container.start().map_err(|error| chain(&error)).unwrap();
+    container.wait().unwrap();
+    container.delete().unwrap();
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let umask = status.lines().find_map(|line| line.strip_prefix("Umask:\t")).unwrap();
+    let expected = format!("{}\n{umask}\nA=1\0\n\n\"pid\":{number}\n", dir.display());
+    assert_eq!(fs::read_to_string(log("outside")).unwrap(), expected);
+    assert_eq!(fs::read_to_string(log("inside")).unwrap(), "\"pid\":1\n\"pid\":1\n");
+    assert_eq!(fs::read_to_string(file).unwrap(), "program\n");
+}
+
+#[test]
+fn start_container_hooks_have_the_capabilities_of_the_program() {
+    use oci_runtime::spec::linux::{Seccomp, SeccompAction};
+    use oci_runtime::spec::{Capabilities, Capability, User};
+    oci_testing::needs!(root, busybox);
+    for no_new_privileges in [true, false] {
+        let line = "grep -E '^(Cap|Uid)' /proc/self/status >> /tmp/rights";
+        let mut fixture = Fixture::new().shell(line);
+        let rights = fixture.rootfs().join("tmp/rights");
+        fs::write(&rights, "").unwrap();
+        fs::set_permissions(&rights, fs::Permissions::from_mode(0o666)).unwrap();
+        let mut hook = Hook::new("/bin/sh".into());
+        hook.args = ["sh", "-c", line].map(String::from).to_vec();
+        let mut hooks = Hooks::new();
+        hooks.start_container = vec![hook];
+        fixture.spec.hooks = Some(hooks);
+        // With a filter and without `noNewPrivileges` they are given up last.
+        fixture.spec.linux.as_mut().unwrap().seccomp = Some(Seccomp::new(SeccompAction::Allow));
+        let process = fixture.spec.process.as_mut().unwrap();
+        process.no_new_privileges = Some(no_new_privileges);
+        process.user = Some(User::posix(1000, 1000));
+        let mut sets = Capabilities::new();
+        for set in [
+            &mut sets.bounding,
+            &mut sets.permitted,
+            &mut sets.effective,
+            &mut sets.inheritable,
+            &mut sets.ambient,
+        ] {
+            *set = vec![Capability::Kill];
+        }
+        process.capabilities = Some(sets);
+        fixture.run().map_err(|error| chain(&error)).unwrap();
+        let set = |name| format!("{name}:\t0000000000000020\n");
+        let sets: String = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(set).concat();
+        let once = format!("Uid:\t1000\t1000\t1000\t1000\n{sets}");
+        assert_eq!(fs::read_to_string(rights).unwrap(), once.repeat(2));
     }
 }

@@ -35,8 +35,12 @@ fn goes_through_the_states_of_the_specification() {
     assert_eq!(container.delete().unwrap_err().kind(), ErrorKind::State);
     container.start().map_err(|error| chain(&error)).unwrap();
     assert_eq!(container.state().unwrap().status, Status::Running);
-    assert_eq!(container.start().unwrap_err().kind(), ErrorKind::State);
+    let again = container.start().unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::State);
+    let expected = format!("cannot start container `{}`: it is `running`", fixture.id);
+    assert_eq!(again.to_string(), expected);
     assert_eq!(container.delete().unwrap_err().kind(), ErrorKind::State);
+    assert_eq!(container.state().unwrap().status, Status::Running);
     container.kill(Signal::KILL).unwrap();
     assert_eq!(container.wait().unwrap().signal(), Some(9));
     assert_eq!(container.state().unwrap().status, Status::Stopped);
@@ -330,4 +334,17 @@ fn a_connection_that_says_nothing_starts_nothing() {
     assert_eq!(container.state().unwrap().status, Status::Created);
     container.start().map_err(|error| chain(&error)).unwrap();
     container.force_delete().unwrap();
+}
+
+#[test]
+fn a_container_without_a_program_is_not_started() {
+    oci_testing::needs!(user_namespaces, busybox);
+    let mut fixture = Fixture::new();
+    fixture.spec.process = None;
+    let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    let error = container.start().unwrap_err();
+    let status = container.state().unwrap().status;
+    container.force_delete().map_err(|error| chain(&error)).unwrap();
+    assert_eq!((error.kind(), status), (ErrorKind::State, Status::Created));
+    assert!(error.to_string().ends_with(": its specification has no `process`"), "{error}");
 }

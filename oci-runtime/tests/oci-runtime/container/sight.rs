@@ -272,6 +272,24 @@ fn kernel_parameters_of_the_container_are_set() {
     assert_eq!(text, "1\n1\n0\n");
 }
 
+/// The kernel's parameters, whatever the container has at their paths (CVE-2025-52881).
+#[test]
+fn kernel_parameters_are_not_those_that_cover_them() {
+    oci_testing::needs!(root, busybox);
+    let text = prints(
+        |spec| {
+            spec.linux.as_mut().unwrap().sysctl.insert("net.ipv4.ip_forward".into(), "1".into());
+            for (kind, target) in [("tmpfs", "/proc/sys"), ("proc", "/mnt")] {
+                let mut mount = oci_runtime::spec::Mount::new(target.into());
+                (mount.r#type, mount.source) = (Some(kind.into()), Some(kind.into()));
+                spec.mounts.push(mount);
+            }
+        },
+        "ls /proc/sys; cat /mnt/sys/net/ipv4/ip_forward",
+    );
+    assert_eq!(text, "1\n");
+}
+
 // covers: RT-LINUX-23, RT-LINUX-18
 #[test]
 fn limits_are_written_and_hold() {

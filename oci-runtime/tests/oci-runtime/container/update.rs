@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 
-use oci_runtime::spec::linux::{Device, DeviceType, Resources};
+use oci_runtime::spec::Status;
+use oci_runtime::spec::linux::{Device, DeviceType, NamespaceType, Resources};
 use oci_runtime::{ErrorKind, Signal, Stdio};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::exec::{shell, within};
 use super::fixture::{Fixture, chain};
@@ -140,5 +142,137 @@ fn every_process_of_a_container_is_listed_and_receives_a_signal() {
         // The first process of a PID namespace ignores what it has no handler for.
         assert_eq!(other.wait().unwrap().signal(), Some(10));
         assert_eq!(container.processes().unwrap(), [first]);
+    });
+}
+
+/// A container that shares the PID namespace of its caller lives on without its first process.
+#[test]
+fn a_signal_reaches_those_that_are_left_when_the_first_has_ended() {
+    oci_testing::needs!(root, cgroups, busybox);
+    for signal in [Signal::TERM, Signal::KILL] {
+        let mut fixture = Fixture::new().shell("sleep 1000 & true");
+        let linux = fixture.spec.linux.as_mut().unwrap();
+        linux.namespaces.retain(|space| space.r#type != NamespaceType::Pid);
+        fixture.spec.mounts.retain(|mount| mount.r#type.as_deref() != Some("proc"));
+        let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+        container.start().map_err(|error| chain(&error)).unwrap();
+        container.wait().unwrap();
+        let left = container.processes().unwrap();
+        let status = container.state().unwrap().status;
+        assert_eq!((left.len(), status), (1, Status::Stopped));
+        let sleeper = pidfd_open(Pid::from_raw(left[0]).unwrap(), PidfdFlags::empty()).unwrap();
+        container.signal_all(signal).map_err(|error| chain(&error)).unwrap();
+        let mut ended = [rustix::event::PollFd::new(&sleeper, rustix::event::PollFlags::IN)];
+        assert_eq!(rustix::event::poll(&mut ended, None), Ok(1));
+        container.delete().map_err(|error| chain(&error)).unwrap();
+        assert_eq!(fixture.residue(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_container_that_is_paused_stays_so_whatever_is_done_to_it() {
+    oci_testing::needs!(root, cgroups, busybox);
+    let fixture = Fixture::new().shell("exec sleep 1000");
+    within(&fixture, |container| {
+        let other = container.exec(shell("exec sleep 1000"), Stdio::null()).unwrap();
+        container.pause().unwrap();
+        container.signal_all(Signal::USR1).map_err(|error| chain(&error)).unwrap();
+        assert_eq!(container.state().unwrap().status, Status::Paused);
+        let rule =
+            r#"{"devices":[{"allow":false,"type":"c","major":10,"minor":229,"access":"rwm"}]}"#;
+        container.update(&resources(rule)).map_err(|error| chain(&error)).unwrap();
+        assert_eq!(container.state().unwrap().status, Status::Paused);
+        container.resume().unwrap();
+        assert_eq!(other.wait().unwrap().signal(), Some(10));
+    });
+}
+
+/// Else one would thaw what another has just frozen, or set a limit again that another has just changed.
+#[cfg(feature = "tracing")]
+#[test]
+fn what_changes_a_container_waits_for_the_others_that_do() {
+    use rustix::fs::{FlockOperation, flock};
+    use std::sync::Arc;
+    oci_testing::needs!(root, cgroups, busybox);
+    type Change = fn(&oci_runtime::Container) -> Result<(), oci_runtime::Error>;
+    let changes: [(&str, Change); 4] = [
+        ("signal_all", |container| container.signal_all(Signal::USR1)),
+        ("update", |container| container.update(&resources(r#"{"pids":{"limit":30}}"#))),
+        ("pause", |container| container.pause()),
+        ("resume", |container| container.resume()),
+    ];
+    let fixture = Fixture::new().shell("exec sleep 1000");
+    within(&fixture, |container| {
+        for (name, change) in changes {
+            let path = fixture.dir.path().join("run").join(&fixture.id).join("lock");
+            let lock = Arc::new(fs::File::open(path).unwrap());
+            flock(&*lock, FlockOperation::LockExclusive).unwrap();
+            let held = Arc::clone(&lock);
+            let events = oci_testing::events::Events::collect_and("oci_runtime", move |line| {
+                if line.contains("waiting for the lock") {
+                    flock(&*held, FlockOperation::Unlock).unwrap();
+                }
+            });
+            change(container).map_err(|error| chain(&error)).unwrap();
+            assert!(events.text().contains("waiting for the lock"), "{name}");
+        }
+    });
+}
+
+/// Like those of a service manager in a container.
+#[test]
+fn processes_are_listed_that_a_container_has_put_into_cgroups_of_its_own() {
+    oci_testing::needs!(root, cgroups, busybox);
+    let fixture = Fixture::new().shell("exec sleep 1000");
+    within(&fixture, |container| {
+        let other = container.exec(shell("exec sleep 1000"), Stdio::null()).unwrap();
+        let mut expected = container.processes().unwrap();
+        for directory in super::cgroup::directories(&fixture.id) {
+            let inner = directory.join("inner");
+            fs::create_dir(&inner).unwrap();
+            // A cpuset takes no process before it has processors and memory; there the process stays where it is.
+            let _ = fs::write(inner.join("cgroup.procs"), other.pid().to_string());
+        }
+        expected.sort_unstable();
+        assert_eq!(expected.len(), 2);
+        assert_eq!(container.processes().unwrap(), expected);
+    });
+}
+
+#[test]
+fn a_container_without_a_cgroup_is_its_first_process() {
+    oci_testing::needs!(root, cgroups, busybox, "unshare");
+    let line = "for m in $(grep ' - cgroup' /proc/self/mountinfo | cut -d ' ' -f 5); do \
+                mount -o remount,bind,ro $m || exit; done; exec \"$0\" --exact \
+                container::update::of_a_caller_without_cgroups --nocapture";
+    let output = std::process::Command::new("unshare")
+        .args(["-m", "sh", "-c", line])
+        .arg(std::env::current_exe().unwrap())
+        .env("OCI_TEST_NO_CGROUPS", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+/// In a process of its own: started by the test above.
+#[test]
+fn of_a_caller_without_cgroups() {
+    if std::env::var_os("OCI_TEST_NO_CGROUPS").is_none() {
+        return;
+    }
+    let mut fixture = Fixture::new().shell("exec sleep 1000");
+    fixture.spec.linux.as_mut().unwrap().resources = None;
+    within(&fixture, |container| {
+        let first = i32::try_from(container.state().unwrap().pid.unwrap()).unwrap();
+        assert_eq!(container.processes().unwrap(), [first]);
+        let error = container.update(&resources(r#"{"pids":{"limit":30}}"#)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::System);
+        assert!(error.to_string().ends_with(": it has no cgroup"), "{error}");
+        assert_eq!(container.pause().unwrap_err().kind(), ErrorKind::System);
+        container.signal_all(Signal::KILL).map_err(|error| chain(&error)).unwrap();
+        assert_eq!(container.wait().unwrap().signal(), Some(9));
+        assert_eq!(container.processes().unwrap(), <[i32; 0]>::default());
+        assert_eq!(container.signal_all(Signal::TERM).unwrap_err().kind(), ErrorKind::State);
     });
 }
