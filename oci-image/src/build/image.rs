@@ -92,7 +92,8 @@ impl Image {
 
     /// The same image with other content in the place of some layers, such as without some files.
     ///
-    /// `replace` is asked for each layer and gives the new one, or `None` to keep it. The history stays.
+    /// `replace` is asked for each layer and gives the new one, or `None` to keep it. The history stays, and counts the
+    /// layers if it did not.
     ///
     /// # Errors
     /// If the format has no name for the type of a layer, or if a document is over a limit.
@@ -105,7 +106,10 @@ impl Image {
             layers.map(|layer| (layer.descriptor, layer.diff_id)).unzip();
         let config = match diff_ids == self.config.rootfs.diff_ids {
             true => self.config.clone(),
-            false => self.config.edit(|config| config.rootfs.diff_ids = diff_ids)?,
+            false => self.config.edit(|config| {
+                history::settle_if_any(&mut config.history, diff_ids.len());
+                config.rootfs.diff_ids = diff_ids;
+            })?,
         };
         self.edited(config, |manifest| manifest.layers = descriptors)
     }

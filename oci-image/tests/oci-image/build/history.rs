@@ -71,6 +71,7 @@ fn every_edit_makes_the_history_count_the_layers() {
         let stepped = Builder::from(&base).step(step("note", None)).layer(layer("c"));
         check(&stepped.build().unwrap(), &expected);
         check(&base.flatten(layer("all")).unwrap(), &["add all"]);
+        check(&base.with_layers(|_| Some(layer("new"))).unwrap(), &settled);
     }
 }
 
