@@ -20,7 +20,7 @@ fn layer(layout: &Layout, tar: &[u8]) -> Layer {
 }
 
 /// A layout with an image `v1` of three layers for the host, on a base `base` of one.
-fn layout(directory: &Path) -> Layout {
+pub(crate) fn layout(directory: &Path) -> Layout {
     let layout = Layout::create(directory.join("images")).unwrap();
     let base = layer(&layout, &Tar::new().directory("etc").file("etc/os", "1").end());
     let base = Builder::new(&Platform::host()).layer(base).build().unwrap();
@@ -35,7 +35,12 @@ fn layout(directory: &Path) -> Layout {
 const INSPECT: &str = env!("CARGO_BIN_EXE_oci-inspect");
 
 /// Runs a command. Gives its exit status, and what it printed.
-fn inspect(layout: &Layout, command: &str, arguments: &[&str], names: &[&str]) -> (i32, String) {
+pub(crate) fn inspect(
+    layout: &Layout,
+    command: &str,
+    arguments: &[&str],
+    names: &[&str],
+) -> (i32, String) {
     inspect_by(Command::new(INSPECT), layout, command, arguments, names)
 }
 
@@ -69,7 +74,7 @@ fn files(layout: &Layout, name: &str) -> Vec<(&'static str, String)> {
 }
 
 /// skopeo copies the image, and umoci unpacks it.
-fn is_read(layout: &Layout, name: &str) {
+pub(crate) fn is_read(layout: &Layout, name: &str) {
     let directory = tempfile::tempdir().unwrap();
     let source = format!("{}:{name}", layout.path().display());
     let target = format!("oci-archive:{}:copy", directory.path().join("copy.tar").display());

@@ -3,4 +3,5 @@
 
 mod edit;
 mod inspect;
+mod peers;
 mod store;

@@ -221,3 +221,38 @@ fn twenty_thousand_files_are_those_that_umoci_makes() {
     assert_eq!(differ, [""; 0]);
     assert_eq!(size, FILES + 101 - 50 - FILES / 4);
 }
+
+/// umoci leaves out what an overlay would take for its own; here nothing is lost.
+#[test]
+fn umoci_leaves_out_attributes_of_overlays_that_root_alone_may_set() {
+    oci_testing::needs!(root, "umoci");
+    let mut layer = Changes::new();
+    for (path, name) in [("d", "trusted.overlay.opaque"), ("e", "user.overlay.redirect")] {
+        layer.entry(path, Kind::Directory, with_attribute(name, b"y"));
+    }
+    let (differ, _) = compare(vec![layer]);
+    assert!(matches!(&differ[..], [line] if line.contains("trusted.overlay.opaque")), "{differ:?}");
+}
+
+/// skopeo copies it without a look, and podman goes by the content.
+#[test]
+fn a_plain_layer_under_the_media_type_of_gzip_is_refused_by_umoci_too() {
+    oci_testing::needs!(root, "umoci");
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let layout = Layout::create(at("layout")).unwrap();
+    let tar = oci_testing::tar::Tar::new().file("f", "1").end();
+    let blob = oci_image::Descriptor::of(oci_image::MediaType::LAYER_TAR_GZIP, &tar);
+    layout.put(&blob, &tar).unwrap();
+    let layer = Layer::new(blob, oci_testing::tar::diff_id(&tar));
+    let image = Builder::new(&Platform::host()).layer(layer).build().unwrap();
+    layout.put_image(&image).unwrap().tag("app").unwrap();
+    let image = format!("{}:app", at("layout"));
+    let theirs = run("umoci", &["unpack", "--image", &image, &at("theirs")]);
+    assert!(theirs.code == Some(1) && theirs.errors.contains("gzip"), "{}", theirs.errors);
+    let image = format!("oci:{image}");
+    let refused = run(UNPACK, &["--image", &image, &at("ours")]).bad(1);
+    assert!(refused.contains("its media type says gzip"), "{refused}");
+    run(UNPACK, &["--codec-by-content", "--image", &image, &at("read")]).good();
+    assert_eq!(std::fs::read(at("read/rootfs/f")).unwrap(), b"1");
+}

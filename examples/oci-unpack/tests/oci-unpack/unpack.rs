@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use oci_image::build::Builder;
+use oci_image::build::{Builder, assemble};
 use oci_image::json;
 use oci_image::layer::{Compression, Device, Entry, Kind, Metadata, Writer};
 use oci_image::{MediaType, Platform};
@@ -392,4 +392,25 @@ fn a_device_is_an_error_for_who_cannot_make_it_unless_it_is_left_out() {
     if own(0).uid != 0 {
         unpack("make", "made").bad(1);
     }
+}
+
+#[test]
+fn takes_the_image_for_the_platform_that_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let layout = Layout::create(at("layout")).unwrap();
+    let platforms = ["linux/arm64", "linux/riscv64"];
+    let images = platforms.map(|platform| {
+        let image = Builder::new(&platform.parse().unwrap()).cmd([platform]).build().unwrap();
+        layout.put_image(&image).unwrap().descriptor().clone()
+    });
+    let index: oci_image::Document<oci_image::Index> = assemble(images).unwrap();
+    layout.put_document(&index.into()).unwrap().tag("app").unwrap();
+    let image = format!("oci:{}:app", at("layout"));
+    for (platform, bundle) in platforms.into_iter().zip(["one", "two"]) {
+        run(UNPACK, &["--platform", platform, "--image", &image, &at(bundle)]).good();
+        assert_eq!(config(Path::new(&at(bundle))).process.unwrap().args, [platform]);
+    }
+    let missing = run(UNPACK, &["--platform", "linux/s390x", "--image", &image, &at("three")]);
+    assert!(missing.bad(1).contains("linux/s390x"));
 }
