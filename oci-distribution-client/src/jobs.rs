@@ -102,30 +102,111 @@ pub(crate) async fn unless_aborted<T>(
     }
 }
 
-/// Runs futures, `limit` at once, up to the first error or until `stop` is given. Then no other is begun, and those
-/// that were begun end as soon as they have heeded `stop`.
+/// How many blobs are moved at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Jobs {
+    /// Four, or sixteen where they are [small](SMALL): of these, most of the time is spent waiting for answers.
+    #[default]
+    BySize,
+    /// As many as the caller said.
+    Exactly(usize),
+}
+
+/// Smaller blobs are small, in bytes.
+const SMALL: u64 = 1024 * 1024;
+/// How many small blobs are moved in the place of another one.
+const SMALL_IN_ONE: usize = 4;
+
+impl Jobs {
+    pub(crate) fn exactly(jobs: usize) -> Self {
+        Self::Exactly(jobs.max(1))
+    }
+
+    /// How many small blobs, or questions about blobs, there may be at once.
+    pub(crate) fn small(self) -> usize {
+        match self {
+            Self::BySize => 4 * SMALL_IN_ONE,
+            Self::Exactly(jobs) => jobs,
+        }
+    }
+
+    /// In the place of how many small ones a blob of `size` bytes is moved.
+    fn cost(self, size: u64) -> usize {
+        match self {
+            Self::BySize if size >= SMALL => SMALL_IN_ONE,
+            _ => 1,
+        }
+    }
+}
+
+/// A future, and the cost that is free again when it has ended.
+type Costly<'a> = BoxFuture<'a, (usize, Result<(), Error>)>;
+
+/// Runs futures, each for a blob of its size, as many at once as `jobs` says, up to the first error or until `stop` is
+/// given. Then no other is begun, and those that were begun end as soon as they have heeded `stop`.
 pub(crate) async fn at_once<'a, F>(
-    limit: usize,
+    jobs: Jobs,
     stop: &Stop,
-    futures: impl Iterator<Item = F>,
+    futures: impl Iterator<Item = (u64, F)>,
 ) -> Result<(), Error>
 where
     F: Future<Output = Result<(), Error>> + Send + 'a,
 {
-    let boxed = futures.map(|future| Box::pin(future) as BoxFuture<'a, Result<(), Error>>);
+    let costly = futures.map(|(size, future)| {
+        let cost = jobs.cost(size);
+        (cost, Box::pin(async move { (cost, future.await) }) as Costly<'a>)
+    });
     // Made here, so that nothing but futures is held while they run.
-    let boxed: Vec<_> = boxed.collect();
-    let mut waiting = boxed.into_iter();
-    let mut running: FuturesUnordered<_> = waiting.by_ref().take(limit).collect();
+    let costly: Vec<_> = costly.collect();
+    let mut waiting = costly.into_iter().peekable();
+    let mut running = FuturesUnordered::new();
+    let mut free = jobs.small();
     let mut first = Ok(());
-    while let Some(result) = running.next().await {
+    loop {
+        while !stop.is_stopped()
+            && let Some((cost, future)) = waiting.next_if(|(cost, _)| *cost <= free)
+        {
+            free -= cost;
+            running.push(future);
+        }
+        let Some((cost, result)) = running.next().await else { return first };
+        free += cost;
         if first.is_ok() && result.is_err() {
             stop.stop();
             first = result;
         }
-        if !stop.is_stopped() {
-            running.extend(waiting.next());
-        }
     }
-    first
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// How many futures ran at once at most.
+    async fn most(jobs: Jobs, sizes: &[u64]) -> usize {
+        let (running, most) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+        let futures = sizes.iter().map(|size| {
+            let work = async move {
+                most.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+                running.fetch_sub(1, Ordering::Relaxed);
+                Ok(())
+            };
+            (*size, work)
+        });
+        at_once(jobs, &Stop::new(), futures).await.unwrap();
+        assert_eq!(running.load(Ordering::Relaxed), 0);
+        most.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn more_small_blobs_than_large_ones_are_moved_at_once() {
+        assert_eq!(most(Jobs::BySize, &[SMALL; 20]).await, 4);
+        assert_eq!(most(Jobs::BySize, &[SMALL - 1; 20]).await, 16);
+        assert_eq!(most(Jobs::BySize, &[SMALL, SMALL, SMALL, 1, 1, 1, 1, 1, SMALL]).await, 7);
+        assert_eq!(most(Jobs::exactly(3), &[1; 20]).await, 3);
+        assert_eq!(most(Jobs::exactly(0), &[SMALL; 3]).await, 1);
+    }
 }

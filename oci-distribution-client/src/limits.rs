@@ -29,7 +29,7 @@ pub struct Limits {
     pub connections: usize,
     /// A blob of at least this size is pulled in [parts](crate::Pull::parts), in bytes. Default: 128 MiB.
     pub large: u64,
-    /// The size of these parts, in bytes. Default: 16 MiB.
+    /// The size of these parts, in bytes. Default: 8 MiB.
     pub part: u64,
     /// The most bytes of one blob that are held in memory where the sink takes them in order alone, and
     /// parts are received out of order. Default: 32 MiB.
@@ -67,7 +67,7 @@ impl Default for Limits {
             redirects: 5,
             connections: 32,
             large: 128 * MIB,
-            part: 16 * MIB,
+            part: 8 * MIB,
             window: 32 * MIB,
             connect: Duration::from_secs(10),
             response: Duration::from_secs(60),

@@ -15,7 +15,7 @@ use crate::blob::Download;
 use crate::bridge::Writing;
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Graph, Platforms, Selection};
-use crate::jobs::{Abort, Stop, at_once, unless_aborted, within};
+use crate::jobs::{Abort, Jobs, Stop, at_once, unless_aborted, within};
 use crate::progress::{Event, Progress, Step, Summary};
 use crate::repository::Repository;
 use crate::transport::BoxFuture;
@@ -28,7 +28,7 @@ pub struct Pull<'a, S> {
     repository: &'a Repository,
     image: &'a Descriptor,
     sink: Arc<S>,
-    jobs: usize,
+    jobs: Jobs,
     parts: usize,
     deadline: Option<Duration>,
     fetches_foreign: bool,
@@ -60,7 +60,7 @@ impl Repository {
             repository: self,
             image,
             sink,
-            jobs: 4,
+            jobs: Jobs::default(),
             parts: 4,
             deadline: None,
             fetches_foreign: false,
@@ -75,9 +75,9 @@ impl<'a, S> Pull<'a, S>
 where
     S: BlobSink + Send + Sync + 'static,
 {
-    /// How many blobs are pulled at once. Default: 4.
+    /// How many blobs are pulled at once. Default: 4, or 16 where they are smaller than 1 MiB.
     pub fn jobs(mut self, jobs: usize) -> Self {
-        self.jobs = jobs.max(1);
+        self.jobs = Jobs::exactly(jobs);
         self
     }
 
@@ -168,7 +168,7 @@ where
         let graph = stop.unless_stopped(graph).await.unwrap_or_else(|| Err(stopped(action)))?;
         let Graph { manifests, blobs, .. } = &graph;
         self.progress.plan(blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)));
-        let pulls = blobs.iter().map(|blob| self.pull_blob(blob, stop));
+        let pulls = blobs.iter().map(|blob| (blob.size, self.pull_blob(blob, stop)));
         at_once(self.jobs, stop, pulls).await?;
         for manifest in manifests {
             self.pull_manifest(manifest).await?;

@@ -15,7 +15,7 @@ use oci_image::{AnyDocument, Descriptor, Platform, Tag, TagOrDigest};
 
 use crate::error::Error;
 use crate::graph::{Graph, Platforms, Selection};
-use crate::jobs::{Abort, Stop, unless_aborted, within};
+use crate::jobs::{Abort, Jobs, Stop, unless_aborted, within};
 use crate::manifest::Condition;
 use crate::progress::{Event, Progress, Summary};
 use crate::repository::Repository;
@@ -160,9 +160,9 @@ impl<'a, S> Push<'a, S> {
         self
     }
 
-    /// How many blobs are pushed at once. Default: 4.
+    /// How many blobs are pushed at once. Default: 4, or 16 where they are smaller than 1 MiB.
     pub fn jobs(mut self, jobs: usize) -> Self {
-        self.settings.jobs = jobs.max(1);
+        self.settings.jobs = Jobs::exactly(jobs);
         self
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use oci_cli::report::plain;
+use oci_distribution_client::{Pull, Push};
 use oci_image::build;
 use oci_image::{AnyDocument, MediaType, Reference};
 use oci_layout::{ArtifactDirectory, ArtifactFiles};
@@ -52,7 +53,8 @@ impl PushArtifact {
         let artifact = files.build(artifact)?;
         // Until here an interrupt ends the program, as there is nothing to settle.
         options.interrupt.listen()?;
-        let push = repository.push(&files, &artifact).jobs(options.jobs);
+        let push = repository.push(&files, &artifact);
+        let push = options.jobs.into_iter().fold(push, Push::jobs);
         let push = push.abort_when(options.interrupt.clone().wait());
         let tag = self.to.tag().map(|tag| tag.as_str());
         tag.into_iter().fold(push, |push, tag| push.tag(tag)).await?;
@@ -81,7 +83,8 @@ pub(crate) async fn pull(from: &Reference, to: &Path, options: &Options) -> Resu
     let directory = ArtifactDirectory::create(to, &manifest)?;
     options.interrupt.listen()?;
     let pull = artifact.repository().pull(artifact.descriptor(), &directory);
-    pull.jobs(options.jobs).abort_when(options.interrupt.clone().wait()).await?;
+    let pull = options.jobs.into_iter().fold(pull, Pull::jobs);
+    pull.abort_when(options.interrupt.clone().wait()).await?;
     for path in directory.paths() {
         println(plain(&String::from_utf8_lossy(path.as_bytes())));
     }

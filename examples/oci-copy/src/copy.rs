@@ -1,6 +1,6 @@
 use oci_cli::image_name::ImageName;
 use oci_cli::report::{Bytes, Step, Steps};
-use oci_distribution_client::Push;
+use oci_distribution_client::{Pull, Push};
 use oci_image::Descriptor;
 use oci_image::blob::{BlobSink, BlobSinkExt};
 use oci_image::images::Images;
@@ -46,7 +46,7 @@ async fn transfer(
     step: &mut Step,
 ) -> Result<(Descriptor, Option<String>)> {
     let image = source.descriptor().clone();
-    let jobs = options.jobs;
+    let jobs = options.jobs.into_iter();
     let summary = match (source, destination) {
         (Source::Registry(from, _), Destination::Registry(to, tag)) => {
             let mut copy = configured(from.copy_to(&to, &image), tag, options);
@@ -62,7 +62,8 @@ async fn transfer(
         }
         (Source::Registry(from, _), Destination::Layout(layout, tag)) => {
             let interrupted = options.interrupt.clone().wait();
-            let mut pull = from.pull(&image, &layout).jobs(jobs).abort_when(interrupted);
+            let pull = jobs.fold(from.pull(&image, &layout), Pull::jobs);
+            let mut pull = pull.abort_when(interrupted);
             pull = if options.referrers { pull.referrers() } else { pull };
             pull = if options.digest_tags { pull.digest_tags() } else { pull };
             let summary = pull.progress(follow(step, options)).await?;
@@ -71,7 +72,7 @@ async fn transfer(
             summary
         }
         (Source::Registry(from, _), Destination::Directory(directory)) => {
-            let pull = from.pull(&image, &directory).jobs(jobs);
+            let pull = jobs.fold(from.pull(&image, &directory), Pull::jobs);
             let pull = pull.abort_when(options.interrupt.clone().wait());
             pull.progress(follow(step, options)).await?
         }
@@ -110,7 +111,8 @@ pub(crate) fn configured<'a, S: Send + Sync + 'a>(
     tag: Option<String>,
     options: &Options,
 ) -> Push<'a, S> {
-    let push = push.jobs(options.jobs).abort_when(options.interrupt.clone().wait());
+    let push = options.jobs.into_iter().fold(push, Push::jobs);
+    let push = push.abort_when(options.interrupt.clone().wait());
     let push = tag.into_iter().fold(push, Push::tag);
     let push = match options.selection.several() {
         Some(several) => push.platforms(several.to_vec()),

@@ -54,7 +54,7 @@ oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME].
   --format oci|v2s2             convert manifests: the digest is another one then
   --dest-compress-format gzip|zstd|none
                                 compress the layers anew that have another compression: so is the digest
-  --jobs N                      blobs that move at once (default 4)
+  --jobs N                      blobs that move at once (default 4, or 16 small ones)
   --dry-run                     say what would move, and copy nothing
   --json                        print a line of JSON for each thing that happens
 

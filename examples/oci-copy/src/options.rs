@@ -15,7 +15,7 @@ use crate::interrupt::Interrupt;
 pub(crate) struct Options {
     pub(crate) selection: Selection,
     /// How many blobs move at once.
-    pub(crate) jobs: usize,
+    pub(crate) jobs: Option<usize>,
     /// What refers to the image goes along.
     pub(crate) referrers: bool,
     /// What cosign keeps under tags of the image's digest goes along.
@@ -34,7 +34,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             selection: Selection::Platforms(Vec::new()),
-            jobs: 4,
+            jobs: None,
             referrers: false,
             digest_tags: false,
             format: None,
@@ -98,7 +98,7 @@ impl Options {
                     all => *all = Selection::Platforms(vec![platform]),
                 }
             }
-            "jobs" => self.jobs = arguments.value()?.parse()?,
+            "jobs" => self.jobs = Some(arguments.value()?.parse()?),
             "referrers" => self.referrers = true,
             "digest-tags" => self.digest_tags = true,
             "format" => self.format = Some(arguments.value()?.parse_with(format)?),

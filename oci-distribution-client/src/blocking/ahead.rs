@@ -33,7 +33,7 @@ struct Line {
 }
 
 /// The default of [`ReadAhead::memory`].
-const MEMORY: usize = 32 << 20;
+const MEMORY: usize = 16 << 20;
 
 impl BlockingRepository {
     /// This source, which downloads `blobs` ahead of their reader: while one of them is read, the next ones are on their
@@ -55,7 +55,7 @@ impl ReadAhead {
         self.memory(memory)
     }
 
-    /// The most bytes that wait for the reader, of all blobs together. Default: 32 MiB.
+    /// The most bytes that wait for the reader, of all blobs together. Default: 16 MiB.
     pub fn memory(mut self, bytes: usize) -> Self {
         self.window = (bytes / self.jobs).clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
         self

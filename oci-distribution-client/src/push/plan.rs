@@ -77,7 +77,7 @@ impl Target<'_> {
         });
         // Made here, so that nothing but futures is held while they run.
         let questions: Vec<_> = blobs.chain(manifests).collect();
-        let mut answers = stream::iter(questions).buffered(self.settings.jobs);
+        let mut answers = stream::iter(questions).buffered(self.settings.jobs.small());
         let (image, along) = (graph.root.clone(), graph.entries());
         let mut plan = Plan { image, items: Vec::new(), along };
         while let Some(answer) = answers.next().await {

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::auth::Access;
 use crate::error::{Error, ErrorKind};
 use crate::graph::Graph;
-use crate::jobs::{Stop, at_once};
+use crate::jobs::{Jobs, Stop, at_once};
 use crate::progress::{Progress, Step};
 use crate::repository::Repository;
 use crate::source::Source;
@@ -18,18 +18,12 @@ use crate::transport::Body;
 use crate::upload::{Mount, Upload};
 
 /// How blobs are pushed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
-    pub(crate) jobs: usize,
+    pub(crate) jobs: Jobs,
     pub(crate) chunk: Option<u64>,
     pub(crate) mounts: Vec<RepositoryName>,
     pub(crate) deadline: Option<Duration>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { jobs: 4, chunk: None, mounts: Vec::new(), deadline: None }
-    }
 }
 
 /// Where a push goes.
@@ -45,7 +39,7 @@ impl Target<'_> {
     pub(crate) async fn send(&self, graph: &Graph, tags: &[Tag], stop: &Stop) -> Result<(), Error> {
         let Graph { manifests, blobs, .. } = graph;
         self.progress.plan(blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)));
-        let sent = blobs.iter().map(|blob| self.send_blob(blob, stop));
+        let sent = blobs.iter().map(|blob| (blob.size, self.send_blob(blob, stop)));
         at_once(self.settings.jobs, stop, sent).await?;
         let sent = stop.unless_stopped(self.send_manifests(graph, tags)).await;
         sent.unwrap_or_else(|| Err(stopped("push the manifests")))
