@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What one run took, in seconds.
+/// What one run took.
 #[derive(Clone, Copy)]
 pub(crate) struct Sample {
-    /// Wall time.
+    /// Wall time, in seconds.
     pub(crate) wall: f64,
-    /// CPU time.
+    /// CPU time, in seconds.
     pub(crate) cpu: f64,
+    /// Peak memory of the largest process, in MiB.
+    pub(crate) memory: f64,
 }
 
 /// Samples by operation and program.
@@ -22,11 +24,11 @@ impl Table {
     }
 }
 
-/// Medians and minima, and the ratios of the medians to those of skopeo.
+/// Medians and minima, the ratios of the medians to those of skopeo, and the most memory of all runs.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| | | wall s (min) | of skopeo's | cpu s | of skopeo's |")?;
-        writeln!(f, "|---|---|---|---|---|---|")?;
+        writeln!(f, "| | | wall s (min) | of skopeo's | cpu s | of skopeo's | peak MiB |")?;
+        writeln!(f, "|---|---|---|---|---|---|---|")?;
         for (what, sides) in &self.0 {
             let skopeo = sides.get("skopeo").map(Vec::as_slice).unwrap_or_default();
             for (who, samples) in sides {
@@ -34,9 +36,10 @@ impl fmt::Display for Table {
                 let (cpu, _) = median_and_least(samples, |sample| sample.cpu);
                 let slower = wall / median_and_least(skopeo, |sample| sample.wall).0;
                 let busier = cpu / median_and_least(skopeo, |sample| sample.cpu).0;
+                let memory = samples.iter().map(|sample| sample.memory).fold(0.0, f64::max);
                 writeln!(
                     f,
-                    "| {what} | {who} | {wall:.2} ({least:.2}) | {slower:.2} | {cpu:.2} | {busier:.2} |"
+                    "| {what} | {who} | {wall:.2} ({least:.2}) | {slower:.2} | {cpu:.2} | {busier:.2} | {memory:.0} |"
                 )?;
             }
         }
