@@ -19,7 +19,7 @@ use rustix::process::{chdir, fchdir, pivot_root};
 
 use super::error::{Context, StepError};
 use super::paths::{self, Kind};
-use super::{Init, filesystem};
+use super::{Init, copy_up, filesystem};
 use crate::plan::{Attribute, Change, Mount, OpenTree, Propagation, PropagationKind, Source};
 use crate::sys::mount::{Attributes, Scope, set_attributes};
 
@@ -84,6 +84,15 @@ pub(crate) fn mount(init: &mut Init, mount: &Mount) -> Result<(), StepError> {
             set_attributes_and_propagation(tree.as_fd(), mount)?;
             let kind = kind_of(tree.as_fd())?;
             let target = paths::make(init.root()?, &mount.target, kind)?;
+            attach(tree.as_fd(), target.as_fd())
+        }
+        Source::Copy { options } => {
+            let options = &with_mode(init.root()?, mount, "tmpfs", options)?;
+            let tree = filesystem::create("tmpfs", Some("tmpfs"), options)?;
+            let target = paths::make(init.root()?, &mount.target, Kind::Directory)?;
+            // Before its attributes, of which `ro` would not let it.
+            copy_up::copy_up(target.as_fd(), tree.as_fd())?;
+            set_attributes_and_propagation(tree.as_fd(), mount)?;
             attach(tree.as_fd(), target.as_fd())
         }
         Source::Filesystem { kind, source, options, .. } if filesystem::has_long(options) => {

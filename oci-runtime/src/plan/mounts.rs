@@ -38,12 +38,13 @@ impl Planner<'_> {
     fn mount(&mut self, pointer: &str, entry: &spec::Mount) -> Vec<Mount> {
         let mut options = Options::parse(&entry.options);
         let Some(target) = self.mount_target(pointer, entry, &options) else { return Vec::new() };
-        for word in &options.unsupported {
-            self.refuse(format!("{pointer}/options"), format!("option `{word}` is not supported"));
-        }
         let kind = entry.r#type.as_deref().unwrap_or_default();
         let is_bind = options.bind || matches!(kind, "bind" | "rbind");
         options.recursive_bind |= kind == "rbind";
+        if options.copy_up && (options.remount || is_bind || kind != "tmpfs") {
+            let reason = "option `tmpcopyup` is for a new filesystem of type `tmpfs`";
+            self.refuse(format!("{pointer}/options"), reason);
+        }
         let maps = options.idmap.is_some()
             || !entry.uid_mappings.is_empty()
             || !entry.gid_mappings.is_empty();
@@ -59,6 +60,10 @@ impl Planner<'_> {
                 Vec::new()
             }
             "cgroup" => self.cgroup_mounts(pointer, &target, options),
+            "tmpfs" if options.copy_up => {
+                self.check_filesystem(pointer, kind, &options);
+                vec![copy(target, options)]
+            }
             _ => {
                 self.check_filesystem(pointer, kind, &options);
                 vec![filesystem(kind, entry.source.as_deref(), target, options)]
@@ -271,7 +276,11 @@ impl Planner<'_> {
 /// Takes `ro` from a filesystem in memory, where mount points, devices and links are still to be made, and gives it back
 /// as a mount of its own.
 fn take_read_only(mount: &mut Mount) -> Option<Mount> {
-    let in_memory = matches!(&mount.source, Source::Filesystem { kind, .. } if kind == "tmpfs");
+    let in_memory = match &mount.source {
+        Source::Filesystem { kind, .. } => kind == "tmpfs",
+        Source::Copy { .. } => true,
+        Source::Tree { .. } | Source::Remount { .. } => false,
+    };
     if !in_memory || !mount.change.set.contains(&Attribute::Ro) {
         return None;
     }
@@ -319,6 +328,18 @@ fn remount(target: String, options: Options) -> Mount {
     let superblock = !options.bind && !words.is_empty();
     Mount {
         source: Source::Remount { superblock, options: words },
+        target,
+        change: options.change,
+        recursive_change: options.recursive_change,
+        propagation: options.propagation,
+    }
+}
+
+/// A filesystem in memory with a copy of what it covers.
+fn copy(target: String, options: Options) -> Mount {
+    let words = options.superblock_options().cloned().collect::<Vec<_>>();
+    Mount {
+        source: Source::Copy { options: words.into_iter().chain(options.data).collect() },
         target,
         change: options.change,
         recursive_change: options.recursive_change,

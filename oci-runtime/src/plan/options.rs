@@ -34,7 +34,7 @@ const ATTRIBUTES: [(&str, Attribute, bool); 18] = [
 ];
 
 /// The words beside these that are carried out.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     "bind",
     "defaults",
     "dirsync",
@@ -46,6 +46,7 @@ const OTHERS: [&str; 11] = [
     "remount",
     "ridmap",
     "silent",
+    "tmpcopyup",
 ];
 
 /// Mount options, understood.
@@ -63,8 +64,8 @@ pub(super) struct Options {
     pub(super) superblock: Vec<String>,
     /// All else: for the filesystem.
     pub(super) data: Vec<String>,
-    /// Words that are understood and cannot be carried out.
-    pub(super) unsupported: Vec<String>,
+    /// What is covered is copied.
+    pub(super) copy_up: bool,
 }
 
 impl Options {
@@ -111,7 +112,7 @@ impl Options {
             "ridmap" => self.idmap = Some(true),
             "noiversion" => self.superblock.retain(|word| word != IVERSION),
             "dirsync" | IVERSION => self.superblock.push(word.into()),
-            "tmpcopyup" => self.unsupported.push(word.into()),
+            "tmpcopyup" => self.copy_up = true,
             data => self.data.push(data.into()),
         }
     }

@@ -44,8 +44,8 @@ fn every_mount_option_of_the_document_is_understood() {
     assert_eq!(missing, [""; 0]);
     for word in &words {
         // A bind mount takes no word that it does not understand; these alone are for filesystems.
-        let is_superblock =
-            ["sync", "dirsync", "lazytime", "mand", "iversion"].contains(&word.as_str());
+        let is_superblock = ["sync", "dirsync", "lazytime", "mand", "iversion", "tmpcopyup"]
+            .contains(&word.as_str());
         plan(word, |spec| {
             let linux = spec.linux.as_mut().unwrap();
             linux.uid_mappings = vec![IdMapping::new(0, 1000, 10)];

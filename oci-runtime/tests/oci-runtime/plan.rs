@@ -143,7 +143,7 @@ fn what_is_not_supported_is_refused_by_name() {
             "`/linux/intelRdt`: resctrl is not supported",
             "`/linux/netDevices`: moving network devices is not supported",
             "`/linux/mountLabel`: SELinux labels are not supported",
-            "`/mounts/2/options`: option `tmpcopyup` is not supported",
+            "`/mounts/2/options`: option `tmpcopyup` is for a new filesystem of type `tmpfs`",
             "`/linux/seccomp/syscalls/0`: it names no system call",
         ]
     );

@@ -94,6 +94,10 @@ impl Display for Mount {
                 write!(f, "mount {kind} on {}", self.target)?;
                 shown.extend(options.iter().cloned());
             }
+            Source::Copy { options } => {
+                write!(f, "mount tmpfs on {}", self.target)?;
+                shown.extend(options.iter().cloned().chain(["tmpcopyup".into()]));
+            }
             Source::Tree { path, .. } => write!(f, "mount {} on {}", path.display(), self.target)?,
             Source::Remount { options, .. } => {
                 write!(f, "remount {}", self.target)?;
@@ -117,6 +121,8 @@ pub(crate) enum Source {
         /// Symbolic links on the way to the target are refused.
         plain_target: bool,
     },
+    /// A filesystem in memory with a copy of the directory that it covers.
+    Copy { options: Vec<String> },
     /// A tree that an earlier step opened.
     Tree { id: usize, path: PathBuf },
     /// What is mounted there already, with other options.

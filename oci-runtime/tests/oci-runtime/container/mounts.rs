@@ -68,6 +68,45 @@ fn mounts_happen_in_their_order() {
 /// Options, then what stands among those of the mount and of the filesystem, and what does not.
 type Row = (&'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
+// covers: RT-MOUNT-07
+#[test]
+fn a_filesystem_in_memory_has_a_copy_of_what_it_covers_where_that_is_asked_for() {
+    oci_testing::needs!(root, busybox);
+    let make = "cd /covered; mkdir -m 710 d; echo deep > d/f; echo set > s; chown 7:8 d s; chmod 4755 s; \
+                ln -s d/f l; mkfifo p; touch -d @1000000000 s; chown 5:6 .; chmod 1755 .";
+    let show = "cd /covered; stat -c '%n %A %u:%g' . *; stat -c '%Y' s; cat l s; echo $(ls -A d)";
+    let expected = ". drwxr-xr-t 5:6\nd drwx--x--- 7:8\nl lrwxrwxrwx 0:0\ns -rwsr-xr-x 7:8\n\
+                    1000000000\ndeep\nset\nf\n";
+    for (options, then, last) in [
+        (&["tmpcopyup", "size=64k"][..], "echo new > new; ls new", "new\n"),
+        (&["tmpcopyup", "ro"], "touch new 2>&1", "touch: new: Read-only file system\n"),
+    ] {
+        let mut fixture = Fixture::new().shell(&format!("{show}; {then}"));
+        let covered = fixture.rootfs().join("covered");
+        std::fs::create_dir(&covered).unwrap();
+        let line = make.replace("/covered", covered.to_str().unwrap());
+        assert!(std::process::Command::new("sh").args(["-c", &line]).status().unwrap().success());
+        fixture.spec.mounts.push(mount("tmpfs", "tmpfs", "/covered", options));
+        let outcome = fixture.run().map_err(|error| chain(&error)).unwrap();
+        assert_eq!(outcome.stdout, format!("{expected}{last}"), "{}", outcome.stderr);
+        assert!(!covered.join("new").exists());
+    }
+}
+
+#[test]
+fn a_directory_that_is_too_deep_is_not_copied() {
+    oci_testing::needs!(root, busybox);
+    for (depth, is_copied) in [(99, true), (100, false)] {
+        let mut fixture = Fixture::new().shell("true");
+        std::fs::create_dir_all(fixture.rootfs().join("covered").join("d/".repeat(depth))).unwrap();
+        fixture.spec.mounts.push(mount("tmpfs", "tmpfs", "/covered", &["tmpcopyup"]));
+        let result = fixture.run().map(drop).map_err(|error| chain(&error));
+        assert_eq!(result.is_ok(), is_copied, "{result:?}");
+        let reason = "directories lie in each other more than 100 deep";
+        assert!(result.err().is_none_or(|error| error.ends_with(reason)));
+    }
+}
+
 // covers: RT-MOUNT-05, RT-MOUNT-07
 #[test]
 fn options_of_a_filesystem_take_effect() {
