@@ -5,9 +5,20 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use oci_runtime::Stdio;
+use oci_runtime::spec::Process;
 
 use crate::Result;
 use crate::creation::Mode;
+use crate::terminal;
+
+/// Whether a program asks for a terminal. In the foreground it gets one of the size of this process's.
+pub(crate) fn has_terminal(process: &mut Process, mode: Mode) -> bool {
+    let asked = process.terminal == Some(true);
+    if asked && mode == Mode::Foreground {
+        process.console_size = terminal::size().or(process.console_size.take());
+    }
+    asked
+}
 
 /// Who receives the master of the terminal.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use oci_runtime::{Bundle, Container, Stdio};
 
 use crate::Result;
 use crate::arguments::Arguments;
-use crate::console::Console;
+use crate::console::{self, Console};
 use crate::global::Global;
 use crate::pid_file;
 
@@ -63,9 +63,9 @@ impl Creation {
                 process.env.extend([format!("LISTEN_FDS={listening}"), "LISTEN_PID=1".into()]);
             });
         }
-        let terminal = bundle.spec().process.as_ref().and_then(|process| process.terminal);
-        let (stdio, console) =
-            Console::open(terminal == Some(true), self.console_socket.as_deref(), mode)?;
+        let process = bundle.spec_mut().process.as_mut();
+        let terminal = process.is_some_and(|process| console::has_terminal(process, mode));
+        let (stdio, console) = Console::open(terminal, self.console_socket.as_deref(), mode)?;
         let stdio = stdio.descriptors(Stdio::inherited_descriptors(count)?);
         if self.no_new_keyring {
             global.log.warning(

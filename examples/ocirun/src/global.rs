@@ -75,6 +75,13 @@ fn refuse_systemd(asked: bool) -> Result<()> {
 
 /// Where containers are kept; for a user in its own directory.
 fn default_root() -> PathBuf {
-    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !geteuid().is_root());
+    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| is_user());
     own.map_or_else(|| "/run/ocirun".into(), |own| PathBuf::from(own).join("ocirun"))
+}
+
+/// Whether the caller is not root of the host. A user's podman runs a runtime as root of a user namespace.
+fn is_user() -> bool {
+    let all = ["0", "0", "4294967295"];
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    !geteuid().is_root() || !map.split_whitespace().eq(all)
 }

@@ -4,11 +4,18 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::thread::JoinHandle;
 
+use oci_runtime::spec::ConsoleSize;
 use rustix::termios::{
     OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
 };
 
 use crate::Result;
+
+/// The size of this process's terminal, if it has one: for a program that asks for it at once.
+pub(crate) fn size() -> Option<ConsoleSize> {
+    let size = tcgetwinsize(io::stdin()).ok()?;
+    Some(ConsoleSize::new(size.ws_row.into(), size.ws_col.into()))
+}
 
 /// Passes on what is typed to the terminal of a container, and prints what is printed there.
 #[derive(Debug)]
@@ -32,9 +39,7 @@ impl Relay {
         // It ends with this process: nothing else ends a read of standard input.
         std::thread::spawn(move || drop(pass_on(io::stdin(), input)));
         let printed = std::thread::spawn(move || drop(pass_on(output, io::stdout())));
-        let relay = Self { master: master.try_clone()?, printed, before };
-        relay.resize();
-        Ok(relay)
+        Ok(Self { master: master.try_clone()?, printed, before })
     }
 
     /// Gives the container's terminal the size of this process's.

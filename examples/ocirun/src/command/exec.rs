@@ -7,7 +7,7 @@ use oci_runtime::{Container, Exec, Stdio};
 
 use crate::Result;
 use crate::arguments::{Arguments, Word, unknown};
-use crate::console::Console;
+use crate::console::{self, Console};
 use crate::creation::Mode;
 use crate::foreground::{Foreground, exit_code};
 use crate::global::Global;
@@ -82,13 +82,13 @@ impl Options {
     }
 
     fn exec(&self, container: &Container, args: Vec<String>) -> Result<ExitCode> {
-        let program = match &self.process {
+        let mut program = match &self.process {
             Some(path) => read(path)?,
             None => self.program(container, args)?,
         };
         let mode = if self.detach { Mode::Detached } else { Mode::Foreground };
-        let (stdio, console) =
-            Console::open(program.terminal == Some(true), self.console_socket.as_deref(), mode)?;
+        let terminal = console::has_terminal(&mut program, mode);
+        let (stdio, console) = Console::open(terminal, self.console_socket.as_deref(), mode)?;
         let stdio = stdio.descriptors(Stdio::inherited_descriptors(self.preserve_fds)?);
         let foreground = (!self.detach).then(Foreground::new).transpose()?;
         // Who reads the pid file waits for the process, as the parent that it gets when this one ends.

@@ -8,3 +8,4 @@ mod fixture;
 mod life;
 mod podman;
 mod processes;
+mod terminal;
