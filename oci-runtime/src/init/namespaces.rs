@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags, fstat, open, stat};
 
 use super::error::{Context, StepError};
 use crate::host::IdRange;
@@ -31,8 +31,8 @@ fn flag(kind: Namespace) -> i32 {
     }
 }
 
-/// Joins the namespace at a path, which must be of that kind (runtime-spec, `config-linux.md#namespaces`).
-pub(crate) fn join(kind: Namespace, path: &Path) -> Result<(), StepError> {
+/// Opens the namespace at a path, which must be of that kind (runtime-spec, `config-linux.md#namespaces`).
+pub(crate) fn open_kind(kind: Namespace, path: &Path) -> Result<OwnedFd, StepError> {
     let opened = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     // Asked of the descriptor that is joined: the path may lead elsewhere by then.
     let found = namespace::kind(opened.as_fd())
@@ -40,7 +40,26 @@ pub(crate) fn join(kind: Namespace, path: &Path) -> Result<(), StepError> {
     if found != flag(kind) {
         return Err(StepError::new(format!("`{}` is another kind of namespace", path.display())));
     }
-    Ok(namespace::join(opened.as_fd(), flag(kind))?)
+    Ok(opened)
+}
+
+/// Refuses the namespace that this process, and so the caller, is in: what is set there is set for the host.
+pub(crate) fn require_other(
+    kind: Namespace,
+    path: &Path,
+    opened: BorrowedFd<'_>,
+) -> Result<(), StepError> {
+    let (found, own) = (fstat(opened)?, stat(format!("/proc/self/ns/{}", kind.file()))?);
+    if (found.st_dev, found.st_ino) != (own.st_dev, own.st_ino) {
+        return Ok(());
+    }
+    let reason = "is the caller's own, in which no name and no `/linux/sysctl` may be set";
+    Err(StepError::new(format!("`{}` {reason}", path.display())))
+}
+
+/// Joins a namespace of a kind.
+pub(crate) fn join(kind: Namespace, namespace: BorrowedFd<'_>) -> Result<(), StepError> {
+    Ok(namespace::join(namespace, flag(kind))?)
 }
 
 /// Joins namespaces of the process that a pidfd names, all or none.

@@ -204,8 +204,12 @@ impl Init {
 
     fn namespace(&mut self, step: &NamespaceStep) -> Result<(), Stop> {
         match step {
-            NamespaceStep::Join { kind, path } => {
-                namespaces::join(*kind, path)?;
+            NamespaceStep::Join { kind, path, is_changed } => {
+                let opened = namespaces::open_kind(*kind, path)?;
+                if *is_changed {
+                    namespaces::require_other(*kind, path, opened.as_fd())?;
+                }
+                namespaces::join(*kind, opened.as_fd())?;
                 self.joins_pid_namespace |= *kind == Namespace::Pid;
             }
             NamespaceStep::JoinTarget(kinds) => {

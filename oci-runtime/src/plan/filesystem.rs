@@ -112,6 +112,11 @@ impl Planner<'_> {
         steps
     }
 
+    /// Whether kernel parameters of this kind of namespace are set.
+    pub(super) fn has_sysctls_of(&self, kind: Namespace) -> bool {
+        self.linux().sysctl.keys().any(|key| owner(&dotted(key)) == Some(kind))
+    }
+
     /// The terminal of the process, if it gets one.
     pub(super) fn terminal(&mut self) -> Option<Step> {
         let process =

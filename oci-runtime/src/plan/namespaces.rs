@@ -45,9 +45,7 @@ impl Planner<'_> {
         let joined: Vec<Step> = spaces
             .iter()
             .filter(|(kind, _)| **kind != Namespace::User)
-            .filter_map(|(kind, path)| {
-                Some(NamespaceStep::Join { kind: *kind, path: path.clone()? }.into())
-            })
+            .filter_map(|(kind, path)| Some(self.join(*kind, path.clone()?).into()))
             .collect();
         if self.host.is_privileged() {
             self.steps.extend(joined);
@@ -115,12 +113,18 @@ impl Planner<'_> {
         }
     }
 
+    fn join(&self, kind: Namespace, path: PathBuf) -> NamespaceStep {
+        let is_set = |name: &Option<String>| name.as_ref().is_some_and(|name| !name.is_empty());
+        let is_named = is_set(&self.spec.hostname) || is_set(&self.spec.domainname);
+        let is_changed = (kind == Namespace::Uts && is_named) || self.has_sysctls_of(kind);
+        NamespaceStep::Join { kind, path, is_changed }
+    }
+
     /// Joins the user namespace at a path or makes one, if the container has one.
     fn user_namespace(&mut self, space: Option<&Option<PathBuf>>) {
         match space {
             Some(Some(path)) => {
-                let (kind, path) = (Namespace::User, path.clone());
-                self.steps.push(NamespaceStep::Join { kind, path }.into());
+                self.steps.push(self.join(Namespace::User, path.clone()).into());
                 self.steps.push(NamespaceStep::BecomeRoot.into());
             }
             Some(None) => self.new_user_namespace(),

@@ -12,7 +12,12 @@ use crate::host::IdRange;
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum NamespaceStep {
     /// Join the namespace that a path names.
-    Join { kind: Namespace, path: PathBuf },
+    Join {
+        kind: Namespace,
+        path: PathBuf,
+        /// Kernel parameters or names are set in it, so it must not be the caller's own.
+        is_changed: bool,
+    },
     /// Join namespaces of the container's process.
     JoinTarget(Vec<Namespace>),
     /// Make a user namespace.
@@ -38,7 +43,7 @@ pub(crate) enum NamespaceStep {
 impl Display for NamespaceStep {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Join { kind, path } => {
+            Self::Join { kind, path, .. } => {
                 write!(f, "join {} namespace {}", kind.word(), path.display())
             }
             Self::JoinTarget(kinds) => write!(f, "join {} of the container", list(kinds)),

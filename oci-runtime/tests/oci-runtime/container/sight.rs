@@ -374,6 +374,37 @@ fn namespaces_are_joined_by_path_and_must_be_of_their_kind() {
     assert!(error.contains("is not a namespace"), "{error}");
 }
 
+/// What is set there would be set for the host. Here it is what the host has, in case that it is.
+#[test]
+fn nothing_is_set_in_a_namespace_of_the_caller_that_is_joined() {
+    oci_testing::needs!(root, busybox);
+    use oci_runtime::spec::linux::NamespaceType;
+    let read = |path: &str| std::fs::read_to_string(path).unwrap().trim().to_owned();
+    let refused = |kind: NamespaceType, change: &dyn Fn(&mut oci_runtime::Spec)| {
+        let mut fixture = Fixture::new().shell("true");
+        let spaces = &mut fixture.spec.linux.as_mut().unwrap().namespaces;
+        let space = spaces.iter_mut().find(|space| space.r#type == kind).unwrap();
+        space.path = Some(format!("/proc/self/ns/{}", &kind.as_str()[..3]));
+        change(&mut fixture.spec);
+        let error = chain(&fixture.run().map(drop).unwrap_err());
+        assert!(error.contains("` is the caller's own, in which no name and no `"), "{error}");
+        assert_eq!(fixture.residue(), Vec::<String>::new());
+    };
+    for (kind, key) in [
+        (NamespaceType::Network, "net/ipv4/ip_forward"),
+        (NamespaceType::Ipc, "kernel/shmmni"),
+        (NamespaceType::Uts, "kernel/domainname"),
+    ] {
+        let value = read(&format!("/proc/sys/{key}"));
+        refused(kind, &|spec| {
+            drop(spec.linux.as_mut().unwrap().sysctl.insert(key.into(), value.clone()));
+        });
+    }
+    let (host, domain) = (read("/proc/sys/kernel/hostname"), read("/proc/sys/kernel/domainname"));
+    refused(NamespaceType::Uts, &|spec| spec.hostname = Some(host.clone()));
+    refused(NamespaceType::Uts, &|spec| spec.domainname = Some(domain.clone()));
+}
+
 // covers: RT-MOUNT-09, RT-MOUNT-10, RT-MOUNT-06
 #[test]
 fn bind_mounts_get_their_attributes_and_mapped_ids() {
