@@ -50,6 +50,8 @@ pub(crate) struct Call<'a> {
     only: Option<StatusCode>,
     /// Whether it is a success that nothing has changed (304).
     is_conditional: bool,
+    /// What the path ends with wherever the same is, if a redirect may lead to something else.
+    end: Option<&'a str>,
 }
 
 /// How often one request answers a challenge. The first answer may be a token that another request
@@ -107,6 +109,7 @@ impl<'a> Call<'a> {
             is_impatient: false,
             only: None,
             is_conditional: false,
+            end: None,
         }
     }
 
@@ -179,6 +182,13 @@ impl<'a> Call<'a> {
         self.header(header::IF_NONE_MATCH, entity_tag)
     }
 
+    /// What fails where a redirect led to a path that does not end with `end` is of kind
+    /// [`Unsupported`](ErrorKind::Unsupported), and not retried: it is a page for people.
+    pub(crate) fn ending_with(mut self, end: &'a str) -> Self {
+        self.end = Some(end);
+        self
+    }
+
     /// Sends it, and gives the answer if that is a success.
     pub(crate) async fn send(self) -> Result<Answer, Error> {
         let (mut answer, _) = self.send_and_retry(None).await?;
@@ -233,7 +243,8 @@ impl<'a> Call<'a> {
         let mut at = self.start().await?;
         loop {
             let authorization = self.authorization(&at).await?;
-            let (answer, pass) = self.exchange(&at, authorization.as_ref()).await?;
+            let exchanged = self.exchange(&at, authorization.as_ref()).await;
+            let (answer, pass) = exchanged.map_err(|failed| self.failed_at(&at.url, failed))?;
             let status = answer.status();
             let is_unchanged = self.is_conditional && status == StatusCode::NOT_MODIFIED;
             if status.is_success() || is_unchanged {
@@ -259,7 +270,7 @@ impl<'a> Call<'a> {
             let failed = self.refused(answer, authorization.as_ref()).await;
             match self.other_login(&mut at, &failed.error, authorization.as_ref()).await {
                 Some(login) => at.login = Some(login),
-                None => return Err(failed),
+                None => return Err(self.failed_at(&at.url, failed)),
             }
         }
     }
@@ -300,7 +311,7 @@ impl<'a> Call<'a> {
             Payload::Stream(open) => open(),
         };
         let entry = match &self.body {
-            _ if self.is_impatient => Entry::Impatient,
+            _ if self.is_impatient || self.is_astray(&at.url) => Entry::Impatient,
             Payload::Bytes(_) => Entry::Counted,
             // The bytes may be from another repository of the same host.
             Payload::Stream(_) => Entry::Uncounted,
@@ -344,6 +355,19 @@ impl<'a> Call<'a> {
         at.is_trusted = at.is_trusted && self.registry.has(&next);
         at.url = next;
         Ok(())
+    }
+
+    /// Whether a redirect led to something else than what is asked for.
+    fn is_astray(&self, url: &Url) -> bool {
+        self.end.is_some_and(|end| !url.path().ends_with(end))
+    }
+
+    fn failed_at(&self, url: &Url, failed: FailedAttempt) -> FailedAttempt {
+        if !self.is_astray(url) {
+            return failed;
+        }
+        let reason = "the registry redirects to something else";
+        self.error(ErrorKind::Unsupported, reason.to_owned()).with_source(failed.error).into()
     }
 
     /// By what the registry is asked.

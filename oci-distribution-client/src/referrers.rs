@@ -1,5 +1,7 @@
 mod tag;
 
+use std::collections::HashSet;
+
 use http::header;
 use oci_image::distribution::{Endpoint, essence, query};
 use oci_image::{Descriptor, Digest, Index, MediaType, json};
@@ -10,7 +12,7 @@ use crate::repository::Repository;
 use tag::Tagged;
 
 impl Repository {
-    /// The manifests that refer to `subject`, of the type `artifact_type` if that is given.
+    /// The manifests that refer to `subject`, of the type `artifact_type` if that is given, each once.
     ///
     /// Registries without the API are asked for the index that clients keep under a tag instead.
     ///
@@ -40,6 +42,9 @@ impl Repository {
         if let Some(wanted) = artifact_type {
             found.retain(|descriptor| descriptor.artifact_type.as_ref() == Some(wanted));
         }
+        // Some registries list one for each of its tags, too.
+        let mut seen = HashSet::new();
+        found.retain(|descriptor| seen.insert(descriptor.digest.clone()));
         Ok(found)
     }
 
@@ -63,7 +68,8 @@ impl Repository {
         if let Some(wanted) = artifact_type {
             url.query_pairs_mut().append_pair(query::ARTIFACT_TYPE, wanted.as_str());
         }
-        let mut pages = Pages::of(self, url, action);
+        // GHCR redirects to a page of GitHub, which refuses who asks for it often.
+        let mut pages = Pages::of(self, url, action).ending_with(format!("/{subject}"));
         let mut found = Vec::new();
         let mut is_first = true;
         loop {

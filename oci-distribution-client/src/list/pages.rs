@@ -24,6 +24,8 @@ pub(crate) struct Pages {
     repository: Option<RepositoryName>,
     scopes: Scopes,
     action: String,
+    /// What the path of the first page ends with, if a redirect may lead to something else.
+    end: Option<String>,
     next: Option<Url>,
     seen: HashSet<Url>,
     bytes: u64,
@@ -52,10 +54,17 @@ impl Pages {
             repository: None,
             scopes,
             action,
+            end: None,
             next: Some(first),
             seen: HashSet::new(),
             bytes: 0,
         }
+    }
+
+    /// What fails where the first page was redirected to a path that does not end so is of kind
+    /// [`Unsupported`](ErrorKind::Unsupported).
+    pub(crate) fn ending_with(self, end: String) -> Self {
+        Self { end: Some(end), ..self }
     }
 
     /// Adds to the query of the first page.
@@ -75,8 +84,14 @@ impl Pages {
         if !self.seen.insert(url.clone()) {
             return Err(self.protocol("the pages go round in a circle"));
         }
-        let (answer, page) =
-            self.call(&url).header(header::ACCEPT, accept).read(limits.page).await?;
+        // A link to the next one may have another form.
+        let end = self.end.take();
+        let call = self.call(&url).header(header::ACCEPT, accept);
+        let call = match &end {
+            Some(end) => call.ending_with(end),
+            None => call,
+        };
+        let (answer, page) = call.read(limits.page).await?;
         self.bytes = self.bytes.saturating_add(page.len() as u64);
         if self.bytes > limits.list {
             return Err(self.too_long(format_args!("{} bytes", limits.list)));

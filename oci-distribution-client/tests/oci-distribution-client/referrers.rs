@@ -1,15 +1,18 @@
 //! The list of referrers that clients keep where the registry keeps none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use http::{Method, StatusCode};
-use oci_distribution_client::{ErrorKind, Repository};
+use http::{Method, Response, StatusCode};
+use oci_distribution_client::transport::Body;
+use oci_distribution_client::{Client, Config, ErrorKind, Repository};
 use oci_image::blob::{BlobSinkExt, Memory};
 use oci_image::distribution::referrers_tag;
 use oci_image::{AnyDocument, Descriptor, Digest, Document, Index, Manifest, MediaType};
 use oci_registry::{Fault, Server, Store};
 
+use crate::fake::{Fake, Seen, answer};
 use crate::fixture::{Fixture, blob, chain, repository, start};
 
 /// A registry without the API, with an image.
@@ -208,4 +211,74 @@ async fn an_empty_list_of_referrers_is_one() {
     let artifact = artifact(&fixture.blobs, subject, 0);
     app.push(&fixture.blobs, &artifact).await.unwrap();
     assert_eq!(listed(&app, &subject.digest).await, [artifact.digest]);
+}
+
+fn scripted(
+    script: impl Fn(&Seen) -> Response<Body> + Send + Sync + 'static,
+) -> (Fake, Repository) {
+    let fake = Fake::new(script);
+    let client = Client::new(Config::default().transport(fake.clone())).unwrap();
+    (fake, client.repository("registry.example/app").unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_a_registry_redirects_to_is_no_refusal_and_not_waited_for() {
+    for status in [200, 401, 403, 429, 500, 503] {
+        let (fake, app) = scripted(move |seen| match seen.uri.path() {
+            _ if seen.host() == "pages.example" => {
+                answer(status, &[("retry-after", "60"), ("content-type", "text/html")], "Sign in")
+            }
+            path if path.contains("/referrers/") => {
+                answer(303, &[("location", "https://pages.example/app%2Freferrers%2Fsha256")], "")
+            }
+            _ => answer(404, &[], ""),
+        });
+        let start = tokio::time::Instant::now();
+        for _ in 0..3 {
+            assert_eq!(app.referrers(&Digest::sha256("subject"), None).await.unwrap(), []);
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO, "{status}");
+        // Where it wants no request for a while, it gets none.
+        let asked = fake.seen().iter().filter(|seen| seen.host() == "pages.example").count();
+        assert_eq!(asked, if matches!(status, 429 | 503) { 1 } else { 3 }, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_another_one_redirects_to_is_waited_for() {
+    let subject = Digest::sha256("subject");
+    let elsewhere = format!("https://other.example/v2/app/referrers/{subject}");
+    let refused = std::sync::atomic::AtomicBool::new(false);
+    let (_, app) = scripted(move |seen| match seen.host() {
+        "other.example" if refused.swap(true, std::sync::atomic::Ordering::Relaxed) => {
+            let index = r#"{"schemaVersion":2,"manifests":[]}"#;
+            answer(200, &[("content-type", MediaType::IMAGE_INDEX.as_str())], index)
+        }
+        "other.example" => answer(429, &[("retry-after", "60")], ""),
+        _ => answer(307, &[("location", &elsewhere)], ""),
+    });
+    let start = tokio::time::Instant::now();
+    assert_eq!(app.referrers(&subject, None).await.unwrap(), []);
+    assert!(start.elapsed() >= Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn a_referrer_that_is_listed_twice_is_one() {
+    let descriptor = |number: u8| {
+        let digest = Digest::sha256([number]);
+        format!(r#"{{"mediaType":"{}","digest":"{digest}","size":1}}"#, MediaType::IMAGE_MANIFEST)
+    };
+    let (one, other) = (descriptor(1), descriptor(2));
+    // By one list, and by two pages of it.
+    let (_, app) = scripted(move |seen| {
+        let index = MediaType::IMAGE_INDEX;
+        let next = format!("<{}?page=2>; rel=\"next\"", seen.uri.path());
+        let headers = [("content-type", index.as_str()), ("link", &next)];
+        let headers = if seen.uri.query().is_some() { &headers[..1] } else { &headers };
+        let list = format!(r#"{{"schemaVersion":2,"manifests":[{one},{other},{one}]}}"#);
+        answer(200, headers, list)
+    });
+    let listed = app.referrers(&Digest::sha256("subject"), None).await.unwrap();
+    let digests: Vec<_> = listed.into_iter().map(|it| it.digest).collect();
+    assert_eq!(digests, [Digest::sha256([1]), Digest::sha256([2])]);
 }

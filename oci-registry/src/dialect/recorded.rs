@@ -155,12 +155,16 @@ fn acr() -> Vec<Quirk> {
 }
 
 fn ghcr() -> Vec<Quirk> {
-    let referrers =
-        Quirk::new("sends who asks for referrers to a page of GitHub", "artifacthub/hub#4785");
+    let referrers = Quirk::new(
+        "sends who asks for referrers to a page of GitHub, which soon refuses (429)",
+        "artifacthub/hub#4785",
+    );
+    const PAGE: &str = "/-/v2/packages/container/package/";
+    let too_many = Fault::status(PAGE, StatusCode::TOO_MANY_REQUESTS).after(1);
     let refusal = r#"{"errors":[{"code":"REQUESTED_RANGE_NOT_SATISFIABLE","message":"the request body is too large and exceeds the maximum permissible limit of 4.00MiB"}]}"#;
     let large = Fault::answer(UPLOADS, StatusCode::RANGE_NOT_SATISFIABLE, refusal);
     vec![
-        page(referrers, StatusCode::SEE_OTHER, "/-/v2/packages/container/package/"),
+        page(referrers.fault(too_many), StatusCode::SEE_OTHER, PAGE),
         Quirk::new("has no API for referrers", "dataaxiom/ghcr-cleanup-action#13")
             .serve(Serve::without_referrers),
         Quirk::new("takes no chunk of more than 4 MiB (416)", "oras-project/rust-oci-client#35")
