@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::gate::{Entry, Pass};
 use crate::origin::Origin;
 use crate::registry::Registry;
-use crate::retry::Attempts;
+use crate::retry::{Attempts, Retries, Retrying};
 use crate::shared::Shared;
 use crate::trace;
 use crate::transport::Body;
@@ -52,6 +52,7 @@ pub(crate) struct Call<'a> {
     is_conditional: bool,
     /// What the path ends with wherever the same is, if a redirect may lead to something else.
     end: Option<&'a str>,
+    retries: Retries,
 }
 
 /// How often one request answers a challenge. The first answer may be a token that another request
@@ -110,6 +111,7 @@ impl<'a> Call<'a> {
             only: None,
             is_conditional: false,
             end: None,
+            retries: Retries::default(),
         }
     }
 
@@ -189,6 +191,12 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Tells there what it retries.
+    pub(crate) fn telling(mut self, retries: &Retries) -> Self {
+        self.retries = retries.clone();
+        self
+    }
+
     /// Sends it, and gives the answer if that is a success.
     pub(crate) async fn send(self) -> Result<Answer, Error> {
         let (mut answer, _) = self.send_and_retry(None).await?;
@@ -219,7 +227,10 @@ impl<'a> Call<'a> {
                 .filter(|_| !self.is_once)
                 .and_then(|failure| self.attempts.pause(retry, &self.method, failure));
             match pause {
-                Some(pause) => pause.sleep().await,
+                Some(pause) => {
+                    self.retries.tell(Retrying { attempts: number, wait: pause.length });
+                    pause.sleep().await;
+                }
                 None => return Err(failed.error.after_attempts(number)),
             }
         }

@@ -6,8 +6,10 @@ use oci_image::{AnyDocument, Descriptor, Digest, Tag};
 
 use crate::blob::BlobReader;
 use crate::error::{Error, ErrorKind};
+use crate::progress::Progress;
 use crate::push::Push;
 use crate::repository::Repository;
+use crate::retry::Retries;
 use crate::source::Source;
 use crate::transport::{Body, BoxFuture, TransportError, TransportErrorKind};
 
@@ -53,8 +55,10 @@ impl Source for Repository {
     fn document<'a>(
         &'a self,
         descriptor: &'a Descriptor,
+        progress: &'a Progress<'_>,
     ) -> BoxFuture<'a, Result<AnyDocument, Error>> {
-        Box::pin(self.manifest(descriptor))
+        let read = async move |retries| self.telling(retries).manifest(descriptor).await;
+        Box::pin(Retries::during(read, progress.retries(descriptor)))
     }
 
     fn referrers<'a>(

@@ -7,6 +7,7 @@ use oci_image::{AnyDocument, Descriptor, Tag};
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
+use crate::progress::Progress;
 use crate::source::Source;
 
 use part::Part;
@@ -25,15 +26,28 @@ pub(crate) struct Graph {
     pub(crate) along: Vec<(Option<Tag>, Descriptor)>,
 }
 
+/// Where manifests are read, and what is told of that.
+#[derive(Clone, Copy)]
+pub(crate) struct Manifests<'a> {
+    pub(crate) source: &'a dyn Source,
+    pub(crate) progress: &'a Progress<'a>,
+}
+
+impl Manifests<'_> {
+    async fn document(self, descriptor: &Descriptor) -> Result<AnyDocument, Error> {
+        self.source.document(descriptor, self.progress).await
+    }
+}
+
 impl Graph {
-    /// What is selected of and with `image`, whose manifests `source` gives one after the other.
+    /// What is selected of and with `image`, whose manifests `from` gives one after the other.
     ///
     /// # Errors
     /// If `image` is not a manifest or index, or is over a limit.
     pub(crate) async fn read(
         image: &Descriptor,
         selection: &Selection,
-        source: &dyn Source,
+        from: Manifests<'_>,
         limits: &Limits,
         action: &str,
     ) -> Result<Self, Error> {
@@ -42,7 +56,7 @@ impl Graph {
             return Err(Error::new(ErrorKind::Document, action).because(reason));
         }
         selection.check(action)?;
-        let part = Part::of(image, &selection.platforms, source, action).await?;
+        let part = Part::of(image, &selection.platforms, from, action).await?;
         let failed = |error| Error::new(ErrorKind::Limit, action).with_source(error);
         let walk = Walk::new([part.root.clone()]).order(Order::ChildrenFirst).without_subjects();
         let walk = walk.limits(limits.graph);
@@ -55,7 +69,7 @@ impl Graph {
                 Step::Read(wanted) => {
                     let document = match part.made(&wanted) {
                         Some(document) => document.clone(),
-                        None => source.document(&wanted).await?,
+                        None => from.document(&wanted).await?,
                     };
                     walk.found(document).map_err(failed)?;
                 }
@@ -64,7 +78,7 @@ impl Graph {
                     walk.referrers([]);
                 }
                 Step::ListReferrers(subject) => {
-                    let found = selection.along(&subject, source).await?;
+                    let found = selection.along(&subject, from.source).await?;
                     walk.referrers(found.iter().map(|(_, descriptor)| descriptor.clone()));
                     graph.take_along(found);
                 }

@@ -8,6 +8,7 @@ use oci_image::{Descriptor, Digest};
 
 use crate::error::{Error, ErrorKind};
 use crate::graph::Graph;
+use crate::retry::Retrying;
 
 /// What happened in a pull, a push or a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +21,13 @@ pub struct Event<'a> {
     /// How much is there by now: of all that is done, was there before or stays elsewhere, and the bytes of what is
     /// on its way.
     pub done: Total,
-    /// How much all of it is, known before the first event.
+    /// How much all of it is: nothing while that is not known, as manifests are read, of which only
+    /// [`Step::Retrying`] is told, and from then on always the same.
     pub all: Total,
 }
 
-/// What happened to a blob or manifest: it is [`Planned`](Self::Planned) first and
-/// [`Present`](Self::Present), [`Mounted`](Self::Mounted), [`Foreign`](Self::Foreign) or
+/// What happened to a blob or manifest: it is [`Planned`](Self::Planned) first (unless a manifest has to be read
+/// again to know that) and [`Present`](Self::Present), [`Mounted`](Self::Mounted), [`Foreign`](Self::Foreign) or
 /// [`Done`](Self::Done) at last.
 ///
 /// The `Step` of a walk is [`oci_image::graph::Step`]; unpacking and packing report one of `oci-rootfs`.
@@ -36,9 +38,9 @@ pub enum Step {
     Planned,
     /// So many of its bytes are transferred by now; less than before if it begins again.
     Moved(u64),
-    /// The attempt of this number at transferring it failed, and there is another one after `wait`.
+    /// A request for it failed, of this number, and is sent again after `wait`.
     Retrying {
-        /// How often it was attempted, without those after which much was transferred.
+        /// How often it was sent, without those after which much was transferred.
         attempts: u32,
         /// The time until the next attempt.
         wait: Duration,
@@ -51,6 +53,12 @@ pub enum Step {
     Foreign,
     /// It was transferred and verified.
     Done,
+}
+
+impl From<Retrying> for Step {
+    fn from(Retrying { attempts, wait }: Retrying) -> Self {
+        Self::Retrying { attempts, wait }
+    }
 }
 
 /// What a pull, a push or a copy has done.
@@ -139,6 +147,11 @@ impl<'a> Progress<'a> {
         if let Some(listener) = &self.listener {
             listener(Event { blob, step, done, all });
         }
+    }
+
+    /// Tells what is retried for `item`.
+    pub(crate) fn retries(&self, item: &Descriptor) -> impl Fn(Retrying) {
+        move |retrying| self.tell(item, retrying.into())
     }
 
     /// What has been done with this graph.

@@ -14,7 +14,7 @@ use oci_image::{AnyDocument, Descriptor, Platform};
 use crate::blob::Download;
 use crate::bridge::Writing;
 use crate::error::{Error, ErrorKind};
-use crate::graph::{Graph, Platforms, Selection};
+use crate::graph::{Graph, Manifests, Platforms, Selection};
 use crate::jobs::{Abort, Jobs, Stop, at_once, unless_aborted, within};
 use crate::progress::{Event, Progress, Step, Summary};
 use crate::repository::Repository;
@@ -164,7 +164,8 @@ where
 
     async fn pull_all(&self, action: &str, stop: &Stop) -> Result<Graph, Error> {
         let limits = &self.repository.shared.wire.limits;
-        let graph = Graph::read(self.image, &self.selection, self.repository, limits, action);
+        let from = Manifests { source: self.repository, progress: &self.progress };
+        let graph = Graph::read(self.image, &self.selection, from, limits, action);
         let graph = stop.unless_stopped(graph).await.unwrap_or_else(|| Err(stopped(action)))?;
         let Graph { manifests, blobs, .. } = &graph;
         self.progress.plan(blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)));

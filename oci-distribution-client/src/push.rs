@@ -14,7 +14,7 @@ use oci_image::images::Images;
 use oci_image::{AnyDocument, Descriptor, Platform, Tag, TagOrDigest};
 
 use crate::error::Error;
-use crate::graph::{Graph, Platforms, Selection};
+use crate::graph::{Graph, Manifests, Platforms, Selection};
 use crate::jobs::{Abort, Jobs, Stop, unless_aborted, within};
 use crate::manifest::Condition;
 use crate::progress::{Event, Progress, Summary};
@@ -281,7 +281,8 @@ impl<'a, S> Push<'a, S> {
 
     async fn graph(&self) -> Result<Graph, Error> {
         let limits = &self.repository.shared.wire.limits;
-        Graph::read(self.image, &self.selection, &*self.source, limits, &self.action).await
+        let from = Manifests { source: &*self.source, progress: &self.progress };
+        Graph::read(self.image, &self.selection, from, limits, &self.action).await
     }
 
     fn target<'t>(&'t self, settings: &'t Settings) -> Target<'t> {

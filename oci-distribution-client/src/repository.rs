@@ -12,6 +12,7 @@ use crate::auth::{Access, Scopes};
 use crate::call::Call;
 use crate::error::{Error, ErrorKind};
 use crate::registry::Registry;
+use crate::retry::Retries;
 use crate::route::{Place, Route, Uses};
 use crate::shared::Shared;
 use crate::trace;
@@ -36,6 +37,8 @@ pub struct Repository {
     resolved: Option<TagOrDigest>,
     /// Whether policies are not asked: they ask by this handle themselves.
     pub(crate) is_exempt: bool,
+    /// Where its requests tell what they retry.
+    pub(crate) retries: Retries,
 }
 
 impl Repository {
@@ -71,12 +74,19 @@ impl Repository {
             upstream: None,
             resolved: None,
             is_exempt: false,
+            retries: Retries::default(),
         }
     }
 
     /// The same, for what `name` meant.
     pub(crate) fn resolved(&self, name: TagOrDigest) -> Self {
         Self { resolved: Some(name), ..self.clone() }
+    }
+
+    /// The same, whose requests tell there what they retry.
+    pub(crate) fn telling(&self, retries: Retries) -> Self {
+        let source = self.source.as_ref().map(|source| Arc::new(source.telling(retries.clone())));
+        Self { source, retries, ..self.clone() }
     }
 
     /// What its content was resolved from.
@@ -148,7 +158,8 @@ impl Repository {
         action: &'a str,
     ) -> Call<'a> {
         let name = Some(&self.name);
-        let call = Call::new(&self.shared, &self.registry, name, scopes, method, url, action);
+        let call = Call::new(&self.shared, &self.registry, name, scopes, method, url, action)
+            .telling(&self.retries);
         // A mirror that fails is passed over instead.
         if self.is_mirror() { call.once().impatient() } else { call }
     }

@@ -1,4 +1,5 @@
 mod after;
+mod retries;
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -6,6 +7,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 
 pub(crate) use after::retry_after;
+pub(crate) use retries::{Retries, Retrying};
 
 use crate::gate::{Refusal, Ticket};
 use crate::trace;

@@ -11,6 +11,7 @@ use crate::bridge;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::manifest::parse;
+use crate::progress::Progress;
 use crate::transport::{Body, BoxFuture};
 use crate::worker;
 
@@ -20,6 +21,7 @@ pub(crate) trait Source: Send + Sync {
     fn document<'a>(
         &'a self,
         descriptor: &'a Descriptor,
+        progress: &'a Progress<'_>,
     ) -> BoxFuture<'a, Result<AnyDocument, Error>>;
 
     /// What refers to `subject`.
@@ -83,6 +85,7 @@ where
     fn document<'a>(
         &'a self,
         descriptor: &'a Descriptor,
+        _: &'a Progress<'_>,
     ) -> BoxFuture<'a, Result<AnyDocument, Error>> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         Box::pin(async move {

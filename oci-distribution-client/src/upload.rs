@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::jobs::Stop;
 use crate::manifest::{content_digest, not_carried_out, other_digest};
 use crate::repository::Repository;
-use crate::retry::Attempts;
+use crate::retry::{Attempts, Retrying};
 use crate::transport::Body;
 
 use chunks::Chunks;
@@ -120,6 +120,7 @@ impl<'a> Upload<'a> {
             let Some(pause) = pause else {
                 return Err(ways.first_refusal(failed.error).after_attempts(number));
             };
+            self.repository.retries.tell(Retrying { attempts: number, wait: pause.length });
             let slept = self.stop.unless_stopped(pause.sleep()).await;
             slept.ok_or_else(|| self.stopped())?;
         }

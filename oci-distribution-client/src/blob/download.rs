@@ -1,5 +1,4 @@
 use std::ops::Range;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
@@ -13,7 +12,7 @@ use crate::call::{Answer, FailedAttempt};
 use crate::error::{Error, ErrorKind};
 use crate::gate::Pass;
 use crate::repository::Repository;
-use crate::retry::{Attempts, Failure, Pause};
+use crate::retry::{Attempts, Failure, Pause, Retrying};
 use crate::text::printable;
 use crate::transport::{Body, TransportErrorKind};
 use crate::wire::RateCheck;
@@ -85,13 +84,6 @@ pub(crate) enum Received {
     /// An attempt failed; there is another one after this time.
     Failed(Retrying),
     End,
-}
-
-/// A failed attempt, before another one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Retrying {
-    pub(crate) attempts: u32,
-    pub(crate) wait: Duration,
 }
 
 impl Download {

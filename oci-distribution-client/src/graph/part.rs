@@ -3,9 +3,8 @@ use std::collections::HashSet;
 use oci_image::docker::{self, Format};
 use oci_image::{AnyDocument, Descriptor, Digest, Document, Index, Platform, build};
 
-use super::{Graph, Platforms};
+use super::{Graph, Manifests, Platforms};
 use crate::error::{Error, ErrorKind};
-use crate::source::Source;
 
 /// What is taken of an image.
 pub(super) struct Part {
@@ -20,7 +19,7 @@ impl Part {
     pub(super) async fn of(
         image: &Descriptor,
         platforms: &Platforms,
-        source: &dyn Source,
+        from: Manifests<'_>,
         action: &str,
     ) -> Result<Self, Error> {
         let (wanted, is_sparse) = match platforms {
@@ -28,7 +27,7 @@ impl Part {
             Platforms::Sparse(wanted) => (wanted, true),
             Platforms::All => return Ok(Self::whole(image)),
         };
-        let AnyDocument::Index(index) = source.document(image).await? else {
+        let AnyDocument::Index(index) = from.document(image).await? else {
             return Ok(Self::whole(image));
         };
         let part = selected(&index, wanted, action)?;

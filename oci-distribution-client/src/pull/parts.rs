@@ -103,8 +103,7 @@ impl<S> Pull<'_, S> {
                     running.push(next(part));
                 }
                 Ok(Received::Failed(retrying)) => {
-                    let step = Step::Retrying { attempts: retrying.attempts, wait: retrying.wait };
-                    self.progress.tell(download.blob(), step);
+                    self.progress.tell(download.blob(), retrying.into());
                     running.push(next(part));
                 }
                 Ok(Received::End) => {}

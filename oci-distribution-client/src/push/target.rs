@@ -13,6 +13,7 @@ use crate::graph::Graph;
 use crate::jobs::{Jobs, Stop, at_once};
 use crate::progress::{Progress, Step};
 use crate::repository::Repository;
+use crate::retry::Retries;
 use crate::source::Source;
 use crate::transport::Body;
 use crate::upload::{Mount, Upload};
@@ -50,19 +51,22 @@ impl Target<'_> {
         for manifest in &graph.manifests {
             let tags = graph.tags_of(manifest, tags);
             if tags.is_empty() {
-                let step = self.send_unnamed(manifest).await?;
+                let send = async |target: Target<'_>| target.send_unnamed(manifest).await;
+                let step = self.telling(manifest.descriptor(), send).await?;
                 self.progress.tell(manifest.descriptor(), step);
                 continue;
             }
             // What refers to it is sent after it, and before its tags.
             if graph.is_root(manifest) && !graph.along.is_empty() {
-                self.send_manifest(None, manifest).await?;
+                let send = async |target: Target<'_>| target.send_manifest(None, manifest).await;
+                self.telling(manifest.descriptor(), send).await?;
             }
             named.push((manifest, tags));
         }
         named.sort_by_key(|(manifest, _)| graph.is_root(manifest));
         for (manifest, tags) in named {
-            self.send_tagged(manifest, &tags).await?;
+            let send = async |target: Target<'_>| target.send_tagged(manifest, &tags).await;
+            self.telling(manifest.descriptor(), send).await?;
             self.progress.tell(manifest.descriptor(), Step::Done);
         }
         Ok(())
@@ -120,7 +124,20 @@ impl Target<'_> {
         repository.put_manifest(&name, manifest, &action).await
     }
 
+    /// What `work` gives with this target, whose retries are told as those for `item`.
+    async fn telling<T>(&self, item: &Descriptor, work: impl AsyncFnOnce(Target<'_>) -> T) -> T {
+        let work = async |retries| {
+            let repository = &self.repository.telling(retries);
+            work(Target { repository, ..*self }).await
+        };
+        Retries::during(work, self.progress.retries(item)).await
+    }
+
     pub(super) async fn send_blob(&self, blob: &Descriptor, stop: &Stop) -> Result<(), Error> {
+        self.telling(blob, async |target| target.send_blob_now(blob, stop).await).await
+    }
+
+    async fn send_blob_now(&self, blob: &Descriptor, stop: &Stop) -> Result<(), Error> {
         if is_elsewhere(blob) {
             self.progress.tell(blob, Step::Foreign);
             return Ok(());

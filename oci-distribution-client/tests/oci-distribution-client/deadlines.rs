@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::Method;
-use oci_distribution_client::{Error, ErrorKind, Step, Total};
+use http::{Method, StatusCode};
+use oci_distribution_client::{Error, ErrorKind, Event, Step, Total};
 use oci_image::blob::{BlobSource, Memory};
 use oci_registry::Fault;
 
@@ -80,7 +80,7 @@ async fn events_tell_how_much_of_all_is_done_and_what_is_retried() {
     let app = repository(&registry, "team/app");
     let image = fixture.amd64.descriptor();
     let told = Mutex::new(Told::new());
-    let listen = |event: oci_distribution_client::Event<'_>| {
+    let listen = |event: Event<'_>| {
         told.lock().unwrap().push((event.step, event.done, event.all));
     };
     app.push(&fixture.blobs, image).progress(listen).await.unwrap();
@@ -95,4 +95,51 @@ async fn events_tell_how_much_of_all_is_done_and_what_is_retried() {
         _ => None,
     });
     assert_eq!(attempts.collect::<Vec<_>>(), [(1, true), (2, true)]);
+}
+
+#[tokio::test]
+async fn retries_are_told_of_each_blob_and_manifest_in_each_direction() {
+    let (near, far, fixture) = (registry().await, registry().await, Fixture::new());
+    let (app, other) = (repository(&near, "team/app"), repository(&far, "team/app"));
+    let image = fixture.amd64.descriptor();
+    let layer = &fixture.layers[2].digest;
+    let told = Mutex::new(Vec::new());
+    let listen = |event: Event<'_>| {
+        if let Step::Retrying { attempts, .. } = event.step {
+            told.lock().unwrap().push((event.blob.digest.clone(), attempts, event.all.items));
+        }
+    };
+    let told = || {
+        let mut told = std::mem::take(&mut *told.lock().unwrap());
+        told.sort();
+        told
+    };
+    let failing = |path: &str, method: Method| {
+        Fault::status(path, StatusCode::BAD_GATEWAY).method(method).times(2)
+    };
+    let expected = |blob: &oci_image::Digest, all| [1, 2].map(|it| (blob.clone(), it, all));
+    let sorted = |mut all: Vec<_>| {
+        all.sort();
+        all
+    };
+
+    let manifest = expected(&image.digest, 6);
+    let blob = expected(layer, 6);
+    near.registry()
+        .add_faults([failing("/manifests/v1", Method::PUT), failing(layer.encoded(), Method::PUT)]);
+    app.push(&fixture.blobs, image).tag("v1").progress(listen).await.unwrap();
+    assert_eq!(told(), sorted([blob.clone(), manifest.clone()].concat()));
+
+    // Before the manifest is read, nothing is known of all.
+    near.registry().add_faults(failing("/manifests/", Method::GET));
+    far.registry()
+        .add_faults([failing("/manifests/", Method::HEAD), failing(layer.encoded(), Method::HEAD)]);
+    let reading = expected(&image.digest, 0);
+    app.copy_to(&other, image).progress(listen).await.unwrap();
+    assert_eq!(told(), sorted([blob.clone(), manifest, reading.clone()].concat()));
+
+    near.registry()
+        .add_faults([failing("/manifests/", Method::GET), failing(layer.encoded(), Method::GET)]);
+    app.pull(image, &Arc::new(Memory::new())).progress(listen).await.unwrap();
+    assert_eq!(told(), sorted([blob, reading].concat()));
 }
