@@ -8,6 +8,7 @@ mod arrivals;
 mod auth;
 mod bad_input;
 mod blobs;
+mod cuts;
 mod deadlines;
 mod dialects;
 mod ends;
@@ -19,6 +20,7 @@ mod faults;
 #[cfg(feature = "machine")]
 mod files;
 mod fixture;
+mod fronts;
 #[cfg(feature = "machine")]
 mod hosts;
 mod images;
@@ -52,7 +54,9 @@ mod resume;
 mod round_trip;
 mod secure;
 mod single;
+mod takers;
 mod times;
 mod tls;
+mod token_service;
 mod uploads;
 mod wire;

@@ -1,8 +1,7 @@
-//! Against Debian's `docker-registry`: plain, with a password file, with TLS, behind nginx.
+//! Against Debian's `docker-registry`: plain, with a password file, with TLS and certificates of clients.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use oci_distribution_client::{Client, Config, Credentials, ErrorKind, Tls};
@@ -13,14 +12,15 @@ use oci_testing::docker_registry::DockerRegistry;
 use oci_testing::program::run_with;
 
 use crate::fixture::{Fixture, chain, quick};
-use crate::secure::{Authority, Pair};
+use crate::secure::Authority;
 
 /// Runs a program in a directory.
 fn run(directory: &Path, program: &str, arguments: &[&str]) {
     run_with(Command::new(program).args(arguments).current_dir(directory)).good();
 }
 
-async fn round_trip(client: &Client, host: &str) {
+/// Pushes, pulls, copies, lists and deletes.
+pub(crate) async fn round_trip(client: &Client, host: &str) {
     let fixture = Fixture::new();
     let app = client.repository(&format!("{host}/team/app")).unwrap();
     let other = client.repository(&format!("{host}/team/other")).unwrap();
@@ -115,78 +115,37 @@ async fn docker_registry_with_tls_is_trusted_only_by_its_certificate() {
     assert!(kinds.contains(&error.kind()), "{}", chain(&error));
 }
 
-/// nginx before a registry, at `localhost` with TLS, which closes each connection after three requests.
-struct Nginx {
-    child: Child,
-    host: String,
-    log: PathBuf,
-}
-
-impl Nginx {
-    fn start(directory: &Path, pair: &Pair, registry: &str) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        std::fs::write(directory.join("certificate.pem"), &pair.certificate).unwrap();
-        std::fs::write(directory.join("key.pem"), &pair.key).unwrap();
-        let shown = directory.display();
-        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let temporary = temporary.map(|name| format!("{name}_temp_path {shown}/{name};")).concat();
-        let config = format!(
-            "daemon off; master_process off; pid {shown}/pid; error_log {shown}/errors; events {{}} \
-             http {{ log_format seen '$server_protocol $connection'; access_log {shown}/log seen; \
-             {temporary} keepalive_requests 3; client_max_body_size 0; \
-             server {{ listen 127.0.0.1:{port} ssl http2; \
-             ssl_certificate {shown}/certificate.pem; ssl_certificate_key {shown}/key.pem; \
-             location / {{ proxy_pass http://{registry}; proxy_set_header Host $http_host; \
-             proxy_set_header X-Forwarded-Proto https; }} }} }}"
-        );
-        let path = directory.join("nginx.conf");
-        std::fs::write(&path, config).unwrap();
-        let mut nginx = Command::new("nginx");
-        let child = nginx.arg("-e").arg(directory.join("errors")).arg("-c").arg(path).spawn();
-        let log = directory.join("log");
-        Self { child: child.unwrap(), host: format!("localhost:{port}"), log }
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[tokio::test]
-async fn connections_that_nginx_closes_after_three_requests_by_http_2_fail_nothing() {
-    oci_testing::needs!("docker-registry", "nginx");
-    let (directory, store) = (oci_testing::directory(), oci_testing::directory());
-    let authority = Authority::new("authority");
-    let pair = authority.issue("server", &["localhost"]);
-    let registry = DockerRegistry::start(store.path(), "").unwrap();
-    let nginx = Nginx::start(directory.path(), &pair, registry.host());
-    let config = Config::default().tls(&nginx.host, Tls::new().root_certificate(&*authority.pem));
-    let mut patient = quick();
-    // Until it listens.
-    patient.attempts = 1_000;
-    let client = Client::new(config.clone().retry(patient)).unwrap();
-    client.check(&nginx.host).await.unwrap();
-
-    let client = Client::new(config.retry(quick())).unwrap();
-    let fixture = Fixture::new();
-    for name in ["one", "two", "three", "four"] {
-        let app = client.repository(&format!("{}/team/{name}", nginx.host)).unwrap();
-        let push = app.push(&fixture.blobs, fixture.index.descriptor()).tag("v1");
-        push.await.unwrap_or_else(|error| panic!("{}", chain(&error)));
-        let (image, store) = (app.resolve("v1").await.unwrap(), Arc::new(Memory::new()));
-        app.pull(&image, &store).await.unwrap();
-        assert_eq!(store.digests(), fixture.blobs.digests());
+async fn docker_registry_lets_in_clients_with_certificates_of_its_authority() {
+    oci_testing::needs!("docker-registry");
+    let directory = oci_testing::directory();
+    let path = directory.path();
+    let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
+    let server = servers.issue("server", &["localhost"]);
+    let certificate = format!("{}{}", server.certificate, servers.pem);
+    for (name, text) in
+        [("cert.pem", &certificate), ("key.pem", &server.key), ("clients.pem", &clients.pem)]
+    {
+        std::fs::write(path.join(name), text).unwrap();
     }
-    let log = std::fs::read_to_string(&nginx.log).unwrap();
-    let connections: BTreeSet<_> = log.lines().collect();
-    assert!(log.lines().all(|line| line.starts_with("HTTP/2.0 ")), "{log}");
-    assert!(connections.len() > 10, "{log}");
+    let shown = path.display();
+    let tls = format!(
+        "  tls: {{certificate: {shown}/cert.pem, key: {shown}/key.pem, clientcas: [{shown}/clients.pem]}}"
+    );
+    let registry = DockerRegistry::start(path, &tls).unwrap();
+    let host = registry.host().replace("127.0.0.1", "localhost");
+    let trusting = Tls::new().root_certificate(&*servers.pem);
+    let client = |tls| Client::new(Config::default().retry(quick()).tls(&host, tls)).unwrap();
+    let pair = clients.issue("alice", &[]);
+    let known = trusting.clone().client_certificate(&*pair.certificate, &*pair.key);
+    round_trip(&client(known), &host).await;
+
+    let stranger = servers.issue("mallory", &[]);
+    let stranger = trusting.clone().client_certificate(&*stranger.certificate, &*stranger.key);
+    for tls in [trusting, stranger] {
+        let error = client(tls).check(&host).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tls, "{}", chain(&error));
+    }
 }
 
 #[tokio::test]

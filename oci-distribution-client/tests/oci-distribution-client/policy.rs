@@ -7,11 +7,12 @@ use oci_distribution_client::{
     Candidate, Client, Config, Error, ErrorKind, Policy, Refusal, Repository,
 };
 use oci_image::blob::{BlobSource, Memory};
+use oci_image::distribution::digest_tags;
 use oci_image::images::Images;
 use oci_image::{Digest, Document, Manifest, MediaType};
 use oci_registry::Server;
 
-use crate::fixture::{Fixture, blob, chain, config, registry, repository};
+use crate::fixture::{Fixture, blob, chain, config, referrer, registry, repository};
 
 /// Remembers what it was asked, and refuses some digests.
 #[derive(Debug, Default)]
@@ -117,6 +118,41 @@ async fn all_policies_are_asked_and_any_of_them_refuses() {
         refused(&app.resolve("v1").await.unwrap_err(), digest);
         let asked = watches.iter().filter(|watch| !watch.asked.lock().unwrap().is_empty());
         assert_eq!(asked.count(), refusing + 1);
+    }
+}
+
+#[tokio::test]
+async fn what_goes_along_is_asked_about_too() {
+    let fixture = Fixture::new();
+    let server = served(&fixture).await;
+    let image = fixture.amd64.descriptor();
+    let sbom = referrer(&fixture.blobs, image, "application/x.sbom");
+    let signature = referrer(&fixture.blobs, sbom.descriptor(), "application/x.signature");
+    let tagged = referrer(&fixture.blobs, signature.descriptor(), "application/x.tagged");
+    let plain = repository(&server, "team/app");
+    let tag = digest_tags(&image.digest)[0].to_string();
+    plain.push(&fixture.blobs, sbom.descriptor()).await.unwrap();
+    plain.push(&fixture.blobs, signature.descriptor()).await.unwrap();
+    plain.push(&fixture.blobs, tagged.descriptor()).tag(tag).await.unwrap();
+    let along = [&sbom, &signature, &tagged].map(|it| &it.descriptor().digest);
+
+    let (watch, app) = watched(&server, &[]);
+    let store = Arc::new(Memory::new());
+    app.pull(image, &store).referrers().digest_tags().await.unwrap();
+    let asked = watch.asked.lock().unwrap().clone();
+    for digest in along {
+        assert!(asked.iter().any(|(_, asked)| asked == digest), "{digest}");
+        let (_, app) = watched(&server, &[digest]);
+        let store = Arc::new(Memory::new());
+        let pull = app.pull(image, &store).referrers().digest_tags();
+        refused(&pull.await.unwrap_err(), digest);
+        assert_eq!(store.digests(), []);
+        let target = repository(&server, "team/target");
+        let copy = app.copy_to(&target, image).referrers().digest_tags().tag("v1");
+        refused(&copy.await.unwrap_err(), digest);
+        assert_eq!(target.resolve("v1").await.unwrap_err().kind(), ErrorKind::NotFound);
+        // Nobody asked for it.
+        app.pull(image, &store).await.unwrap();
     }
 }
 
