@@ -2,7 +2,7 @@
 //!
 //! A source has one method and a sink two, one of them the writer's [`commit`](BlobWriter::commit). What
 //! is provided may be replaced by a store that can do more: keep what was written of a blob for another
-//! process, or take parts of it from several threads. The contracts are tested by `blob::conformance`
+//! process, take parts of it from several threads, or begin one before its digest is known. The contracts are tested by `blob::conformance`
 //! (feature `conformance`), which any store can run.
 
 #[cfg(feature = "conformance")]

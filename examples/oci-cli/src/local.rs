@@ -8,6 +8,7 @@ use oci_layout::{Archive, DockerArchive, LayoutOptions};
 
 use crate::directory::Directory;
 use crate::image_name::ImageName;
+use crate::report::{one_line, tell};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -49,7 +50,7 @@ pub fn image<'a>(
 pub type Store = Box<dyn Images + Send + Sync>;
 
 /// Opens the store that an image is in, with these options if it is a layout. Also returns the name of the
-/// image in the store.
+/// image in the store. Where there is none, standard error says which images cannot be read.
 ///
 /// # Errors
 /// If the image is in a registry, or the store cannot be opened.
@@ -57,7 +58,13 @@ pub fn open<'a>(name: &'a ImageName, options: &LayoutOptions) -> Result<(Store, 
     let (store, name): (Store, _) = match name {
         ImageName::Layout { path, tag } => (Box::new(options.open(path)?), tag),
         ImageName::Archive { path, tag } => (Box::new(Archive::open(path)?), tag),
-        ImageName::DockerArchive { path, name } => (Box::new(DockerArchive::open(path)?), name),
+        ImageName::DockerArchive { path, name } => {
+            let archive = DockerArchive::open(path)?;
+            // Who asks for all images is told of those that are not among them.
+            let unreadable = archive.unreadable().filter(|_| name.is_none());
+            unreadable.for_each(|error| tell(one_line(&error)));
+            (Box::new(archive), name)
+        }
         ImageName::Directory { path } => (Box::new(Directory::open(path)?), &None),
         ImageName::Registry(_) => {
             let reason = "it is in a registry, copy it to a layout first";

@@ -311,6 +311,28 @@ fn a_layout_of_another_version_is_a_finding() {
 }
 
 #[test]
+fn of_images_that_cannot_be_read_the_list_says_why() {
+    let (directory, layout, ..) = layout();
+    let path = directory.path().join("saved.tar");
+    let mut saved = DockerArchiveWriter::new(fs::File::create(&path).unwrap()).unwrap();
+    saved.append(&layout.image("v1").unwrap(), &["good:1"]).unwrap();
+    saved.finish().unwrap();
+    let archive = path.to_str().unwrap();
+    run("tar", &["-C", directory.path().to_str().unwrap(), "-xf", archive, "manifest.json"]).good();
+    let list = directory.path().join("manifest.json");
+    let bad = r#"{"Config":"none.json","RepoTags":["bad:1"],"Layers":[]},"#;
+    let text = fs::read_to_string(&list).unwrap().replacen('[', &format!("[{bad}"), 1);
+    fs::write(&list, text).unwrap();
+    run("tar", &["--delete", "-f", archive, "manifest.json"]).good();
+    run("tar", &["-C", directory.path().to_str().unwrap(), "-rf", archive, "manifest.json"]).good();
+    let listed =
+        run(env!("CARGO_BIN_EXE_oci-inspect"), &["ls", &format!("docker-archive:{archive}")]);
+    assert!(listed.errors.starts_with("cannot read image `bad:1` in archive"), "{}", listed.errors);
+    let listed = listed.good();
+    assert!(listed.lines().count() == 1 && listed.contains("good:1"), "{listed}");
+}
+
+#[test]
 fn lists_and_finds_files_without_unpacking() {
     use oci_image::layer::{Compression, Entry, Kind, Metadata, Writer};
     let (_directory, layout, ..) = layout();
