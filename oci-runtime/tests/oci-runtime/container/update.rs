@@ -32,6 +32,27 @@ const MEMORY: [&str; 2] = ["memory.limit_in_bytes", "memory.max"];
 const PIDS: [&str; 2] = ["pids.max", "pids.max"];
 
 #[test]
+fn statistics_tell_the_use_and_the_limits() {
+    oci_testing::needs!(root, cgroups, busybox);
+    let fixture = Fixture::new().shell("while :; do :; done");
+    within(&fixture, |container| {
+        let stats = || container.stats().unwrap();
+        assert_eq!((stats().memory_limit_bytes, stats().pids_limit), (None, None));
+        let limits = r#"{"memory":{"limit":67108864},"pids":{"limit":20},"cpu":{"period":20000,"quota":1000}}"#;
+        container.update(&resources(limits)).map_err(|error| chain(&error)).unwrap();
+        assert_eq!(stats().memory_limit_bytes, Some(64 << 20));
+        assert_eq!((stats().pids, stats().pids_limit), (Some(1), Some(20)));
+        // It is held back in the end, as it never stops.
+        while stats().cpu_throttled_nanoseconds.unwrap() == 0 {}
+        while stats().cpu_user_nanoseconds.unwrap() == 0 {}
+        let stats = stats();
+        assert!(stats.cpu_periods >= stats.cpu_throttled && stats.cpu_throttled > Some(0));
+        assert!(stats.cpu_nanoseconds > Some(0) && stats.cpu_system_nanoseconds.is_some());
+        assert!(stats.memory_cache_bytes.is_some());
+    });
+}
+
+#[test]
 fn limits_change_in_any_order_while_a_container_runs_and_while_it_is_paused() {
     oci_testing::needs!(root, cgroups, busybox);
     let mut fixture = Fixture::new().shell("exec sleep 100");
