@@ -1,5 +1,5 @@
 use std::io::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oci_runtime::{Container, Stats};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,6 +13,9 @@ use crate::global::Global;
 /// How often statistics are printed.
 const INTERVAL: Duration = Duration::from_secs(5);
 
+/// How often it is looked whether memory ran out.
+const OOM_CHECK: Duration = Duration::from_secs(1);
+
 pub(super) fn run(global: &Global, arguments: &mut Arguments) -> Result<()> {
     let (mut once, mut interval) = (false, INTERVAL);
     let id = arguments.id(|name, arguments| {
@@ -25,14 +28,18 @@ pub(super) fn run(global: &Global, arguments: &mut Arguments) -> Result<()> {
     })?;
     let container = global.container(&id)?;
     let mut kills = container.stats()?.oom_kills;
+    let mut next = Instant::now();
     loop {
         let stats = container.stats()?;
         if stats.oom_kills > kills {
             print(&json!({ "type": "oom", "id": id }))?;
         }
         kills = stats.oom_kills;
-        print(&json!({ "type": "stats", "id": id, "data": data(&stats) }))?;
-        if once || has_ended(&container, interval)? {
+        if Instant::now() >= next {
+            print(&json!({ "type": "stats", "id": id, "data": data(&stats) }))?;
+            next += interval;
+        }
+        if once || has_ended(&container, interval.min(OOM_CHECK))? {
             return Ok(());
         }
     }
@@ -45,21 +52,29 @@ fn print(event: &Value) -> Result<()> {
 
 /// The members of runc's statistics that are counted here.
 fn data(stats: &Stats) -> Value {
+    let members = [
+        ("/cpu/usage/total", stats.cpu_nanoseconds),
+        ("/cpu/usage/user", stats.cpu_user_nanoseconds),
+        ("/cpu/usage/kernel", stats.cpu_system_nanoseconds),
+        ("/cpu/throttling/periods", stats.cpu_periods),
+        ("/cpu/throttling/throttledPeriods", stats.cpu_throttled),
+        ("/cpu/throttling/throttledTime", stats.cpu_throttled_nanoseconds),
+        ("/memory/cache", stats.memory_cache_bytes),
+        ("/memory/usage/usage", stats.memory_bytes),
+        ("/memory/usage/max", stats.memory_peak_bytes),
+        ("/memory/usage/limit", stats.memory_limit_bytes),
+        ("/memory/raw/swap", stats.swap_bytes),
+        ("/pids/current", stats.pids),
+        ("/pids/limit", stats.pids_limit),
+    ];
     let mut data = json!({});
-    if let Some(total) = stats.cpu_nanoseconds {
-        data["cpu"]["usage"]["total"] = total.into();
-    }
-    if let Some(times) = stats.cpu_throttled {
-        data["cpu"]["throttling"]["throttledPeriods"] = times.into();
-    }
-    if let Some(bytes) = stats.memory_bytes {
-        data["memory"]["usage"]["usage"] = bytes.into();
-    }
-    if let Some(bytes) = stats.memory_peak_bytes {
-        data["memory"]["usage"]["max"] = bytes.into();
-    }
-    if let Some(count) = stats.pids {
-        data["pids"]["current"] = count.into();
+    for (pointer, number) in members {
+        let Some(number) = number else { continue };
+        let mut place = &mut data;
+        for name in pointer.split('/').skip(1) {
+            place = &mut place[name];
+        }
+        *place = number.into();
     }
     data
 }

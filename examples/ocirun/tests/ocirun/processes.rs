@@ -1,5 +1,8 @@
 //! Programs that are added to a container, and what it has running.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use super::fixture::{Fixture, OCIRUN};
@@ -83,7 +86,8 @@ fn limits_are_changed_and_statistics_printed() {
     let printed = fixture.ocirun(&["events", "--stats", id]).good();
     let event: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!((&event["type"], &event["id"]), (&json!("stats"), &json!(id)));
-    assert_eq!(event["data"]["pids"]["current"], 1);
+    assert_eq!(event["data"]["pids"], json!({ "current": 1, "limit": 20 }));
+    assert_eq!(event["data"]["memory"]["usage"]["limit"], 64 << 20);
     assert!(event["data"]["memory"]["usage"]["usage"].as_u64().unwrap() > 0);
     let kept = std::fs::read_to_string(fixture.path("state-ocirun").join(id).join("config.json"));
     let kept: Value = serde_json::from_str(&kept.unwrap()).unwrap();
@@ -93,4 +97,24 @@ fn limits_are_changed_and_statistics_printed() {
         (&resources["pids"]["limit"], &resources["cpu"]["shares"]),
         (&json!(20), &json!(512))
     );
+}
+
+#[test]
+fn events_tell_when_memory_runs_out_and_end_with_the_container() {
+    oci_testing::needs!(root, cgroups, busybox);
+    let fixture = Fixture::shell("sleep 1000; true");
+    fixture
+        .change(|config| config["linux"]["resources"]["memory"] = json!({ "limit": 20_000_000 }));
+    let id = fixture.id.as_str();
+    fixture.create(OCIRUN);
+    fixture.ocirun(&["start", id]).good();
+    let mut events = fixture.command(OCIRUN, &["events", "--interval", "100ms", id]);
+    let mut events = events.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(events.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().contains("\"type\":\"stats\""));
+    let done = fixture.ocirun(&["exec", id, "sh", "-c", "a=x; while :; do a=$a$a; done"]);
+    assert_eq!(done.code, Some(137));
+    assert!(lines.by_ref().any(|line| line.contains("\"type\":\"oom\"")));
+    fixture.ocirun(&["kill", id, "KILL"]).good();
+    assert!(events.wait().unwrap().success());
 }
