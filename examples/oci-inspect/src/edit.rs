@@ -49,10 +49,14 @@ pub(crate) fn run(command: &str, arguments: lexopt::Parser) -> Result<ExitCode> 
 /// What is edited, and whether other images have the same name: then it is the one for the platform.
 fn root(source: &Layout, tag: &str, platform: Option<&Platform>) -> Result<(Descriptor, bool)> {
     match source.resolve(tag) {
-        Err(images::Error::Ambiguous { .. }) => {
+        Err(error @ images::Error::Ambiguous { .. }) => {
             let host = Platform::host();
-            let image = source.image_for(tag, platform.unwrap_or(&host))?;
-            Ok((image.descriptor().clone(), true))
+            let image = source.image_for(tag, platform.unwrap_or(&host))?.descriptor().clone();
+            // It may be in one of several indexes.
+            match source.named(tag)?.iter().any(|named| named.digest == image.digest) {
+                true => Ok((image, true)),
+                false => Err(error.into()),
+            }
         }
         resolved => Ok((resolved?, false)),
     }

@@ -19,8 +19,8 @@ pub struct PackOptions {
     pub latest: Option<Timestamp>,
     /// How files of two trees are compared that look the same.
     pub compare: Compare,
-    /// Where a layer waits whose digest is not known yet, if it is too large for memory and the sink takes no blobs
-    /// without a digest, as a layout does; the system's directory for temporary files unless one is given.
+    /// Where a layer waits that is too large for memory until its digest is known, for sinks that must know it first,
+    /// which layouts need not; the system's directory for temporary files unless one is given.
     pub temporary: Option<PathBuf>,
     /// A function that is called as the work proceeds.
     pub progress: Option<Progress>,

@@ -335,6 +335,24 @@ fn of_images_with_one_name_that_for_the_platform_is_taken() {
         inspect(&layout, "config", &["--cmd", "x", "--platform", "linux/arm"], &["v1"]).0,
         1
     );
+
+    // What an index of this name has is not named itself.
+    let third = Builder::new(&"linux/s390x".parse().unwrap()).build().unwrap();
+    let third = layout.put_image(&third).unwrap().descriptor().clone();
+    let third: Document<Index> = assemble([third]).unwrap();
+    let third = layout.put_document(&third.into()).unwrap();
+    layout
+        .edit_index(|index| {
+            let mut named = third.descriptor().clone();
+            named.annotations.insert(annotations::REF_NAME.into(), "v1".into());
+            index.manifests.push(named);
+            Ok(())
+        })
+        .unwrap();
+    let s390x = ["--cmd", "x", "--platform", "linux/s390x"];
+    let (status, text) = inspect(&layout, "config", &s390x, &["v1"]);
+    assert!(status == 1 && text.contains("more than one image has this name"), "{text}");
+    assert_eq!(layout.named("v1").unwrap().len(), 3);
 }
 
 #[test]
