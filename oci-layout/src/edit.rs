@@ -17,7 +17,7 @@ use oci_image::{Algorithm, Descriptor};
 
 use crate::Error;
 
-use draft::Draft;
+pub(crate) use draft::Draft;
 pub use rewrite::rewrite;
 
 /// The same image with one layer that holds the files of all, stored in `sink`.

@@ -1,6 +1,6 @@
 //! Layers in another compression.
 
-use std::io::{self, Seek};
+use std::io::{self, Write};
 
 use oci_image::blob::{BlobSink, BlobSource, BlobSourceExt};
 use oci_image::build::{self, Layer};
@@ -8,13 +8,9 @@ use oci_image::images::Image;
 use oci_image::layer::{Codec, CodecBy, Compression, Decoder, Encoder, Limits};
 use oci_image::oci_digest::HashWriter;
 use oci_image::{Algorithm, Descriptor};
-use tempfile::SpooledTempFile;
 
-use crate::edit::copy;
+use crate::edit::{Draft, copy};
 use crate::{Error, ErrorKind};
-
-/// How much of a layer waits in memory, in bytes, before it waits in a temporary file.
-const MEMORY: usize = 1 << 20;
 
 /// The same image with its layers in another compression, all of them stored in `sink`.
 ///
@@ -49,11 +45,9 @@ pub fn recompress(
             copy(image.source(), descriptor, sink)?;
             return Ok(descriptor.clone());
         }
-        let (blob, mut content) = recompressed(image.source(), layer, compression, limits)?;
-        if let Some(mut writer) = sink.create(&blob)? {
-            io::copy(&mut content, &mut writer)?;
-            writer.commit()?;
-        }
+        let recompression = Recompression { source: image.source(), layer, compression, limits };
+        let (blob, draft) = recompression.write(Draft::new(sink)?)?;
+        draft.store(&blob)?;
         Ok(blob)
     })
 }
@@ -82,33 +76,38 @@ pub(crate) fn replace_layers(
         .map_err(|error| Error::invalid("cannot write the manifest with the new layers", error))
 }
 
-/// The content of a layer in another compression, at its beginning, and what names it.
-pub(crate) fn recompressed(
-    source: &dyn BlobSource,
-    layer: &Layer,
-    compression: &Compression,
-    limits: &Limits,
-) -> io::Result<(Descriptor, SpooledTempFile)> {
-    let Layer { descriptor, diff_id, .. } = layer;
-    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-    let algorithm = diff_id.algorithm().ok_or(io::ErrorKind::Unsupported)?;
-    let blob = source.open_existing(descriptor)?;
-    let mut content = Decoder::new(blob, &descriptor.media_type, limits).map_err(invalid)?;
-    let spool = HashWriter::new(SpooledTempFile::new(MEMORY), Algorithm::Sha256);
-    let mut encoder = HashWriter::new(Encoder::new(spool, compression)?, algorithm);
-    io::copy(&mut content, &mut encoder)?;
-    let (encoder, actual, _) = encoder.finish();
-    if actual != *diff_id {
-        let error = Error::new(
-            ErrorKind::Invalid,
-            format!("its content has digest `{actual}`, its diff ID is `{diff_id}`"),
-        );
-        return Err(error.into());
+/// A layer that is to be written in another compression.
+pub(crate) struct Recompression<'a> {
+    pub(crate) source: &'a dyn BlobSource,
+    pub(crate) layer: &'a Layer,
+    pub(crate) compression: &'a Compression,
+    pub(crate) limits: &'a Limits,
+}
+
+impl Recompression<'_> {
+    /// Writes the content in the other compression. Says what names it.
+    pub(crate) fn write<W: Write>(&self, out: W) -> io::Result<(Descriptor, W)> {
+        let Layer { descriptor, diff_id, .. } = self.layer;
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        let algorithm = diff_id.algorithm().ok_or(io::ErrorKind::Unsupported)?;
+        let blob = self.source.open_existing(descriptor)?;
+        let mut content =
+            Decoder::new(blob, &descriptor.media_type, self.limits).map_err(invalid)?;
+        let out = HashWriter::new(out, Algorithm::Sha256);
+        let mut encoder = HashWriter::new(Encoder::new(out, self.compression)?, algorithm);
+        io::copy(&mut content, &mut encoder)?;
+        let (encoder, actual, _) = encoder.finish();
+        if actual != *diff_id {
+            let error = Error::new(
+                ErrorKind::Invalid,
+                format!("its content has digest `{actual}`, its diff ID is `{diff_id}`"),
+            );
+            return Err(error.into());
+        }
+        let (out, digest, size) = encoder.finish()?.finish();
+        let blob = Descriptor::new(self.compression.media_type(), digest, size);
+        Ok((descriptor.with_bytes_of(&blob), out))
     }
-    let (mut spool, digest, size) = encoder.finish()?.finish();
-    spool.rewind()?;
-    let blob = Descriptor::new(compression.media_type(), digest, size);
-    Ok((descriptor.with_bytes_of(&blob), spool))
 }
 
 /// The compression of a layer by its content; `None` if it is missing.

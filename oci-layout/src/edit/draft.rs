@@ -7,7 +7,7 @@ use oci_image::blob::{BlobSink, BlobSinkExt, UnnamedWriter};
 use crate::blob::BUFFER;
 
 /// A blob whose digest is not known before all of it is written.
-pub(super) struct Draft<'a> {
+pub(crate) struct Draft<'a> {
     sink: &'a dyn BlobSink,
     out: BufWriter<Out<'a>>,
 }
@@ -20,7 +20,7 @@ enum Out<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(sink: &'a dyn BlobSink) -> io::Result<Self> {
+    pub(crate) fn new(sink: &'a dyn BlobSink) -> io::Result<Self> {
         let out = match sink.create_unnamed()? {
             Some(blob) => Out::Sink(blob),
             None => Out::File(tempfile::tempfile()?),
@@ -29,7 +29,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Stores it in the sink.
-    pub(super) fn store(self, blob: &Descriptor) -> io::Result<()> {
+    pub(crate) fn store(self, blob: &Descriptor) -> io::Result<()> {
         match self.out.into_inner().map_err(|error| error.into_error())? {
             Out::Sink(draft) => draft.commit(blob),
             Out::File(mut file) => {

@@ -2,15 +2,17 @@ mod legacy;
 mod oci;
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 
+use oci_image::build::Layer;
 use oci_image::images::Image;
 use oci_image::layer::{Compression, Limits};
 use oci_image::{Descriptor, Digest, MediaType, Reference, build, json};
+use tempfile::SpooledTempFile;
 
 use super::MANIFEST_FILE;
 use super::saved::Saved;
-use crate::recompress::{recompressed, replace_layers};
+use crate::recompress::{Recompression, replace_layers};
 use crate::{ArchiveWriter, Error, ErrorKind};
 use legacy::Legacy;
 
@@ -37,6 +39,9 @@ pub enum DockerForm {
     /// each image.
     Legacy,
 }
+
+/// How much of a layer waits in memory, in bytes, before it waits in a temporary file.
+const MEMORY: usize = 1 << 20;
 
 enum Target<W: Write> {
     Oci(Box<ArchiveWriter<W>>),
@@ -88,9 +93,7 @@ impl<W: Write> DockerArchiveWriter<W> {
             let size = match self.target.size(&layer.diff_id) {
                 Some(size) => size,
                 None => {
-                    let plain = Compression::none();
-                    let (blob, content) =
-                        recompressed(image.source(), layer, &plain, &Limits::default())?;
+                    let (blob, content) = uncompressed(image, layer)?;
                     self.target.layer(&layer.diff_id, blob.size, content)?;
                     blob.size
                 }
@@ -118,6 +121,15 @@ impl<W: Write> DockerArchiveWriter<W> {
             Target::Legacy(archive) => archive.finish(&manifest),
         }
     }
+}
+
+/// The content of a layer, at its beginning, and what names it.
+fn uncompressed(image: &Image<'_>, layer: &Layer) -> io::Result<(Descriptor, SpooledTempFile)> {
+    let (compression, limits) = (&Compression::none(), &Limits::default());
+    let recompression = Recompression { source: image.source(), layer, compression, limits };
+    let (blob, mut content) = recompression.write(SpooledTempFile::new(MEMORY))?;
+    content.rewind()?;
+    Ok((blob, content))
 }
 
 impl<W: Write> Target<W> {
