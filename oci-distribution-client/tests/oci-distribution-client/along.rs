@@ -1,6 +1,7 @@
 //! What goes along with an image: referrers, and what cosign names by digest.
 
-use oci_distribution_client::{Repository, Summary};
+use http::Method;
+use oci_distribution_client::{Client, Config, Repository, Summary};
 use oci_image::blob::{BlobSinkExt, Memory};
 use oci_image::distribution::digest_tags;
 use oci_image::images::Images;
@@ -8,7 +9,8 @@ use oci_image::{Descriptor, Document, Manifest, MediaType};
 use oci_layout::Layout;
 use oci_registry::Store;
 
-use crate::fixture::{Fixture, blob, referrer, registry, repository, start};
+use crate::fixture::{Fixture, blob, quick, referrer, registry, repository, start};
+use crate::local::Local;
 
 /// An image in a layout with a bill of materials, a signature of that, and a signature under a digest tag.
 struct Signed {
@@ -140,4 +142,36 @@ async fn nothing_goes_along_that_was_not_asked_for() {
     let pushed = app.push(&layout, image).referrers().await.unwrap();
     assert_eq!(pushed.along.len(), 2);
     assert_eq!(app.tags().await.unwrap(), ["v1"]);
+}
+
+#[tokio::test]
+async fn tags_are_set_when_all_is_there_and_those_of_the_image_last() {
+    let fixture = Fixture::new();
+    let signed = Signed::new(&fixture.blobs.clone(), fixture);
+    let blobs = &*signed.fixture.blobs;
+    let image = signed.fixture.index.descriptor();
+    let own = referrer(blobs, image, "application/x.own");
+    let directory = oci_testing::directory();
+    let layout = signed.layout(directory.path());
+    layout.put_graph_from(own.descriptor(), &blobs).unwrap();
+    layout.add(own.descriptor()).unwrap();
+
+    let local = Local::new(&oci_registry::serve(Store::memory()).registry());
+    let config = Config::default().transport(local.clone()).retry(quick());
+    let app = Client::new(config).unwrap().repository("registry.example/app").unwrap();
+    app.push(&layout, image).referrers().digest_tags().tag("v1").await.unwrap();
+    let put = local.seen().into_iter().filter(|seen| seen.method == Method::PUT);
+    let put = put.filter_map(|seen| Some(seen.path.split_once("/manifests/")?.1.to_owned()));
+    let put: Vec<_> = put.collect();
+    let place = |descriptor: &Descriptor| {
+        let name = descriptor.digest.as_str();
+        put.iter().position(|it| it == name).unwrap_or_else(|| panic!("{name} in {put:?}"))
+    };
+    // Subjects are there before what refers to them.
+    for (subject, referrer) in [(image, &own), (signed.fixture.amd64.descriptor(), &signed.sbom)] {
+        assert!(place(subject) < place(referrer.descriptor()), "{put:?}");
+    }
+    let tags: Vec<_> = put.iter().filter(|name| !name.starts_with("sha256:")).collect();
+    assert_eq!(tags, [&signed.tag(), "v1"]);
+    assert!(put.ends_with(&[signed.tag(), "v1".to_owned()]), "{put:?}");
 }

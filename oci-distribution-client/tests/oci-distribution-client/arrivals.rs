@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -213,4 +213,52 @@ async fn parts_with_other_tags_are_not_put_together() {
     let repository = image.repository(&fake, 3, |limits| limits.large = u64::MAX);
     image.pull(&repository, false).await.unwrap();
     assert_eq!(image.asked(&fake), [(0, None), (100, None)]);
+}
+
+#[tokio::test]
+async fn no_more_is_received_out_of_order_than_fits_into_the_window() {
+    for (is_ordered, parts) in [(true, 4), (false, 10)] {
+        let image = Image::new(3_000);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (ended, all_ended) = watch::channel(1);
+        let seen = Arc::clone(&asked);
+        let fake = image.served(move |content, ask| {
+            seen.lock().unwrap().push(ask.first);
+            let answer = part(content, &ask, 300);
+            let (first, ended) = (ask.first, ended.clone());
+            let body = content.slice(first..first + 300);
+            let (begin, rest) = (body.slice(..10), body.slice(10..));
+            let (mut all_ended, seen) = (all_ended.clone(), Arc::clone(&seen));
+            // The rest of the first part is held until the others that are asked for were read.
+            let rest = stream::once(async move {
+                if first == 0 {
+                    all_ended.wait_for(|ended| *ended == parts).await.unwrap();
+                    seen.lock().unwrap().push(usize::MAX);
+                } else {
+                    ended.send_modify(|ended| *ended += 1);
+                }
+                Ok(rest)
+            });
+            answer.map(|_| Body::stream(stream::iter([Ok(begin)]).chain(rest), Some(300)))
+        });
+        let repository = image.repository(&fake, 1, |limits| limits.window = 1_200);
+        image.pull(&repository, is_ordered).await.unwrap();
+        let asked = asked.lock().unwrap().clone();
+        assert_eq!(asked.iter().position(|first| *first == usize::MAX), Some(parts), "{asked:?}");
+        assert_eq!(asked.len(), 11);
+    }
+}
+
+#[tokio::test]
+async fn what_is_as_large_as_the_limit_is_pulled_in_parts() {
+    let image = Image::new(3_000);
+    for (large, requests) in [(3_000, 10), (3_001, 1)] {
+        let fake = image.served(|content, ask| match ask.last {
+            None if ask.first == 0 => answer(200, &[], content.clone()),
+            _ => part(content, &ask, 300),
+        });
+        let repository = image.repository(&fake, 1, |limits| limits.large = large);
+        image.pull(&repository, false).await.unwrap();
+        assert_eq!(image.asked(&fake).len(), requests, "{large}");
+    }
 }

@@ -1,17 +1,73 @@
 //! A deadline for the whole, and what is told of its progress.
 
+use std::fmt::{self, Debug};
+use std::future::IntoFuture;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{Method, StatusCode};
-use oci_distribution_client::{Error, ErrorKind, Event, Step, Total};
+use http::{Method, Request, Response, StatusCode};
+use oci_distribution_client::transport::{Body, BoxFuture, Transport, TransportError};
+use oci_distribution_client::{Client, Config, Error, ErrorKind, Event, Repository, Step, Total};
 use oci_image::blob::{BlobSource, Memory};
-use oci_registry::Fault;
+use oci_registry::{Fault, Registry, Store};
+use tokio::sync::Notify;
 
-use crate::fixture::{Fixture, chain, registry, repository};
+use crate::fixture::{Fixture, chain, quick, registry, repository};
+use crate::local::Local;
 
 const LONG: Duration = Duration::from_secs(3600);
 const DEADLINE: Duration = Duration::from_millis(300);
+
+type IsHeld = dyn Fn(&Method, &str) -> bool + Send + Sync;
+
+/// A registry that holds some requests for ever.
+#[derive(Clone)]
+struct Holding {
+    local: Local,
+    is_held: Arc<IsHeld>,
+    held: Arc<Notify>,
+}
+
+impl Holding {
+    /// A client of it, and what tells that it holds a request whose method and path `is_held` says.
+    fn client(
+        registry: &Registry,
+        is_held: impl Fn(&Method, &str) -> bool + Send + Sync + 'static,
+    ) -> (Repository, Arc<Notify>) {
+        let (local, held) = (Local::new(registry), Arc::new(Notify::new()));
+        let holding = Self { local, is_held: Arc::new(is_held), held: Arc::clone(&held) };
+        let client = Client::new(Config::default().transport(holding).retry(quick())).unwrap();
+        (client.repository("registry.example/app").unwrap(), held)
+    }
+}
+
+impl fmt::Debug for Holding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Holding")
+    }
+}
+
+impl Transport for Holding {
+    fn send(
+        &self,
+        request: Request<Body>,
+    ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
+        if (self.is_held)(request.method(), request.uri().path()) {
+            self.held.notify_one();
+            return Box::pin(std::future::pending());
+        }
+        self.local.send(request)
+    }
+}
+
+/// The error of `work`, whose deadline is over when a request is held.
+async fn late<T: Debug>(work: impl IntoFuture<Output = Result<T, Error>>, held: &Notify) -> Error {
+    let late = async {
+        held.notified().await;
+        tokio::time::advance(DEADLINE).await;
+    };
+    tokio::join!(work.into_future(), late).0.unwrap_err()
+}
 
 fn is_late(error: &Error, setting: &str) {
     let text = chain(error);
@@ -22,39 +78,42 @@ fn is_late(error: &Error, setting: &str) {
     }
 }
 
-#[tokio::test]
+fn never(_: &Method, _: &str) -> bool {
+    false
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pull_that_is_late_says_how_far_it_was_and_is_continued() {
-    let (registry, fixture) = (registry().await, Fixture::new());
-    let app = repository(&registry, "team/app");
+    let (registry, fixture) = (oci_registry::serve(Store::memory()).registry(), Fixture::new());
+    let (app, _) = Holding::client(&registry, never);
     let image = fixture.amd64.descriptor();
     app.push(&fixture.blobs, image).await.unwrap();
     for path in ["/manifests/".to_owned(), format!("/blobs/{}", fixture.layers[3].digest)] {
-        registry.registry().clear_faults();
-        registry.registry().add_faults(Fault::delay(path, LONG));
+        let (slow, held) = Holding::client(&registry, move |_, it| it.contains(&path));
         let store = Arc::new(Memory::new());
-        let error = app.pull(image, &store).deadline(DEADLINE).await.unwrap_err();
+        let error = late(slow.pull(image, &store).deadline(DEADLINE), &held).await;
         is_late(&error, "Pull::deadline");
         assert!(store.open(image).unwrap().is_none());
-        registry.registry().clear_faults();
         app.pull(image, &store).deadline(LONG).await.unwrap();
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_push_or_copy_that_is_late_leaves_no_upload() {
-    let (near, far, fixture) = (registry().await, registry().await, Fixture::new());
-    let (app, other) = (repository(&near, "team/app"), repository(&far, "team/app"));
+    let registry = || oci_registry::serve(Store::memory()).registry();
+    let (near, far, fixture) = (registry(), registry(), Fixture::new());
+    let ((app, _), (other, _)) = (Holding::client(&near, never), Holding::client(&far, never));
     let image = fixture.amd64.descriptor();
     app.push(&fixture.blobs, image).await.unwrap();
     for method in [Method::HEAD, Method::POST, Method::PATCH, Method::PUT] {
-        far.registry().clear_faults();
-        far.registry().add_faults(Fault::delay("", LONG).method(method.clone()));
-        let push = other.push(&fixture.blobs, image).chunks(100_000).tag("v1");
-        is_late(&push.deadline(DEADLINE).await.unwrap_err(), "Push::deadline");
-        let copy = app.copy_to(&other, image).chunks(100_000).tag("v1");
-        is_late(&copy.deadline(DEADLINE).await.unwrap_err(), "Push::deadline");
-        far.registry().clear_faults();
-        assert_eq!(far.registry().open_uploads(), 0, "{method}");
+        let wanted = method.clone();
+        let (slow, held) = Holding::client(&far, move |it, _| *it == wanted);
+        // One after the other: of an upload that is being begun, nobody knows the session yet.
+        let push = slow.push(&fixture.blobs, image).chunks(100_000).jobs(1).tag("v1");
+        is_late(&late(push.deadline(DEADLINE), &held).await, "Push::deadline");
+        let copy = app.copy_to(&slow, image).chunks(100_000).jobs(1).tag("v1");
+        is_late(&late(copy.deadline(DEADLINE), &held).await, "Push::deadline");
+        assert_eq!(far.open_uploads(), 0, "{method}");
         assert!(other.resolve("v1").await.is_err());
     }
     other.push(&fixture.blobs, image).tag("v1").deadline(LONG).await.unwrap();

@@ -8,7 +8,6 @@ use oci_distribution_client::transport::Body;
 use oci_distribution_client::{Client, Config, Credentials, Error, ErrorKind, Limits, Repository};
 use oci_image::blob::Memory;
 use oci_image::{AnyDocument, Descriptor, Document, Index, Manifest, MediaType};
-use oci_registry::Fault;
 
 use super::fake::{Fake, Seen, answer};
 use super::fixture::{Fixture, chain, config, quick, registry, repository};
@@ -226,32 +225,30 @@ async fn graphs_are_bounded_in_depth_number_and_bytes() {
     is_over_the_limit(pull(&|limits| limits.bytes = size - 1).await);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_commit_has_a_deadline_of_its_own() {
-    let registry = registry().await;
     let fixture = Fixture::new();
-    let put = Fault::delay("/blobs/uploads/", Duration::from_secs(2)).method(Method::PUT);
-    registry.registry().add_faults([put, Fault::refuse_single_post("/blobs/uploads/")]);
-    let repository = |commit| {
+    let second = Duration::from_secs(1);
+    let location = ("location", "/v2/a/blobs/uploads/1");
+    // After what the last bytes took, of which `Limits::stall` is the most.
+    for (commit, is_pushed) in [(18 * second, false), (20 * second, true)] {
+        let fake = Fake::new(move |seen| match seen.method {
+            Method::POST => answer(202, &[location], ""),
+            Method::PUT => answer(201, &[location], ""),
+            _ => answer(404, &[], ""),
+        });
+        let fake = fake.thinking(move |seen| match seen.method {
+            Method::PUT => 20 * second,
+            _ => Duration::ZERO,
+        });
         let mut retry = quick();
         retry.attempts = 1;
-        let name = format!("{}/a", registry.address());
-        limited(config(&registry).retry(retry), &name, |limits| {
-            (limits.stall, limits.commit) = (Duration::from_millis(500), commit);
-        })
-    };
-    // Small enough to be sent while the registry waits.
-    let layer = &fixture.layers[2];
-    let mut manifest = Manifest::new(layer.clone());
-    manifest.media_type = Some(MediaType::IMAGE_MANIFEST);
-    let manifest = Document::new(manifest).unwrap();
-    oci_image::blob::BlobSinkExt::put(&fixture.blobs, manifest.descriptor(), manifest.bytes())
-        .unwrap();
-    let push = async |commit| {
-        repository(commit).push(&fixture.blobs, manifest.descriptor()).await.map(drop)
-    };
-    let error = push(Duration::from_millis(100)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout, "{}", chain(&error));
-    assert!(!repository(Duration::ZERO).has_blob(layer).await.unwrap());
-    push(Duration::from_secs(60)).await.unwrap();
+        let config = Config::default().transport(fake).retry(retry);
+        let repository = limited(config, &format!("{HOST}/a"), |limits| {
+            (limits.stall, limits.response, limits.commit) = (second, second, commit);
+        });
+        let pushed = repository.push_blob(&fixture.blobs, &fixture.layers[2]).await;
+        let kind = pushed.map_err(|error| error.kind());
+        assert_eq!(kind, if is_pushed { Ok(()) } else { Err(ErrorKind::Timeout) });
+    }
 }

@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use futures_util::stream::unfold;
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use oci_distribution_client::transport::{
     Body, BoxFuture, Transport, TransportError, TransportErrorKind,
 };
@@ -26,6 +26,7 @@ struct Log {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
+    pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) range: Option<String>,
     pub(crate) sent: Instant,
@@ -104,13 +105,14 @@ impl Transport for Local {
         request: Request<Body>,
     ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
         Box::pin(async move {
-            let (path, sent) = (request.uri().path().to_owned(), Instant::now());
+            let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+            let sent = Instant::now();
             let range = request.headers().get(header::RANGE);
             let range = range.map(|range| range.to_str().unwrap().to_owned());
             let broken = |error| TransportError::new(TransportErrorKind::Exchange, error);
             let response = self.registry.respond(request).await.map_err(broken)?;
             let (status, answered) = (response.status(), Instant::now());
-            let seen = Seen { path, range, sent, answered, status, bytes: 0 };
+            let seen = Seen { method, path, range, sent, answered, status, bytes: 0 };
             let reading = Reading::new(self, seen);
             let broken = |error| TransportError::new(TransportErrorKind::Exchange, error);
             Ok(response.map(|body| self.counted(Body::wrap(body, broken), reading)))

@@ -103,9 +103,11 @@ async fn a_mirror_gets_no_credentials_of_the_registry_and_is_told_its_name() {
     assert!(registry.iter().any(|seen| seen.authorization().is_some()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_mirror_out_of_reach_is_left_alone_for_a_while() {
-    for (rest, asked) in [(Duration::from_secs(60), 1), (Duration::ZERO, 5)] {
+    let second = Duration::from_secs(1);
+    // Five requests take four seconds.
+    for (rest, asked) in [(5 * second, 1), (second, 5), (Duration::ZERO, 5)] {
         let fake = Fake::new(|_| answer(429, &[], ""));
         let mut limits = Limits::default();
         limits.mirror_rest = rest;
@@ -118,6 +120,7 @@ async fn a_mirror_out_of_reach_is_left_alone_for_a_while() {
             let tells =
                 error.contains("; before that a mirror failed: cannot resolve `v1` in `mirror.");
             assert_eq!(tells, number < asked, "{error}");
+            tokio::time::advance(second).await;
         }
         let seen = fake.seen();
         let seen = seen.iter().filter(|seen| seen.host() == "mirror.example");
