@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -5,7 +6,7 @@ use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::Service as _;
 use oci_digest::Digest;
-use oci_registry::{Auth, Fault, Grant, Limits, Listener, Registry, Serve, Store};
+use oci_registry::{Auth, Grant, Limits, Listener, Registry, Serve, Store};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
@@ -28,18 +29,18 @@ async fn a_dropped_server_is_gone() {
 
 #[tokio::test]
 async fn a_stopped_server_ends_what_it_was_doing() {
-    let slow = Fault::delay("/manifests/", Duration::from_millis(50));
-    let server =
-        oci_registry::serve(Store::memory()).faults(slow).bind("127.0.0.1:0").await.unwrap();
-    let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    stream.write_all(b"GET /v2/a/manifests/b HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    // Not before it is under way.
+    let server = oci_registry::serve(Store::memory()).bind("127.0.0.1:0").await.unwrap();
     let idle = TcpStream::connect(server.address()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(10)).await;
-    server.stop().await;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    let mut stream = begin(server.address()).await;
+    let rest = async {
+        stream.write_all(b"{} and so").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    // It is told to stop before it has the rest.
+    let ((), answer) = tokio::join!(biased; server.stop(), rest);
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     drop(idle);
 }
 
@@ -57,12 +58,24 @@ async fn it_speaks_http_2() {
 
 /// A request that is under way until its connection ends.
 const UNFINISHED: &[u8] =
-    b"PUT /v2/a/manifests/b HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx";
+    b"PUT /v2/a/manifests/b HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 const REQUEST: &[u8] = b"GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n";
 
 async fn send(client: &Client, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(client.server.address()).await.unwrap();
     stream.write_all(bytes).await.unwrap();
+    stream
+}
+
+/// Begins a request; it is under way as soon as the server asks for its body.
+async fn begin(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(UNFINISHED).await.unwrap();
+    let mut answer = [0; CONTINUE.len()];
+    let read = tokio::time::timeout(PATIENCE, stream.read_exact(&mut answer)).await;
+    read.expect("the body is not asked for").unwrap();
+    assert_eq!(answer, CONTINUE);
     stream
 }
 
@@ -84,9 +97,8 @@ const SHORT: Duration = Duration::from_millis(100);
 #[tokio::test]
 async fn connections_are_bounded_and_wait_for_their_turn() {
     let client = Client::of(limited(|limits| limits.connections = 1)).await;
-    let first = send(&client, UNFINISHED).await;
     // Until the request is under way, its connection gives way to others.
-    tokio::time::sleep(SHORT).await;
+    let first = begin(client.server.address()).await;
     let mut second = send(&client, REQUEST).await;
     let early = tokio::time::timeout(SHORT, is_answered(&mut second)).await;
     assert!(early.is_err(), "the second connection was served beside the first");
@@ -112,8 +124,8 @@ async fn a_connection_that_is_idle_gives_way_to_another() {
 #[tokio::test]
 async fn one_client_cannot_have_all_connections() {
     let client = Client::of(limited(|limits| limits.client_connections = 2)).await;
-    let busy = [send(&client, UNFINISHED).await, send(&client, UNFINISHED).await];
-    tokio::time::sleep(SHORT).await;
+    let address = client.server.address();
+    let busy = [begin(address).await, begin(address).await];
     assert!(!is_answered(&mut send(&client, REQUEST).await).await);
     let other = TcpSocket::new_v4().unwrap();
     other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
@@ -183,9 +195,7 @@ async fn bodies_that_drip_are_not_waited_for() {
 async fn a_server_that_is_stopped_does_not_wait_for_ever() {
     let limits = limited(|limits| limits.stop_time = SHORT);
     let server = limits.bind("127.0.0.1:0").await.unwrap();
-    let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    stream.write_all(UNFINISHED).await.unwrap();
-    tokio::time::sleep(SHORT).await;
+    let _unfinished = begin(server.address()).await;
     tokio::time::timeout(PATIENCE, server.stop()).await.expect("it waits for ever");
 }
 
@@ -400,9 +410,7 @@ async fn connections_are_bounded_for_all_listeners_together() {
         (Listener::tcp("127.0.0.1:0").await.unwrap(), Listener::tcp("127.0.0.1:0").await.unwrap());
     let (busy, other) = (first.address().unwrap(), second.address().unwrap());
     let _listening = [registry.listen(first), registry.listen(second)];
-    let mut busy = TcpStream::connect(busy).await.unwrap();
-    busy.write_all(UNFINISHED).await.unwrap();
-    tokio::time::sleep(SHORT).await;
+    let busy = begin(busy).await;
     let mut other = with_request(TcpStream::connect(other).await.unwrap()).await;
     assert!(tokio::time::timeout(SHORT, is_answered(&mut other)).await.is_err());
     drop(busy);
