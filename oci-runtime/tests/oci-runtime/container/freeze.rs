@@ -37,13 +37,19 @@ impl Freezer {
 #[test]
 fn sigkill_ends_a_paused_container() {
     oci_testing::needs!(root, cgroups, busybox);
-    let fixture = Fixture::new().shell("exec sleep 1000");
-    let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
-    container.start().unwrap();
-    container.pause().unwrap();
-    container.kill(Signal::KILL).unwrap();
-    assert_eq!(container.wait().unwrap().signal(), Some(9));
-    container.delete().map_err(|error| chain(&error)).unwrap();
+    type Kill = fn(&oci_runtime::Container) -> Result<(), oci_runtime::Error>;
+    let kills: [Kill; 2] =
+        [|container| container.kill(Signal::KILL), |container| container.signal_all(Signal::KILL)];
+    for kill in kills {
+        let fixture = Fixture::new().shell("exec sleep 1000");
+        let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+        container.start().unwrap();
+        container.pause().unwrap();
+        kill(&container).map_err(|error| chain(&error)).unwrap();
+        assert_eq!(container.state().unwrap().status, Status::Stopped);
+        assert_eq!(container.wait().unwrap().signal(), Some(9));
+        container.delete().map_err(|error| chain(&error)).unwrap();
+    }
 }
 
 #[test]
