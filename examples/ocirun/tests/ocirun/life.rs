@@ -1,5 +1,7 @@
 //! From create to delete, in the words and forms of runc.
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use super::fixture::{Fixture, OCIRUN};
@@ -137,4 +139,31 @@ fn run_ends_like_the_program_and_leaves_nothing() {
     let fixture = Fixture::shell("exit 3");
     assert_eq!(fixture.ocirun(&["run", "--keep", &fixture.id]).code, Some(3));
     assert!(fixture.ocirun(&["state", &fixture.id]).good().contains("\"status\": \"stopped\""));
+}
+
+#[test]
+fn a_container_that_runs_in_the_background_is_found_by_its_pid_file() {
+    oci_testing::needs!(root, cgroups, busybox);
+    let fixture = Fixture::shell("exec sleep 1000");
+    let id = fixture.id.as_str();
+    let mut run = fixture.command(OCIRUN, &["run", "--detach", "--pid-file", "pid", id]);
+    // It has no pipe of a test's, which would never end.
+    run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(run.status().unwrap().success());
+    let pid = std::fs::read_to_string(fixture.path("pid")).unwrap();
+    let (_, state) = state(&fixture, OCIRUN);
+    assert_eq!((state["pid"].to_string(), &state["status"]), (pid, &json!("running")));
+    fixture.ocirun(&["delete", "--force", id]).good();
+    assert_eq!(fixture.ocirun(&["state", id]).code, Some(1));
+}
+
+#[test]
+fn a_container_that_never_ran_is_deleted_without_force() {
+    oci_testing::needs!(root, cgroups, busybox, "runc");
+    for runtime in [OCIRUN, "runc"] {
+        let fixture = Fixture::shell("true");
+        fixture.create(runtime);
+        fixture.with(runtime, &["delete", &fixture.id]).good();
+        assert_eq!(fixture.with(runtime, &["list", "-q"]).good(), "");
+    }
 }

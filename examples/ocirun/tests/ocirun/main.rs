@@ -4,6 +4,8 @@
 
 mod buildah;
 mod containerd;
+mod descriptors;
+mod documents;
 mod fixture;
 mod life;
 mod podman;
