@@ -187,3 +187,17 @@ fn a_batch_of_ten_thousand_lines_is_answered_in_order() {
         );
     }
 }
+
+#[test]
+fn a_reader_that_has_enough_is_no_error() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut inspect = Command::new(env!("CARGO_BIN_EXE_oci-inspect"));
+    let Output { status, stderr, .. } =
+        inspect.arg("--help").stdout(writer).output().expect("it runs");
+    assert!(
+        status.success() && stderr.is_empty(),
+        "{status}: {}",
+        String::from_utf8_lossy(&stderr)
+    );
+}
