@@ -230,3 +230,20 @@ fn filesystems_that_show_namespaces_need_one_of_the_container_in_a_user_namespac
         assert_eq!(found, [format!("`/mounts/0`: {reason}")]);
     }
 }
+
+#[test]
+fn the_cgroups_of_the_host_are_not_mounted_in_a_user_namespace() {
+    let found = refusals(
+        |spec| {
+            *spec = spec.clone().rootless(0, 0).spec;
+            without(spec, &[NamespaceType::Cgroup]);
+            let mut mount = Mount::new("/mnt".into());
+            (mount.r#type, mount.source) = (Some("cgroup".into()), Some("cgroup".into()));
+            spec.mounts = vec![mount];
+        },
+        &Host::typical(),
+    );
+    let reason =
+        "in a user namespace, mounting cgroups needs a cgroup namespace of the container's own";
+    assert_eq!(found, [format!("`/mounts/0`: {reason}")]);
+}
