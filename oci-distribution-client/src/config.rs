@@ -130,6 +130,15 @@ impl Config {
         self
     }
 
+    /// Forgets the logins that it has by now: those that were given, and those of files, helpers and providers.
+    pub fn without_logins(mut self) -> Self {
+        self.credentials.clear();
+        self.providers.clear();
+        self.logins.clear();
+        self.helpers.clear();
+        self
+    }
+
     /// Asks `registry`, a host on this machine with an optional port, over http.
     ///
     /// [`Client::new`](crate::Client::new) fails if it is not `localhost` or a loopback address.

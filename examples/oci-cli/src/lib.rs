@@ -1,4 +1,4 @@
-//! What the command-line tools share: changes of a config, compressions, treatments of devices, names of images, directories with an image, local stores, progress and reports of errors.
+//! What the command-line tools share: changes of a config, compressions, treatments of devices, names of images, directories with an image, local stores, progress, what is unpacked, and reports of errors.
 
 pub mod compression;
 pub mod config_change;
@@ -7,3 +7,4 @@ pub mod directory;
 pub mod image_name;
 pub mod local;
 pub mod report;
+pub mod unpacking;

@@ -10,6 +10,7 @@ use crate::artifact::{Artifact, PushArtifact};
 use crate::login::Login;
 use crate::options::Options;
 use crate::sync::{Choice, Sync};
+use crate::unpack::{Manner, Unpack};
 
 /// What the command line asks for.
 pub(crate) struct Arguments {
@@ -20,6 +21,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Copy { from: ImageName, to: ImageName },
     Sync(Sync),
+    Unpack(Unpack),
     LogIn(Login),
     LogOut(String),
     Tags(Reference),
@@ -38,6 +40,7 @@ struct Special {
     choice: Choice,
     user: Option<String>,
     artifact: Artifact,
+    manner: Manner,
 }
 
 impl Arguments {
@@ -48,6 +51,8 @@ impl Arguments {
         while let Some(argument) = arguments.next()? {
             match argument {
                 Short('u') => special.user = Some(arguments.value()?.string()?),
+                Short('a') => _ = options.take("all", &mut arguments)?,
+                Short('f') => _ = options.take("format", &mut arguments)?,
                 Short('h') | Long("help") => return Ok(None),
                 Long(option) => {
                     let option = option.to_owned();
@@ -61,7 +66,11 @@ impl Arguments {
                 other => return Err(other.unexpected().into()),
             }
         }
-        Ok(Some(Self { command: Command::parse(&words, special)?, options }))
+        let command = Command::parse(&words, special)?;
+        if options.is_dry_run && !matches!(command, Command::Copy { .. } | Command::Sync(_)) {
+            return Err("--dry-run is for copies and sync".into());
+        }
+        Ok(Some(Self { command, options }))
     }
 }
 
@@ -75,6 +84,13 @@ impl Special {
             "username" => self.user = Some(arguments.value()?.string()?),
             "type" => self.artifact.kind = Some(arguments.value()?.string()?),
             "subject" => self.artifact.subject = Some(arguments.value()?.string()?),
+            "rootless" => self.manner.is_rootless = true,
+            "devices" => {
+                let devices = arguments.value()?.parse_with(oci_cli::devices::parse)?;
+                self.manner.devices = Some(devices);
+            }
+            "codec-by-content" => self.manner.is_codec_by_content = true,
+            "ratio" => self.manner.ratio = Some(arguments.value()?.parse()?),
             "annotation" => {
                 let annotation = arguments.value()?.string()?;
                 let (name, value) =
@@ -96,6 +112,9 @@ impl Special {
             _ if self.artifact != Artifact::default() => {
                 Err("--type, --subject and --annotation are for push-artifact".into())
             }
+            _ if self.manner != Manner::default() => {
+                Err("--rootless, --devices, --codec-by-content and --ratio are for unpack".into())
+            }
             _ => Ok(()),
         }
     }
@@ -108,6 +127,10 @@ impl Command {
             ["sync", from, to] => {
                 let choice = take(&mut special.choice);
                 Self::Sync(Sync { from: from.parse()?, to: to.to_owned(), choice })
+            }
+            ["unpack", from, to] => {
+                let manner = take(&mut special.manner);
+                Self::Unpack(Unpack { from: from.parse()?, to: to.into(), manner })
             }
             ["login", place] => {
                 let user = special.user.take().ok_or("--username is missing")?;

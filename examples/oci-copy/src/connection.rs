@@ -127,8 +127,12 @@ impl Connection {
         if let Some(file) = &self.login_file {
             config = config.login_file(file)?;
         }
-        if let Some(Login::Given(credentials)) = &self.login {
-            config = config.credentials(registry, credentials.clone());
+        match &self.login {
+            Some(Login::Nobody) => config = config.without_logins(),
+            Some(Login::Given(credentials)) => {
+                config = config.credentials(registry, credentials.clone());
+            }
+            None => {}
         }
         if let Some(path) = &self.authority {
             config = config.root_certificate(read(path)?);

@@ -31,6 +31,8 @@ pub(crate) fn follow(
         }
         match step {
             Step::Planned => transfer.plan(blob),
+            // The next event says how much there is then.
+            Step::Retrying { .. } => {}
             step => transfer.set(blob, bytes(step).unwrap_or(blob.size)),
         }
     }
@@ -49,6 +51,7 @@ fn name(step: Step) -> &'static str {
         Step::Present => "present",
         Step::Mounted => "mounted",
         Step::Foreign => "foreign",
+        Step::Retrying { .. } => "retrying",
         _ => "done",
     }
 }

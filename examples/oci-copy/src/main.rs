@@ -16,6 +16,7 @@ mod source;
 mod stage;
 mod sync;
 mod transient;
+mod unpack;
 
 use std::error::Error;
 use std::fmt::Display;
@@ -30,6 +31,7 @@ const USAGE: &str = "\
 usage: oci-copy [OPTION...] SOURCE DESTINATION
        oci-copy [OPTION...] sync docker://HOST/REPOSITORY[:TAG] docker://HOST/REPOSITORY
        oci-copy [OPTION...] sync docker://HOST/REPOSITORY[:TAG]|FILE docker://HOST/PREFIX|dir:DIRECTORY
+       oci-copy [OPTION...] unpack IMAGE DIRECTORY
        oci-copy [OPTION...] login HOST[/PATH] --username USER < PASSWORD
        oci-copy [OPTION...] logout HOST[/PATH]
        oci-copy [OPTION...] tags docker://HOST/REPOSITORY
@@ -48,10 +50,10 @@ oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME].
 
   --platform OS/ARCH[/VARIANT]  the image to take of an index; that for this machine unless given. If it is repeated, a
                                 new index of these images
-  --all                         take the index itself, with all its images
+  -a, --all                     take the index itself, with all its images
   --referrers                   take along what refers to the images, and what refers to that
   --digest-tags                 take along what cosign keeps under tags of the images' digests
-  --format oci|v2s2             convert manifests: the digest is another one then
+  -f, --format oci|v2s2         convert manifests: the digest is another one then
   --dest-compress-format gzip|zstd|none
                                 compress the layers anew that have another compression: so is the digest
   --jobs N                      blobs that move at once (default 4, or 16 small ones)
@@ -64,6 +66,14 @@ names are PREFIX, or DIRECTORY, and the last part of their repository's:
   --tags PATTERN                of all tags those alone that match: * and ? stand for characters, may be repeated
   --scoped                      put the registry and the whole repository behind PREFIX
   --keep-going                  copy the others after one that failed
+
+unpack writes the files of an image to an empty directory, layers in order while later ones are downloaded, without a
+copy of the image in between, and prints its digest. As root, unless with --rootless:
+
+  --rootless                    all files belong to the caller, and devices are left out
+  --devices WHAT                make, skip, or placeholder: an empty file instead of each device
+  --codec-by-content            read layers by the compression that they have where their media types say another
+  --ratio N                     above 1 GiB, accept layers that are up to N times larger than their blobs (default 200)
 
 push-artifact pushes files as they are, titled by their names, and prints the digest of the artifact; with --subject it
 refers to what is there. pull-artifact writes the files of one to a directory, which no title leaves.
@@ -89,7 +99,7 @@ tags lists the tags, catalog the repositories as far as a registry tells; digest
 refers to it: digest, size and type; delete deletes the tag, or with a digest the manifest.
 
 An interrupt (Ctrl-C) or SIGTERM cancels what is being uploaded and keeps what was downloaded: repeated, the command goes
-on from there. A second one ends the program at once.
+on from there. A directory that was not unpacked whole is emptied by the next unpack. A second one ends the program at once.
 
 Exit status: 0, 1 if it failed, 2 if the command is wrong, 3 if it failed and may succeed when it is repeated, 130 after
 an interrupt, 143 after SIGTERM.";
@@ -130,6 +140,10 @@ fn run(Arguments { command, options }: &Arguments) -> Result<()> {
             Command::Sync(sync) => {
                 options.interrupt.listen()?;
                 sync.run(options).await
+            }
+            Command::Unpack(unpack) => {
+                options.interrupt.listen()?;
+                unpack.run(options).await
             }
             Command::LogIn(login) => login.run(options).await,
             Command::LogOut(place) => login::log_out(place, options).await,

@@ -2,9 +2,10 @@ use std::sync::Arc;
 
 use oci_cli::image_name::ImageName;
 use oci_cli::local::{self, Store};
-use oci_distribution_client::{Repository, Resolved};
+use oci_distribution_client::{ReadAhead, Repository, Resolved};
+use oci_image::blob::{BlobSource, BlobSourceExt};
 use oci_image::images::{Image, Images};
-use oci_image::{Descriptor, Reference};
+use oci_image::{AnyDocument, Descriptor, Document, Manifest, Reference};
 use oci_layout::LayoutOptions;
 use tokio::runtime::Handle;
 
@@ -47,6 +48,38 @@ impl Source {
     pub(crate) fn descriptor(&self) -> &Descriptor {
         match self {
             Self::Registry(_, descriptor) | Self::Local(_, descriptor) => descriptor,
+        }
+    }
+
+    /// The manifest of an image.
+    pub(crate) async fn manifest(&self) -> Result<Document<Manifest>> {
+        let document = match self {
+            Self::Registry(repository, descriptor) => repository.manifest(descriptor).await?,
+            Self::Local(store, descriptor) => store.any_document(descriptor)?,
+        };
+        match document {
+            AnyDocument::Manifest(manifest) => Ok(manifest),
+            AnyDocument::Index(index) => {
+                let digest = &index.descriptor().digest;
+                Err(format!("cannot use `{digest}`: it is an index, name one --platform").into())
+            }
+        }
+    }
+
+    /// The blobs of an image for code that blocks and opens its layers in their order, until there is an interrupt.
+    pub(crate) fn in_order(
+        self,
+        manifest: &Manifest,
+        options: &Options,
+    ) -> Arc<dyn BlobSource + Send + Sync> {
+        let interrupt = options.interrupt.clone();
+        match self {
+            Self::Registry(repository, _) => {
+                let source = repository.blocking(Handle::current()).ahead(manifest.layers.clone());
+                let source = options.jobs.into_iter().fold(source, ReadAhead::jobs);
+                Arc::new(Interruptible { source, interrupt })
+            }
+            Self::Local(source, _) => Arc::new(Interruptible { source, interrupt }),
         }
     }
 

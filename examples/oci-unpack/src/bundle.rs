@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use oci_cli::report::{Steps, tell};
+use oci_cli::unpacking::{Done, progress};
 use oci_rootfs::unpack::Owners;
 use oci_rootfs::{UnpackOptions, unpack_bundle};
 use oci_runtime::Bundle;
 
 use crate::Result;
 use crate::command::Wanted;
-use crate::progress::{Done, progress};
 
 pub(crate) fn unpack(image: &Wanted, bundle: PathBuf, mut options: UnpackOptions) -> Result<()> {
     let layout = image.layout()?;

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use oci_cli::report::Steps;
+use oci_cli::unpacking::{Done, progress};
 use oci_rootfs::{Root, UnpackOptions, unpack};
 
 use crate::Result;
-use crate::progress::{Done, progress};
 
 pub(crate) fn apply(file: PathBuf, root: PathBuf, mut options: UnpackOptions) -> Result<()> {
     let blob =

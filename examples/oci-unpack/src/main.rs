@@ -5,7 +5,6 @@ mod command;
 mod files;
 mod layer;
 mod overlay;
-mod progress;
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use oci_cli::report::Steps;
+use oci_cli::unpacking::{Done, progress};
 use oci_image::layer::Overlay;
 use oci_rootfs::UnpackOptions;
 use oci_rootfs::unpack::OverlayStore;
@@ -14,7 +15,6 @@ use rustix::mount::MountFlags;
 
 use crate::Result;
 use crate::command::Wanted;
-use crate::progress::{Done, progress};
 
 /// How many bytes of mount options the kernel accepts.
 const MOST_OPTIONS: usize = 4095;

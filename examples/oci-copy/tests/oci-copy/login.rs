@@ -29,6 +29,12 @@ fn a_login_is_stored_where_skopeo_finds_it_and_removed() {
     copy(&[&field.name("oci", "layout:v1"), &remote]).good();
     let inspect = ["inspect", "--tls-verify=false", "--authfile", with[2], &remote];
     run("skopeo", &inspect).good();
+    copy(&["--no-creds", "digest", &remote]).bad(1);
+    let (layout, to) = (field.name("oci", "layout:v1"), field.name("dir", "to"));
+    copy(&["--src-no-creds", &remote, &to]).bad(1);
+    copy(&["--dest-no-creds", &remote, &to]).good();
+    copy(&["--dest-no-creds", &layout, &remote]).bad(1);
+    copy(&["--src-no-creds", &layout, &remote]).good();
     copy(&["logout", host]).good();
     copy(&["digest", &remote]).bad(1);
     copy(&["logout", host]).bad(1);

@@ -9,6 +9,8 @@ mod login;
 mod options;
 mod registry;
 mod sync;
+mod tls;
+mod unpack;
 
 use std::process::Command;
 

@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use http::{Method, StatusCode};
 use oci_image::blob::BlobSinkExt;
 use oci_image::images::Images;
 use oci_image::{AnyDocument, Descriptor, Digest, Document, Manifest, MediaType, Platform};
 use oci_layout::Layout;
+use oci_registry::{Fault, Store};
 use oci_testing::docker_registry::DockerRegistry;
 use oci_testing::needs;
 use serde_json::Value;
@@ -94,7 +96,7 @@ fn formats_and_compressions_change_when_that_is_asked_for() {
     };
     let docker = "application/vnd.docker.distribution.manifest.v2+json";
     for to in [remote, field.name("oci", "a:v1"), field.name("dir", "b")] {
-        oci_copy(&["--plain-http", "--format", "v2s2", &from, &to]).good();
+        oci_copy(&["--plain-http", "-f", "v2s2", &from, &to]).good();
         assert_eq!(inspect(&to)["mediaType"], docker, "{to}");
         let options = ["--format", "oci", "--dest-compress-format", "zstd"];
         oci_copy(&[&["--plain-http"], &options[..], &[&to, &to]].concat()).good();
@@ -143,4 +145,17 @@ fn events_are_lines_of_json() {
     assert_eq!(last["digest"], field.host.as_str());
     let count = |name: &str| events.iter().filter(|event| event["event"] == name).count();
     assert_eq!((count("planned"), count("done")), (3, 3), "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_retried_is_an_event_of_its_own() {
+    let field = Field::new();
+    let registry = oci_registry::serve(Store::memory()).bind("127.0.0.1:0").await.unwrap();
+    let fault = Fault::status("/manifests/", StatusCode::BAD_GATEWAY).method(Method::PUT);
+    registry.registry().add_faults([fault.times(1)]);
+    let remote = format!("docker://{}/app:v1", registry.address());
+    let printed =
+        oci_copy(&["--plain-http", "--json", &field.name("oci", "layout:v1"), &remote]).good();
+    let count = |name: &str| printed.matches(&format!(r#""event":"{name}""#)).count();
+    assert_eq!((count("retrying"), count("done")), (1, 3), "{printed}");
 }

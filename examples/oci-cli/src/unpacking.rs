@@ -1,12 +1,14 @@
-//! What was unpacked, while it is and at the end.
+//! What is unpacked, while it is and at the end.
 
 use std::fmt;
 
-use oci_cli::report::{Bytes, Step};
 use oci_rootfs::unpack::{self, Progress, Unpacked};
 
+use crate::report::{Bytes, Step};
+
 /// What was unpacked, in words.
-pub(crate) struct Done<'a>(pub(crate) &'a Unpacked);
+#[derive(Debug)]
+pub struct Done<'a>(pub &'a Unpacked);
 
 impl fmt::Display for Done<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,7 +28,7 @@ impl fmt::Display for Done<'_> {
 }
 
 /// Moves a bar as blobs are read.
-pub(crate) fn progress(step: &mut Step, bytes: u64) -> Progress {
+pub fn progress(step: &mut Step, bytes: u64) -> Progress {
     let bar = step.bar(bytes);
     Progress::new(move |step| {
         if let unpack::Step::Read(bytes) = step {
