@@ -25,11 +25,13 @@ impl Buildah {
         buildah.arg("--storage-driver=vfs").args(line.split(' ')).args(more);
         run_with(buildah.current_dir(self.0.path()))
     }
-}
 
-/// The command, with the runtime.
-fn options(command: &str) -> String {
-    format!("{command} --isolation=oci --runtime={OCIRUN} --network=none")
+    /// The command, with the runtime.
+    fn options(&self, command: &str) -> String {
+        let state = self.0.path().join("state");
+        let runtime = format!("--runtime={OCIRUN} --runtime-flag=root={}", state.display());
+        format!("{command} --isolation=oci {runtime} --network=none")
+    }
 }
 
 #[test]
@@ -41,9 +43,10 @@ fn buildah_runs_programs_and_builds() {
     // buildah takes it for the container's own cgroup.
     let cgroup = format!("--cgroup-parent=/oci-test/b-{}", std::process::id());
     let build = format!("bud {cgroup} --tag base --file Containerfile");
-    buildah.run(&options(&build), &["context"]).good();
+    buildah.run(&buildah.options(&build), &["context"]).good();
     buildah.run(&format!("from {cgroup} --name one localhost/base"), &[]).good();
-    let run = |program: &[&str]| buildah.run(&options("run"), &[&["one"], program].concat());
+    let run =
+        |program: &[&str]| buildah.run(&buildah.options("run"), &[&["one"], program].concat());
     assert_eq!(run(&["cat", "/made"]).good(), "made\n");
     let done = run(&["sh", "-c", "echo out; exit 4"]);
     assert_eq!((done.code, done.out.as_str()), (Some(4), "out\n"), "{}", done.errors);

@@ -45,6 +45,7 @@ impl Podman {
         ] {
             podman.arg(option).arg(place(name));
         }
+        podman.arg(format!("--runtime-flag=root={}", place("state").display()));
         podman.args(["--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--events-backend=file"]);
         run_with(podman.args(line.split(' ')).args(more))
     }
