@@ -177,6 +177,24 @@ impl CredentialProvider for Slow {
     }
 }
 
+#[tokio::test]
+async fn a_configuration_without_logins_has_none_that_it_was_given() {
+    let fake = Fake::new(|_| answer(401, &[BASIC], ""));
+    let provider = Scripted::new(|_| Ok(Some(password(0))));
+    let file = r#"{"auths":{"registry.example":{"auth":"dTow"}}}"#;
+    let config = Config::default().credential_provider(provider.clone());
+    let config = config.login_json(file).unwrap();
+    let given = config.clone().credentials("registry.example", password(0));
+    let is_authorized = || fake.seen().iter().any(|seen| seen.authorization().is_some());
+    for config in [given.clone().without_logins(), config.without_logins(), given] {
+        assert!(!is_authorized() && provider.asked().is_empty());
+        let client = Client::new(config.transport(fake.clone())).unwrap();
+        let app = client.repository("registry.example/app").unwrap();
+        assert_eq!(app.resolve("v1").await.unwrap_err().kind(), ErrorKind::Unauthorized);
+    }
+    assert!(is_authorized());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_fails_or_takes_too_long_fails_the_request_and_says_why() {
     let fake = Fake::new(|seen| match seen.authorization() {
