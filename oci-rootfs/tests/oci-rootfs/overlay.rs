@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use oci_image::blob::Memory;
 use oci_image::layer::{Compression, Overlay};
@@ -86,9 +87,17 @@ struct Mounted(PathBuf);
 impl Mounted {
     fn new(path: &Path, options: &str) -> Self {
         let mount = ["-t", "overlay", "-o", options, "overlay"];
-        let output = Command::new("mount").args(mount).arg(path).output().unwrap();
-        assert!(output.status.success(), "{options}: {output:?}");
-        Self(path.to_owned())
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let output = Command::new("mount").args(mount).arg(path).output().unwrap();
+            if output.status.success() {
+                return Self(path.to_owned());
+            }
+            // A process that another test started may have a copy of an earlier mount of these directories.
+            let is_busy = String::from_utf8_lossy(&output.stderr).contains("busy");
+            assert!(is_busy && Instant::now() < end, "{options}: {output:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Under podman and conmon.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use oci_testing::program::{Done, copy_program, run, run_with};
@@ -24,6 +26,12 @@ impl Podman {
         // Others may not reach the program where it was built.
         std::fs::create_dir(directory.path().join("bin")).unwrap();
         copy_program(OCIRUN, directory.path().join("bin/ocirun"));
+        // podman does not pass `--runtime-flag` on to what cleans up when a container has ended.
+        let own = directory.path().display();
+        let script = format!("#!/bin/sh\nexec {own}/bin/ocirun --root {own}/state \"$@\"\n");
+        let runtime = directory.path().join("bin/runtime");
+        std::fs::write(&runtime, script).unwrap();
+        std::fs::set_permissions(runtime, Permissions::from_mode(0o755)).unwrap();
         if !prefix.is_empty() {
             run("chown", &["-R".as_ref(), "65534:65534".as_ref(), directory.path().as_os_str()])
                 .good();
@@ -41,11 +49,10 @@ impl Podman {
             ("--root", "storage"),
             ("--runroot", "run"),
             ("--tmpdir", "tmp"),
-            ("--runtime", "bin/ocirun"),
+            ("--runtime", "bin/runtime"),
         ] {
             podman.arg(option).arg(place(name));
         }
-        podman.arg(format!("--runtime-flag=root={}", place("state").display()));
         podman.args(["--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--events-backend=file"]);
         run_with(podman.args(line.split(' ')).args(more))
     }
