@@ -68,8 +68,8 @@ enum Payload<'a> {
 /// Where one attempt stands.
 struct Position {
     url: Url,
-    /// Whether credentials and the registry's own headers may go along: the URL is of the registry, and so was each before it. Once away,
-    /// a request never gets them back, as the way back is another server's choice.
+    /// Whether credentials and the registry's own headers may go along: the URL is of the registry, and so was each before
+    /// it. Once away, a request never gets them back, as the way back is another server's choice.
     is_trusted: bool,
     /// The answer to a challenge.
     login: Option<Authorization>,

@@ -1,4 +1,5 @@
-//! What the command-line tools share: changes of a config, compressions, treatments of devices, names of images, directories with an image, local stores, progress, what is unpacked, and reports of errors.
+//! What the command-line tools share: changes of a config, compressions, treatments of devices, names of images,
+//! directories with an image, local stores, progress, what is unpacked, and reports of errors.
 
 pub mod compression;
 pub mod config_change;

@@ -95,8 +95,9 @@ How registries are asked, at both ends, or at one if the option begins with --sr
   --danger-plain-http           ask any registry over http: others can read the login and change the image
   --tls-verify=false            take any certificate, or http from a registry that does not speak TLS: dangerous, too
 
-tags lists the tags, catalog the repositories as far as a registry tells; digest prints the digest of an image, inspect its manifest or index; referrers lists what
-refers to it: digest, size and type; delete deletes the tag, or with a digest the manifest.
+tags lists the tags, catalog the repositories as far as a registry tells; digest prints the digest of an image, inspect its
+manifest or index; referrers lists what refers to it: digest, size and type; delete deletes the tag, or with a digest the
+manifest.
 
 An interrupt (Ctrl-C) or SIGTERM cancels what is being uploaded and keeps what was downloaded: repeated, the command goes
 on from there. A directory that was not unpacked whole is emptied by the next unpack. A second one ends the program at once.
