@@ -5,8 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use oci_fuzz::layer::{archive_members, layer_peers, mutate as archive};
 use oci_fuzz::random::Random;
@@ -66,13 +69,24 @@ fn every_target_holds_on_its_corpus() {
 
 #[test]
 fn every_target_holds_on_mutations_of_its_corpus() {
-    for (name, target) in TARGETS {
-        let seeds = seeds(name);
-        let mut random = Random::new(0);
-        for round in 0..MUTATIONS {
-            let mutant = mutate(&mut random, &seeds);
-            run(*target, &mutant, &format!("{name}, round {round}"));
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| {
+                while let Some(target) = TARGETS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    holds_on_mutations(target);
+                }
+            });
         }
+    });
+}
+
+fn holds_on_mutations((name, target): &Target) {
+    let seeds = seeds(name);
+    let mut random = Random::new(0);
+    for round in 0..MUTATIONS {
+        let mutant = mutate(&mut random, &seeds);
+        run(*target, &mutant, &format!("{name}, round {round}"));
     }
 }
 
