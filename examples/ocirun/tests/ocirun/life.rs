@@ -54,12 +54,16 @@ fn a_container_goes_through_its_states_as_with_runc() {
         fixture.with(runtime, &["resume", &fixture.id]).good();
         let list = fixture.with(runtime, &["list", "-q"]).good();
         assert_eq!(list.trim(), fixture.id);
+        let output = || std::fs::read_to_string(fixture.path("output")).unwrap();
+        while output().is_empty() {
+            std::thread::yield_now();
+        }
         fixture.with(runtime, &["kill", &fixture.id, "KILL"]).good();
         while !fixture.with(runtime, &["state", &fixture.id]).good().contains("stopped") {}
         note(0);
         fixture.with(runtime, &["delete", &fixture.id]).good();
         assert_eq!(fixture.with(runtime, &["list", "-f", "json"]).good(), "null\n");
-        assert_eq!(std::fs::read_to_string(fixture.path("output")).unwrap(), "hello\n");
+        assert_eq!(output(), "hello\n");
         seen.push(states);
     }
     assert_eq!(seen[0], seen[1]);
