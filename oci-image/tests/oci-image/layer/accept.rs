@@ -37,11 +37,11 @@ pub(crate) fn corpus() -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
         (
             "one name of many types",
             new()
-                .add(Raw::of(b'2', "d").link("/etc").mode(0o777))
+                .add(Raw::of(b'2', "d").link("etc").mode(0o777))
                 .directory("d/")
                 .file("d", "x")
                 .end(),
-            vec!["l0777 0:0 /d -> /etc", "d0755 0:0 /d", "-0644 0:0 1 /d"],
+            vec!["l0777 0:0 /d -> etc", "d0755 0:0 /d", "-0644 0:0 1 /d"],
         ),
         (
             "names that are clamped",

@@ -5,10 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
 use oci_image::layer::{Change, Entry, EntryPath, Kind};
 use oci_image::{
@@ -126,10 +130,32 @@ fn busybox(place: &Place<'_>) -> Option<Tree> {
     succeeds(&mut busybox).then(|| tree(&target))
 }
 
-/// What each program makes of an archive.
-fn readings(archive: &[u8], containerd: &Containerd) -> Vec<Option<Tree>> {
+/// What each program makes of each archive, as many at a time as there are processors.
+fn readings(archives: &[&[u8]]) -> Vec<Vec<Option<Tree>>> {
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        for worker in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            let (next, sender) = (&next, sender.clone());
+            scope.spawn(move || {
+                let directory = oci_testing::directory();
+                let containerd = Containerd::start(directory.path());
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(archive) = archives.get(number) else { break };
+                    sender.send((number, read_by_all(archive, worker, &containerd))).unwrap();
+                }
+            });
+        }
+    });
+    drop(sender);
+    receiver.into_iter().collect::<BTreeMap<_, _>>().into_values().collect()
+}
+
+fn read_by_all(archive: &[u8], worker: usize, containerd: &Containerd) -> Vec<Option<Tree>> {
     // Without capital letters, which podman takes for no name.
-    let path = std::env::temp_dir().join(format!("readings-{}", std::process::id()));
+    let name = format!("readings-{}-{worker}", std::process::id());
+    let path = std::env::temp_dir().join(name);
     _ = fs::remove_dir_all(&path);
     fs::create_dir(&path).unwrap();
     fs::write(path.join("layer.tar"), archive).unwrap();
@@ -267,8 +293,15 @@ fn row(name: &str, verdict: &str, readings: &[Option<Tree>]) -> String {
 }
 
 fn table() -> String {
-    let directory = oci_testing::directory();
-    let containerd = Containerd::start(directory.path());
+    let (taken, refused) = (accept::corpus(), refuse::all());
+    let archives: Vec<&[u8]> = taken
+        .iter()
+        .map(|(_, archive, _)| archive.as_slice())
+        .chain(refused.iter().map(|it| it.archive.as_slice()))
+        .collect();
+    let readings = readings(&archives);
+    let (of_taken, of_refused) = readings.split_at(taken.len());
+
     let mut lines = vec![
         "# What programs make of odd archives".to_owned(),
         String::new(),
@@ -287,27 +320,25 @@ fn table() -> String {
     let header = PROGRAMS.map(|program| program.name).join(" | ");
     lines.extend(["\n## Taken\n".to_owned(), format!("| archive | here | {header} |")]);
     lines.push("|---|---|---|---|---|---|---|---|".to_owned());
-    for (name, archive, _) in accept::corpus() {
-        let readings = readings(&archive, &containerd);
-        if let Some(ours) = ours(&list(&archive).unwrap()) {
+    for ((name, archive, _), readings) in taken.iter().zip(of_taken) {
+        if let Some(ours) = ours(&list(archive).unwrap()) {
             for theirs in readings.iter().take(3).flatten() {
                 assert_eq!(*theirs, ours, "{name}");
             }
-            lines.push(row(name, "taken", &readings));
+            lines.push(row(name, "taken", readings));
         }
     }
     lines.extend(["\n## Refused\n".to_owned(), format!("| archive | because | {header} |")]);
     lines.push("|---|---|---|---|---|---|---|---|".to_owned());
     let mut alike = Vec::new();
-    for refuse::Checked { name, archive, reason } in refuse::all() {
-        let readings = readings(&archive, &containerd);
+    for (refuse::Checked { name, reason, .. }, readings) in refused.iter().zip(of_refused) {
         let distinct: BTreeSet<_> = readings.iter().collect();
         let is_proven =
-            distinct.len() > 1 || distinct.contains(&None) || NO_OWNER.contains(&&*reason);
+            distinct.len() > 1 || distinct.contains(&None) || NO_OWNER.contains(&&**reason);
         if !is_proven {
             alike.push(format!("{name} ({reason}): {distinct:?}"));
         }
-        lines.push(row(&format!("`{name}`"), &reason, &readings));
+        lines.push(row(&format!("`{name}`"), reason, readings));
     }
     assert_eq!(alike, [""; 0], "all programs read these alike");
     lines.push(String::new());
