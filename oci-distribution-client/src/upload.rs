@@ -172,7 +172,12 @@ impl<'a> Upload<'a> {
     }
 
     /// Sends what is missing, and closes the session.
-    async fn send(&self, session: &mut Session, way: Way, pace: Pace) -> Result<(), FailedAttempt> {
+    async fn send(
+        &self,
+        session: &mut Session,
+        way: Way,
+        mut pace: Pace,
+    ) -> Result<(), FailedAttempt> {
         let size = self.blob.size;
         match way {
             Way::Whole if session.offset == 0 => return self.close(session, Some(pace)).await,
@@ -183,6 +188,8 @@ impl<'a> Upload<'a> {
                 while session.offset < size {
                     let end = session.offset.saturating_add(chunk).min(size);
                     self.patch(session, end, pace).await?;
+                    // The registry reads chunks of this length.
+                    pace = Pace::AtOnce;
                 }
             }
         }

@@ -162,6 +162,26 @@ async fn a_range_that_cannot_be_is_left_to_the_digest() {
     }
 }
 
+/// Only the first chunk after a failure waits for what the registry says to its head.
+#[tokio::test(start_paused = true)]
+async fn chunks_after_one_that_failed_follow_at_once() {
+    let begun = tokio::time::Instant::now();
+    let fails = AtomicBool::new(true);
+    let fake = Fake::new(move |seen| match seen.method {
+        Method::HEAD => answer(404, &[], ""),
+        Method::POST => answer(202, &[("location", "/v2/a/blobs/uploads/1")], ""),
+        Method::PATCH if fails.swap(false, Ordering::Relaxed) => answer(416, &[], ""),
+        Method::PATCH => answer(202, &[], ""),
+        Method::GET => answer(204, &[("range", "0-1")], ""),
+        _ => answer(201, &[("location", "/v2/a")], ""),
+    });
+    let config = Config::default().retry(quick()).transport(fake);
+    let app = Client::new(config).unwrap().repository("registry.example/a").unwrap();
+    let (blobs, image) = of_one_layer(10_000);
+    app.push(&blobs, &image).jobs(1).chunks(100).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
 #[tokio::test]
 async fn a_mount_that_fails_however_sends_the_bytes() {
     let statuses = [400, 401, 403, 404, 405, 429, 500, 501, 502, 503, 504];
