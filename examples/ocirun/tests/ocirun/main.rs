@@ -7,6 +7,7 @@ mod containerd;
 mod descriptors;
 mod documents;
 mod fixture;
+mod killed;
 mod life;
 mod podman;
 mod processes;
