@@ -9,6 +9,7 @@ mod freeze;
 mod join;
 mod kill;
 mod make;
+mod notify;
 mod stats;
 mod update;
 
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use stats::Stats;
+pub(crate) use notify::MemoryWatch;
 
 /// The cgroup of a container in every hierarchy. Kept in the container's record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

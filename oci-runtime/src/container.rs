@@ -44,7 +44,7 @@ const KILL_WAIT: Duration = Duration::from_secs(1);
 /// more.args = vec!["ps".into()];
 /// more.env = vec!["PATH=/usr/bin:/bin".into()];
 /// let status = container.exec(more, Stdio::inherit())?.wait()?;
-/// println!("ps ended with {status}, and the container uses {:?} bytes", container.stats()?.memory_bytes);
+/// println!("ps ended with {status}, and the container uses {:?} bytes", container.stats()?.memory.usage.usage);
 ///
 /// container.kill(Signal::TERM)?;
 /// println!("its program ended with {}", container.wait()?);

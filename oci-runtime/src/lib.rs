@@ -25,6 +25,7 @@ mod plan;
 mod refusal;
 mod seccomp;
 pub mod spec;
+pub mod stats;
 
 #[cfg(target_os = "linux")]
 mod cgroup;
@@ -32,6 +33,8 @@ mod cgroup;
 mod child;
 #[cfg(target_os = "linux")]
 mod container;
+#[cfg(target_os = "linux")]
+mod events;
 #[cfg(target_os = "linux")]
 mod exec;
 #[cfg(target_os = "linux")]
@@ -85,8 +88,8 @@ pub use spec::{Features, Spec, State};
 
 #[cfg(target_os = "linux")]
 pub use {
-    cgroup::Stats,
     container::Container,
+    events::{Event, Events},
     exec::Exec,
     init::init,
     launcher::Launcher,

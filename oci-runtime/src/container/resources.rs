@@ -1,11 +1,11 @@
 //! What a container uses, and new limits for it.
 
 use super::Container;
-use crate::cgroup::Stats;
 use crate::plan::CgroupUpdate;
 use crate::record::Process;
 use crate::spec::Status;
 use crate::spec::linux::Resources;
+use crate::stats::Stats;
 use crate::{Bundle, Error, ErrorKind, Host, Signal, Spec};
 
 impl Container {

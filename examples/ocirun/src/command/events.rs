@@ -1,7 +1,8 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use oci_runtime::{Container, Stats};
+use oci_runtime::spec::Status;
+use oci_runtime::{Container, Event, Events};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use serde_json::{Value, json};
@@ -12,9 +13,6 @@ use crate::global::Global;
 
 /// How often statistics are printed.
 const INTERVAL: Duration = Duration::from_secs(5);
-
-/// How often it is looked whether memory ran out.
-const OOM_CHECK: Duration = Duration::from_secs(1);
 
 pub(super) fn run(global: &Global, arguments: &mut Arguments) -> Result<()> {
     let (mut once, mut interval) = (false, INTERVAL);
@@ -27,22 +25,37 @@ pub(super) fn run(global: &Global, arguments: &mut Arguments) -> Result<()> {
         Ok(true)
     })?;
     let container = global.container(&id)?;
-    let mut kills = container.stats()?.oom_kills;
+    if container.state()?.status == Status::Stopped {
+        return Err(format!("container with id {id} is not running").into());
+    }
+    if once {
+        return print_stats(&container);
+    }
+    follow(&container, interval)
+}
+
+/// Prints events as they happen, and statistics at intervals, until the container has ended.
+fn follow(container: &Container, interval: Duration) -> Result<()> {
+    let mut events = container.events()?;
     let mut next = Instant::now();
     loop {
-        let stats = container.stats()?;
-        if stats.oom_kills > kills {
-            print(&json!({ "type": "oom", "id": id }))?;
+        while let Some(event) = events.try_next()? {
+            match event {
+                Event::OutOfMemory => print(&json!({ "type": "oom", "id": container.id() }))?,
+                Event::Exited => return Ok(()),
+                _ => {}
+            }
         }
-        kills = stats.oom_kills;
         if Instant::now() >= next {
-            print(&json!({ "type": "stats", "id": id, "data": data(&stats) }))?;
+            print_stats(container)?;
             next += interval;
         }
-        if once || has_ended(&container, interval.min(OOM_CHECK))? {
-            return Ok(());
-        }
+        wait(&events, next.saturating_duration_since(Instant::now()))?;
     }
+}
+
+fn print_stats(container: &Container) -> Result<()> {
+    print(&json!({ "type": "stats", "id": container.id(), "data": container.stats()? }))
 }
 
 /// One line, at once: a reader waits for it.
@@ -50,44 +63,13 @@ fn print(event: &Value) -> Result<()> {
     Ok(writeln!(std::io::stdout(), "{event}")?)
 }
 
-/// The members of runc's statistics that are counted here.
-fn data(stats: &Stats) -> Value {
-    let members = [
-        ("/cpu/usage/total", stats.cpu_nanoseconds),
-        ("/cpu/usage/user", stats.cpu_user_nanoseconds),
-        ("/cpu/usage/kernel", stats.cpu_system_nanoseconds),
-        ("/cpu/throttling/periods", stats.cpu_periods),
-        ("/cpu/throttling/throttledPeriods", stats.cpu_throttled),
-        ("/cpu/throttling/throttledTime", stats.cpu_throttled_nanoseconds),
-        ("/memory/cache", stats.memory_cache_bytes),
-        ("/memory/usage/usage", stats.memory_bytes),
-        ("/memory/usage/max", stats.memory_peak_bytes),
-        ("/memory/usage/limit", stats.memory_limit_bytes),
-        ("/memory/raw/swap", stats.swap_bytes),
-        ("/pids/current", stats.pids),
-        ("/pids/limit", stats.pids_limit),
-    ];
-    let mut data = json!({});
-    for (pointer, number) in members {
-        let Some(number) = number else { continue };
-        let mut place = &mut data;
-        for name in pointer.split('/').skip(1) {
-            place = &mut place[name];
-        }
-        *place = number.into();
-    }
-    data
-}
-
-/// Waits until the container has ended, or for the interval.
-fn has_ended(container: &Container, interval: Duration) -> Result<bool> {
-    let limit = Timespec {
-        tv_sec: i64::try_from(interval.as_secs())?,
-        tv_nsec: interval.subsec_nanos().into(),
-    };
-    match poll(&mut [PollFd::new(container, PollFlags::IN)], Some(&limit)) {
-        Err(Errno::INTR) => Ok(false),
-        ready => Ok(ready? > 0),
+/// Waits for an event, no longer than the limit.
+fn wait(events: &Events, limit: Duration) -> Result<()> {
+    let limit =
+        Timespec { tv_sec: i64::try_from(limit.as_secs())?, tv_nsec: limit.subsec_nanos().into() };
+    match poll(&mut [PollFd::new(events, PollFlags::IN)], Some(&limit)) {
+        Err(Errno::INTR) => Ok(()),
+        ready => Ok(ready.map(drop)?),
     }
 }
 

@@ -133,7 +133,7 @@ fn a_process_is_added_to_a_paused_container_where_it_asks_for_it() {
             let exec = Exec::new(shell("echo runs")).even_if_paused();
             let process = scope.spawn(|| container.exec(exec, stdio));
             // It has entered the container's cgroup, which is as far as it gets.
-            let waits = || container.stats().unwrap().pids.is_some_and(|count| count > 1);
+            let waits = || container.stats().unwrap().pids.current.is_some_and(|count| count > 1);
             while !waits() {
                 std::thread::yield_now();
             }

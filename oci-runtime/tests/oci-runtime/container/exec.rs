@@ -118,9 +118,9 @@ fn a_process_is_bound_by_the_filter_and_the_groups_of_the_container() {
         let (text, _) = run(container, process).unwrap();
         assert!(text.contains("No space left on device"), "{text}");
         assert!(text.contains("uid=1000 gid=1001 groups=5\n"), "{text}");
-        let before = container.stats().unwrap().pids;
+        let before = container.stats().unwrap().pids.current;
         let sleeper = container.exec(shell("exec sleep 100"), Stdio::null()).unwrap();
-        assert!(container.stats().unwrap().pids > before);
+        assert!(container.stats().unwrap().pids.current > before);
         sleeper.kill(Signal::KILL).unwrap();
         assert_eq!(sleeper.wait().unwrap().signal(), Some(9));
         assert!(sleeper.kill(Signal::KILL).is_err());

@@ -319,7 +319,7 @@ fn a_container_is_paused_and_goes_on() {
     assert_eq!(container.state().unwrap().status, Status::Paused);
     container.resume().unwrap();
     assert_eq!(container.state().unwrap().status, Status::Running);
-    assert!(container.stats().unwrap().pids.is_some());
+    assert!(container.stats().unwrap().pids.current.is_some());
     container.pause().unwrap();
     container.force_delete().map_err(|error| chain(&error)).unwrap();
     assert_eq!(fixture.residue(), Vec::<String>::new());

@@ -12,7 +12,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::exec::{shell, within};
 use super::fixture::{Fixture, chain};
 
-fn resources(json: &str) -> Resources {
+pub(super) fn resources(json: &str) -> Resources {
     oci_image::json::from_slice(json.as_bytes()).unwrap()
 }
 
@@ -37,18 +37,23 @@ fn statistics_tell_the_use_and_the_limits() {
     let fixture = Fixture::new().shell("while :; do :; done");
     within(&fixture, |container| {
         let stats = || container.stats().unwrap();
-        assert_eq!((stats().memory_limit_bytes, stats().pids_limit), (None, None));
+        assert_eq!((stats().memory.usage.limit, stats().pids.limit), (None, None));
         let limits = r#"{"memory":{"limit":67108864},"pids":{"limit":20},"cpu":{"period":20000,"quota":1000}}"#;
         container.update(&resources(limits)).map_err(|error| chain(&error)).unwrap();
-        assert_eq!(stats().memory_limit_bytes, Some(64 << 20));
-        assert_eq!((stats().pids, stats().pids_limit), (Some(1), Some(20)));
+        assert_eq!(stats().memory.usage.limit, Some(64 << 20));
+        assert_eq!((stats().pids.current, stats().pids.limit), (Some(1), Some(20)));
         // It is held back in the end, as it never stops.
-        while stats().cpu_throttled_nanoseconds.unwrap() == 0 {}
-        while stats().cpu_user_nanoseconds.unwrap() == 0 {}
+        while stats().cpu.throttling.throttled_time.unwrap() == 0 {}
+        while stats().cpu.usage.user.unwrap() == 0 {}
         let stats = stats();
-        assert!(stats.cpu_periods >= stats.cpu_throttled && stats.cpu_throttled > Some(0));
-        assert!(stats.cpu_nanoseconds > Some(0) && stats.cpu_system_nanoseconds.is_some());
-        assert!(stats.memory_cache_bytes.is_some());
+        let throttling = stats.cpu.throttling;
+        assert!(throttling.periods >= throttling.throttled_periods);
+        assert!(throttling.throttled_periods > Some(0));
+        assert!(stats.cpu.usage.total > Some(0) && stats.cpu.usage.kernel.is_some());
+        assert!(stats.memory.cache.is_some() && !stats.memory.raw.is_empty());
+        assert_eq!(stats.memory.usage.failcnt, Some(0));
+        // Version 1 counts each processor, version 2 how long processes waited, and a hybrid of them both.
+        assert!(stats.cpu.psi.is_some() || !stats.cpu.usage.percpu.is_empty());
     });
 }
 
