@@ -1,6 +1,7 @@
 //! The registry, asked over HTTP by a client that is none of ours.
 #![allow(clippy::unwrap_used)]
 
+mod attacks;
 mod auth;
 mod client;
 mod delete;
