@@ -1,32 +1,47 @@
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http::{HeaderValue, header, request};
+use http::{header, request};
 use oci_digest::Digest;
-use oci_image::RepositoryName;
-use oci_image::distribution::{self, ErrorCode};
+use oci_image::distribution::ErrorCode;
 
-use crate::places::Owner;
+use crate::call::Asked;
 use crate::refusal::Refusal;
-use crate::{Limits, Peer, host};
+use crate::registry::Shared;
+use crate::{Peer, host};
 
+mod challenge;
 mod grant;
 #[cfg(feature = "htpasswd")]
 mod htpasswd;
 #[cfg(not(feature = "htpasswd"))]
-#[path = "auth/off.rs"]
+#[path = "auth/off/htpasswd.rs"]
 mod htpasswd;
+mod identity;
+#[cfg(feature = "jwt")]
+mod jwt;
+#[cfg(not(feature = "jwt"))]
+#[path = "auth/off/jwt.rs"]
+mod jwt;
+mod robot;
 mod token;
 
+use challenge::Challenge;
 pub(crate) use grant::Need;
 pub use grant::{Action, Grant};
 #[cfg(not(feature = "htpasswd"))]
 use htpasswd::Htpasswd;
 #[cfg(feature = "htpasswd")]
 pub use htpasswd::{Htpasswd, HtpasswdError};
+pub(crate) use identity::Identity;
+use jwt::Jwt;
+#[cfg(feature = "jwt")]
+pub use jwt::{JwtKeys, JwtKeysError, JwtSigner, JwtSignerError};
+pub use robot::Robot;
 pub(crate) use token::TokenRequest;
 use token::Tokens;
 
@@ -49,9 +64,11 @@ pub struct Auth {
     token_path: String,
     token_members: Vec<&'static str>,
     users: Vec<User>,
+    robots: Vec<Robot>,
     /// Further users, and what is granted to each of them.
     htpasswd: Option<(Htpasswd, Vec<Grant>)>,
     anonymous: Vec<Grant>,
+    jwt: Option<Jwt>,
     token_age: Duration,
     token_uses: u64,
     refresh_age: Duration,
@@ -76,26 +93,6 @@ struct User {
 struct Account {
     name: String,
     grants: Vec<Grant>,
-}
-
-/// The caller, as far as the registry can know it, and so what it may do.
-#[derive(Debug)]
-pub(crate) struct Identity {
-    grants: Vec<Grant>,
-    /// It has shown credentials, and they were right.
-    known: bool,
-    /// Who is to be charged for what it makes the server keep.
-    pub(crate) owner: Owner,
-    /// What to answer when it may not.
-    challenge: Option<Challenge>,
-}
-
-#[derive(Debug)]
-struct Challenge {
-    scheme: Scheme,
-    realm: String,
-    service: String,
-    also_basic: bool,
 }
 
 /// Where tokens are given if nothing else is said.
@@ -123,8 +120,10 @@ impl Auth {
             token_path: TOKEN_PATH.into(),
             token_members: vec!["token", "access_token", "expires_in"],
             users: Vec::new(),
+            robots: Vec::new(),
             htpasswd: None,
             anonymous: Vec::new(),
+            jwt: None,
             token_age: Duration::from_secs(300),
             token_uses: u64::MAX,
             refresh_age: Duration::from_secs(30 * 24 * 60 * 60),
@@ -145,11 +144,37 @@ impl Auth {
         self
     }
 
+    /// Adds a robot account.
+    #[must_use]
+    pub fn robot(mut self, robot: Robot) -> Self {
+        self.robots.push(robot);
+        self
+    }
+
     #[cfg(feature = "htpasswd")]
     /// Adds the users of a file, to each of whom the same is granted. They change with it.
     #[must_use]
     pub fn htpasswd(mut self, users: Htpasswd, grants: impl IntoIterator<Item = Grant>) -> Self {
         self.htpasswd = Some((users, grants.into_iter().collect()));
+        self
+    }
+
+    #[cfg(feature = "jwt")]
+    /// Takes tokens that `issuer` signed with one of `keys`, for this [service](Self::service). The registry gives none
+    /// itself: say [where](Self::realm) they are given.
+    #[must_use]
+    pub fn jwt(mut self, issuer: impl Into<String>, keys: JwtKeys) -> Self {
+        self.jwt = Some(Jwt { issuer: Some(issuer.into()), keys, signer: None });
+        self
+    }
+
+    #[cfg(feature = "jwt")]
+    /// Gives signed tokens, which every registry with the same key and [service](Self::service) takes. They are good for
+    /// any number of requests.
+    #[must_use]
+    pub fn sign(mut self, signer: JwtSigner) -> Self {
+        let keys = signer.keys();
+        self.jwt = Some(Jwt { issuer: None, keys, signer: Some(signer) });
         self
     }
 
@@ -226,14 +251,10 @@ impl Auth {
     /// The caller that sent this head.
     pub(crate) async fn identify(&self, head: &request::Parts) -> Result<Identity, Refusal> {
         let challenge = self.challenge(host::of(head));
-        let stranger = Owner::anonymous(Peer::of(head));
+        let peer = Peer::of(head);
         let Some(credentials) = head.headers.get(header::AUTHORIZATION) else {
-            return Ok(Identity {
-                grants: self.anonymous.clone(),
-                known: false,
-                owner: stranger,
-                challenge: Some(challenge),
-            });
+            let grants = self.anonymous.clone();
+            return Ok(Identity::anonymous(peer, grants, Some(challenge)));
         };
         let (scheme, value) =
             credentials.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
@@ -242,18 +263,24 @@ impl Auth {
             Scheme::Bearer if self.also_basic && scheme.eq_ignore_ascii_case("basic") => {
                 self.by_password(value).await
             }
-            Scheme::Bearer if scheme.eq_ignore_ascii_case("bearer") => {
-                self.tokens.grants(value.trim())
-            }
+            Scheme::Bearer if scheme.eq_ignore_ascii_case("bearer") => self.by_token(value.trim()),
             _ => None,
         };
         match grants {
-            Some((user, grants)) => {
-                let owner = user.map_or(stranger, Owner::User);
-                Ok(Identity { grants, known: true, owner, challenge: Some(challenge) })
-            }
+            Some((user, grants)) => Ok(Identity::known(user, peer, grants, Some(challenge))),
             None => Err(challenge.refusal(None, Some("invalid_token"))),
         }
+    }
+
+    /// Whose token this is, and what it is good for.
+    fn by_token(&self, token: &str) -> Option<(Option<String>, Vec<Grant>)> {
+        let Some(jwt) = &self.jwt else { return self.tokens.grants(token) };
+        let claims = jwt.claims(token, &self.service)?;
+        let is_revoked = claims
+            .user
+            .as_deref()
+            .is_some_and(|user| self.tokens.is_revoked(user, claims.issued.unwrap_or_default()));
+        (!is_revoked).then_some((claims.user, claims.grants))
     }
 
     async fn by_password(&self, basic: &str) -> Option<(Option<String>, Vec<Grant>)> {
@@ -268,6 +295,11 @@ impl Auth {
         if let Some(user) = users.find(|user| user.name == name && user.password == digest) {
             return Some(Account { name: name.to_owned(), grants: user.grants.clone() });
         }
+        let mut robots = self.robots.iter();
+        if let Some(robot) = robots.find(|robot| robot.name == name) {
+            let account = || Account { name: name.to_owned(), grants: robot.grants.clone() };
+            return robot.is_let_in(&digest).then(account);
+        }
         let (htpasswd, grants) = self.htpasswd.as_ref()?;
         let is_right = htpasswd.check(name, password).await;
         is_right.then(|| Account { name: name.to_owned(), grants: grants.clone() })
@@ -276,9 +308,19 @@ impl Auth {
     /// The user of this name, who has logged in before.
     fn account(&self, name: String) -> Option<Account> {
         let user = self.users.iter().find(|user| user.name == name);
+        let robot = self.robots.iter().find(|robot| robot.name == name && !robot.has_expired());
         let in_file = self.htpasswd.as_ref().filter(|(htpasswd, _)| htpasswd.has(&name));
-        let grants = user.map(|user| &user.grants).or(in_file.map(|(_, grants)| grants))?.clone();
+        let user = user.map(|user| &user.grants).or(robot.map(|robot| &robot.grants));
+        let grants = user.or(in_file.map(|(_, grants)| grants))?.clone();
         Some(Account { name, grants })
+    }
+
+    /// Who asks for a token, by account or without.
+    fn identity(&self, account: Option<Account>, peer: Option<IpAddr>) -> Identity {
+        match account {
+            Some(Account { name, grants }) => Identity::known(Some(name), peer, grants, None),
+            None => Identity::anonymous(peer, self.anonymous.clone(), None),
+        }
     }
 
     fn challenge(&self, host: &str) -> Challenge {
@@ -299,13 +341,15 @@ impl Auth {
     pub(crate) async fn give_token(
         &self,
         request: &TokenRequest,
-        limits: &Limits,
+        asked: Asked<'_>,
+        shared: &Shared,
     ) -> Result<serde_json::Value, Refusal> {
-        if self.scheme != Scheme::Bearer {
+        let is_elsewhere = self.jwt.as_ref().is_some_and(|jwt| jwt.signer.is_none());
+        if self.scheme != Scheme::Bearer || is_elsewhere {
             return Err(Refusal::new(ErrorCode::Unsupported, "there are no tokens here")
                 .status(http::StatusCode::NOT_FOUND));
         }
-        self.tokens.answer(self, request, limits).await
+        self.tokens.answer(self, request, asked, shared).await
     }
 }
 
@@ -313,64 +357,6 @@ fn split_basic(basic: &str) -> Option<(String, String)> {
     let decoded = BASE64_STANDARD.decode(basic.trim()).ok()?;
     let text = String::from_utf8(decoded).ok()?;
     text.split_once(':').map(|(name, password)| (name.to_owned(), password.to_owned()))
-}
-
-impl Identity {
-    /// A caller where there is no authorization.
-    pub(crate) fn anybody(head: &request::Parts) -> Self {
-        let owner = Owner::anonymous(Peer::of(head));
-        Self { grants: vec![Grant::all("*")], known: true, owner, challenge: None }
-    }
-
-    pub(crate) fn may(&self, action: Action, repository: &RepositoryName) -> bool {
-        self.grants.iter().any(|grant| grant.allows(action, repository))
-    }
-
-    /// The one place where a request is let through: every route says what it needs.
-    pub(crate) fn require(&self, need: Need<'_>) -> Result<(), Refusal> {
-        let allowed = match need {
-            Need::Nothing => true,
-            Need::Identity => self.known,
-            Need::Access(..) | Need::Mount { .. } => {
-                need.access().is_some_and(|(action, repository)| self.may(action, repository))
-            }
-        };
-        match &self.challenge {
-            _ if allowed => Ok(()),
-            Some(challenge) if !self.known => Err(challenge.refusal(Some(need), None)),
-            Some(challenge) if challenge.scheme == Scheme::Bearer => {
-                Err(challenge.refusal(Some(need), Some("insufficient_scope")))
-            }
-            _ => Err(Refusal::new(ErrorCode::Denied, "you may not do this here")),
-        }
-    }
-}
-
-impl Challenge {
-    fn header(&self, need: Option<Need<'_>>, error: Option<&str>) -> distribution::Challenge {
-        if self.scheme == Scheme::Basic {
-            return distribution::Challenge::new("basic").with("realm", &self.realm);
-        }
-        let mut header = distribution::Challenge::new("bearer")
-            .with("realm", &self.realm)
-            .with("service", &self.service);
-        if let Some(scopes) = need.and_then(Need::scopes) {
-            header = header.with("scope", scopes);
-        }
-        match error {
-            Some(error) => header.with("error", error),
-            None => header,
-        }
-    }
-
-    fn refusal(&self, need: Option<Need<'_>>, error: Option<&str>) -> Refusal {
-        let refusal = Refusal::new(ErrorCode::Unauthorized, "authentication is required");
-        let also = self.also_basic.then(|| distribution::Challenge::new("basic"));
-        let also = also.map(|basic| basic.with("realm", &self.service));
-        let challenges = [self.header(need, error)].into_iter().chain(also);
-        let values = challenges.filter_map(|it| HeaderValue::try_from(it.to_string()).ok());
-        values.fold(refusal, |refusal, value| refusal.header(header::WWW_AUTHENTICATE, value))
-    }
 }
 
 /// Shows no password and no token.

@@ -49,6 +49,13 @@ impl Body {
         self
     }
 
+    /// The bytes of another body, for a server of one's own or an [`Upstream`](crate::Upstream).
+    pub fn wrap(
+        bytes: impl http_body::Body<Data = Bytes, Error = io::Error> + Send + 'static,
+    ) -> Self {
+        Self::new(bytes)
+    }
+
     pub(crate) fn empty() -> Self {
         Self::full(Bytes::new())
     }

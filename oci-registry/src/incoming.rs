@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::StatusCode;
-use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Empty};
 use oci_image::distribution::ErrorCode;
 use tokio::time::Instant;
 
@@ -50,6 +50,11 @@ impl Incoming {
             failure: None,
             record: None,
         }
+    }
+
+    /// No body.
+    pub(crate) fn empty(limits: &Limits) -> Self {
+        Self::new(Empty::<Bytes>::new(), limits)
     }
 
     /// Tells what of it is received.

@@ -11,19 +11,22 @@
 //   places    what clients make the server keep, shared out among them
 //   sessions  upload sessions; incoming reads request bodies within limits
 //   store     what is kept, over a backend: memory, directory, or one of the caller's
-//   auth      users, grants, tokens, challenges
+//   access    the one point at which requests are let through; auth: users, robots, grants, tokens, challenges
 //   faults    what goes wrong on demand; dialect: how known registries differ, as faults and settings
+//   proxy     content of other registries, kept here
 //   refusal   errors as answers; reply, page, query: answers, pages of lists, parameters
-//   trace     events; exchange: what was answered, for a log
+//   trace     events; exchange: what was answered, for a log; event: what content it concerned
 
 pub mod store;
 
+mod access;
 mod auth;
 mod body;
 mod call;
 mod conditions;
 mod connection;
 mod dialect;
+mod event;
 mod exchange;
 mod faults;
 mod host;
@@ -33,6 +36,7 @@ mod listener;
 mod listening;
 mod page;
 mod places;
+mod proxy;
 mod query;
 mod refusal;
 mod registry;
@@ -52,12 +56,16 @@ pub use bytes;
 pub use http;
 pub use oci_image::{RepositoryName, Tag};
 
-pub use auth::{Action, Auth, Grant};
+pub use access::{Access, Authorize, Caller, Decision, Denied, Rule, Rules};
+pub use auth::{Action, Auth, Grant, Robot};
 #[cfg(feature = "htpasswd")]
 pub use auth::{Htpasswd, HtpasswdError};
+#[cfg(feature = "jwt")]
+pub use auth::{JwtKeys, JwtKeysError, JwtSigner, JwtSignerError};
 pub use body::Body;
 pub use connection::Peer;
 pub use dialect::{Dialect, Quirk};
+pub use event::{Event, EventAction};
 pub use exchange::Exchange;
 pub use faults::{Disconnect, Fault};
 pub use limits::Limits;
@@ -65,6 +73,7 @@ pub use listener::Listener;
 #[cfg(feature = "tls")]
 pub use listener::{Tls, TlsError};
 pub use listening::{ConnectionError, Listening};
+pub use proxy::{BoxFuture, Upstream};
 pub use registry::Registry;
 pub use server::{Serve, Server, serve};
 pub use store::Store;

@@ -62,6 +62,9 @@ pub struct Limits {
     pub connection_manifests: usize,
     /// How long requests that are under way may go on when the server is stopped. Default 30 seconds.
     pub stop_time: Duration,
+    /// Blobs that are on their way from other registries at a time, where this one is a proxy; more are answered by 429.
+    /// Default 100.
+    pub downloads: usize,
     /// Tokens that are kept at a time, and as many to refresh with. When all are taken, the client with most of
     /// them loses the one that it used longest ago. Default 10,000.
     pub tokens: usize,
@@ -90,6 +93,7 @@ impl Default for Limits {
             streams: 64,
             connection_manifests: 4,
             stop_time: Duration::from_secs(30),
+            downloads: 100,
             tokens: 10_000,
         }
     }

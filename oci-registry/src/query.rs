@@ -7,6 +7,12 @@ use oci_image::distribution::percent;
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
+    /// These names and values.
+    pub(crate) fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let pairs = pairs.into_iter();
+        Self(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
     /// Reads `a=1&b=2`. A `+` is a plus: media types have some, and nothing here has a space.
     /// `None` if an escape is broken.
     pub(crate) fn parse(text: &str) -> Option<Self> {

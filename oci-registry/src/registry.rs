@@ -3,9 +3,12 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use crate::access::Gate;
 use crate::connection::Admission;
+use crate::event::OnEvent;
 use crate::exchange::OnExchange;
 use crate::faults::Faults;
+use crate::proxy::Proxy;
 use crate::refusal::Refusal;
 use crate::sessions::Sessions;
 use crate::{Auth, Limits, Store};
@@ -22,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) sessions: Sessions,
     pub(crate) auth: Option<Auth>,
+    pub(crate) gate: Gate,
+    pub(crate) proxy: Proxy,
     pub(crate) faults: Faults,
     pub(crate) limits: Limits,
     pub(crate) admission: Arc<Admission>,
@@ -29,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) warning: Option<HeaderValue>,
     pub(crate) on_error: Option<Box<OnError>>,
     pub(crate) on_exchange: Option<Box<OnExchange>>,
+    pub(crate) on_event: Option<Box<OnEvent>>,
 }
 
 /// A listener to the store's errors.

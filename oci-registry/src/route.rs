@@ -31,6 +31,32 @@ pub(crate) enum RouteError {
 }
 
 impl Route {
+    /// The same in another repository.
+    pub(crate) fn in_repository(self, name: RepositoryName) -> Self {
+        match self {
+            Self::Token | Self::Base | Self::Catalog => self,
+            Self::Blob(_, digest) => Self::Blob(name, digest),
+            Self::Uploads(_) => Self::Uploads(name),
+            Self::Upload(_, id) => Self::Upload(name, id),
+            Self::Manifest(_, reference) => Self::Manifest(name, reference),
+            Self::Tags(_) => Self::Tags(name),
+            Self::Referrers(_, digest) => Self::Referrers(name, digest),
+        }
+    }
+
+    /// The repository that it is of.
+    pub(crate) fn repository(&self) -> Option<&RepositoryName> {
+        match self {
+            Self::Token | Self::Base | Self::Catalog => None,
+            Self::Blob(name, _)
+            | Self::Uploads(name)
+            | Self::Upload(name, _)
+            | Self::Manifest(name, _)
+            | Self::Tags(name)
+            | Self::Referrers(name, _) => Some(name),
+        }
+    }
+
     pub(crate) fn parse(path: &str) -> Result<Self, RouteError> {
         Ok(match Endpoint::parse(path)? {
             Endpoint::Base => Self::Base,

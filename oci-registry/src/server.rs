@@ -3,15 +3,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::HeaderValue;
+use oci_image::RepositoryName;
 use oci_image::distribution::warning;
 use tokio::net::ToSocketAddrs;
 
+use crate::access::Gate;
 use crate::connection::Admission;
 use crate::faults::Faults;
 use crate::listener::Listener;
+use crate::proxy::Proxy;
+use crate::refusal::Refusal;
 use crate::registry::{Shared, Switches};
 use crate::sessions::Sessions;
-use crate::{Auth, Exchange, Fault, Limits, Listening, Registry, Store};
+use crate::{
+    Auth, Authorize, Decision, Event, Exchange, Fault, Limits, Listening, Registry, Store, Upstream,
+};
 
 /// A registry over `store`, to be configured and then [bound](Serve::bind) or used as a
 /// [service](Serve::registry).
@@ -21,6 +27,8 @@ pub fn serve(store: Store) -> Serve {
             store,
             sessions: Sessions::default(),
             auth: None,
+            gate: Gate::default(),
+            proxy: Proxy::default(),
             faults: Faults::default(),
             limits: Limits::default(),
             admission: Arc::new(Admission::new(Limits::default())),
@@ -36,6 +44,7 @@ pub fn serve(store: Store) -> Serve {
             warning: None,
             on_error: None,
             on_exchange: None,
+            on_event: None,
         },
     }
 }
@@ -51,6 +60,30 @@ impl Serve {
     /// Who may do what. Default: everybody everything.
     pub fn auth(mut self, auth: Auth) -> Self {
         self.shared.auth = Some(auth);
+        self
+    }
+
+    /// Has `rules` decide on each request, beside what credentials are good for. Adds to what was given before: all must
+    /// allow it.
+    pub fn authorize(mut self, rules: impl Authorize) -> Self {
+        self.shared.gate.add(rules);
+        self
+    }
+
+    /// Calls `listener` with each decision on a request, allowed or not, for an audit log: of each request one, of a mount
+    /// also that on its source, of a token one for each action that is asked for. It must not block.
+    pub fn on_decision(mut self, listener: impl Fn(&Decision<'_>) + Send + Sync + 'static) -> Self {
+        self.shared.gate.listen(listener);
+        self
+    }
+
+    /// Makes it a proxy of the registry that clients call `namespace` (`docker.io`): what is not here is taken from there,
+    /// served while it arrives, and kept. Tags are looked up there each time; while it does not answer, what is here is
+    /// served. Of several, clients name the one that they mean (`ns`), and the first if they name none. Nothing can be
+    /// pushed or deleted.
+    pub fn proxy(mut self, namespace: impl Into<String>, upstream: impl Upstream) -> Self {
+        self.shared.proxy.add(namespace.into(), upstream);
+        self.shared.switches.read_only = true;
         self
     }
 
@@ -132,6 +165,12 @@ impl Serve {
         self
     }
 
+    /// Calls `listener` with each event of content: what was pulled, pushed, mounted or deleted. It must not block.
+    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.shared.on_event = Some(Box::new(listener));
+        self
+    }
+
     /// The registry as a service, for a listener of your own.
     pub fn registry(mut self) -> Registry {
         self.shared.admission = Arc::new(Admission::new(self.shared.limits.clone()));
@@ -192,6 +231,20 @@ impl Registry {
     /// The number of uploads that were begun and neither completed nor cancelled.
     pub fn open_uploads(&self) -> usize {
         self.0.sessions.count()
+    }
+
+    /// Asks the store for something, to know whether requests can be answered now.
+    ///
+    /// # Errors
+    /// If it fails, as it would for a request.
+    pub async fn check_store(&self) -> io::Result<()> {
+        // Its answer does not matter, and is not there in a store that no client knows.
+        let name: RepositoryName = "readiness".parse().map_err(io::Error::other)?;
+        let look = move |shared: &Shared| Ok(shared.store.backend().knows(&name)?);
+        match self.blocking(look).await {
+            Err(Refusal::Store(error)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Ends all tokens of a user, also those to refresh with.

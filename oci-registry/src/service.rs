@@ -11,8 +11,9 @@ use oci_image::RepositoryName;
 use oci_image::distribution::{EndpointError, ErrorCode, header as names};
 
 use crate::auth::{Identity, Need, TokenRequest};
-use crate::call::Call;
+use crate::call::{Asked, Call};
 use crate::connection::Connection;
+use crate::event::Cause;
 use crate::exchange::{Begun, Record};
 use crate::faults::Disconnect;
 use crate::incoming::Incoming;
@@ -21,7 +22,7 @@ use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::route::{Route, RouteError};
-use crate::{Action, Auth, Body, Registry, host, routes, trace};
+use crate::{Action, Auth, Body, Peer, Registry, host, routes, trace};
 
 impl Registry {
     /// Answers a request. Who sends it is told apart by credentials and by [`Peer`](crate::Peer).
@@ -127,15 +128,25 @@ impl Registry {
         if route == Route::Token {
             return self.token(head, &query, body).await;
         }
+        let (origin, route) = self.0.proxy.origin(route, &query)?;
+        let asked = Asked::of(head);
         let identity = match &self.0.auth {
-            Some(auth) => auth.identify(head).await?,
+            Some(auth) => auth
+                .identify(head)
+                .await
+                .inspect_err(|_| self.0.gate.refused(asked, Peer::of(head)))?,
             None => Identity::anybody(head),
         };
         if let (Some(record), Owner::User(user)) = (record, &identity.owner) {
             record.user(user);
         }
         let source = route.source(&query);
-        identity.require(route.need(&head.method, source.as_ref()))?;
+        self.0.gate.require(asked, &identity, route.need(&head.method, source.as_ref()))?;
+        let cause = self
+            .0
+            .on_event
+            .is_some()
+            .then(|| Cause::new(&route, &identity.caller, source.as_ref()));
         let call = Call {
             method: head.method.clone(),
             path: path.to_owned(),
@@ -144,10 +155,19 @@ impl Registry {
             identity,
             connection: head.extensions.get().cloned(),
         };
-        self.dispatch(route, call, body).await
+        let reply = match origin {
+            Some(origin) => self.answer_for(&origin, route, call).await?,
+            None => self.dispatch(route, call, body).await?,
+        };
+        if let (Some(listener), Some(cause)) = (&self.0.on_event, cause)
+            && let Some(event) = cause.event(head, &reply)
+        {
+            listener(&event);
+        }
+        Ok(reply)
     }
 
-    async fn dispatch(
+    pub(crate) async fn dispatch(
         &self,
         route: Route,
         call: Call,
@@ -198,7 +218,7 @@ impl Registry {
         } else {
             TokenRequest::from_query(query, head)
         };
-        let answer = auth.give_token(&request, &self.0.limits).await?;
+        let answer = auth.give_token(&request, Asked::of(head), &self.0).await?;
         Ok(Reply::new(StatusCode::OK).json(&answer).header(header::CACHE_CONTROL, "no-store"))
     }
 }

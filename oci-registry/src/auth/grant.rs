@@ -1,6 +1,8 @@
 use oci_image::RepositoryName;
 use oci_image::distribution::Scope;
 
+use crate::access::Access;
+
 /// What can be done with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -14,9 +16,11 @@ pub enum Action {
 }
 
 impl Action {
-    pub(crate) const ALL: [Self; 3] = [Self::Pull, Self::Push, Self::Delete];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pull, Self::Push, Self::Delete];
 
-    pub(crate) fn name(self) -> &'static str {
+    /// Its name in scopes: `pull`, `push` or `delete`.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Pull => "pull",
             Self::Push => "push",
@@ -56,6 +60,13 @@ impl Grant {
         self.actions.contains(&action) && self.covers(repository.as_str())
     }
 
+    #[cfg(feature = "jwt")]
+    /// The scope of a token.
+    pub(crate) fn to_scope(&self) -> serde_json::Value {
+        let actions: Vec<_> = self.actions.iter().map(|action| action.name()).collect();
+        serde_json::json!({"type": "repository", "name": self.pattern, "actions": actions})
+    }
+
     fn covers(&self, repository: &str) -> bool {
         match self.pattern.strip_suffix('*') {
             Some("") => true,
@@ -81,23 +92,23 @@ pub(crate) enum Need<'a> {
 
 impl<'a> Need<'a> {
     /// What must be granted.
-    pub(crate) fn access(self) -> Option<(Action, &'a RepositoryName)> {
+    pub(crate) fn access(self) -> Option<Access<'a>> {
         match self {
             Self::Nothing | Self::Identity => None,
-            Self::Access(action, repository) => Some((action, repository)),
-            Self::Mount { to, .. } => Some((Action::Push, to)),
+            Self::Access(action, repository) => Some(Access::new(action, repository)),
+            Self::Mount { to, .. } => Some(Access::new(Action::Push, to)),
         }
     }
 
     /// The scopes that a client is told to ask for, separated by spaces.
     pub(crate) fn scopes(self) -> Option<String> {
-        let scope = |(action, repository): (Action, &RepositoryName)| {
-            Scope::new(repository.clone(), action.asks_for().iter().copied()).to_string()
+        let scope = |it: Access<'_>| {
+            Scope::new(it.repository.clone(), it.action.asks_for().iter().copied()).to_string()
         };
         let needed = scope(self.access()?);
         Some(match self {
             Self::Mount { to, from } if to != from => {
-                format!("{needed} {}", scope((Action::Pull, from)))
+                format!("{needed} {}", scope(Access::new(Action::Pull, from)))
             }
             _ => needed,
         })

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,20 +9,25 @@ use oci_image::distribution::{ErrorCode, Scope};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Account, Action, Auth, Grant, split_basic};
+use super::{Account, Action, Auth, Grant, jwt, split_basic};
+use crate::access::Access;
+use crate::call::Asked;
 use crate::places::{Owner, Places};
 use crate::query::Query;
 use crate::refusal::Refusal;
+use crate::registry::Shared;
 use crate::{Limits, Peer};
 
 /// The tokens that were given.
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<Given>);
+pub(super) struct Tokens(Mutex<Kept>);
 
 #[derive(Default)]
-struct Given {
-    access: Places<String, Access>,
+struct Kept {
+    access: Places<String, Given>,
     refresh: Places<String, Refresh>,
+    /// Users whose signed tokens were revoked, and when that was, since 1970.
+    revoked: HashMap<String, Duration>,
 }
 
 struct Refresh {
@@ -29,7 +35,7 @@ struct Refresh {
     given: Instant,
 }
 
-struct Access {
+struct Given {
     /// Without one, it was given to somebody without credentials.
     user: Option<String>,
     grants: Vec<Grant>,
@@ -117,6 +123,12 @@ impl Tokens {
         let mut given = self.lock();
         given.access.retain(|_, access| access.user.as_deref() != Some(user));
         given.refresh.retain(|_, refresh| refresh.user != user);
+        given.revoked.insert(user.to_owned(), jwt::now());
+    }
+
+    /// Whether a signed token that was given then has been revoked since. Those of the same second are, too.
+    pub(super) fn is_revoked(&self, user: &str, given: f64) -> bool {
+        self.lock().revoked.get(user).is_some_and(|revoked| given <= revoked.as_secs_f64())
     }
 
     /// Grants of what was asked for that which the user may.
@@ -124,27 +136,33 @@ impl Tokens {
         &self,
         auth: &Auth,
         request: &TokenRequest,
-        limits: &Limits,
+        asked: Asked<'_>,
+        shared: &Shared,
     ) -> Result<serde_json::Value, Refusal> {
-        let user = self.login(auth, &request.login).await?;
-        let owner = match &user {
-            Some(user) => Owner::User(user.name.clone()),
-            None => Owner::anonymous(request.peer),
-        };
-        let mine = user.as_ref().map_or(&auth.anonymous, |user| &user.grants);
+        let (gate, limits) = (&shared.gate, &shared.limits);
+        let user = self.login(auth, &request.login).await;
+        let user = user.inspect_err(|_| gate.refused(asked, request.peer))?;
+        let identity = auth.identity(user, request.peer);
         let grants = request.scopes.iter().map(|(repository, actions)| {
             let mut actions = actions.clone();
-            actions.retain(|action| mine.iter().any(|grant| grant.allows(*action, repository)));
+            let access = |action: &Action| Access::new(*action, repository);
+            actions.retain(|action| gate.decide(asked, &identity, access(action)).is_ok());
             Grant::new(repository.as_str(), actions)
         });
-        let access = Access {
-            user: user.as_ref().map(|user| user.name.clone()),
-            grants: grants.collect(),
-            given: Instant::now(),
-            age: auth.token_age,
-            uses: auth.token_uses,
+        let (owner, user) = (&identity.owner, &identity.caller.user);
+        let grants: Vec<_> = grants.collect();
+        let token = match auth.jwt.as_ref().and_then(|jwt| jwt.signer.as_ref()) {
+            Some(signer) => {
+                let good_for = (grants.as_slice(), auth.token_age);
+                jwt::issue(signer, &auth.service, user.as_deref(), good_for)
+            }
+            None => {
+                let (given, user) = (Instant::now(), user.clone());
+                let access =
+                    Given { user, grants, given, age: auth.token_age, uses: auth.token_uses };
+                keep(&mut self.lock().access, owner, access, limits)
+            }
         };
-        let token = keep(&mut self.lock().access, &owner, access, limits);
         let mut answer = json!({
             "token": token, "access_token": token, "expires_in": auth.token_age.as_secs(),
         });
@@ -152,9 +170,8 @@ impl Tokens {
             members.retain(|name, _| auth.token_members.contains(&name.as_str()));
         }
         if let (Some(user), true) = (user, request.wants_refresh) {
-            let refresh = Refresh { user: user.name, given: Instant::now() };
-            answer["refresh_token"] =
-                keep(&mut self.lock().refresh, &owner, refresh, limits).into();
+            let refresh = Refresh { user: user.clone(), given: Instant::now() };
+            answer["refresh_token"] = keep(&mut self.lock().refresh, owner, refresh, limits).into();
         }
         Ok(answer)
     }
@@ -184,12 +201,12 @@ impl Tokens {
     }
 
     /// Each change of the maps is one call, so there is nothing half done after a panic.
-    fn lock(&self) -> MutexGuard<'_, Given> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Access {
+impl Given {
     fn is_good(&self) -> bool {
         self.uses > 0 && self.given.elapsed() < self.age
     }

@@ -2,6 +2,7 @@ use http::{StatusCode, header};
 use oci_image::distribution::Catalog;
 
 use crate::Action;
+use crate::access::Access;
 use crate::call::Call;
 use crate::page::Page;
 use crate::refusal::Refusal;
@@ -13,7 +14,7 @@ pub(super) fn get(shared: &Shared, call: &Call) -> Result<Reply, Refusal> {
     let page = Page::parse(&call.query, shared.limits.page)?;
     let mut names = page.entries();
     shared.store.backend().repositories(&mut |name| {
-        if call.identity.may(Action::Pull, name) {
+        if shared.gate.allows(&call.identity, Access::new(Action::Pull, name)).is_ok() {
             names.add(name.as_str());
         }
     })?;

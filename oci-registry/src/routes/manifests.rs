@@ -68,7 +68,8 @@ pub(crate) fn put(
     let put = Put {
         reference,
         conditions,
-        is_sparse: is_index && shared.switches.sparse_indexes,
+        // What a proxy keeps, clients ask for later, if at all.
+        is_sparse: shared.proxy.is_on() || is_index && shared.switches.sparse_indexes,
         manifest: &manifest,
         document: document.as_ref(),
         tags: &tags,

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::CONTENT_DIGEST;
 use crate::Action;
+use crate::access::Access;
 use crate::call::Call;
 use crate::incoming::{Incoming, too_large};
 use crate::query::Query;
@@ -77,7 +78,11 @@ async fn mount(
     call: &Call,
     digest: Digest,
 ) -> Result<Option<Reply>, Refusal> {
-    let source = source(&call.query).filter(|from| call.identity.may(Action::Pull, from));
+    let (gate, asked) = (&registry.0.gate, call.asked());
+    let may_read = |from: &RepositoryName| {
+        gate.decide(asked, &call.identity, Access::new(Action::Pull, from)).is_ok()
+    };
+    let source = source(&call.query).filter(may_read);
     let Some(from) = source else { return Ok(None) };
     let name = name.clone();
     let link = move |shared: &Shared| {

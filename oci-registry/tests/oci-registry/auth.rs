@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, MANIFEST, manifest};
 
-fn basic(name: &str, password: &str) -> String {
+pub(crate) fn basic(name: &str, password: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(format!("{name}:{password}")))
 }
 
@@ -37,7 +37,7 @@ fn login(client: &Client, name: &str, password: &str) -> Client {
 }
 
 /// Every route of `team/app`, with what it needs.
-fn routes() -> Vec<(Method, String, Action)> {
+pub(crate) fn routes() -> Vec<(Method, String, Action)> {
     let empty = Digest::EMPTY_JSON;
     let session = "00000000-0000-4000-8000-000000000000";
     let path = |rest: &str| format!("/v2/team/app/{rest}");
@@ -65,22 +65,8 @@ fn routes() -> Vec<(Method, String, Action)> {
 }
 
 #[tokio::test]
-async fn every_route_asks_for_its_action() {
+async fn every_route_challenges_who_shows_no_credentials() {
     let client = registry(Auth::basic()).await;
-    let can = |name: &str| match name {
-        "puller" => Some(Action::Pull),
-        "pusher" => Some(Action::Push),
-        "deleter" => Some(Action::Delete),
-        _ => None,
-    };
-    for (name, password) in [("puller", "1"), ("pusher", "2"), ("deleter", "3"), ("other", "4")] {
-        let user = login(&client, name, password);
-        for (method, path, action) in routes() {
-            let answer = user.send(user.request(method.clone(), &path).body("")).await;
-            let refused = answer.status == 403;
-            assert_eq!(refused, can(name) != Some(action), "{name}: {method} {path}: {answer:?}");
-        }
-    }
     for (method, path, _) in routes() {
         let answer = client.send(client.request(method.clone(), &path).body("")).await.is(401);
         assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"oci-registry\""));

@@ -1,6 +1,7 @@
 //! The registry, asked over HTTP by a client that is none of ours.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod attacks;
 mod auth;
 mod client;
@@ -14,8 +15,12 @@ mod faults;
 mod hostile;
 #[cfg(feature = "htpasswd")]
 mod htpasswd;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod manifests;
+mod notifications;
 mod peers;
+mod proxy;
 mod pull;
 mod push;
 mod serving;
