@@ -1,7 +1,10 @@
 //! Serves a registry: from memory or a directory, over TLS, to users of a file, with an access log and metrics.
 
 mod access_log;
+mod accounts;
+mod audit;
 mod files;
+mod limits;
 mod metrics;
 mod monitor;
 mod serve;
@@ -29,9 +32,25 @@ Serves a registry until SIGTERM or SIGINT, which let requests that are under way
   --read-only        take nothing
   --log FORMAT       write an access log to standard output: common or json
   --metrics ADDRESS  serve /metrics for Prometheus, /healthz and /readyz at HOST:PORT
+  --audit FILE       append a line of JSON for each decision on who may do what; opened again on SIGHUP
+  --token            give users signed tokens (JWT), as docker login expects them, for their passwords
+  --token-key FILE   the key that signs them, in PEM, so that replicas take each other's: openssl genpkey -algorithm EC
+                     -pkeyopt ec_paramgen_curve:P-256; without it one is made up at each start
+  --token-keys FILE  instead of --token: take what another service signs with these keys (JWK set)
+  --token-issuer NAME
+                     what that service calls itself (iss)
+  --token-realm URL  where tokens are given; needed behind TLS (default http://HOST/token)
+  --token-service NAME
+                     what this registry is called in tokens (default oci-registry)
+  --limit NAME=NUMBER
+                     one of the limits of the library, in bytes, seconds or a count, as in manifest=8388608 or idle=30; may
+                     be repeated
   --drain SECONDS    how long requests may go on after SIGTERM (default 30)
-  --config FILE      the same settings in TOML, as in tls-cert = \"FILE\", listen = [\"ADDRESS\"], read-only = true; options
-                     go before it
+  --config FILE      the same settings in TOML, as in tls-cert = \"FILE\", listen = [\"ADDRESS\"], read-only = true,
+                     limits = { idle = 30 }; options go before it. Only there: who may do what, by tables
+                     [[rule]] users = [\"ci-*\"], repositories = [\"team/*\"], actions = [\"pull\", \"push\"] (without users:
+                     those without credentials; what no rule allows is denied), and accounts of programs
+                     [[robot]] name, secret = \"sha256:HEX\", repositories, actions, expires = \"TIME\"
 
 The certificate, its key and the users are read again on SIGHUP, and when their files change; what is wrong is reported,
 and what was there before stays in use.

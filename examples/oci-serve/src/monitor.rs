@@ -30,6 +30,9 @@ const CONNECTIONS: usize = 16;
 /// How long a connection may last.
 const TIME: Duration = Duration::from_secs(10);
 
+/// How long the store may take to answer.
+const STORE_TIME: Duration = Duration::from_secs(5);
+
 impl Monitor {
     pub(crate) async fn serve(self, listener: TcpListener) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
@@ -42,8 +45,8 @@ impl Monitor {
             let monitor = self.clone();
             tokio::spawn(async move {
                 let answer = service_fn(|request| {
-                    let response = monitor.answer(&request);
-                    async move { Ok::<_, Infallible>(response) }
+                    let monitor = monitor.clone();
+                    async move { Ok::<_, Infallible>(monitor.answer(&request).await) }
                 });
                 let connection = http1::Builder::new()
                     .keep_alive(false)
@@ -55,13 +58,24 @@ impl Monitor {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    /// Whether the store answers, in time.
+    async fn is_ready(&self) -> bool {
+        let answer = tokio::time::timeout(STORE_TIME, self.registry.check_store()).await;
+        matches!(answer, Ok(Ok(())))
+    }
+
+    async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let (status, text) = match request.uri().path() {
             "/healthz" => (StatusCode::OK, "ok\n".to_owned()),
             "/readyz" if *self.draining.borrow() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned())
             }
-            "/readyz" => (StatusCode::OK, "ok\n".to_owned()),
+            "/readyz" => match self.is_ready().await {
+                true => (StatusCode::OK, "ok\n".to_owned()),
+                false => {
+                    (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n".to_owned())
+                }
+            },
             "/metrics" => (StatusCode::OK, self.metrics.text(&self.registry)),
             _ => (StatusCode::NOT_FOUND, "there is /metrics, /healthz and /readyz\n".to_owned()),
         };

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use oci_cli::report::{one_line, tell};
-use oci_registry::{Action, Auth, Grant, Limits, Listener, Listening, Registry, Store};
+use oci_registry::{Listener, Listening, Registry, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::Result;
 use crate::access_log::AccessLog;
+use crate::audit::Audit;
 use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::settings::Settings;
+use crate::{Result, accounts};
 
 /// How often is looked whether files have changed.
 const LOOK: Duration = Duration::from_secs(10);
@@ -24,7 +25,14 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
     let mut files = Files::open(&settings)?;
     let metrics = Arc::new(Metrics::default());
     let log = settings.log.map(AccessLog::new);
-    let registry = registry(&settings, &files, &metrics, log.clone())?;
+    let audit = settings
+        .audit
+        .clone()
+        .map(Audit::open)
+        .transpose()
+        .map_err(|error| format!("cannot open the audit log: {error}"))?;
+    let audit = audit.map(Arc::new);
+    let registry = registry(&settings, &files, &metrics, log.clone(), audit.clone())?;
     // Before the first client can be served: from here on no signal kills it.
     let (mut hangup, mut terminate, mut interrupt) = (
         signal(SignalKind::hangup())?,
@@ -45,7 +53,10 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
     let mut look = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
-            _ = hangup.recv() => files.reload(),
+            _ = hangup.recv() => {
+                files.reload();
+                audit.iter().for_each(|audit| audit.reopen());
+            }
             _ = look.tick() => files.reload_changed(),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
@@ -66,22 +77,23 @@ fn registry(
     files: &Files,
     metrics: &Arc<Metrics>,
     log: Option<AccessLog>,
+    audit: Option<Arc<Audit>>,
 ) -> Result<Registry> {
     let store = match settings.store.as_deref() {
         None | Some("memory") => Store::memory(),
         Some(directory) => Store::directory(directory)?,
     };
-    let mut limits = Limits::default();
-    limits.stop_time = settings.drain.map_or(limits.stop_time, Duration::from_secs);
-    let mut serve = oci_registry::serve(store).limits(limits).on_error(|error| {
+    let mut serve = oci_registry::serve(store).limits(settings.limits()?).on_error(|error| {
         tell(format_args!("oci-serve: the store failed: {}", one_line(error)));
     });
-    if let Some(users) = &files.users {
-        let mut auth = Auth::basic().htpasswd(users.clone(), [Grant::all("*")]);
-        if settings.anonymous_pull {
-            auth = auth.anonymous([Grant::new("*", [Action::Pull])]);
-        }
+    if let Some(auth) = accounts::auth(settings, files)? {
         serve = serve.auth(auth);
+    }
+    if let Some(rules) = accounts::rules(settings)? {
+        serve = serve.authorize(rules);
+    }
+    if let Some(audit) = audit {
+        serve = serve.on_decision(move |decision| audit.add(decision));
     }
     if settings.read_only {
         serve = serve.read_only();

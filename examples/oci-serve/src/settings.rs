@@ -1,10 +1,15 @@
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lexopt::prelude::*;
+use oci_registry::Limits;
 use serde::Deserialize;
 
 use crate::Result;
+use crate::accounts::{RobotTable, RuleTable};
+use crate::limits::{limit, set};
 
 /// What is served, where and how: of the options, and of the file that they name.
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +26,19 @@ pub(crate) struct Settings {
     pub(crate) metrics: Option<String>,
     /// In seconds.
     pub(crate) drain: Option<u64>,
+    pub(crate) audit: Option<PathBuf>,
+    pub(crate) token: bool,
+    pub(crate) token_key: Option<PathBuf>,
+    pub(crate) token_keys: Option<PathBuf>,
+    pub(crate) token_issuer: Option<String>,
+    pub(crate) token_service: Option<String>,
+    pub(crate) token_realm: Option<String>,
+    /// By their names in [`oci_registry::Limits`], times in seconds.
+    pub(crate) limits: BTreeMap<String, u64>,
+    #[serde(rename = "rule")]
+    pub(crate) rules: Vec<RuleTable>,
+    #[serde(rename = "robot")]
+    pub(crate) robots: Vec<RobotTable>,
 }
 
 /// How an access log is written.
@@ -49,6 +67,19 @@ impl Settings {
                 Long("log") => settings.log = Some(arguments.value()?.parse_with(format)?),
                 Long("metrics") => settings.metrics = Some(arguments.value()?.string()?),
                 Long("drain") => settings.drain = Some(arguments.value()?.parse()?),
+                Long("audit") => settings.audit = Some(arguments.value()?.into()),
+                Long("token") => settings.token = true,
+                Long("token-key") => settings.token_key = Some(arguments.value()?.into()),
+                Long("token-keys") => settings.token_keys = Some(arguments.value()?.into()),
+                Long("token-issuer") => settings.token_issuer = Some(arguments.value()?.string()?),
+                Long("token-service") => {
+                    settings.token_service = Some(arguments.value()?.string()?);
+                }
+                Long("token-realm") => settings.token_realm = Some(arguments.value()?.string()?),
+                Long("limit") => {
+                    let (name, value) = arguments.value()?.parse_with(limit)?;
+                    settings.limits.insert(name, value);
+                }
                 Long("config") => file = Some(PathBuf::from(arguments.value()?)),
                 other => return Err(other.unexpected().into()),
             }
@@ -60,8 +91,38 @@ impl Settings {
         settings.check().map(Some)
     }
 
-    fn or(self, other: Self) -> Self {
+    /// Whether tokens are given here.
+    pub(crate) fn signs(&self) -> bool {
+        self.token || self.token_key.is_some()
+    }
+
+    fn has_users(&self) -> bool {
+        self.htpasswd.is_some() || !self.robots.is_empty()
+    }
+
+    /// The limits, all others as they are by default.
+    pub(crate) fn limits(&self) -> Result<Limits> {
+        let mut limits = Limits::default();
+        for (name, value) in &self.limits {
+            set(&mut limits, name, *value)?;
+        }
+        limits.stop_time = self.drain.map_or(limits.stop_time, Duration::from_secs);
+        Ok(limits)
+    }
+
+    fn or(self, mut other: Self) -> Self {
+        other.limits.extend(self.limits);
         Self {
+            audit: self.audit.or(other.audit),
+            token: self.token || other.token,
+            token_key: self.token_key.or(other.token_key),
+            token_keys: self.token_keys.or(other.token_keys),
+            token_issuer: self.token_issuer.or(other.token_issuer),
+            token_service: self.token_service.or(other.token_service),
+            token_realm: self.token_realm.or(other.token_realm),
+            limits: other.limits,
+            rules: other.rules,
+            robots: other.robots,
             listen: if self.listen.is_empty() { other.listen } else { self.listen },
             store: self.store.or(other.store),
             htpasswd: self.htpasswd.or(other.htpasswd),
@@ -80,8 +141,38 @@ impl Settings {
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return Err("TLS needs both --tls-cert and --tls-key".into());
         }
-        if self.anonymous_pull && self.htpasswd.is_none() {
+        if self.token_keys.is_some() != self.token_issuer.is_some() {
+            return Err(
+                "tokens of another service need both --token-keys and --token-issuer".into()
+            );
+        }
+        if self.token_keys.is_some() && self.token_realm.is_none() {
+            return Err("--token-keys needs --token-realm: clients must know where to ask".into());
+        }
+        if self.signs() && self.tls_cert.is_some() && self.token_realm.is_none() {
+            return Err("--token with TLS needs --token-realm https://HOST/token".into());
+        }
+        if self.token_keys.is_some() && self.signs() {
+            return Err(
+                "--token-keys does not go with --token: tokens are given there or here".into()
+            );
+        }
+        if self.signs() && !self.has_users() {
+            return Err("--token needs --htpasswd or robots: it is for them that tokens are".into());
+        }
+        if self.anonymous_pull && !self.has_users() {
             return Err("--anonymous-pull needs --htpasswd: without users anybody may push".into());
+        }
+        if !self.rules.is_empty() && !self.has_users() && self.token_keys.is_none() {
+            return Err("rules need users: --htpasswd, robots or --token-keys".into());
+        }
+        // What is wrong with them is said before anything is opened.
+        self.limits()?;
+        for rule in &self.rules {
+            rule.grant()?;
+        }
+        for robot in &self.robots {
+            robot.account()?;
         }
         if self.store.as_deref().is_some_and(|store| store.contains("://")) {
             return Err("the store is not memory or a directory".into());

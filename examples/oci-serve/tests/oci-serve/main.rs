@@ -1,6 +1,7 @@
 //! What `oci-serve` promises.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod clients;
 mod server;
 mod settings;

@@ -31,11 +31,22 @@ fn what_is_wrong_is_said_in_a_line() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("odd.toml"), "stor = 'memory'").unwrap();
+    let rule = "htpasswd = 'x'\n[[rule]]\nrepositories = ['*']\nactions = ['read']\n";
+    fs::write(path("rule.toml"), rule).unwrap();
+    let robot = "[[robot]]\nname = 'ci'\nsecret = 'x'\nrepositories = ['*']\nactions = ['*']\n";
+    fs::write(path("robot.toml"), robot).unwrap();
     for (arguments, reason) in [
         (&["--log", "xml"][..], "it is not common or json"),
         (&["--tls-cert", "x"], "TLS needs both --tls-cert and --tls-key"),
         (&["--store", "s3://bucket"], "the store is not memory or a directory"),
         (&["--anonymous-pull"], "--anonymous-pull needs --htpasswd"),
+        (&["--limit", "idle"], "it is not NAME=NUMBER"),
+        (&["--limit", "more=1"], "cannot set the limit `more`: there is none of this name"),
+        (&["--token"], "--token needs --htpasswd or robots"),
+        (&["--token-keys", "x"], "need both --token-keys and --token-issuer"),
+        (&["--token-keys", "x", "--token-issuer", "y"], "--token-keys needs --token-realm"),
+        (&["--config", &path("rule.toml")], "`read` is not pull, push, delete or *"),
+        (&["--config", &path("robot.toml")], "cannot read the secret of the robot `ci`"),
         (&["--config", &path("absent")], "cannot read the settings in"),
         (&["--config", &path("odd.toml")], "stor"),
         (&["serve"], "serve"),
@@ -47,6 +58,11 @@ fn what_is_wrong_is_said_in_a_line() {
     for (arguments, reason) in [
         (&["--listen", "nowhere"][..], "cannot listen at `nowhere`"),
         (&["--htpasswd", &missing], "cannot read the users in"),
+        (&["--audit", "/nowhere/audit"], "cannot open the audit log"),
+        (
+            &["--token-keys", &missing, "--token-issuer", "i", "--token-realm", "r"],
+            "cannot read the keys of tokens in",
+        ),
         (&["--tls-cert", &missing, "--tls-key", &missing], "cannot read a certificate in"),
         (&["--store", &path("odd.toml")], "cannot open the store in"),
     ] {
