@@ -145,6 +145,19 @@ impl fmt::Display for Content<'_> {
     }
 }
 
+/// A number of blobs.
+#[derive(Debug)]
+pub struct Blobs(pub usize);
+
+impl fmt::Display for Blobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("1 blob"),
+            some => write!(f, "{some} blobs"),
+        }
+    }
+}
+
 /// A number of bytes in binary units.
 #[derive(Debug)]
 pub struct Bytes(pub u64);

@@ -30,6 +30,7 @@ pub(crate) enum Command {
     PullArtifact { from: Reference, to: PathBuf },
     Digest(ImageName),
     Inspect(ImageName),
+    Config(ImageName),
     Referrers(Reference),
     Delete(Reference),
 }
@@ -39,6 +40,9 @@ pub(crate) enum Command {
 struct Special {
     choice: Choice,
     user: Option<String>,
+    /// The password is on standard input, where it is anyway.
+    is_password_on_stdin: bool,
+    is_config: bool,
     artifact: Artifact,
     manner: Manner,
 }
@@ -81,6 +85,8 @@ impl Special {
             "tags" => self.choice.tags.push(arguments.value()?.string()?),
             "scoped" => self.choice.is_scoped = true,
             "keep-going" => self.choice.keeps_going = true,
+            "password-stdin" => self.is_password_on_stdin = true,
+            "config" => self.is_config = true,
             "username" => self.user = Some(arguments.value()?.string()?),
             "type" => self.artifact.kind = Some(arguments.value()?.string()?),
             "subject" => self.artifact.subject = Some(arguments.value()?.string()?),
@@ -105,7 +111,10 @@ impl Special {
     /// Refuses options that the command does not have.
     fn refuse(&self) -> Result<()> {
         match self {
-            Self { user: Some(_), .. } => Err("--username is for login".into()),
+            Self { user: Some(_), .. } | Self { is_password_on_stdin: true, .. } => {
+                Err("--username and --password-stdin are for login".into())
+            }
+            Self { is_config: true, .. } => Err("--config is for inspect".into()),
             _ if self.choice != Choice::default() => {
                 Err("--tags, --scoped and --keep-going are for sync".into())
             }
@@ -126,7 +135,7 @@ impl Command {
         let command = match words[..] {
             ["sync", from, to] => {
                 let choice = take(&mut special.choice);
-                Self::Sync(Sync { from: from.parse()?, to: to.to_owned(), choice })
+                Self::Sync(Sync { from: from.parse()?, to: to.parse()?, choice })
             }
             ["unpack", from, to] => {
                 let manner = take(&mut special.manner);
@@ -134,7 +143,8 @@ impl Command {
             }
             ["login", place] => {
                 let user = special.user.take().ok_or("--username is missing")?;
-                Self::LogIn(Login { place: place.to_owned(), user })
+                special.is_password_on_stdin = false;
+                Self::LogIn(Login { place: host(place).to_owned(), user })
             }
             ["push-artifact", to, ref files @ ..] if !files.is_empty() => {
                 let files = files.iter().map(|file| (*file).to_owned()).collect();
@@ -144,10 +154,11 @@ impl Command {
             ["pull-artifact", from, to] => {
                 Self::PullArtifact { from: registry(from)?, to: to.into() }
             }
-            ["logout", place] => Self::LogOut(place.to_owned()),
+            ["logout", place] => Self::LogOut(host(place).to_owned()),
             ["tags", name] => Self::Tags(registry(name)?),
-            ["catalog", name] => Self::Catalog(host(name)?.to_owned()),
+            ["catalog", name] => Self::Catalog(host(name).to_owned()),
             ["digest", name] => Self::Digest(name.parse()?),
+            ["inspect", name] if take(&mut special.is_config) => Self::Config(name.parse()?),
             ["inspect", name] => Self::Inspect(name.parse()?),
             ["referrers", name] => Self::Referrers(registry(name)?),
             ["delete", name] => Self::Delete(registry(name)?),
@@ -160,8 +171,9 @@ impl Command {
     }
 }
 
-fn host(text: &str) -> Result<&str> {
-    Ok(text.strip_prefix("docker://").ok_or_else(|| format!("`{text}` is not docker://HOST"))?)
+/// `HOST`, as docker and podman have it, or `docker://HOST`.
+fn host(text: &str) -> &str {
+    text.strip_prefix("docker://").unwrap_or(text).trim_end_matches('/')
 }
 
 fn registry(text: &str) -> Result<Reference> {

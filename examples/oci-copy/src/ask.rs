@@ -3,8 +3,8 @@ use std::io::{Write, stdout};
 use futures_util::StreamExt;
 use oci_cli::image_name::ImageName;
 use oci_cli::report::plain;
-use oci_image::Reference;
 use oci_image::blob::BlobSourceExt;
+use oci_image::{Reference, json};
 
 use crate::options::{End, Options};
 use crate::source::{Source, resolve};
@@ -39,6 +39,16 @@ pub(crate) async fn inspect(name: &ImageName, options: &Options) -> Result<()> {
         Source::Local(store, descriptor) => store.any_document(&descriptor)?,
     };
     stdout().write_all(document.bytes())?;
+    Ok(())
+}
+
+/// Prints the bytes of the config of an image.
+pub(crate) async fn config(name: &ImageName, options: &Options) -> Result<()> {
+    let source = Source::find(name, options).await?;
+    let config = source.manifest().await?.config.clone();
+    let source = source.blocking(&options.interrupt);
+    let read = move || source.read(&config, json::DOCUMENT_LIMIT);
+    stdout().write_all(&tokio::task::spawn_blocking(read).await??)?;
     Ok(())
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Connection {
     policy: Option<Rules>,
     http: Option<Http>,
     verifies_tls: Option<bool>,
+    /// Where a token server is that gets logins over http.
+    token_server: Option<String>,
 }
 
 /// What may be used, unless it is as the machine's `policy.json` says, if there is one.
@@ -65,6 +67,7 @@ impl Connection {
             "insecure-policy" => self.policy = Some(Rules::All),
             "plain-http" => self.http = Some(Http::OnThisMachine),
             "danger-plain-http" => self.http = Some(Http::Anywhere),
+            "danger-token-server" => self.token_server = Some(arguments.value()?.string()?),
             "tls-verify" => {
                 let verify = arguments.optional_value().map(|value| value.parse()).transpose()?;
                 self.verifies_tls = Some(verify.unwrap_or(true));
@@ -76,6 +79,10 @@ impl Connection {
 
     pub(crate) fn login(self, credentials: Credentials) -> Self {
         Self { login: Some(Login::Given(credentials)), ..self }
+    }
+
+    pub(crate) fn certificates(self, directory: PathBuf) -> Self {
+        Self { certificates: Some(directory), ..self }
     }
 
     pub(crate) fn verify_tls(self, verify: bool) -> Self {
@@ -93,6 +100,7 @@ impl Connection {
             policy: self.policy.or_else(|| both.policy.clone()),
             http: self.http.or(both.http),
             verifies_tls: self.verifies_tls.or(both.verifies_tls),
+            token_server: self.token_server.or_else(|| both.token_server.clone()),
         }
     }
 
@@ -139,6 +147,9 @@ impl Connection {
         }
         if let Some(directory) = &self.certificates {
             config = config.tls(registry, Tls::from_directory(directory)?);
+        }
+        if let Some(server) = &self.token_server {
+            config = config.danger_token_server(registry, server);
         }
         Ok(match self.http {
             None => config,

@@ -1,9 +1,9 @@
 use oci_cli::image_name::ImageName;
-use oci_cli::report::{Bytes, Step, Steps};
+use oci_cli::report::{Blobs, Bytes, Step, Steps};
 use oci_distribution_client::{Pull, Push};
-use oci_image::Descriptor;
 use oci_image::blob::{BlobSink, BlobSinkExt};
 use oci_image::images::Images;
+use oci_image::{Descriptor, Digest};
 use oci_layout::Layout;
 
 use crate::along::{Along, along};
@@ -12,10 +12,15 @@ use crate::events::{self, follow};
 use crate::options::Options;
 use crate::source::Source;
 use crate::stage::Staged;
-use crate::{Result, plan, println};
+use crate::{Result, plan};
 
-/// Copies an image, and prints its digest.
-pub(crate) async fn copy(from: &ImageName, to: &ImageName, options: &Options) -> Result<()> {
+/// Copies an image. Returns its digest, unless that is told in JSON or nothing is copied.
+pub(crate) async fn copy(
+    from: &ImageName,
+    to: &ImageName,
+    options: &Options,
+    steps: &mut Steps,
+) -> Result<Option<Digest>> {
     let interrupt = &options.interrupt;
     let mut source = interrupt.unless(Source::find(from, options)).await?;
     let staged = Staged::if_needed(&source, to, options).await?;
@@ -23,18 +28,19 @@ pub(crate) async fn copy(from: &ImageName, to: &ImageName, options: &Options) ->
         source = staged.source()?;
     }
     if options.is_dry_run {
-        return interrupt.unless(plan::show(source, to, options)).await;
+        interrupt.unless(plan::show(source, to, options)).await?;
+        return Ok(None);
     }
     let destination = Destination::open(to, source.descriptor(), options);
     let destination = interrupt.unless(destination).await?;
-    let mut step = Steps::new().begin("copy the image");
+    let mut step = steps.begin("copy the image");
     let (image, summary) = transfer(source, destination, options, &mut step).await?;
     if options.is_json {
-        return events::tell("copied", &image, None);
+        events::end("copied", &image, &to.to_string())?;
+        return Ok(None);
     }
     step.end(summary.unwrap_or_else(|| image.digest.to_string()));
-    println(&image.digest);
-    Ok(())
+    Ok(Some(image.digest))
 }
 
 /// Moves what the destination does not have, and names the image there. Returns what the image is there, and what
@@ -99,9 +105,9 @@ async fn transfer(
             return Ok((image, None));
         }
     };
-    let (moved, bytes) = (summary.moved, Bytes(summary.moved_bytes));
+    let (moved, bytes) = (Blobs(summary.moved as usize), Bytes(summary.moved_bytes));
     let (present, mounted) = (summary.present, summary.mounted);
-    let told = format!("{moved} blobs, {bytes}; {present} were there, {mounted} mounted");
+    let told = format!("{moved}, {bytes}; {present} were there, {mounted} mounted");
     Ok((summary.image, Some(told)))
 }
 

@@ -1,4 +1,4 @@
-use std::fs::{File, Permissions};
+use std::fs::{File, Permissions, create_dir_all};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,11 @@ impl Destination {
                 let tag = reference.tag().map(|tag| tag.as_str().to_owned());
                 Self::Registry(repository, tag)
             }
-            ImageName::Layout { path, tag } => Self::Layout(Layout::create(path)?, tag.clone()),
+            ImageName::Layout { path, tag } => {
+                // As skopeo: a layout of a sync is below a directory that need not exist.
+                path.parent().map_or(Ok(()), create_dir_all)?;
+                Self::Layout(Layout::create(path)?, tag.clone())
+            }
             ImageName::Directory { path } => Self::Directory(Directory::create(path, image)?),
             ImageName::Archive { path, tag } => archive(path, tag, false),
             ImageName::DockerArchive { .. } if image.media_type.is_index() => {

@@ -15,6 +15,9 @@ struct Told<'a> {
     /// How many bytes have moved by now.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
+    /// Where it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<&'a str>,
 }
 
 /// Tells what happens to blobs: by a bar on a terminal, or by lines of JSON.
@@ -40,7 +43,16 @@ pub(crate) fn follow(
 
 /// Prints an event as a line of JSON.
 pub(crate) fn tell(event: &str, of: &Descriptor, bytes: Option<u64>) -> Result<()> {
-    println(String::from_utf8_lossy(&json::to_vec(&Told { event, of, bytes })?));
+    print(&Told { event, of, bytes, at: None })
+}
+
+/// Prints that an image is where it was to go.
+pub(crate) fn end(event: &str, of: &Descriptor, at: &str) -> Result<()> {
+    print(&Told { event, of, bytes: None, at: Some(at) })
+}
+
+fn print(told: &Told<'_>) -> Result<()> {
+    println(String::from_utf8_lossy(&json::to_vec(told)?));
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod connection;
 mod copy;
 mod destination;
 mod events;
+mod hints;
 mod interrupt;
 mod login;
 mod options;
@@ -23,21 +24,21 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
-use oci_cli::report::{one_line, tell};
+use oci_cli::report::{Steps, one_line, tell};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 const USAGE: &str = "\
 usage: oci-copy [OPTION...] SOURCE DESTINATION
-       oci-copy [OPTION...] sync docker://HOST/REPOSITORY[:TAG] docker://HOST/REPOSITORY
-       oci-copy [OPTION...] sync docker://HOST/REPOSITORY[:TAG]|FILE docker://HOST/PREFIX|dir:DIRECTORY
+       oci-copy [OPTION...] sync docker://HOST/REPOSITORY[:TAG]|oci:DIRECTORY docker://HOST/REPOSITORY|oci:DIRECTORY
+       oci-copy [OPTION...] sync FILE|dir:DIRECTORY docker://HOST/PREFIX|oci:DIRECTORY|dir:DIRECTORY
        oci-copy [OPTION...] unpack IMAGE DIRECTORY
        oci-copy [OPTION...] login HOST[/PATH] --username USER < PASSWORD
        oci-copy [OPTION...] logout HOST[/PATH]
        oci-copy [OPTION...] tags docker://HOST/REPOSITORY
-       oci-copy [OPTION...] catalog docker://HOST
+       oci-copy [OPTION...] catalog HOST
        oci-copy [OPTION...] digest IMAGE
-       oci-copy [OPTION...] inspect IMAGE
+       oci-copy [OPTION...] inspect [--config] IMAGE
        oci-copy [OPTION...] referrers docker://HOST/REPOSITORY[:TAG|@DIGEST]
        oci-copy [OPTION...] push-artifact [--type TYPE] [--annotation NAME=VALUE] [--subject TAG|DIGEST]
                 docker://HOST/REPOSITORY[:TAG] FILE[:TYPE]...
@@ -46,7 +47,7 @@ usage: oci-copy [OPTION...] SOURCE DESTINATION
 
 Copies an image with its digests as they are, and prints the digest of what was copied. What the destination has
 already does not move. SOURCE, DESTINATION and IMAGE are docker://HOST/REPOSITORY[:TAG|@DIGEST],
-oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME].
+oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME] or dir:DIRECTORY.
 
   --platform OS/ARCH[/VARIANT]  the image to take of an index; that for this machine unless given. If it is repeated, a
                                 new index of these images
@@ -60,8 +61,9 @@ oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME].
   --dry-run                     say what would move, and copy nothing
   --json                        print a line of JSON for each thing that happens
 
-sync copies the tags of a repository, or the images that a file in YAML lists as for skopeo-sync(1), to where their
-names are PREFIX, or DIRECTORY, and the last part of their repository's:
+sync copies the tags of a repository or of a layout to another one. It copies the images that a file in YAML lists as
+for skopeo-sync(1), or those in the directories below dir:DIRECTORY, to where their names are PREFIX, or DIRECTORY, and
+the last part of their repository's. A repository goes to dir:DIRECTORY alike. It prints digest and new name of each:
 
   --tags PATTERN                of all tags those alone that match: * and ? stand for characters, may be repeated
   --scoped                      put the registry and the whole repository behind PREFIX
@@ -79,7 +81,7 @@ push-artifact pushes files as they are, titled by their names, and prints the di
 refers to what is there. pull-artifact writes the files of one to a directory, which no title leaves.
 
 login asks the registry whether it takes the login, and then stores it where podman and docker have theirs, or in the
-file of --authfile; logout removes it.
+file of --authfile; logout removes it. The password is what standard input has, with --password-stdin or without it.
 
 How registries are asked, at both ends, or at one if the option begins with --src- or --dest-:
 
@@ -92,11 +94,12 @@ How registries are asked, at both ends, or at one if the option begins with --sr
   --insecure-policy             use what no policy allows, too
   --ca FILE                     a certificate in PEM of an authority that registries may have theirs from
   --plain-http                  ask registries on this machine over http
+  --danger-token-server URL     send the login over http to a token server, whose registry is elsewhere
   --danger-plain-http           ask any registry over http: others can read the login and change the image
   --tls-verify=false            take any certificate, or http from a registry that does not speak TLS: dangerous, too
 
 tags lists the tags, catalog the repositories as far as a registry tells; digest prints the digest of an image, inspect its
-manifest or index; referrers lists what refers to it: digest, size and type; delete deletes the tag, or with a digest the
+manifest or index, or with --config its config; referrers lists what refers to it: digest, size and type; delete deletes the tag, or with a digest the
 manifest.
 
 An interrupt (Ctrl-C) or SIGTERM cancels what is being uploaded and keeps what was downloaded: repeated, the command goes
@@ -109,7 +112,7 @@ fn main() -> ExitCode {
     let arguments = match Arguments::parse() {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
-            tell(USAGE);
+            println(USAGE);
             return ExitCode::SUCCESS;
         }
         Err(error) => {
@@ -120,7 +123,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(format_args!("oci-copy: {}", one_line(&*error)));
+            tell(format_args!("oci-copy: {}", hints::with_options(&one_line(&*error))));
             ExitCode::from(match arguments.options.interrupt.received() {
                 Some(signal) => signal.exit_status(),
                 None if transient::is_transient(&*error) => 3,
@@ -136,7 +139,9 @@ fn run(Arguments { command, options }: &Arguments) -> Result<()> {
         match command {
             Command::Copy { from, to } => {
                 options.interrupt.listen()?;
-                copy::copy(from, to, options).await
+                let copied = copy::copy(from, to, options, &mut Steps::new()).await?;
+                copied.iter().for_each(println);
+                Ok(())
             }
             Command::Sync(sync) => {
                 options.interrupt.listen()?;
@@ -154,6 +159,7 @@ fn run(Arguments { command, options }: &Arguments) -> Result<()> {
             Command::PullArtifact { from, to } => artifact::pull(from, to, options).await,
             Command::Digest(name) => ask::digest(name, options).await,
             Command::Inspect(name) => ask::inspect(name, options).await,
+            Command::Config(name) => ask::config(name, options).await,
             Command::Referrers(name) => ask::referrers(name, options).await,
             Command::Delete(name) => ask::delete(name, options).await,
         }

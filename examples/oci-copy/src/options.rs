@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use lexopt::prelude::*;
@@ -98,7 +99,7 @@ impl Options {
                     all => *all = Selection::Platforms(vec![platform]),
                 }
             }
-            "jobs" => self.jobs = Some(arguments.value()?.parse()?),
+            "jobs" => self.jobs = Some(arguments.value()?.parse::<NonZeroUsize>()?.get()),
             "referrers" => self.referrers = true,
             "digest-tags" => self.digest_tags = true,
             "format" => self.format = Some(arguments.value()?.parse_with(format)?),

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use oci_cli::directory::Directory;
 use oci_cli::image_name::ImageName;
-use oci_cli::report::Bytes;
+use oci_cli::report::{Blobs, Bytes};
 use oci_distribution_client::{Fate, Plan};
 use oci_image::Descriptor;
 use oci_image::blob::{BlobSource, BlobSourceExt};
@@ -60,7 +60,7 @@ pub(crate) async fn show(source: Source, to: &ImageName, options: &Options) -> R
         }
     }
     if !options.is_json {
-        println(format_args!("{count} blobs would move, {}", Bytes(bytes)));
+        println(format_args!("{} would move to {to}, {}", Blobs(count), Bytes(bytes)));
     }
     Ok(())
 }

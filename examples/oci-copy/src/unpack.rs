@@ -64,7 +64,7 @@ impl Unpack {
         let unpacking = move || unpack(&*source, &manifest, to, &how);
         let unpacked = tokio::task::spawn_blocking(unpacking).await??;
         if options.is_json {
-            return events::tell("unpacked", &image, None);
+            return events::end("unpacked", &image, &self.to.to_string_lossy());
         }
         step.end(Done(&unpacked));
         println(&image.digest);

@@ -128,6 +128,10 @@ fn the_exit_status_says_whether_it_may_succeed_later() {
         &["tags", &from],
         &["delete", &from],
         &["--jobs", "x", &from, &from],
+        &["--jobs", "0", &from, &from],
+        &["--config", "digest", &from],
+        &["--password-stdin", "tags", "docker://localhost/app"],
+        &["sync", &from, "oci-archive:all.tar"],
         &[&from],
     ] {
         oci_copy(wrong).bad(2);

@@ -4,10 +4,12 @@
 mod artifact;
 mod images;
 mod interrupt;
+mod jobs;
 mod local;
 mod login;
 mod options;
 mod registry;
+mod screen;
 mod sync;
 mod tls;
 mod unpack;

@@ -51,6 +51,111 @@ fn many_images_go_where_skopeo_puts_them() {
 }
 
 #[test]
+fn directories_and_layouts_are_carried_to_another_registry() {
+    needs!("docker-registry", "skopeo");
+    let field = Field::new();
+    let registry = DockerRegistry::start(&field.path(""), "").unwrap();
+    let host = registry.host();
+    let remote = |name: &str| format!("docker://{host}/{name}");
+    let copy = |words: &[&str]| oci_copy(&[&["--plain-http", "--all"], words].concat());
+    let tags = |name: &str| copy(&["tags", &remote(name)]).good();
+    let from = field.name("oci", "layout:v1");
+    for name in ["org/app:1.0", "org/app:1.1"] {
+        copy(&[&from, &remote(name)]).good();
+    }
+    let by_digest = format!("{}", field.index);
+    let list = field.path("images.yaml");
+    fs::write(&list, format!("{host}:\n  images:\n    org/app: ['{by_digest}', '1.0', '1.1']\n"))
+        .unwrap();
+    let (list, directory) = (list.to_str().unwrap(), field.name("dir", "carried"));
+    let path = directory.strip_prefix("dir:").unwrap();
+    for scoped in [&[][..], &["--scoped"]] {
+        copy(&[&["sync"], scoped, &[list, &directory]].concat()).good();
+        // No repository has the port of a registry in its name.
+        let here = Path::new(path).join(host);
+        if here.exists() {
+            fs::rename(here, Path::new(path).join("registry.example")).unwrap();
+        }
+        copy(&[&["sync"], scoped, &[&directory, &remote("ours")]].concat()).good();
+        let to = format!("{host}/skopeos");
+        let sync = ["sync", "--all", "--src", "dir", "--dest", "docker", "--dest-tls-verify=false"];
+        run("skopeo", &[&sync, scoped, &[path, &to]].concat()).good();
+        fs::remove_dir_all(path).unwrap();
+    }
+    let catalog = copy(&["catalog", host]).good();
+    for name in catalog.lines().filter_map(|name| name.strip_prefix("skopeos/")) {
+        let [ours, skopeos] = ["ours", "skopeos"].map(|place| tags(&format!("{place}/{name}")));
+        assert_eq!(ours, skopeos, "{name}");
+    }
+    assert_eq!(catalog.matches("skopeos/").count(), 2, "{catalog}");
+    assert_eq!(catalog.matches("ours/").count(), 2, "{catalog}");
+
+    let layout = field.name("oci", "below/layout");
+    let printed = copy(&["sync", &remote("org/app"), &layout]).good();
+    assert!(printed.contains(&format!("{}\t{layout}:1.0\n", field.index)), "{printed}");
+    copy(&["sync", "--tags", "*.1", &layout, &remote("of/layout")]).good();
+    assert_eq!(tags("of/layout"), "1.1\n");
+    copy(&["sync", list, &field.name("oci", "layouts")]).good();
+    assert_eq!(copy(&["digest", &field.name("oci", "layouts/app:1.1")]).good().trim(), by_digest);
+    copy(&["sync", &field.name("dir", "none"), &remote("none")]).bad(1);
+    copy(&["sync", &field.name("dir", "layout"), &remote("none")]).bad(1);
+}
+
+#[test]
+fn lists_of_referrers_are_no_images_and_what_they_list_goes_along() {
+    needs!("docker-registry");
+    let field = Field::new();
+    let registry = DockerRegistry::start(&field.path(""), "").unwrap();
+    let remote = |name: &str| format!("docker://{}/{name}", registry.host());
+    let copy = |words: &[&str]| oci_copy(&[&["--plain-http"], words].concat());
+    copy(&[&field.name("oci", "layout:v1"), &remote("app:v1")]).good();
+    let file = field.path("sbom.json").display().to_string();
+    fs::write(&file, "{}").unwrap();
+    let artifact = copy(&["push-artifact", "--subject", "v1", &remote("app"), &file]).good();
+    let list = format!("sha256-{}", field.host.encoded());
+    assert!(copy(&["tags", &remote("app")]).good().contains(&list), "the registry keeps no lists");
+
+    let referrers = |name: &str| copy(&["referrers", &remote(name)]).good();
+    let plain = copy(&["sync", &remote("app"), &remote("plain")]);
+    assert!(plain.errors.contains("1 of 2 tags"), "{}", plain.errors);
+    assert_eq!(plain.code, Some(0), "{}", plain.errors);
+    assert_eq!(referrers("plain:v1"), "");
+    // What another client said of the image there stays.
+    let other =
+        copy(&["push-artifact", "--subject", "v1", "--type", "x/y", &remote("plain"), &file])
+            .good();
+    copy(&["--referrers", "sync", &remote("app"), &remote("plain")]).good();
+    let all = referrers("plain:v1");
+    assert!(all.contains(artifact.trim()) && all.contains(other.trim()), "{all}");
+}
+
+#[test]
+fn a_file_names_tags_as_versions_too() {
+    needs!("docker-registry");
+    let field = Field::new();
+    let registry = DockerRegistry::start(&field.path(""), "").unwrap();
+    let host = registry.host();
+    let from = field.name("oci", "layout:v1");
+    for tag in ["v1.2", "1.3.0", "2.0.0", "latest"] {
+        oci_copy(&["--plain-http", &from, &format!("docker://{host}/app:{tag}")]).good();
+    }
+    let list = field.path("images.yaml");
+    for (images, wanted) in [
+        ("images-by-semver: {app: '>= 1.2, < 2'}", &["app:1.3.0", "app:v1.2"][..]),
+        ("images: {app: }", &["app:1.3.0", "app:2.0.0", "app:latest", "app:v1.2"]),
+        ("images: {app: [2.0.0]}", &["app:2.0.0"]),
+    ] {
+        fs::write(&list, format!("{host}:\n  tls-verify: false\n  {images}\n")).unwrap();
+        let (to, path) = (field.name("dir", "to"), field.path("to"));
+        oci_copy(&["sync", list.to_str().unwrap(), &to]).good();
+        let names = fs::read_dir(&path).unwrap().map(|it| it.unwrap().file_name());
+        let names: BTreeSet<_> = names.map(|it| it.into_string().unwrap()).collect();
+        assert_eq!(names.iter().collect::<Vec<_>>(), wanted);
+        fs::remove_dir_all(path).unwrap();
+    }
+}
+
+#[test]
 fn one_image_that_fails_ends_a_sync_unless_it_is_to_keep_going() {
     needs!("docker-registry");
     let field = Field::new();
@@ -82,6 +187,7 @@ fn a_file_that_says_more_than_is_understood_is_refused() {
         "registry.example:\n  images:\n    app: v1\n",
         "registry.example:\n  credentials: {username: u, password: [canary-secret]}\n",
         "registry.example:\n  images-by-tag-regex:\n    app: '('\n",
+        "registry.example:\n  images-by-semver:\n    app: newest\n",
         "- registry.example\n",
     ] {
         fs::write(&file, text).unwrap();

@@ -33,5 +33,13 @@ fn a_registry_is_trusted_by_the_certificates_of_its_end() {
     for trusting in [["--ca", &ca], ["--cert-dir", &shown], ["--src-ca", &ca]] {
         oci_copy(&[&trusting[..], &["digest", &remote]].concat()).good();
     }
+    // A list names the directory for a registry.
+    let (list, host) = (field.path("images.yaml"), remote.trim_start_matches("docker://"));
+    let (host, _) = host.split_once('/').unwrap();
+    for (directory, code) in [(format!("  cert-dir: {shown}\n"), 0), (String::new(), 1)] {
+        std::fs::write(&list, format!("{host}:\n{directory}  images: {{app: [v1]}}\n")).unwrap();
+        let synced = oci_copy(&["sync", list.to_str().unwrap(), &field.name("dir", "synced")]);
+        assert_eq!(synced.code, Some(code), "{}", synced.errors);
+    }
     oci_copy(&["--ca", "/nonexistent", "digest", &remote]).bad(1);
 }
