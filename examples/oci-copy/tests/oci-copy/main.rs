@@ -8,6 +8,7 @@ mod jobs;
 mod local;
 mod login;
 mod options;
+mod readme;
 mod registry;
 mod screen;
 mod sync;
