@@ -1,4 +1,5 @@
 mod assembly;
+mod connections;
 mod parts;
 
 use std::fmt;

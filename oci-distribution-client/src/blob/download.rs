@@ -161,6 +161,11 @@ impl Download {
         &self.blob
     }
 
+    /// What it was to give and has not given yet.
+    pub(crate) fn rest(&self) -> Range<u64> {
+        self.offset..self.end
+    }
+
     /// Whether it gives all up to the end of the blob, where that may be more than it was asked for.
     pub(crate) fn has_rest(&self) -> bool {
         self.whole == Whole::Take && self.end == self.blob.size

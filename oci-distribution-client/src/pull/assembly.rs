@@ -50,16 +50,6 @@ impl<'w> Assembly<'w> {
         self.writing.takes_parts || end <= self.held.prefix().saturating_add(self.window)
     }
 
-    /// Forgets what is in memory, which is missing then.
-    pub(super) fn forget_waiting(&mut self) {
-        self.waiting.clear();
-        if !self.writing.takes_parts {
-            let written = self.held.prefix();
-            self.held = Ranges::new();
-            self.held.insert(0..written);
-        }
-    }
-
     /// Adds bytes that begin at `offset`, but for those that are held already.
     pub(super) async fn add(&mut self, offset: u64, bytes: Bytes) -> Result<(), Stopped> {
         let end = offset + bytes.len() as u64;

@@ -3,16 +3,13 @@
 use std::iter;
 use std::ops::Range;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
-
 use super::Pull;
 use super::assembly::Assembly;
-use crate::blob::{Download, Received, Whole};
+use super::connections::Connections;
+use crate::blob::{Download, Received};
 use crate::bridge::Writing;
 use crate::error::{Error, ErrorKind};
 use crate::progress::Step;
-use crate::transport::BoxFuture;
 
 /// How a blob is received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +38,6 @@ pub(super) enum Reception {
     NoParts,
 }
 
-type Next<'a> = BoxFuture<'a, (Download, Result<Received, Error>)>;
-
 impl<S> Pull<'_, S> {
     /// Writes what is missing.
     pub(super) async fn receive(
@@ -56,7 +51,6 @@ impl<S> Pull<'_, S> {
         let mut assembly = Assembly::new(writing, blob.size, limits.window);
         let manner = if writing.takes_parts { manner } else { manner.within(limits.window) };
         if let Reception::NoParts = self.receive_parts(download, &mut assembly, manner).await? {
-            assembly.forget_waiting();
             self.receive_parts(download, &mut assembly, Manner::WHOLE).await?;
         }
         Ok(())
@@ -70,41 +64,21 @@ impl<S> Pull<'_, S> {
     ) -> Result<Reception, Error> {
         // A blob without bytes misses none, and yet the registry says whether it is there.
         let empty = (download.blob().size == 0).then_some(0..0);
-        let mut parts = parts(assembly.missing(), manner.part).chain(empty).peekable();
-        // The first tells whether there are parts at all.
-        let mut connections = 1;
-        let mut has_rest = false;
-        let mut tag = download.part(0..0, Whole::Take);
-        let mut running = FuturesUnordered::<Next<'_>>::new();
-        loop {
-            while !has_rest
-                && running.len() < connections
-                && let Some(part) =
-                    parts.next_if(|part| running.is_empty() || assembly.has_room(part.end))
-            {
-                let whole = if connections == 1 { Whole::Take } else { Whole::Refuse };
-                running.push(next(tag.part(part, whole)));
-            }
-            let Some((part, received)) = running.next().await else { return Ok(Reception::Ended) };
+        let parts = parts(assembly.missing(), manner.part).chain(empty);
+        let mut connections = Connections::new(download, parts, manner.connections);
+        while let Some((part, received)) = connections.next(assembly).await {
             match received {
                 Ok(Received::Chunk(offset, bytes)) => {
-                    if part.has_rest() {
-                        // What the others were asked for is received here: none of them need succeed.
-                        has_rest = true;
-                        running.clear();
-                    } else if connections == 1 {
-                        connections = manner.connections;
-                        tag = part.part(0..0, Whole::Take);
-                    }
-                    if assembly.add(offset, bytes).await.is_err() {
-                        return Ok(Reception::Ended);
+                    connections.note(&part);
+                    if connections.during(assembly.add(offset, bytes)).await.is_err() {
+                        break;
                     }
                     self.progress.tell(download.blob(), Step::Moved(assembly.received()));
-                    running.push(next(part));
+                    connections.go_on(part);
                 }
                 Ok(Received::Failed(retrying)) => {
                     self.progress.tell(download.blob(), retrying.into());
-                    running.push(next(part));
+                    connections.go_on(part);
                 }
                 Ok(Received::End) => {}
                 Err(error)
@@ -112,17 +86,12 @@ impl<S> Pull<'_, S> {
                 {
                     return Ok(Reception::NoParts);
                 }
+                Err(error) if error.is_transient() && connections.leave(&part) => {}
                 Err(error) => return Err(error),
             }
         }
+        Ok(Reception::Ended)
     }
-}
-
-fn next<'a>(mut download: Download) -> Next<'a> {
-    Box::pin(async move {
-        let received = download.next().await;
-        (download, received)
-    })
 }
 
 /// Whether the whole may be received where a part is not.

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{Response, header};
 use oci_distribution_client::transport::{Body, TransportError, TransportErrorKind};
 use oci_distribution_client::{Client, Config, Error, ErrorKind, Limits, Repository};
-use oci_image::blob::{BlobSourceExt, Memory};
+use oci_image::blob::{BlobSink, BlobSourceExt, BlobWriter, Memory};
 use oci_image::{Descriptor, Document, Manifest, MediaType};
 use tokio::sync::watch;
 
@@ -190,6 +191,107 @@ async fn what_fails_when_all_bytes_were_received_does_no_harm() {
         let asked = [(0, Some(299)), (300, None), (100, Some(299)), (300, None)];
         assert_eq!(image.asked(&fake), asked);
     }
+}
+
+#[tokio::test]
+async fn what_one_connection_fails_to_receive_for_good_is_left_to_the_others() {
+    for is_ordered in [false, true] {
+        // A connection that is lost once.
+        let image = Image::new(3_000);
+        let fake = image.served(|content, ask| match ask.first {
+            600 => cut(part(content, &ask, 300), content.slice(600..700)),
+            _ => part(content, &ask, 300),
+        });
+        let repository = image.repository(&fake, 1, |_| {});
+        image.pull(&repository, is_ordered).await.unwrap();
+        let asked = image.asked(&fake);
+        assert_eq!(asked.len(), 11);
+        assert!(asked.contains(&(700, Some(899))), "{asked:?}");
+
+        // All connections but the first, each time.
+        let fake = image.served(|content, ask| match ask.first {
+            0 => part(content, &ask, 300),
+            first => cut(part(content, &ask, 300), content.slice(first..first + 10)),
+        });
+        let repository = image.repository(&fake, 1, |_| {});
+        let error = image.pull(&repository, is_ordered).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transport);
+        // The first part, and one of each connection: what is left is asked for by ever fewer.
+        let asked = image.asked(&fake).len();
+        assert!((5..=8).contains(&asked), "{asked}");
+    }
+}
+
+/// A sink that takes nothing before it may.
+#[derive(Clone, Default)]
+struct Slow(InOrder, Arc<(Mutex<bool>, Condvar)>);
+
+struct SlowWriter<'a>(Box<dyn BlobWriter + 'a>, Arc<(Mutex<bool>, Condvar)>);
+
+impl Slow {
+    fn go_on(&self) {
+        *self.1.0.lock().unwrap() = true;
+        self.1.1.notify_all();
+    }
+}
+
+impl BlobSink for Slow {
+    fn create(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
+        let writer = self.0.create(blob)?;
+        Ok(writer.map(|writer| Box::new(SlowWriter(writer, self.1.clone())) as Box<_>))
+    }
+}
+
+impl io::Write for SlowWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (may, changed) = &*self.1;
+        drop(changed.wait_while(may.lock().unwrap(), |may| !*may).unwrap());
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl BlobWriter for SlowWriter<'_> {
+    fn commit(self: Box<Self>) -> io::Result<()> {
+        self.0.commit()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_sink_keeps_no_other_request_from_the_host() {
+    let image = Image::new(600);
+    let fake = image.served(|content, ask| {
+        if ask.first == 300 && ask.before == 0 {
+            return answer(429, &[("retry-after", "1")], "");
+        }
+        // More pieces than are held between a connection and a sink.
+        let bytes = content.slice(ask.first..ask.first + 300);
+        let pieces: Vec<_> = bytes.chunks(10).map(Bytes::copy_from_slice).map(Ok).collect();
+        part(content, &ask, 300).map(|_| Body::stream(stream::iter(pieces), Some(300)))
+    });
+    let repository = image.repository(&fake, 3, |limits| limits.window = u64::MAX);
+    let sink = Slow::default();
+    let (pulled, all, handle) = (sink.clone(), repository.clone(), image.manifest.clone());
+    let pull = tokio::spawn(async move {
+        all.pull(handle.descriptor(), &pulled).parts(2).jobs(2).await.map(drop)
+    });
+    while image.asked(&fake).len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    others().await;
+    // The second part waits for its turn, and the sink takes nothing of the first.
+    let resolved = tokio::spawn(async move { repository.resolve("v1").await.map(drop) });
+    for _ in 0..5 {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        others().await;
+    }
+    assert!(resolved.is_finished());
+    resolved.await.unwrap().unwrap();
+    sink.go_on();
+    pull.await.unwrap().unwrap();
 }
 
 #[tokio::test]
