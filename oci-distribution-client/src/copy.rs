@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
-use oci_image::{AnyDocument, Descriptor, Digest, Tag};
+use oci_image::{AnyDocument, Descriptor, Tag};
 
 use crate::blob::BlobReader;
 use crate::error::{Error, ErrorKind};
@@ -63,14 +63,25 @@ impl Source for Repository {
 
     fn referrers<'a>(
         &'a self,
-        subject: &'a Digest,
+        subject: &'a Descriptor,
+        progress: &'a Progress<'_>,
     ) -> BoxFuture<'a, Result<Vec<Descriptor>, Error>> {
-        Box::pin(self.referrers(subject, None))
+        let digest = &subject.digest;
+        let list = async move |retries| self.telling(retries).referrers(digest, None).await;
+        Box::pin(Retries::during(list, progress.retries(subject)))
     }
 
-    fn named<'a>(&'a self, tag: &'a Tag) -> BoxFuture<'a, Result<Option<Descriptor>, Error>> {
+    fn named<'a>(
+        &'a self,
+        tag: &'a Tag,
+        subject: &'a Descriptor,
+        progress: &'a Progress<'_>,
+    ) -> BoxFuture<'a, Result<Option<Descriptor>, Error>> {
+        let resolve =
+            async move |retries| self.telling(retries).resolve_name(tag.clone().into()).await;
+        let resolved = Retries::during(resolve, progress.retries(subject));
         Box::pin(async move {
-            match self.resolve_name(tag.clone().into()).await {
+            match resolved.await {
                 Ok(resolved) => Ok(Some(resolved.descriptor().clone())),
                 // Some registries deny what is not there.
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => {

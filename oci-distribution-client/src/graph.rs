@@ -78,7 +78,7 @@ impl Graph {
                     walk.referrers([]);
                 }
                 Step::ListReferrers(subject) => {
-                    let found = selection.along(&subject, from.source).await?;
+                    let found = selection.along(&subject, from).await?;
                     walk.referrers(found.iter().map(|(_, descriptor)| descriptor.clone()));
                     graph.take_along(found);
                 }

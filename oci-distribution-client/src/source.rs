@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use oci_image::blob::{BlobSource, BlobSourceExt};
 use oci_image::images::Images;
-use oci_image::{AnyDocument, Descriptor, Digest, Tag};
+use oci_image::{AnyDocument, Descriptor, Tag};
 
 use crate::bridge;
 use crate::error::{Error, ErrorKind};
@@ -27,11 +27,17 @@ pub(crate) trait Source: Send + Sync {
     /// What refers to `subject`.
     fn referrers<'a>(
         &'a self,
-        subject: &'a Digest,
+        subject: &'a Descriptor,
+        progress: &'a Progress<'_>,
     ) -> BoxFuture<'a, Result<Vec<Descriptor>, Error>>;
 
-    /// What `tag` means, if it means something.
-    fn named<'a>(&'a self, tag: &'a Tag) -> BoxFuture<'a, Result<Option<Descriptor>, Error>>;
+    /// What `tag`, which is one of `subject`, means, if it means something.
+    fn named<'a>(
+        &'a self,
+        tag: &'a Tag,
+        subject: &'a Descriptor,
+        progress: &'a Progress<'_>,
+    ) -> BoxFuture<'a, Result<Option<Descriptor>, Error>>;
 
     /// The bytes of a blob from `offset` on. The last of them are given only if the whole is verified.
     fn open(&self, blob: &Descriptor, offset: u64) -> Body;
@@ -101,17 +107,20 @@ where
 
     fn referrers<'a>(
         &'a self,
-        subject: &'a Digest,
+        subject: &'a Descriptor,
+        _: &'a Progress<'_>,
     ) -> BoxFuture<'a, Result<Vec<Descriptor>, Error>> {
-        let wanted = subject.clone();
-        Box::pin(
-            self.ask(format!("what refers to `{subject}`"), move |images| {
-                images.referrers(&wanted)
-            }),
-        )
+        let wanted = subject.digest.clone();
+        let what = format!("what refers to `{wanted}`");
+        Box::pin(self.ask(what, move |images| images.referrers(&wanted)))
     }
 
-    fn named<'a>(&'a self, tag: &'a Tag) -> BoxFuture<'a, Result<Option<Descriptor>, Error>> {
+    fn named<'a>(
+        &'a self,
+        tag: &'a Tag,
+        _: &'a Descriptor,
+        _: &'a Progress<'_>,
+    ) -> BoxFuture<'a, Result<Option<Descriptor>, Error>> {
         let wanted = tag.clone();
         Box::pin(async move {
             let question = move |images: &dyn Images| images.named(wanted.as_str());

@@ -2,8 +2,8 @@ use oci_image::distribution::digest_tags;
 use oci_image::docker::Format;
 use oci_image::{Descriptor, Platform, Tag};
 
+use super::Manifests;
 use crate::error::{Error, ErrorKind};
-use crate::source::Source;
 
 /// What is taken of and with an image.
 #[derive(Clone, Debug, Default)]
@@ -61,16 +61,17 @@ impl Selection {
     pub(super) async fn along(
         &self,
         subject: &Descriptor,
-        source: &dyn Source,
+        from: Manifests<'_>,
     ) -> Result<Vec<(Option<Tag>, Descriptor)>, Error> {
+        let Manifests { source, progress } = from;
         let mut found = Vec::new();
         if self.referrers {
-            let listed = source.referrers(&subject.digest).await?;
+            let listed = source.referrers(subject, progress).await?;
             found.extend(listed.into_iter().map(|referrer| (None, referrer)));
         }
         if self.digest_tags {
             for tag in digest_tags(&subject.digest) {
-                if let Some(meant) = source.named(&tag).await? {
+                if let Some(meant) = source.named(&tag, subject, progress).await? {
                     found.push((Some(tag), meant));
                 }
             }

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::origin::Origin;
 use crate::registry::Registry;
 use crate::repository::Repository;
+use crate::retry::Retries;
 use crate::shared::Shared;
 
 /// The pages of a list, by the links from one to the next.
@@ -29,15 +30,18 @@ pub(crate) struct Pages {
     next: Option<Url>,
     seen: HashSet<Url>,
     bytes: u64,
+    /// Where its requests tell what they retry.
+    retries: Retries,
 }
 
 impl Pages {
     /// A list of a repository that begins at `first`.
     pub(crate) fn of(repository: &Repository, first: Url, action: impl Into<String>) -> Self {
-        let Repository { shared, registry, .. } = repository;
+        let Repository { shared, registry, retries, .. } = repository;
         let scopes = Scopes::of(repository.name(), Access::Pull);
         let pages = Self::of_registry(shared, registry, first, scopes, action.into());
-        Self { repository: Some(repository.name().clone()), ..pages }
+        let (repository, retries) = (Some(repository.name().clone()), retries.clone());
+        Self { repository, retries, ..pages }
     }
 
     /// A list of a registry that begins at `first`.
@@ -58,6 +62,7 @@ impl Pages {
             next: Some(first),
             seen: HashSet::new(),
             bytes: 0,
+            retries: Retries::default(),
         }
     }
 
@@ -106,8 +111,9 @@ impl Pages {
 
     fn call(&self, url: &Url) -> Call<'_> {
         let Self { shared, registry, repository, scopes, action, .. } = self;
-        let repository = repository.as_ref();
-        Call::new(shared, registry, repository, scopes.clone(), Method::GET, url.clone(), action)
+        let (repository, scopes, url) = (repository.as_ref(), scopes.clone(), url.clone());
+        let call = Call::new(shared, registry, repository, scopes, Method::GET, url, action);
+        call.telling(&self.retries)
     }
 
     /// A next page is on the same server: no other may answer for it.

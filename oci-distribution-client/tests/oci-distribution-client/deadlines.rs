@@ -200,5 +200,13 @@ async fn retries_are_told_of_each_blob_and_manifest_in_each_direction() {
     near.registry()
         .add_faults([failing("/manifests/", Method::GET), failing(layer.encoded(), Method::GET)]);
     app.pull(image, &Arc::new(Memory::new())).progress(listen).await.unwrap();
-    assert_eq!(told(), sorted([blob, reading].concat()));
+    assert_eq!(told(), sorted([blob, reading.clone()].concat()));
+
+    // What goes along is looked for on behalf of its subject.
+    near.registry().add_faults([failing("/referrers/", Method::GET)]);
+    app.pull(image, &Arc::new(Memory::new())).referrers().progress(listen).await.unwrap();
+    assert_eq!(told(), reading);
+    near.registry().add_faults([failing("/manifests/sha256-", Method::HEAD)]);
+    app.copy_to(&other, image).digest_tags().progress(listen).await.unwrap();
+    assert_eq!(told(), reading);
 }
