@@ -170,7 +170,20 @@ impl<'a, S> Push<'a, S> {
     /// one piece. What a registry refuses for that is sent otherwise: in one piece where it takes no chunks, in chunks of
     /// 4 MiB where it takes no body so large.
     pub fn chunks(mut self, bytes: u64) -> Self {
-        self.settings.chunk = Some(bytes.max(1));
+        self.settings.manner.chunk = Some(bytes.max(1));
+        self
+    }
+
+    /// Sends each blob with a single `POST` where the registry takes that ([spec.md]), and otherwise as if this was not
+    /// said: one round trip less for each blob, and no upload that another request has to close, for which some
+    /// registries want more rights.
+    ///
+    /// Most registries begin an upload instead and want the bytes once more, so by default no blob is sent like this, and
+    /// with this no other one to a registry that did so.
+    ///
+    /// [spec.md]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#single-post
+    pub fn single_post(mut self) -> Self {
+        self.settings.manner.is_single = true;
         self
     }
 

@@ -37,6 +37,8 @@ pub(crate) struct Registry {
     compares: AtomicBool,
     /// Whether it was seen not to set the tags of a push by digest.
     ignores_tags: AtomicBool,
+    /// Whether it was seen not to take a blob with a single `POST`.
+    ignores_single_posts: AtomicBool,
 }
 
 impl Registry {
@@ -76,6 +78,7 @@ impl Registry {
             connections: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
             compares: AtomicBool::new(false),
             ignores_tags: AtomicBool::new(false),
+            ignores_single_posts: AtomicBool::new(false),
         })
     }
 
@@ -169,6 +172,15 @@ impl Registry {
 
     pub(crate) fn note_ignored_tags(&self) {
         self.ignores_tags.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is known not to take blobs with a single `POST`.
+    pub(crate) fn ignores_single_posts(&self) -> bool {
+        self.ignores_single_posts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_ignored_single_posts(&self) {
+        self.ignores_single_posts.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_in_reach(&self, now: Instant) -> bool {

@@ -1,6 +1,7 @@
 mod chunks;
 mod pace;
 mod session;
+mod single;
 mod stream;
 mod way;
 
@@ -9,7 +10,7 @@ use oci_image::distribution::{Endpoint, query};
 use oci_image::{Algorithm, Descriptor, RepositoryName};
 
 use crate::auth::{Access, Scopes};
-use crate::call::FailedAttempt;
+use crate::call::{Answer, FailedAttempt};
 use crate::error::Error;
 use crate::jobs::Stop;
 use crate::manifest::{content_digest, not_carried_out, other_digest};
@@ -25,13 +26,21 @@ use way::{Way, Ways};
 /// Gives the bytes of a blob from an offset on, as often as asked.
 pub(crate) type Open<'a> = &'a (dyn Fn(u64) -> Body + Send + Sync);
 
+/// How blobs are sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// The size of the chunks, if they are not sent in one piece.
+    pub(crate) chunk: Option<u64>,
+    /// Whether a single `POST` is tried first.
+    pub(crate) is_single: bool,
+}
+
 /// One blob on its way to a repository.
 pub(crate) struct Upload<'a> {
     pub(crate) repository: &'a Repository,
     pub(crate) blob: &'a Descriptor,
     pub(crate) open: Open<'a>,
-    /// The size of the chunks, if it is not sent in one piece.
-    chunk: Option<u64>,
+    manner: Manner,
     stop: &'a Stop,
     chunks: Chunks,
     /// Before the first.
@@ -54,13 +63,13 @@ impl<'a> Upload<'a> {
         repository: &'a Repository,
         blob: &'a Descriptor,
         open: Open<'a>,
-        chunk: Option<u64>,
+        manner: Manner,
         stop: &'a Stop,
     ) -> Self {
         let action = format!("push blob `{}` to `{repository}`", blob.digest);
         let attempts = repository.shared.wire.attempts();
         let chunks = Chunks::default();
-        Self { repository, blob, open, chunk, stop, chunks, attempts, action }
+        Self { repository, blob, open, manner, stop, chunks, attempts, action }
     }
 
     /// Uploads it.
@@ -78,7 +87,13 @@ impl<'a> Upload<'a> {
         let mut attempts = self.attempts;
         let mut furthest = 0;
         let mut pace = Pace::AtOnce;
-        let mut ways = Ways::new(self.chunk);
+        let mut ways = Ways::new(self.manner.chunk);
+        if self.manner.is_single {
+            let is_done = self.stop.unless_stopped(self.post(current)).await;
+            if is_done.ok_or_else(|| self.stopped())? {
+                return Ok(());
+            }
+        }
         loop {
             let way = ways.current();
             let begun = self.stop.unless_stopped(self.begun(current, way)).await;
@@ -162,13 +177,18 @@ impl<'a> Upload<'a> {
             }
             return Mount::NotMounted;
         }
-        let is_told = answer.status() == StatusCode::CREATED
-            && other_digest(&answer, &self.blob.digest).is_none()
-            && (content_digest(&answer).is_some() || answer.header(&header::LOCATION).is_some());
-        match is_told || self.is_there().await {
+        match self.has_created(&answer).await {
             true => Mount::Mounted,
             false => Mount::NotMounted,
         }
+    }
+
+    /// Whether a success says that the registry has the blob now, or the registry does when it is asked.
+    async fn has_created(&self, answer: &Answer) -> bool {
+        let is_told = answer.status() == StatusCode::CREATED
+            && other_digest(answer, &self.blob.digest).is_none()
+            && (content_digest(answer).is_some() || answer.header(&header::LOCATION).is_some());
+        is_told || self.is_there().await
     }
 
     /// Sends what is missing, and closes the session.

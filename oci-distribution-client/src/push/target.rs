@@ -16,13 +16,13 @@ use crate::repository::Repository;
 use crate::retry::Retries;
 use crate::source::Source;
 use crate::transport::Body;
-use crate::upload::{Mount, Upload};
+use crate::upload::{Manner, Mount, Upload};
 
 /// How blobs are pushed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) jobs: Jobs,
-    pub(crate) chunk: Option<u64>,
+    pub(crate) manner: Manner,
     pub(crate) mounts: Vec<RepositoryName>,
     pub(crate) deadline: Option<Duration>,
 }
@@ -145,7 +145,7 @@ impl Target<'_> {
         let (position, mut seen) = watch::channel(0);
         let position = Arc::new(position);
         let open = |offset| counted(self.source.open(blob, offset), offset, Arc::clone(&position));
-        let upload = Upload::new(self.repository, blob, &open, self.settings.chunk, stop);
+        let upload = Upload::new(self.repository, blob, &open, self.settings.manner, stop);
         let is_there = stop.unless_stopped(self.is_there(blob)).await;
         if is_there.unwrap_or_else(|| Err(stopped(&upload.action)))? {
             self.progress.tell(blob, Step::Present);

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use http::Method;
-use oci_distribution_client::ErrorKind;
+use http::{Method, StatusCode};
+use oci_distribution_client::{Client, Config, ErrorKind};
 use oci_image::blob::{BlobSinkExt, Memory};
 use oci_image::build::{Artifact, Builder, Layer};
 use oci_image::{AnyDocument, Descriptor, Digest, MediaType, Platform};
-use oci_registry::Fault;
+use oci_registry::{Fault, Store};
 use tokio::io::AsyncReadExt;
 
-use crate::fixture::{Fixture, chain, noise, registry, repository};
+use crate::fixture::{Fixture, chain, noise, quick, registry, repository};
+use crate::local::Local;
 
 #[tokio::test]
 async fn blobs_and_manifests_are_pushed_one_by_one() {
@@ -138,4 +139,35 @@ fn broken() -> impl tokio::io::AsyncRead + Send {
         }
     }
     Broken
+}
+
+// covers: DIST-PUSH-04
+#[tokio::test(start_paused = true)]
+async fn blobs_go_with_a_single_post_where_the_registry_takes_that() {
+    let posts = |fault: Fault| vec![fault.method(Method::POST).times(1)];
+    let uploads = "/uploads/";
+    // The empty layer is sent in a session. Those that were begun and not needed are cancelled.
+    for (name, faults, expected) in [
+        ("taken", vec![], (5, 1)),
+        ("ignored", vec![Fault::refuse_single_post(uploads)], (5, 5)),
+        ("not known", posts(Fault::status(uploads, StatusCode::METHOD_NOT_ALLOWED)), (6, 5)),
+        ("failed", posts(Fault::status(uploads, StatusCode::INTERNAL_SERVER_ERROR)), (6, 2)),
+        ("too large", posts(Fault::status(uploads, StatusCode::PAYLOAD_TOO_LARGE)), (6, 2)),
+    ] {
+        let registry = oci_registry::serve(Store::memory()).registry();
+        registry.add_faults(faults);
+        let (local, fixture) = (Local::new(&registry), Fixture::new());
+        let config = Config::default().transport(local.clone()).retry(quick());
+        let app = Client::new(config).unwrap().repository("registry.example/app").unwrap();
+        let image = fixture.amd64.descriptor();
+        app.push(&fixture.blobs, image).single_post().jobs(1).tag("v1").await.unwrap();
+        let count = |method: Method| {
+            let seen = local.seen();
+            seen.iter().filter(|it| it.method == method && it.path.contains(uploads)).count()
+        };
+        assert_eq!((count(Method::POST), count(Method::PUT)), expected, "{name}");
+        assert_eq!(registry.open_uploads(), 0, "{name}");
+        let store = Arc::new(Memory::new());
+        app.pull(image, &store).await.unwrap();
+    }
 }
