@@ -16,6 +16,10 @@ use crate::transport::{Body, TransportErrorKind};
 /// How long the registry may take to forget a session.
 const CANCELLING: Duration = Duration::from_secs(5);
 
+/// A chunk of which the registry takes fewer bytes than these, and not all, is a failed attempt: a registry that takes
+/// little each time must not get any number of requests.
+const LEAST_TAKEN: u64 = 16 * 1024;
+
 /// An upload session of a registry. One that is neither closed nor cancelled when it is dropped is cancelled in the
 /// background, if there is a runtime to do it.
 pub(super) struct Session {
@@ -101,7 +105,18 @@ impl Session {
             // digest in the end.
             Some(_) => self.stated_offset().await.filter(is_possible).unwrap_or(end),
         };
-        Ok(())
+        match self.offset < end.min(start.saturating_add(LEAST_TAKEN)) {
+            true => Err(self.took_little(start, end)),
+            false => Ok(()),
+        }
+    }
+
+    fn took_little(&self, start: u64, end: u64) -> FailedAttempt {
+        let (taken, sent) = (self.offset.saturating_sub(start), end.saturating_sub(start));
+        let failure = Some(Failure::Transport(TransportErrorKind::Exchange));
+        let error = Error::new(ErrorKind::Protocol, &*self.action)
+            .because(format!("the registry took {taken} of {sent} bytes"));
+        FailedAttempt { failure, error }
     }
 
     /// Closes the session with the digest, and sends all bytes if `whole` gives them. Gives the answer, by which the

@@ -1,8 +1,8 @@
 //! How blobs go up.
 
 use std::io::{self, Read};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -76,6 +76,38 @@ async fn a_registry_that_goes_back_and_forth_is_given_up() {
     let fixture = Fixture::new();
     let push = repository.push(&fixture.blobs, fixture.amd64.descriptor()).jobs(1);
     assert_eq!(push.await.unwrap_err().kind(), ErrorKind::Server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_takes_little_of_each_chunk_is_given_up() {
+    for (each, expected) in [(16_383_u64, Err(ErrorKind::Protocol)), (16_384, Ok(()))] {
+        let (held, asked) = (Mutex::new(0), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&asked);
+        let fake = Fake::new(move |seen| {
+            let mut held = held.lock().unwrap();
+            if seen.method == Method::POST {
+                *held = 0;
+                return answer(202, &[("location", "/v2/a/blobs/uploads/1")], "");
+            }
+            if seen.method == Method::PATCH {
+                count.fetch_add(1, Ordering::Relaxed);
+                *held += each.min(seen.body.len() as u64);
+            }
+            let range = format!("0-{}", held.saturating_sub(1));
+            match seen.method {
+                Method::HEAD => answer(404, &[], ""),
+                Method::PATCH => answer(202, &[("range", &range)], ""),
+                Method::GET => answer(204, &[("range", &range)], ""),
+                _ => answer(201, &[("location", "/")], ""),
+            }
+        });
+        let (blobs, image) = of_one_layer(100_000);
+        let config = Config::default().retry(quick()).transport(fake);
+        let app = Client::new(config).unwrap().repository("registry.example/a").unwrap();
+        let pushed = app.push(&blobs, &image).chunks(50_000).jobs(1).await;
+        assert_eq!(pushed.map(drop).map_err(|error| error.kind()), expected, "{each}");
+        assert!(asked.load(Ordering::Relaxed) < 20, "{asked:?}");
+    }
 }
 
 /// A registry of one session, that answers the method with this status and these headers, and takes a blob if
