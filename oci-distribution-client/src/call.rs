@@ -337,7 +337,9 @@ impl<'a> Call<'a> {
             entry,
         });
         let (answer, pass) = sent.await.map_err(|error| self.failed(error))?;
-        self.shared.warnings.note(&self.registry.name, answer.headers());
+        self.shared
+            .warnings
+            .note(&self.registry.name, answer.headers(), || self.secrets(authorization));
         Ok((answer, pass))
     }
 
@@ -363,8 +365,13 @@ impl<'a> Call<'a> {
     }
 
     async fn refusal(&self, answer: Response<Body>, used: Option<&Authorization>) -> Error {
-        let secrets = Secrets::of(used.map(|authorization| &authorization.value));
-        self.wire().refusal(answer, self.action, &secrets).await
+        self.wire().refusal(answer, self.action, &self.secrets(used)).await
+    }
+
+    /// What the registry was sent and may quote.
+    fn secrets(&self, used: Option<&Authorization>) -> Secrets {
+        let used = used.map(|authorization| &authorization.value);
+        Secrets::of(used).and_headers(self.registry.headers())
     }
 
     fn failed(&self, error: ExchangeError) -> FailedAttempt {

@@ -5,6 +5,7 @@ use http::header::{self, HeaderMap};
 use oci_image::distribution::warnings;
 use oci_image::reference::RegistryName;
 
+use crate::auth::Secrets;
 use crate::text::printable;
 
 /// What a registry wants its users to know, or what was odd about its answers. Show it to a human, and do not act on it.
@@ -28,11 +29,16 @@ const TEXT: usize = 4096;
 pub(crate) struct Warnings(Mutex<HashSet<Warning>>);
 
 impl Warnings {
-    /// Keeps those in the headers of an answer.
-    pub(crate) fn note(&self, registry: &RegistryName, headers: &HeaderMap) {
+    /// Keeps those in the headers of an answer, without the secrets that it quotes.
+    pub(crate) fn note(
+        &self,
+        registry: &RegistryName,
+        headers: &HeaderMap,
+        secrets: impl Fn() -> Secrets,
+    ) {
         let values = headers.get_all(header::WARNING).iter();
         for text in values.filter_map(|value| value.to_str().ok()).flat_map(warnings) {
-            self.add(registry, &text);
+            self.add(registry, &secrets().hidden_in(&text));
         }
     }
 

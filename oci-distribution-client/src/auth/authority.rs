@@ -19,6 +19,7 @@ use crate::auth::secrets::Secrets;
 use crate::auth::token::{self, Authorization, Bearer, Token};
 use crate::error::{Error, ErrorKind};
 use crate::origin::{Origin, shown};
+use crate::text::printable;
 use crate::trace;
 use crate::wire::{Wire, registry_errors};
 
@@ -192,7 +193,8 @@ impl Authority {
 
     /// What to say where a registry wants credentials and there are none.
     pub(crate) fn without_credentials(&self, scopes: &Scopes) -> String {
-        let scopes = scopes.to_string();
+        // A challenge may have added to them.
+        let scopes = printable(&scopes.to_string(), 500);
         let wanted = match scopes.as_str() {
             "" => String::new(),
             scopes => format!(" for `{scopes}`"),
@@ -310,7 +312,8 @@ impl Authority {
         credentials: Option<&Credentials>,
     ) -> Result<Token, Error> {
         let action = format!("get a token for `{}` from `{}`", self.registry, shown(&bearer.realm));
-        trace::token(&self.registry, &bearer.realm, scopes, credentials.is_none());
+        let told = printable(&scopes.to_string(), 500);
+        trace::token(&self.registry, &bearer.realm, &told, credentials.is_none());
         let request = bearer.request(scopes, credentials);
         let secrets = credentials.map(Secrets::of_credentials).unwrap_or_default();
         let answer = fetch(wire, request, &secrets, &action).await.map_err(|error| {

@@ -1,6 +1,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
@@ -39,6 +39,16 @@ impl Secrets {
             secrets.add(token.expose());
         }
         secrets
+    }
+
+    /// And what is in these headers, which may be an `Authorization` of another kind or a key.
+    pub(crate) fn and_headers(mut self, headers: Option<&HeaderMap>) -> Self {
+        let values = headers.into_iter().flat_map(HeaderMap::values);
+        for value in values.filter_map(|value| value.to_str().ok()) {
+            self.add(value);
+            self.add(value.split_once(' ').map_or("", |(_, credential)| credential));
+        }
+        self
     }
 
     fn add(&mut self, secret: &str) {

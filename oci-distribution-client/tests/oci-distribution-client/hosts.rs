@@ -178,6 +178,24 @@ async fn the_headers_of_a_host_are_secrets_and_go_to_it_alone() {
 }
 
 #[tokio::test]
+async fn a_host_that_quotes_its_headers_is_quoted_without_them() {
+    let directory = oci_testing::directory();
+    let text = "server = 'https://host.example'\nheader = { x-test = 'Token secret-word' }";
+    write(directory.path(), "registry.example", text);
+    let fake = Fake::new(|seen| {
+        let sent = seen.headers.get("x-test").unwrap().to_str().unwrap();
+        let word = sent.rsplit(' ').next().unwrap();
+        let said = format!(r#"{{"errors": [{{"code": "DENIED", "message": "{sent}, {word}"}}]}}"#);
+        answer(403, &[("warning", &format!("299 - \"you sent {sent}\""))], said)
+    });
+    let config = Config::default().transport(fake).hosts_dir(HostsDir::new(directory.path()));
+    let client = Client::new(config).unwrap();
+    let error = client.repository("registry.example/app").unwrap().resolve("v1").await.unwrap_err();
+    let shown = format!("{client:?} {:?} {error:?} {}", client.warnings(), chain(&error));
+    assert!(shown.contains("you sent <secret>") && !shown.contains("secret-word"), "{shown}");
+}
+
+#[tokio::test]
 async fn a_host_may_be_any_where_the_file_says_that_it_is_not_verified() {
     let server = Secure::start(&Pair::self_signed(&["localhost"], 4000), Clients::All).await;
     let host = server.host();
