@@ -151,11 +151,9 @@ fn shows(answer: &Answer, blob: &Descriptor) -> bool {
 /// A part of a blob cannot be verified: an encoding that was not requested would be taken for its bytes. Of the
 /// whole the digest decides, as some registries state an encoding that there is not.
 fn refuse_encoding(answer: &Answer, action: &str) -> Result<(), Error> {
-    match answer.header(&header::CONTENT_ENCODING) {
-        Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {
-            Err(Error::new(ErrorKind::Protocol, action)
-                .because("the registry encoded it, which was not requested"))
-        }
-        _ => Ok(()),
+    match answer.encoding() {
+        Some(_) => Err(Error::new(ErrorKind::Protocol, action)
+            .because("the registry encoded it, which was not requested")),
+        None => Ok(()),
     }
 }

@@ -194,8 +194,9 @@ impl Repository {
         if let Some(known) = known.filter(|_| answer.status() == StatusCode::NOT_MODIFIED) {
             return Ok(Some((known.descriptor.clone(), known.entity_tag.clone())));
         }
-        // A length of nothing is that of the answer to the HEAD itself, by the word of some proxies.
-        let size = answer.content_length().filter(|size| *size > 0);
+        // A length of nothing is that of the answer to the HEAD itself, by the word of some proxies; that of what is
+        // encoded is another one than that of the manifest.
+        let size = answer.content_length().filter(|size| *size > 0 && answer.encoding().is_none());
         let media_type = content_type(&answer).filter(MediaType::is_manifest_or_index);
         let digest = match name {
             TagOrDigest::Digest(digest) => {

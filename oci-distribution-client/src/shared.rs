@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::HeaderValue;
+use http::{HeaderValue, Uri};
 use oci_image::Reference;
 use oci_image::reference::RegistryName;
 use url::Url;
@@ -174,6 +174,9 @@ impl Shared {
         };
         if !to.username().is_empty() || to.password().is_some() {
             return Err("it points to a URL with a user");
+        }
+        if to.as_str().parse::<Uri>().is_err() {
+            return Err("it points to a URL that is too long");
         }
         if target.is_secure() {
             return Ok(());

@@ -26,6 +26,12 @@ impl Answer {
         text(self.response.headers(), name)
     }
 
+    /// How its content is encoded, if it says so; nobody requested it.
+    pub(crate) fn encoding(&self) -> Option<&str> {
+        let encoding = self.header(&header::CONTENT_ENCODING);
+        encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity"))
+    }
+
     /// The length that the answer states, in bytes.
     pub(crate) fn content_length(&self) -> Option<u64> {
         self.header(&header::CONTENT_LENGTH)?.trim().parse().ok()

@@ -43,6 +43,13 @@ impl Call<'_> {
         used: Option<&Authorization>,
     ) -> Result<Authorization, Error> {
         let challenges = challenges(&answer);
+        // Some registries say at `/v2/` alone how they are logged in to.
+        if challenges.is_empty()
+            && used.is_none()
+            && let Some(login) = self.introduce().await
+        {
+            return Ok(login);
+        }
         match self.registry.authority.answer(self.login_context(), &challenges, used).await {
             Ok(authorization) => Ok(authorization),
             Err(LoginError::Failed(error)) => Err(self.login_failed(error)),

@@ -129,3 +129,26 @@ async fn a_type_that_no_header_can_hold_is_told_and_not_left_out() {
     assert!(error.to_string().contains("accept"), "{error}");
     assert!(fake.seen().is_empty());
 }
+
+#[tokio::test]
+async fn the_length_of_what_is_encoded_is_not_that_of_the_manifest() {
+    let fixture = Fixture::new();
+    let (bytes, image) = (fixture.amd64.bytes().to_vec(), fixture.amd64.descriptor().clone());
+    for (encoding, is_believed) in [("gzip", false), ("identity", true)] {
+        let (bytes, image) = (bytes.clone(), image.clone());
+        let fake = Fake::new(move |seen| {
+            let digest = ("docker-content-digest", image.digest.as_str());
+            let media_type = ("content-type", image.media_type.as_str());
+            match seen.method.as_str() {
+                "HEAD" => {
+                    let length = ("content-length", "77");
+                    answer(200, &[digest, media_type, length, ("content-encoding", encoding)], "")
+                }
+                _ => answer(200, &[digest, media_type], bytes.clone()),
+            }
+        });
+        let resolved = repository(&fake).resolve("v1").await.unwrap();
+        let expected = if is_believed { 77 } else { fixture.amd64.descriptor().size };
+        assert_eq!(resolved.descriptor().size, expected, "{encoding}");
+    }
+}

@@ -297,7 +297,8 @@ async fn what_is_denied_to_a_good_login_asks_for_another_once() {
 
 #[tokio::test]
 async fn a_registry_that_hides_what_it_has_from_strangers_is_asked_for_its_challenge() {
-    for (hides, challenge) in [(404, BASIC), (403, BASIC), (404, BEARER), (403, BEARER)] {
+    let ways = [401, 403, 404].map(|hides| [(hides, BASIC), (hides, BEARER)]);
+    for (hides, challenge) in ways.concat() {
         let hidden = move |login: Option<Credentials>| {
             let fake = Fake::new(move |seen| match (seen.uri.path(), seen.authorization()) {
                 ("/token", Some(_)) => answer(200, &[], r#"{"token":"t"}"#),

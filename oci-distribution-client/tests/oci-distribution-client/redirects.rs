@@ -91,3 +91,16 @@ async fn an_upload_goes_on_where_it_is_as_safe() {
         went(&fake, pushed, row);
     }
 }
+
+#[tokio::test]
+async fn a_place_that_no_request_can_name_is_refused_as_what_a_server_says() {
+    for (length, is_allowed) in [(65_000, true), (66_000, false)] {
+        let place = format!("/x?{}", "a".repeat(length));
+        let fake = Fake::new(move |seen| match seen.uri.path() {
+            "/x" => answer(200, &[], r#"{"name":"a","tags":[]}"#),
+            _ => answer(307, &[("location", &place)], ""),
+        });
+        let tags = repository(&fake, HTTPS).tags().await;
+        went(&fake, tags, (HTTPS, "a long URL", is_allowed));
+    }
+}
