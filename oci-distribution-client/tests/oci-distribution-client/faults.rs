@@ -2,17 +2,22 @@
 
 use std::future::IntoFuture;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::{Method, StatusCode};
-use oci_distribution_client::{Client, Config, ErrorKind, Limits, Repository};
+use oci_distribution_client::{Client, Config, ErrorKind, Event, Limits, Repository, Step};
 use oci_image::Descriptor;
-use oci_image::blob::{BlobSink, BlobWriter, Memory};
+use oci_image::blob::{BlobSink, BlobSource, BlobWriter, Memory};
 use oci_registry::{Fault, Server, Store};
+use tokio::sync::Notify;
 
-use crate::fixture::{Fixture, chain, config, quick, registry, repository, start};
+use crate::fixture::{Fixture, chain, config, registry, repository, start};
+
+const LONG: Duration = Duration::from_secs(3600);
 
 async fn pushed() -> (Server, Repository, Fixture) {
     let (registry, fixture) = (registry().await, Fixture::new());
@@ -230,40 +235,6 @@ async fn pages_are_followed_and_bounded() {
     assert!(kinds.contains(&error.kind()), "{}", chain(&error));
 }
 
-#[tokio::test]
-async fn a_body_that_only_drips_is_given_up() {
-    let (registry, _, fixture) = pushed().await;
-    registry.registry().add_faults([Fault::slow_body("/blobs/", 1, Duration::from_millis(20))]);
-    let mut limits = Limits::default();
-    limits.stall = Duration::from_millis(200);
-    limits.min_rate = 1000;
-    let mut retry = quick();
-    retry.attempts = 2;
-    let host = registry.address().to_string();
-    let client =
-        Client::new(Config::default().plain_http(&host).limits(limits).retry(retry)).unwrap();
-    let repository = client.repository(&format!("{host}/team/app")).unwrap();
-    let blob = repository.blob(&fixture.layers[2]).unwrap();
-    let error = blob.read_to_end(u64::MAX).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout, "{}", chain(&error));
-}
-
-#[tokio::test]
-async fn a_server_that_does_not_answer_is_given_up() {
-    let (registry, ..) = pushed().await;
-    registry.registry().add_faults([Fault::delay("", Duration::from_secs(600))]);
-    let mut limits = Limits::default();
-    limits.response = Duration::from_millis(50);
-    let mut retry = quick();
-    retry.attempts = 2;
-    let host = registry.address().to_string();
-    let client =
-        Client::new(Config::default().plain_http(&host).limits(limits).retry(retry)).unwrap();
-    let repository = client.repository(&format!("{host}/team/app")).unwrap();
-    let error = repository.resolve("v1").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout, "{}", chain(&error));
-}
-
 // covers: DIST-ERR-04, DIST-ERR-05
 #[tokio::test]
 async fn warnings_are_kept_once() {
@@ -284,37 +255,64 @@ async fn warnings_are_kept_once() {
 #[tokio::test]
 async fn a_pull_that_is_dropped_leaves_no_trace() {
     let (registry, repository, fixture) = pushed().await;
-    registry.registry().add_faults([Fault::delay("/blobs/", Duration::from_secs(600))]);
+    let large = &fixture.layers[3].digest;
+    let stall = Fault::delay(large.as_str(), LONG).after(1);
+    registry.registry().add_faults([Fault::cut_body(large.as_str(), 1000).times(1), stall]);
     let store = Arc::new(Memory::new());
-    let pull = repository.pull(fixture.amd64.descriptor(), &store);
-    let pull = tokio::time::timeout(Duration::from_millis(300), pull.into_future());
-    assert!(pull.await.is_err());
-    assert_eq!(store.digests(), []);
+    let received = Notify::new();
+    let listen = |event: Event<'_>| {
+        if event.blob.digest == *large && event.step == Step::Moved(1000) {
+            received.notify_one();
+        }
+    };
+    {
+        let mut pull =
+            repository.pull(fixture.amd64.descriptor(), &store).progress(listen).into_future();
+        tokio::select! {
+            result = &mut pull => panic!("{result:?}"),
+            () = received.notified() => {}
+        }
+    }
     // The worker threads hold a handle each as long as they run.
     while Arc::strong_count(&store) > 1 {
         tokio::task::yield_now().await;
     }
+    assert!(store.open(&fixture.layers[3]).unwrap().is_none());
+    assert!(store.open(fixture.amd64.descriptor()).unwrap().is_none());
 }
 
-/// A store whose writers take their time to go.
-#[derive(Clone, Default)]
+/// A store whose writers do not go before they may, unless they have committed.
+#[derive(Clone)]
 struct Slow {
     open: Arc<AtomicUsize>,
+    goes: Arc<Notify>,
+    may_go: Arc<Mutex<Receiver<()>>>,
 }
 
 struct SlowWriter {
-    open: Arc<AtomicUsize>,
+    store: Slow,
+    is_committed: bool,
+}
+
+impl Slow {
+    /// With what lets them go when it is dropped.
+    fn new() -> (Self, Sender<()>) {
+        let (sender, receiver) = channel();
+        let may_go = Arc::new(Mutex::new(receiver));
+        (Self { open: Arc::default(), goes: Arc::default(), may_go }, sender)
+    }
 }
 
 impl BlobSink for Slow {
     fn create(&self, _: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
         self.open.fetch_add(1, Ordering::SeqCst);
-        Ok(Some(Box::new(SlowWriter { open: Arc::clone(&self.open) })))
+        Ok(Some(Box::new(SlowWriter { store: self.clone(), is_committed: false })))
     }
 }
 
 impl BlobWriter for SlowWriter {
-    fn commit(self: Box<Self>) -> io::Result<()> {
+    fn commit(mut self: Box<Self>) -> io::Result<()> {
+        self.is_committed = true;
         Ok(())
     }
 }
@@ -331,8 +329,11 @@ impl Write for SlowWriter {
 
 impl Drop for SlowWriter {
     fn drop(&mut self) {
-        std::thread::sleep(Duration::from_millis(100));
-        self.open.fetch_sub(1, Ordering::SeqCst);
+        if !self.is_committed {
+            self.store.goes.notify_one();
+            let _ = self.store.may_go.lock().unwrap().recv();
+        }
+        self.store.open.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -343,12 +344,22 @@ async fn a_pull_that_fails_leaves_no_trace_when_it_says_so() {
     let [.., failing, waiting] = &fixture.layers[..] else { panic!("there are four") };
     registry.registry().add_faults([
         Fault::cut_body(waiting.digest.as_str(), 1000).times(1),
-        Fault::delay(waiting.digest.as_str(), Duration::from_secs(600)).after(1),
+        Fault::delay(waiting.digest.as_str(), LONG).after(1),
         Fault::cut_body(failing.digest.as_str(), 1000).times(1),
         Fault::status(failing.digest.as_str(), StatusCode::GONE).after(1),
     ]);
-    let store = Slow::default();
-    repository.pull(fixture.amd64.descriptor(), &store).await.unwrap_err();
+    let (store, may_go) = Slow::new();
+    let mut pull = repository.pull(fixture.amd64.descriptor(), &store).into_future();
+    tokio::select! {
+        result = &mut pull => panic!("{result:?}"),
+        () = store.goes.notified() => {}
+    }
+    for _ in 0..100 {
+        assert!((&mut pull).now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    drop(may_go);
+    pull.await.unwrap_err();
     assert_eq!(store.open.load(Ordering::SeqCst), 0);
 }
 

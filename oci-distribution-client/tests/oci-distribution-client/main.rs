@@ -11,6 +11,7 @@ mod blobs;
 mod cuts;
 mod deadlines;
 mod dialects;
+mod endless;
 mod ends;
 #[cfg(feature = "tracing")]
 mod events;

@@ -102,8 +102,6 @@ async fn https_to_this_machine_goes_through_no_proxy_either() {
 #[tokio::test]
 async fn other_machines_are_asked_through_the_proxy_but_for_those_that_are_excepted() {
     const HOST: &str = "192.0.2.1:5000";
-    let mut limits = Limits::default();
-    limits.connect = Duration::from_millis(50);
     let mut retry = quick();
     retry.attempts = 1;
     for (except, is_proxied) in [
@@ -116,12 +114,21 @@ async fn other_machines_are_asked_through_the_proxy_but_for_those_that_are_excep
     ] {
         let proxy = Proxy::start().await;
         let config = proxy.variables(&["HTTP_PROXY"], except).danger_plain_http(HOST);
-        let config = config.limits(limits.clone()).retry(retry.clone());
+        let config = config.limits(connecting(is_proxied)).retry(retry.clone());
         let app = Client::new(config).unwrap().repository(&format!("{HOST}/app")).unwrap();
         let error = app.resolve("v1").await.unwrap_err();
         assert_eq!(error.status(), is_proxied.then_some(418), "{except}: {}", chain(&error));
         assert_eq!(proxy.asked() > 0, is_proxied, "{except}");
     }
+}
+
+/// Machines that are nowhere are not waited for.
+fn connecting(is_somewhere: bool) -> Limits {
+    let mut limits = Limits::default();
+    if !is_somewhere {
+        limits.connect = Duration::from_millis(1);
+    }
+    limits
 }
 
 /// A proxy that wants a login, makes tunnels to one server whatever name is asked for, and answers other requests
@@ -237,21 +244,19 @@ async fn https_goes_through_a_tunnel_and_http_by_whole_urls_with_the_login_of_th
 #[tokio::test]
 async fn a_server_may_have_a_proxy_of_its_own_or_none() {
     let (general, own) = (Proxy::start().await, Proxy::start().await);
-    let mut limits = Limits::default();
-    limits.connect = Duration::from_millis(50);
     let config = Config::default()
         .retry(quick())
-        .limits(limits)
         .proxy_to("192.0.2.1", &own.url)
         .no_proxy_to("192.0.2.2:5000")
         .proxy(&general.url, "192.0.2.1")
         .danger_plain_http("192.0.2.1")
         .danger_plain_http("192.0.2.2:5000");
+    let nowhere = Client::new(config.clone().limits(connecting(false))).unwrap();
     let client = Client::new(config).unwrap();
     assert_eq!(client.check("192.0.2.1").await.unwrap_err().status(), Some(418));
     let counts = (general.asked(), own.asked());
     assert!(counts.0 == 0 && counts.1 > 0, "{counts:?}");
-    let error = client.check("192.0.2.2:5000").await.unwrap_err();
+    let error = nowhere.check("192.0.2.2:5000").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{}", chain(&error));
     assert_eq!((general.asked(), own.asked()), counts);
     // Another port is another server.
