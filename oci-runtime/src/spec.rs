@@ -16,6 +16,7 @@ pub mod vm;
 pub mod windows;
 pub mod zos;
 
+mod builder;
 mod capabilities;
 mod config;
 mod container_process_state;

@@ -1,3 +1,4 @@
+mod builder;
 mod cases;
 mod conversion;
 mod defaults;
