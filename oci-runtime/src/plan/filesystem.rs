@@ -159,7 +159,7 @@ pub(crate) fn swap_dots(key: &str) -> String {
 
 /// The namespace that a kernel parameter belongs to.
 fn owner(key: &str) -> Option<Namespace> {
-    const IPC: [&str; 9] = [
+    const IPC: [&str; 11] = [
         "kernel.msgmax",
         "kernel.msgmnb",
         "kernel.msgmni",
@@ -169,6 +169,8 @@ fn owner(key: &str) -> Option<Namespace> {
         "kernel.shmmni",
         "kernel.shm_rmid_forced",
         "kernel.msg_next_id",
+        "kernel.sem_next_id",
+        "kernel.shm_next_id",
     ];
     match key {
         "kernel.domainname" | "kernel.hostname" => Some(Namespace::Uts),

@@ -121,6 +121,9 @@ fn kernel_parameters_are_those_of_namespaces_that_the_container_has() {
         ("net.ipv4.ip_forward", NamespaceType::Network, "network"),
         ("net/ipv4/ip_forward", NamespaceType::Network, "network"),
         ("kernel.shmmax", NamespaceType::Ipc, "ipc"),
+        ("kernel.msg_next_id", NamespaceType::Ipc, "ipc"),
+        ("kernel.sem_next_id", NamespaceType::Ipc, "ipc"),
+        ("kernel.shm_next_id", NamespaceType::Ipc, "ipc"),
         ("fs.mqueue.msg_max", NamespaceType::Ipc, "ipc"),
         ("user.max_user_namespaces", NamespaceType::User, "user"),
     ] {
