@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use oci_image::json;
 
+use crate::function::CalledFunction;
 use crate::spec::Root;
 use crate::{Error, ErrorKind, Spec};
 
@@ -31,12 +32,30 @@ const CONFIG: &str = "config.json";
 pub struct Bundle {
     dir: PathBuf,
     spec: Spec,
+    function: Option<CalledFunction>,
 }
 
 impl Bundle {
     /// A bundle whose specification is in memory; paths of the specification begin at `dir`.
     pub fn new(dir: impl Into<PathBuf>, spec: Spec) -> Self {
-        Self { dir: dir.into(), spec }
+        Self { dir: dir.into(), spec, function: None }
+    }
+
+    /// Has a function of the program that becomes the init be the process of the container, in place of a program of the
+    /// root filesystem: one of those that it passes to [`init_with`](crate::init_with), such as an interpreter of
+    /// WebAssembly. `process` of the specification counts as for a program, but `args` may be empty.
+    ///
+    /// The function is called with `input`, at most 1 MiB; what is longer goes by [`Stdio::descriptors`]. It runs in the
+    /// memory of the init, which is a process of its own and has been told the plan: code that the container's owner does
+    /// not trust is for the function to confine.
+    ///
+    /// [`write`](Self::write) writes the specification alone.
+    ///
+    /// [`Stdio::descriptors`]: crate::Stdio::descriptors
+    #[must_use]
+    pub fn function(mut self, name: impl Into<String>, input: impl Into<Vec<u8>>) -> Self {
+        self.function = Some(CalledFunction { name: name.into(), input: input.into() });
+        self
     }
 
     /// The bundle of an image whose root filesystem was unpacked to `rootfs` in `dir`, with the specification of
@@ -95,6 +114,16 @@ impl Bundle {
     /// The specification.
     pub fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    /// The same with another directory.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn at(self, dir: PathBuf) -> Self {
+        Self { dir, ..self }
+    }
+
+    pub(crate) fn process_function(&self) -> Option<&CalledFunction> {
+        self.function.as_ref()
     }
 
     /// The specification, to be changed before a container is made.

@@ -14,11 +14,13 @@ use std::time::{Duration, SystemTime};
 
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::children::{Child, Children};
+use crate::deadline::Deadline;
 use crate::launch::{run_hook, step_error};
 use crate::plan::HookKind;
 use crate::record::{Entry, Phase, Process, Record, start_socket};
 use crate::spec::{Spec, State, Status};
-use crate::wait::{END_TIMEOUT, until_ended, until_heard};
+use crate::wait::{END_TIMEOUT, Heard, until_ended, until_heard};
 use crate::wire::{self, Event, Report};
 use crate::{ContainerId, Error, ErrorKind, Launcher, Runtime, Signal, sys};
 
@@ -29,7 +31,8 @@ const KILL_WAIT: Duration = Duration::from_secs(1);
 
 /// A container: a handle that threads share, and that can be found again by its id.
 ///
-/// Dropping the handle leaves the container as it is.
+/// Dropping the handle leaves the container as it is. Its process, a child of the one that made the container, is waited
+/// for when it has ended: by the next call of the [`Runtime`] or one of its containers, so that no zombies pile up.
 ///
 /// ```no_run
 /// use oci_runtime::{Bundle, Runtime, Signal, Spec, Stdio, spec::Process};
@@ -61,6 +64,8 @@ pub struct Container {
     id: ContainerId,
     handle: OwnedFd,
     warnings: Mutex<Vec<String>>,
+    /// Its process is a child of this one.
+    is_child: bool,
 }
 
 impl Container {
@@ -76,7 +81,13 @@ impl Container {
                 .map_err(Error::system(format!("make a handle of container `{id}`")))
         };
         let handle = pidfd.map_or_else(ended, Ok)?;
-        Ok(Self { runtime, id, handle, warnings: Mutex::new(warnings.to_vec()) })
+        Ok(Self { runtime, id, handle, warnings: Mutex::new(warnings.to_vec()), is_child: false })
+    }
+
+    /// The same of a container that this process has just made.
+    pub(crate) fn of_a_child(mut self) -> Self {
+        self.is_child = true;
+        self
     }
 
     /// The ID.
@@ -88,12 +99,29 @@ impl Container {
         &self.runtime.launcher
     }
 
+    /// Another handle.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn duplicate(&self) -> Result<Self, Error> {
+        let handle = self.handle.try_clone();
+        let doing = format!("make a handle of container `{}`", self.id);
+        let handle = handle.map_err(Error::system(doing))?;
+        Self::new(self.runtime.clone(), self.id.clone(), Some(handle), &[])
+    }
+
+    pub(crate) fn children(&self) -> &Children {
+        &self.runtime.children
+    }
+
     pub(crate) fn dir(&self) -> PathBuf {
         self.runtime.dir.join(self.id.as_str())
     }
 
     pub(crate) fn entry(&self) -> Result<Entry, Error> {
-        Entry::open(&self.runtime.dir, &self.id)
+        self.entry_within(Deadline::default())
+    }
+
+    fn entry_within(&self, deadline: Deadline) -> Result<Entry, Error> {
+        Entry::open(&self.runtime.dir, &self.id, deadline)
     }
 
     pub(crate) fn record(&self) -> Result<Record, Error> {
@@ -165,7 +193,8 @@ impl Container {
     /// [`ErrorKind::State`] if the container is not `created` or has no program. [`ErrorKind::Step`] if the program cannot
     /// be run, [`ErrorKind::Hook`] if a hook fails; then the container is stopped.
     pub fn start(&self) -> Result<(), Error> {
-        let mut entry = self.entry()?;
+        let deadline = Deadline::after(self.runtime.timeout);
+        let mut entry = self.entry_within(deadline)?;
         let doing = || format!("start container `{}`", self.id);
         self.require_status(&entry.record, &doing(), &[Status::Created])?;
         if !entry.record.has_program {
@@ -178,20 +207,26 @@ impl Container {
         // Noted first: if this process is killed, the program may run or not, and the process tells.
         entry.record.phase = Phase::Starting;
         entry.save()?;
-        self.ask_to_start(&entry.record, &doing())?;
+        if let Err(error) = self.ask_to_start(&entry.record, &doing(), deadline) {
+            if deadline.is_over() {
+                // It may run a moment later, though it was not started.
+                self.end_all(&entry.record, Deadline::default())?;
+            }
+            return Err(error);
+        }
         entry.record.phase = Phase::Started;
         entry.save()?;
         let record = entry.record.clone();
         // A hook may ask for something that wants the lock.
         drop(entry);
-        if let Err(error) = self.poststart(&record) {
-            self.end_all(&record)?;
+        if let Err(error) = self.poststart(&record, deadline) {
+            self.end_all(&record, Deadline::default())?;
             return Err(error);
         }
         Ok(())
     }
 
-    fn ask_to_start(&self, record: &Record, doing: &str) -> Result<(), Error> {
+    fn ask_to_start(&self, record: &Record, doing: &str, deadline: Deadline) -> Result<(), Error> {
         let system = |error: io::Error| Error::because(ErrorKind::System, doing, error);
         let (_handle, path) = start_socket(&self.dir()).map_err(system)?;
         let asked = UnixStream::connect(path).and_then(|mut socket| {
@@ -210,8 +245,13 @@ impl Container {
             }
             asked => asked.map_err(system)?,
         };
-        if !until_heard(socket.as_fd(), || record.cgroup.is_frozen_or_below()).map_err(system)? {
-            return Err(Error::new(ErrorKind::System, doing, "its cgroup is frozen: thaw it"));
+        let is_frozen = || record.cgroup.is_frozen_or_below();
+        match until_heard(socket.as_fd(), deadline, is_frozen).map_err(system)? {
+            Heard::Something => {}
+            Heard::Frozen => {
+                return Err(Error::new(ErrorKind::System, doing, "its cgroup is frozen: thaw it"));
+            }
+            Heard::TimedOut => return Err(deadline.error(doing)),
         }
         // The program's exec closes the other end.
         match wire::receive(&socket) {
@@ -229,11 +269,11 @@ impl Container {
         }
     }
 
-    fn poststart(&self, record: &Record) -> Result<(), Error> {
+    fn poststart(&self, record: &Record, deadline: Deadline) -> Result<(), Error> {
         let state = serde_json::to_value(record.state_as(Status::Running)).unwrap_or_default();
         for list in record.later.iter().filter(|list| list.kind == HookKind::Poststart) {
             list.hooks.iter().try_for_each(|hook| {
-                run_hook(self.launcher(), (list.kind, hook), &state, &record.bundle)
+                run_hook(self.launcher(), (list.kind, hook), &state, &record.bundle, deadline)
             })?;
         }
         Ok(())
@@ -281,7 +321,7 @@ impl Container {
     /// If the kernel does not let it, or the container was deleted.
     pub fn kill_all(&self) -> Result<(), Error> {
         let record = self.record()?;
-        self.end_all(&record)
+        self.end_all(&record, Deadline::default())
     }
 
     /// Freezes all processes of the container; its status is `paused`.
@@ -332,6 +372,17 @@ impl Container {
             return Ok(());
         }
         Err(Error::new(ErrorKind::State, doing, format!("it is `{status}`")))
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        if !self.is_child {
+            return;
+        }
+        let Ok(pidfd) = self.handle.try_clone() else { return };
+        let container = self.record().ok().map(|record| (self.runtime.dir.clone(), record));
+        self.runtime.children.adopt(Child { pidfd, container });
     }
 }
 

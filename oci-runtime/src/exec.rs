@@ -1,5 +1,6 @@
 //! One more program for a container, and how it is added.
 
+use crate::function::CalledFunction;
 use crate::spec;
 
 /// One more program for [`Container::exec`](crate::Container::exec), and how it is added to the container.
@@ -21,6 +22,7 @@ pub struct Exec {
     pub(crate) process: spec::Process,
     pub(crate) parent: Parent,
     pub(crate) even_if_paused: bool,
+    pub(crate) function: Option<CalledFunction>,
 }
 
 /// What waits for a process that is added to a container.
@@ -35,7 +37,15 @@ pub(crate) enum Parent {
 impl Exec {
     /// What `process` says.
     pub fn new(process: spec::Process) -> Self {
-        Self { process, parent: Parent::Supervisor, even_if_paused: false }
+        Self { process, parent: Parent::Supervisor, even_if_paused: false, function: None }
+    }
+
+    /// Has a function of the program that becomes the init be the process, as with
+    /// [`Bundle::function`](crate::Bundle::function).
+    #[must_use]
+    pub fn function(mut self, name: impl Into<String>, input: impl Into<Vec<u8>>) -> Self {
+        self.function = Some(CalledFunction { name: name.into(), input: input.into() });
+        self
     }
 
     /// The process becomes a child of the caller itself, and when the caller ends, of the caller's nearest subreaper: for a

@@ -10,9 +10,11 @@ mod devices;
 mod error;
 mod failure;
 mod filesystem;
+mod function;
 mod hint;
 mod hooks;
 mod identity;
+mod labels;
 mod mounts;
 mod namespaces;
 mod paths;
@@ -28,6 +30,7 @@ use std::sync::OnceLock;
 
 use rustix::fs::Mode;
 
+use crate::function::{Function, Functions};
 use crate::sys;
 use crate::wire::Greeting;
 
@@ -38,6 +41,9 @@ use steps::Init;
 /// The name (`argv[0]`) by which a program is started to become an init.
 pub(crate) const ARGUMENT: &str = "oci-runtime: init";
 
+/// The name of its thread, until it is the process of the container.
+pub(crate) const NAME: &std::ffi::CStr = c"oci-init";
+
 /// Becomes the init of a container if this process was made for that, else returns at once.
 ///
 /// Call it as the first line of `main` of a program that uses [`Launcher::current_exe`](crate::Launcher::current_exe):
@@ -45,8 +51,33 @@ pub(crate) const ARGUMENT: &str = "oci-runtime: init";
 /// `#[tokio::main]` starts some before the body of `main`, so make the runtime in a plain `main`, after this call.
 /// Without the call, or with it among threads, no container is made.
 pub fn init() {
+    init_with(&[]);
+}
+
+/// As [`init`], in a program with functions that can be the process of a container: each has a name, by which
+/// [`Bundle::function`](crate::Bundle::function) and [`Exec::function`](crate::Exec::function) choose it, and returns the
+/// exit status of the process. One that panics ends with the status 101.
+///
+/// ```no_run
+/// use oci_runtime::{Bundle, FunctionCall, Runtime, Spec, Stdio};
+///
+/// fn greet(call: FunctionCall) -> u8 {
+///     println!("hello, {}", String::from_utf8_lossy(&call.input));
+///     0
+/// }
+///
+/// fn main() -> Result<(), oci_runtime::Error> {
+///     oci_runtime::init_with(&[("greet", greet)]);
+///     let bundle = Bundle::new("bundle", Spec::linux_default()).function("greet", "world");
+///     let container = Runtime::open("/run/my-tool")?.create("hello-1", &bundle, Stdio::inherit())?;
+///     container.start()?;
+///     container.wait()?;
+///     container.delete()
+/// }
+/// ```
+pub fn init_with(functions: &[(&str, Function)]) {
     if is_launched() {
-        sys::clone::leave(run());
+        sys::clone::leave(run(functions));
     }
     let call = if is_alone() { Call::Alone } else { Call::AmongThreads };
     let _ = CALL.set(call);
@@ -83,7 +114,7 @@ fn is_alone() -> bool {
 const REFUSED: i32 = 126;
 
 /// Receives instructions and carries them out. Returns only if that fails, with the exit status.
-fn run() -> i32 {
+fn run(functions: Functions<'_>) -> i32 {
     // A program with the set-user-ID bit would carry out the plan of any caller with the rights of its owner.
     if sys::descriptors::is_secure_execution() {
         return REFUSED;
@@ -101,6 +132,8 @@ fn run() -> i32 {
     if crate::wire::send(&socket, &greeting, &[]).is_err() || greeting == Greeting::HasThreads {
         return REFUSED;
     }
+    // What tells it, later, from a function that it calls.
+    let _ = rustix::thread::set_name(NAME);
     if sys::signal::reset().is_err() || rustix::process::chdir("/").is_err() {
         return REFUSED;
     }
@@ -109,7 +142,7 @@ fn run() -> i32 {
     let callers = rustix::process::umask(Mode::empty());
     match crate::wire::receive(&socket) {
         Ok(Some((instructions, descriptors))) => {
-            steps::run(socket, instructions, descriptors, callers)
+            steps::run(socket, instructions, descriptors, callers, functions)
         }
         _ => REFUSED,
     }

@@ -16,6 +16,7 @@ pub(crate) use hook::run_hook;
 use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::child::Child;
+use crate::deadline::Deadline;
 use crate::launcher::Started;
 use crate::plan::{NamespaceStep, RuntimeStep, Step};
 use crate::wait::wait_for_killed;
@@ -39,6 +40,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) state: serde_json::Value,
     /// Where hooks of the runtime run.
     pub(crate) directory: Option<PathBuf>,
+    pub(crate) deadline: Deadline,
 }
 
 /// Carries out the steps that fall to the launching process.
@@ -62,13 +64,13 @@ pub(crate) fn launch(
     launch: Launch<'_>,
     runtime_steps: &mut dyn RuntimeSteps,
 ) -> Result<Launched, Error> {
-    let steps = launch.steps;
+    let (steps, deadline) = (launch.steps, launch.deadline);
     let supervised = steps.contains(&NamespaceStep::CloneAndWait.into());
     let Started { child, socket, errors } = launcher.spawn()?;
     let pid = child.pid;
     trace::launched(launcher.path(), pid);
     let mut conversation =
-        Conversation { socket, steps, runtime_steps, pid, launched: None, next: 0 };
+        Conversation { socket, steps, runtime_steps, pid, launched: None, next: 0, deadline };
     let result = conversation.begin(launch);
     let launched = conversation.launched.take();
     // Closes the socket: a child that waits for a reply sees that there will be none, and ends.

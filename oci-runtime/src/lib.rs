@@ -20,6 +20,7 @@ pub mod compat;
 mod container_id;
 mod error;
 mod format;
+mod function;
 mod host;
 mod plan;
 mod refusal;
@@ -27,12 +28,18 @@ mod seccomp;
 pub mod spec;
 pub mod stats;
 
+#[cfg(all(target_os = "linux", feature = "tokio"))]
+mod asynchronous;
 #[cfg(target_os = "linux")]
 mod cgroup;
 #[cfg(target_os = "linux")]
 mod child;
 #[cfg(target_os = "linux")]
+mod children;
+#[cfg(target_os = "linux")]
 mod container;
+#[cfg(target_os = "linux")]
+mod deadline;
 #[cfg(target_os = "linux")]
 mod events;
 #[cfg(target_os = "linux")]
@@ -86,12 +93,15 @@ pub use plan::Plan;
 pub use refusal::{Refusal, Refusals};
 pub use spec::{Features, Spec, State};
 
+#[cfg(all(target_os = "linux", feature = "tokio"))]
+pub use asynchronous::AsyncPipes;
 #[cfg(target_os = "linux")]
 pub use {
     container::Container,
     events::{Event, Events},
     exec::Exec,
-    init::init,
+    function::{Function, FunctionCall},
+    init::{init, init_with},
     launcher::Launcher,
     process::Process,
     runtime::Runtime,

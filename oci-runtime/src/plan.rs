@@ -12,6 +12,7 @@ mod features;
 mod filesystem;
 mod hooks;
 mod identity;
+mod labels;
 mod mounts;
 mod namespaces;
 mod options;
@@ -34,6 +35,7 @@ pub(crate) use options::IVERSION;
 pub(crate) use step::*;
 
 use crate::format::FormatVersion;
+use crate::function::CalledFunction;
 use crate::{Bundle, Host, Refusal, Refusals, Spec};
 
 /// Everything that making and starting a container will do, in order.
@@ -77,6 +79,7 @@ impl Plan {
     /// Every reason why the specification cannot be carried out there.
     pub fn new(bundle: &Bundle, host: &Host) -> Result<Self, Refusals> {
         let mut planner = Planner::new(bundle.spec(), bundle.dir(), host);
+        planner.function = bundle.process_function();
         planner.plan();
         planner.finish()
     }
@@ -120,6 +123,8 @@ pub(crate) struct Planner<'a> {
     /// Relative paths of the specification begin here.
     directory: &'a Path,
     host: &'a Host,
+    /// The process is this function and not a program.
+    function: Option<&'a CalledFunction>,
     steps: Vec<Step>,
     refusals: Vec<Refusal>,
     warnings: Vec<String>,
@@ -137,6 +142,7 @@ impl<'a> Planner<'a> {
             spec,
             directory,
             host,
+            function: None,
             steps: Vec::new(),
             refusals: Vec::new(),
             warnings: Vec::new(),

@@ -3,6 +3,8 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::ExitStatus;
 
+use crate::children::{Child, Children};
+use crate::deadline::Deadline;
 use crate::launch::{Launch, Launched, RuntimeSteps, launch};
 use crate::plan::RuntimeStep;
 use crate::record::Record;
@@ -16,7 +18,8 @@ use crate::{
 /// A process that was added to a container by [`Container::exec`]; what it runs is a
 /// [`spec::Process`](crate::spec::Process).
 ///
-/// Dropping the handle leaves it as it is; when the container ends, it ends too.
+/// Dropping the handle leaves it as it is; when the container ends, it ends too. When it has ended, it is waited for by the
+/// next call of the [`Runtime`](crate::Runtime) or one of its containers, so that no zombies pile up.
 #[derive(Debug)]
 pub struct Process {
     pid: i32,
@@ -26,6 +29,7 @@ pub struct Process {
     /// child of this process.
     supervisor: Option<OwnedFd>,
     container: ContainerId,
+    children: Children,
 }
 
 impl Container {
@@ -58,11 +62,13 @@ impl Container {
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
         stdio.check(&plan, &doing())?;
         self.launcher().check()?;
+        self.children().collect();
         let mut descriptors =
             stdio.into_descriptors().map_err(Error::system("open standard input and output"))?;
         descriptors.push((Role::Target, target));
         let state = serde_json::Value::Null;
-        let launched = Launch { steps: &plan.steps, descriptors, state, directory: None };
+        let deadline = Deadline::default();
+        let launched = Launch { steps: &plan.steps, descriptors, state, directory: None, deadline };
         let oom_kills = record.cgroup.oom_kills();
         let may_wait = exec.even_if_paused;
         let mut joining = Joining { oom_kills, record: &record, may_wait };
@@ -73,6 +79,7 @@ impl Container {
             process: process.pidfd,
             supervisor: process.supervisor.map(|supervisor| supervisor.pidfd),
             container: self.id().clone(),
+            children: self.children().clone(),
         })
     }
 }
@@ -103,6 +110,14 @@ impl Process {
             || format!("send {signal} to process {} of container `{}`", self.pid, self.container);
         sys::pidfd::send_signal(self.process.as_fd(), signal.number())
             .map_err(Error::system(doing()))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Ok(pidfd) = self.as_fd().try_clone_to_owned() {
+            self.children.adopt(Child { pidfd, container: None });
+        }
     }
 }
 

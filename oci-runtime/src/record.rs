@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Cgroup;
+use crate::deadline::Deadline;
 use crate::plan::Hooks;
 use crate::spec::{Spec, State, Status};
 use crate::wait::until_ended;
@@ -112,11 +113,22 @@ impl Record {
         })
     }
 
-    /// Whether the process is still the init: its arguments say so, until it executes the program.
+    /// Whether the process is still the init: its arguments say so until it executes the program, and its name until it
+    /// calls a function.
     fn status_while_starting(&self, pidfd: &OwnedFd) -> io::Result<Status> {
-        let arguments = fs::read(format!("/proc/{}/cmdline", self.pid.unwrap_or_default()));
-        Ok(match arguments.as_deref() {
-            Ok(line) if line.starts_with(crate::init::ARGUMENT.as_bytes()) => Status::Created,
+        let read = |name| fs::read(format!("/proc/{}/{name}", self.pid.unwrap_or_default()));
+        let is_function = || {
+            let name = read("comm").ok();
+            name.is_some_and(|name| name.trim_ascii_end() != crate::init::NAME.to_bytes())
+        };
+        Ok(match read("cmdline").as_deref() {
+            Ok(line) if line.starts_with(crate::init::ARGUMENT.as_bytes()) => {
+                if is_function() {
+                    Status::Running
+                } else {
+                    Status::Created
+                }
+            }
             // It has given its memory back, so it is about to end.
             Ok([]) if until_ended(pidfd.as_fd(), Some(DYING))? => Status::Stopped,
             _ => Status::Running,
@@ -152,16 +164,20 @@ impl Entry {
             }
             result => result.map_err(Error::system(format!("make `{}`", dir.display())))?,
         }
-        let lock = lock(&dir, &record.id)?;
+        let lock = lock(&dir, &record.id, Deadline::default())?;
         let entry = Self { dir, _lock: lock, record };
         entry.save().inspect_err(|_| drop(entry.remove()))?;
         Ok(entry)
     }
 
     /// Opens the directory of a container that exists, alone.
-    pub(crate) fn open(runtime: &Path, id: &ContainerId) -> Result<Self, Error> {
+    pub(crate) fn open(
+        runtime: &Path,
+        id: &ContainerId,
+        deadline: Deadline,
+    ) -> Result<Self, Error> {
         let dir = runtime.join(id.as_str());
-        let lock = lock(&dir, id)?;
+        let lock = lock(&dir, id, deadline)?;
         let record = match read(&dir) {
             Ok(record) => record,
             // The process that made it died before it could write.
@@ -214,7 +230,7 @@ impl Entry {
 }
 
 /// Takes the lock of a container. Fails if it is being made, and does not wait: the caller may be one of its hooks.
-fn lock(dir: &Path, id: &ContainerId) -> Result<File, Error> {
+fn lock(dir: &Path, id: &ContainerId, deadline: Deadline) -> Result<File, Error> {
     let doing = || format!("lock container `{id}`");
     loop {
         let file = match open_lock(dir) {
@@ -228,7 +244,8 @@ fn lock(dir: &Path, id: &ContainerId) -> Result<File, Error> {
             }
             Err(Errno::WOULDBLOCK) => {
                 trace::lock_wait(id);
-                wait_for_lock(&file).map_err(|error| match error {
+                wait_for_lock(&file, deadline).map_err(|error| match error {
+                    Errno::WOULDBLOCK if deadline.is_over() => deadline.error(doing()),
                     Errno::WOULDBLOCK => Error::new(ErrorKind::State, doing(), in_use()),
                     error => Error::system(doing())(error),
                 })?;
@@ -251,9 +268,9 @@ pub(crate) fn is_locked(dir: &Path) -> bool {
 }
 
 /// By attempts: flock(2) itself waits without a limit.
-fn wait_for_lock(file: &File) -> Result<(), Errno> {
+fn wait_for_lock(file: &File, deadline: Deadline) -> Result<(), Errno> {
     const PAUSE: Duration = Duration::from_millis(10);
-    let end = Instant::now() + LOCK_TIMEOUT;
+    let end = Instant::now() + deadline.left_of(LOCK_TIMEOUT);
     let mut pause = Duration::from_micros(50);
     loop {
         match flock(file, FlockOperation::NonBlockingLockExclusive) {

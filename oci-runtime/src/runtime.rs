@@ -5,7 +5,10 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use crate::children::Children;
+use crate::deadline::Deadline;
 use crate::launch::{Launch, launch};
 use crate::record::{Entry, Phase, Record, start_socket};
 use crate::runtime_steps::Creation;
@@ -40,6 +43,8 @@ use crate::{Bundle, Container, ContainerId, Error, ErrorKind, Host, Launcher, Pl
 pub struct Runtime {
     pub(crate) dir: PathBuf,
     pub(crate) launcher: Launcher,
+    pub(crate) children: Children,
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl Runtime {
@@ -61,13 +66,25 @@ impl Runtime {
             let reason = "it belongs to another user, or other users may write to it";
             return Err(Error::new(ErrorKind::System, doing(), reason));
         }
-        Ok(Self { dir, launcher: Launcher::current_exe() })
+        let (launcher, children) = (Launcher::current_exe(), Children::default());
+        Ok(Self { dir, launcher, children, timeout: None })
     }
 
     /// Has another program become the init of containers.
     #[must_use]
     pub fn launcher(mut self, launcher: Launcher) -> Self {
         self.launcher = launcher;
+        self
+    }
+
+    /// How long each call of `create`, `start`, `delete` and `force_delete` may take, of this runtime and of the containers
+    /// that it makes or finds. Then it fails, and `create` and `start` leave no process that they began.
+    ///
+    /// Without it, they wait for hooks as long as these run, and else no longer than the kernel takes, or some seconds. Hooks of
+    /// the runtime are given whole seconds; hooks that follow a deletion are not counted.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
         self
     }
 
@@ -93,6 +110,7 @@ impl Runtime {
         bundle: &Bundle,
         stdio: Stdio,
     ) -> Result<Container, Error> {
+        let deadline = Deadline::after(self.timeout);
         let doing = || format!("create container `{id}`");
         let host = Host::probe().map_err(Error::system("probe the host"))?;
         let bundle_dir = std::path::absolute(bundle.dir()).map_err(Error::system(doing()))?;
@@ -101,15 +119,19 @@ impl Runtime {
             let reason = format!("the path of bundle `{shown}` is not UTF-8");
             return Err(Error::new(ErrorKind::Bundle, doing(), reason));
         }
-        let bundle = Bundle::new(bundle_dir, bundle.spec().clone());
+        let bundle = bundle.clone().at(bundle_dir);
         let plan = Plan::new(&bundle, &host)
             .map_err(|refusals| Error::because(ErrorKind::Refused, doing(), refusals))?;
         stdio.check(&plan, &doing())?;
         self.launcher.check()?;
         crate::record::sweep(&self.dir);
+        self.children.collect();
         let mut entry = Entry::create(&self.dir, record(id.clone(), &bundle, &plan))?;
-        match self.make(&mut entry, &bundle, &plan, stdio) {
-            Ok(pidfd) => Container::new(self.clone(), id, Some(pidfd), plan.warnings()),
+        match self.make(&mut entry, (&bundle, &plan), stdio, deadline) {
+            Ok(pidfd) => {
+                let container = Container::new(self.clone(), id, Some(pidfd), plan.warnings())?;
+                Ok(container.of_a_child())
+            }
             Err(error) => {
                 self.undo(&entry, &bundle);
                 Err(error)
@@ -120,9 +142,9 @@ impl Runtime {
     fn make(
         &self,
         entry: &mut Entry,
-        bundle: &Bundle,
-        plan: &Plan,
+        (bundle, plan): (&Bundle, &Plan),
         stdio: Stdio,
+        deadline: Deadline,
     ) -> Result<OwnedFd, Error> {
         let id = &entry.record.id;
         entry.save_spec(bundle.spec())?;
@@ -133,9 +155,9 @@ impl Runtime {
         descriptors.push((Role::Start, start));
         let state = serde_json::to_value(entry.record.state_as(Status::Creating))
             .map_err(|error| Error::because(ErrorKind::System, "write the state", error))?;
-        let launched = Launch { steps: &plan.steps, descriptors, state, directory: None };
+        let launched = Launch { steps: &plan.steps, descriptors, state, directory: None, deadline };
         let launcher = &self.launcher;
-        let mut creation = Creation { entry, bundle: bundle.dir(), launcher };
+        let mut creation = Creation { entry, bundle: bundle.dir(), launcher, deadline };
         let process = launch(launcher, launched, &mut creation)?;
         entry.record.phase = Phase::Created;
         match entry.save() {
@@ -168,6 +190,7 @@ impl Runtime {
     }
 
     fn find(&self, id: ContainerId) -> Result<Container, Error> {
+        self.children.collect();
         let dir = self.dir.join(id.as_str());
         let pidfd = match crate::record::read(&dir) {
             Ok(record) => record
@@ -175,6 +198,8 @@ impl Runtime {
                 .map_err(Error::system(format!("find the process of container `{id}`")))?
                 .pidfd(),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !dir.exists() => {
+                // Its deletion may have been interrupted, and whoever asks is about to complete it.
+                crate::record::sweep(&self.dir);
                 return Err(crate::record::not_found(&id));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -193,6 +218,7 @@ impl Runtime {
     pub fn list(&self) -> Result<Vec<Container>, Error> {
         let doing = || format!("list the containers of `{}`", self.dir.display());
         crate::record::sweep(&self.dir);
+        self.children.collect();
         let mut ids = Vec::new();
         for entry in std::fs::read_dir(&self.dir).map_err(Error::system(doing()))? {
             let entry = entry.map_err(Error::system(doing()))?;

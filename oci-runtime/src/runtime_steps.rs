@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::cgroup::Cgroup;
 use crate::child::Child;
+use crate::deadline::Deadline;
 use crate::host::IdRange;
 use crate::launch::{Launched, RuntimeSteps, run_hook};
 use crate::plan::{MapIds, RuntimeStep};
@@ -17,6 +18,7 @@ pub(crate) struct Creation<'a> {
     pub(crate) entry: &'a mut Entry,
     pub(crate) bundle: &'a Path,
     pub(crate) launcher: &'a Launcher,
+    pub(crate) deadline: Deadline,
 }
 
 impl RuntimeSteps for Creation<'_> {
@@ -53,7 +55,7 @@ impl RuntimeSteps for Creation<'_> {
                 let state = serde_json::to_value(state)
                     .map_err(|error| Error::because(ErrorKind::Hook, doing(), error))?;
                 list.hooks.iter().try_for_each(|hook| {
-                    run_hook(self.launcher, (list.kind, hook), &state, self.bundle)
+                    run_hook(self.launcher, (list.kind, hook), &state, self.bundle, self.deadline)
                 })
             }
         }

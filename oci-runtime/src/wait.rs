@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
+use crate::deadline::Deadline;
 use crate::sys;
 
 /// How long a process that was killed may take to end. More, and it waits in the kernel for a device or a filesystem, or
@@ -60,20 +61,34 @@ pub(crate) fn wait_for_killed(pidfd: BorrowedFd<'_>) -> Option<ExitStatus> {
     ended.then(|| wait(pidfd).ok().flatten())?
 }
 
-/// Waits until the process at the other end of a socket has sent something or closed it. False: it was frozen for some
-/// seconds, and may be so for ever.
+/// What has become of the process at the other end of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// It has sent something, or closed the socket.
+    Something,
+    /// It was frozen for some seconds, and may be so for ever.
+    Frozen,
+    /// The time is over.
+    TimedOut,
+}
+
+/// Waits until the process at the other end of a socket has sent something or closed it.
 pub(crate) fn until_heard(
     socket: BorrowedFd<'_>,
+    deadline: Deadline,
     is_frozen: impl Fn() -> bool,
-) -> io::Result<bool> {
+) -> io::Result<Heard> {
     let mut frozen = 0;
-    while !until_ended(socket, Some(FROZEN_CHECK))? {
+    while !until_ended(socket, Some(deadline.left_of(FROZEN_CHECK)))? {
+        if deadline.is_over() {
+            return Ok(Heard::TimedOut);
+        }
         frozen = if is_frozen() { frozen + 1 } else { 0 };
         if frozen == MAX_FROZEN_CHECKS {
-            return Ok(false);
+            return Ok(Heard::Frozen);
         }
     }
-    Ok(true)
+    Ok(Heard::Something)
 }
 
 /// The status as wait(2) gives it.

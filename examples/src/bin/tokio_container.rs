@@ -1,4 +1,4 @@
-//! Runs a container from a tokio program: every call that blocks gets a thread that may.
+//! Runs a container from a tokio program: every call that blocks gets a thread that may, and its end is awaited.
 //!
 //! `embed_in_tokio` runs hundreds at a time, and shows that the program around them stays as it was.
 
@@ -6,6 +6,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::Arc;
 
 use oci_examples::rootfs;
 use oci_runtime::{Bundle, Runtime, Spec, Stdio};
@@ -26,17 +27,22 @@ async fn program() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let bundle = bundle(directory.path())?;
     let runtime = Runtime::open(directory.path().join("run"))?;
-    match spawn_blocking(move || run(&runtime, &bundle)).await?? {
+    match run(runtime, bundle).await? {
         status if status.success() => Ok(()),
         status => Err(format!("the container ended with {status}").into()),
     }
 }
 
-fn run(runtime: &Runtime, bundle: &Bundle) -> Result<ExitStatus> {
+async fn run(runtime: Runtime, bundle: Bundle) -> Result<ExitStatus> {
     let id = format!("tokio-{}", std::process::id());
-    let container = runtime.create(&id, bundle, Stdio::inherit())?;
-    let status = container.start().and_then(|()| container.wait());
-    container.force_delete()?; // whatever happened
+    let create = move || runtime.create(&id, &bundle, Stdio::inherit());
+    let container = Arc::new(spawn_blocking(create).await??);
+    let started = container.clone();
+    let status = match spawn_blocking(move || started.start()).await? {
+        Ok(()) => container.wait_async().await, // no thread waits
+        Err(error) => Err(error),
+    };
+    spawn_blocking(move || container.force_delete()).await??; // whatever happened
     Ok(status?)
 }
 

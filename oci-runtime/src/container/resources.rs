@@ -1,6 +1,7 @@
 //! What a container uses, and new limits for it.
 
 use super::Container;
+use crate::deadline::Deadline;
 use crate::plan::CgroupUpdate;
 use crate::record::Process;
 use crate::spec::Status;
@@ -81,7 +82,7 @@ impl Container {
         }
         let doing = || format!("send {signal} to the processes of container `{}`", self.id);
         if signal == Signal::KILL {
-            return self.end_all(&record);
+            return self.end_all(&record, Deadline::default());
         }
         // Locked: who pauses it meanwhile is not to see it thawed.
         let sent = self.entry()?.record.cgroup.signal_all(signal);

@@ -27,7 +27,12 @@ impl Container {
                 "how it ended is known only to the process that created it",
             )
         };
-        let status = wait(self.as_fd()).map_err(Error::system(doing()))?.ok_or_else(unknown)?;
+        let Some(status) = wait(self.as_fd()).map_err(Error::system(doing()))? else {
+            // The handle that made it was dropped, and another call waited for its process.
+            self.runtime.children.settle();
+            let exit = self.record().ok().and_then(|record| record.exit);
+            return exit.map(ExitStatus::from_raw).ok_or_else(unknown);
+        };
         // By now another container may have the id.
         if let Ok(mut entry) = self.entry()
             && record.is_some_and(|record| record.has_process_of(&entry.record))

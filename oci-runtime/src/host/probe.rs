@@ -54,12 +54,26 @@ impl Host {
             missing_system_calls: missing_system_calls(),
             seccomp_actions: list("/proc/sys/kernel/seccomp/actions_avail"),
             keyrings: sys::keyring::are_there(),
-            security_modules: list("/sys/kernel/security/lsm"),
+            security_modules: security_modules(list("/sys/kernel/security/lsm")),
             hard_limits: hard_limits(),
             id_maps: id_maps(),
             cgroups: cgroups(),
         })
     }
+}
+
+/// The listed ones, and those that say themselves that they are at work: the list is not to be seen where securityfs is
+/// not mounted.
+fn security_modules(mut listed: Vec<String>) -> Vec<String> {
+    let is_on = read_to_string("/sys/module/apparmor/parameters/enabled")
+        .is_ok_and(|text| text.trim() == "Y");
+    let own = [("apparmor", is_on), ("selinux", Path::new("/sys/fs/selinux/enforce").exists())];
+    for (name, _) in own.into_iter().filter(|(_, is_there)| *is_there) {
+        if !listed.iter().any(|other| other == name) {
+            listed.push(name.into());
+        }
+    }
+    listed
 }
 
 fn number(path: &str) -> Option<u32> {

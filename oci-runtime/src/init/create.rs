@@ -13,7 +13,7 @@ use crate::plan::Namespace;
 use crate::sys::clone::{Cloned, clone, leave};
 use crate::wire::Event;
 
-impl Init {
+impl Init<'_> {
     /// The child goes on as the container's process; this process reports it and ends.
     ///
     /// It takes a second process: unshare(2) and setns(2) move the caller's children into a PID namespace, not the

@@ -55,9 +55,17 @@ pub(crate) fn mount(
 ) -> Result<(), StepError> {
     let target = format!("/proc/self/fd/{}", target.as_raw_fd());
     let is_data = |option: &&String| flag(option).is_empty();
-    let data: Vec<&str> = options.iter().filter(is_data).map(String::as_str).collect();
+    let data: Vec<String> = options.iter().filter(is_data).map(|option| quoted(option)).collect();
     let data = CString::new(data.join(",")).map_err(std::io::Error::from)?;
     Ok(rustix::mount::mount(source.unwrap_or(kind), target, kind, flags(options), data.as_c_str())?)
+}
+
+/// A label of SELinux may have a comma in it.
+fn quoted(option: &str) -> String {
+    match option.strip_prefix("context=") {
+        Some(label) => format!("context=\"{label}\""),
+        None => option.into(),
+    }
 }
 
 /// Gives the filesystem that is mounted at `target` other options, for all its mounts.

@@ -96,7 +96,7 @@ fn process(step: &ProcessStep, errno: Errno) -> Option<&'static str> {
         (ProcessStep::OomScore(_), Errno::ACCESS) => {
             Some("a lower value than the caller's takes CAP_SYS_RESOURCE")
         }
-        (ProcessStep::SessionKeyring, Errno::DQUOT) => {
+        (ProcessStep::SessionKeyring { .. }, Errno::DQUOT) => {
             Some("the caller has as many keys as it may (`/proc/sys/kernel/keys/maxkeys`)")
         }
         (ProcessStep::Rlimit { .. }, Errno::PERM) => {

@@ -9,7 +9,7 @@ use super::steps::Init;
 use crate::hooks;
 use crate::plan::{HookKind, Hooks, ProcessStep, Step};
 
-impl Init {
+impl Init<'_> {
     /// Runs hooks in the namespaces of this process: the host's for those of the runtime, else the container's.
     pub(super) fn hooks(&mut self, hooks: &Hooks) -> Result<(), StepError> {
         // The init makes files with umask 0. startContainer hooks run after the step that sets the container's own

@@ -39,6 +39,11 @@ impl Preserved {
         Ok((moved, Self(placed)))
     }
 
+    /// The number after the last of them.
+    pub(crate) fn end(&self) -> RawFd {
+        RawFd::try_from(self.0.len()).unwrap_or(RawFd::MAX).saturating_add(FIRST)
+    }
+
     /// Lets exec keep them.
     pub(crate) fn release(&self) -> Result<(), StepError> {
         self.set_flags(FdFlags::empty())

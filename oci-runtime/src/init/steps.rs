@@ -18,14 +18,15 @@ use super::hooks::rights;
 use super::preserved::Preserved;
 use super::program::Program;
 use super::terminal::Missing;
-use super::{devices, identity, mounts, namespaces, paths, procfs, program, terminal};
-use crate::plan::{FilesystemStep, Namespace, NamespaceStep, ProcessStep, Step};
+use super::{devices, identity, labels, mounts, namespaces, paths, procfs, program, terminal};
+use crate::function::{Function, Functions};
+use crate::plan::{FilesystemStep, Label, Namespace, NamespaceStep, ProcessStep, Step};
 use crate::sys;
 use crate::sys::execute::CStringArray;
 use crate::wire::{self, Event, Instructions, Reply, Report, Role};
 
 /// What the steps leave for later steps.
-pub(crate) struct Init {
+pub(crate) struct Init<'a> {
     /// To the process that launched this one, and after the start to the one that asked for it.
     pub(super) socket: OwnedFd,
     pub(super) start: Option<UnixListener>,
@@ -41,8 +42,15 @@ pub(crate) struct Init {
     /// A procfs of the container's namespaces that is mounted nowhere.
     pub(crate) proc: Option<Root>,
     program: Option<Program>,
+    /// Open files for labels, by their paths below `/proc/self`.
+    labels: BTreeMap<String, OwnedFd>,
     /// The arguments and the environment for execve, made while a system call filter cannot forbid allocating.
     arguments: Option<(CStringArray, CStringArray)>,
+    /// The functions of this program, and the one that was looked up.
+    pub(super) functions: Functions<'a>,
+    pub(super) function: Option<Function>,
+    /// `HOME` of a function, as in an environment.
+    pub(super) home: Option<String>,
     /// The process is created in a PID namespace that exists: other processes are in it already.
     pub(super) joins_pid_namespace: bool,
     /// Standard input is a terminal of the container.
@@ -64,10 +72,11 @@ pub(crate) fn run(
     instructions: Instructions,
     descriptors: Vec<OwnedFd>,
     callers_umask: Mode,
+    functions: Functions<'_>,
 ) -> i32 {
     const FAILED: i32 = 125;
     let mut init = match Init::new(socket, &instructions, descriptors, callers_umask) {
-        Ok(init) => init,
+        Ok(init) => Init { functions, ..init },
         Err(_) => return super::REFUSED,
     };
     for (index, step) in instructions.steps.iter().enumerate() {
@@ -111,7 +120,7 @@ impl<E: Into<StepError>> From<E> for Stop {
     }
 }
 
-impl Init {
+impl Init<'_> {
     fn new(
         socket: OwnedFd,
         instructions: &Instructions,
@@ -134,7 +143,11 @@ impl Init {
             root: None,
             proc: None,
             program: None,
+            labels: BTreeMap::new(),
             arguments: arguments(&instructions.steps)?,
+            functions: &[],
+            function: None,
+            home: None,
             joins_pid_namespace: false,
             has_terminal: false,
             state: instructions.state.clone(),
@@ -250,6 +263,7 @@ impl Init {
                 paths::make(self.root()?, path, paths::Kind::Directory).map(drop)
             }
             FilesystemStep::Sysctl { key, value } => procfs::sysctl(self, key, value),
+            FilesystemStep::Label { path, context } => labels::path(self.root()?, path, context),
             FilesystemStep::Mask(path) => mounts::mask(self.root()?, path),
             FilesystemStep::ReadOnlyPath(path) => mounts::read_only(self.root()?, path),
             FilesystemStep::ReadOnlyRoot => mounts::read_only_root(self.root()?.as_fd()),
@@ -267,7 +281,17 @@ impl Init {
     fn process(&mut self, step: &ProcessStep) -> Result<(), StepError> {
         match step {
             ProcessStep::OomScore(value) => identity::oom_score(*value),
-            ProcessStep::SessionKeyring => Ok(sys::keyring::new_session()?),
+            ProcessStep::SessionKeyring { label } => labels::keyring(label.as_deref()),
+            ProcessStep::OpenLabel(file) => {
+                let opened = labels::open(file)?;
+                self.labels.insert(file.clone(), opened);
+                Ok(())
+            }
+            ProcessStep::Label(Label { file, value }) => {
+                let opened = self.labels.remove(file);
+                let opened = opened.ok_or_else(|| StepError::new("its file was not opened"))?;
+                labels::write(opened.as_fd(), value)
+            }
             ProcessStep::Processors(list) => identity::processors(list),
             ProcessStep::Session => Ok(rustix::process::setsid().map(drop)?),
             ProcessStep::Terminal { height, width, make_console } => {
@@ -304,14 +328,19 @@ impl Init {
             ProcessStep::FindProgram { name, search } => self.find_program(name, search),
             ProcessStep::Seccomp(filter) => identity::seccomp(filter),
             ProcessStep::Execute { .. } => self.execute(),
+            ProcessStep::FindFunction(name) => self.find_function(name),
+            ProcessStep::Call { function, arguments, environment } => {
+                self.call(function, arguments, environment)
+            }
         }
     }
 
     /// Before the change of user, who may not be able to read `/etc/passwd`.
     fn set_home(&mut self, uid: u32) -> Result<(), StepError> {
-        let home = program::home(uid);
-        if let Some((_, environment)) = &mut self.arguments {
-            environment.push(&format!("HOME={home}"))?;
+        let home = format!("HOME={}", program::home(uid));
+        match &mut self.arguments {
+            Some((_, environment)) => environment.push(&home)?,
+            None => self.home = Some(home),
         }
         Ok(())
     }

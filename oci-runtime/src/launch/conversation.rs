@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use super::failure::step_error;
 use super::greeting::{self, Missing};
 use super::{Launch, Launched, RuntimeSteps};
+use crate::deadline::Deadline;
 use crate::plan::Step;
-use crate::wait::until_heard;
+use crate::wait::{Heard, until_heard};
 use crate::wire::{self, Event, Instructions, Reply, Report, Role};
 use crate::{Error, ErrorKind, trace};
 
@@ -36,15 +37,19 @@ pub(super) struct Conversation<'a> {
     pub(super) launched: Option<Launched>,
     /// The first step that is not done. It only grows, so an init that never ends its talk is refused.
     pub(super) next: usize,
+    pub(super) deadline: Deadline,
 }
 
 impl Conversation<'_> {
     /// Has the init carry out its instructions.
     pub(super) fn begin(&mut self, launch: Launch<'_>) -> Result<Outcome, Error> {
         let socket = &self.socket;
-        let greeting = greeting::exchange(socket, greeting::TIMEOUT, || tell(socket, launch));
+        // Of zero the socket would make none.
+        let limit = self.deadline.left_of(greeting::TIMEOUT).max(Duration::from_millis(1));
+        let greeting = greeting::exchange(socket, limit, || tell(socket, launch));
         match greeting {
             Ok(Ok(())) => self.listen(),
+            Ok(Err(Missing::TimedOut)) if self.deadline.is_over() => Err(self.deadline.error(TALK)),
             Ok(Err(missing)) => Ok(Outcome::Missing(missing)),
             Err(error) => closed(error),
         }
@@ -53,10 +58,7 @@ impl Conversation<'_> {
     /// Reads reports until the steps are done, and does what they ask for.
     fn listen(&mut self) -> Result<Outcome, Error> {
         loop {
-            if !self.until_heard()? {
-                self.runtime_steps.thaw();
-                return Err(Error::new(ErrorKind::System, TALK, "its cgroup is frozen: thaw it"));
-            }
+            self.until_heard()?;
             let message = match wire::receive(&self.socket) {
                 Ok(message) => message,
                 Err(error) => return closed(error),
@@ -79,9 +81,16 @@ impl Conversation<'_> {
         }
     }
 
-    fn until_heard(&self) -> Result<bool, Error> {
-        until_heard(self.socket.as_fd(), || self.runtime_steps.is_frozen())
-            .map_err(Error::system(TALK))
+    fn until_heard(&self) -> Result<(), Error> {
+        let is_frozen = || self.runtime_steps.is_frozen();
+        let heard = until_heard(self.socket.as_fd(), self.deadline, is_frozen);
+        let error = match heard.map_err(Error::system(TALK))? {
+            Heard::Something => return Ok(()),
+            Heard::Frozen => Error::new(ErrorKind::System, TALK, "its cgroup is frozen: thaw it"),
+            Heard::TimedOut => self.deadline.error(TALK),
+        };
+        self.runtime_steps.thaw();
+        Err(error)
     }
 
     /// Notes that a step is done, in microseconds.
@@ -182,6 +191,7 @@ mod tests {
             pid: 1,
             launched: None,
             next: 0,
+            deadline: Deadline::default(),
         };
         let outcome = conversation.listen()?;
         Ok((outcome, done.0))

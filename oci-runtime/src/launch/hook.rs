@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::conversation::{Conversation, Outcome, unplanned};
 use super::failure::failed;
 use super::{Launch, Launched, RuntimeSteps};
+use crate::deadline::Deadline;
 use crate::launcher::Started;
 use crate::plan::{Hook, HookKind, Hooks, RuntimeStep, Step};
 use crate::{Error, Launcher, trace};
@@ -19,9 +20,13 @@ pub(crate) fn run_hook(
     (kind, hook): (HookKind, &Hook),
     state: &serde_json::Value,
     directory: &Path,
+    deadline: Deadline,
 ) -> Result<(), Error> {
     let begun = Instant::now();
-    let hooks = Hooks { kind, hooks: vec![hook.clone()] };
+    let mut limited = hook.clone();
+    // By the init, which ends what the hook has started, too.
+    limited.timeout = limited.timeout.into_iter().chain(deadline.seconds_left()).min();
+    let hooks = Hooks { kind, hooks: vec![limited] };
     let steps = [Step::Hooks(hooks), Step::AwaitStart];
     let Started { child, socket, errors } = launcher.spawn()?;
     let mut conversation = Conversation {
@@ -31,10 +36,12 @@ pub(crate) fn run_hook(
         pid: child.pid,
         launched: None,
         next: 0,
+        // That of the hook counts.
+        deadline: Deadline::default(),
     };
     let directory = Some(directory.into());
     let descriptors = Vec::new();
-    let launch = Launch { steps: &steps, descriptors, state: state.clone(), directory };
+    let launch = Launch { steps: &steps, descriptors, state: state.clone(), directory, deadline };
     let result = conversation.begin(launch);
     drop(conversation);
     let result = match result {

@@ -2,6 +2,7 @@
 
 use super::Planner;
 use crate::Spec;
+use crate::function::INPUT_LIMIT;
 use crate::spec::Version;
 
 impl Planner<'_> {
@@ -75,16 +76,12 @@ impl Planner<'_> {
                 !linux.net_devices.is_empty(),
                 "moving network devices is not supported",
             ),
-            (
-                "/linux/mountLabel",
-                linux.mount_label.as_ref().is_some_and(|label| !label.is_empty()),
-                "SELinux labels are not supported",
-            ),
         ] {
             if there {
                 self.refuse(pointer, reason);
             }
         }
+        self.check_mount_label();
         for (member, paths) in
             [("maskedPaths", &linux.masked_paths), ("readonlyPaths", &linux.readonly_paths)]
         {
@@ -105,16 +102,18 @@ impl Planner<'_> {
                 self.refuse(pointer, "this is for Windows");
             }
         }
-        for (pointer, label) in [
-            ("/process/apparmorProfile", &process.apparmor_profile),
-            ("/process/selinuxLabel", &process.selinux_label),
-        ] {
-            if label.as_ref().is_some_and(|label| !label.is_empty()) {
-                self.refuse(pointer, "security labels are not supported");
+        match self.function {
+            None if process.args.is_empty() => {
+                self.refuse("/process/args", "there is no program to run");
             }
-        }
-        if process.args.is_empty() {
-            self.refuse("/process/args", "there is no program to run");
+            Some(function) if function.input.len() > INPUT_LIMIT => {
+                let reason = format!(
+                    "the input of function `{}` is longer than {INPUT_LIMIT} bytes: give it a descriptor to read",
+                    function.name
+                );
+                self.refuse("/process", reason);
+            }
+            _ => {}
         }
         self.require_absolute("/process/cwd", &process.cwd);
         let texts = process.args.iter().chain(&process.env).chain([&process.cwd]);

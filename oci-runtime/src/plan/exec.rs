@@ -20,6 +20,7 @@ impl Plan {
         // What follows the container is not the process's.
         spec.hooks = None;
         let mut planner = Planner::new(&spec, bundle.dir(), host);
+        planner.function = exec.function.as_ref();
         planner.exec(&process, exec.parent);
         planner.finish()
     }

@@ -34,8 +34,8 @@ fn linux() -> Linux {
     linux.capabilities = Some(Capability::LISTED.to_vec());
     linux.cgroup = Some(cgroup());
     linux.seccomp = Some(filters());
-    linux.apparmor = Some(enabled(false));
-    linux.selinux = Some(enabled(false));
+    linux.apparmor = Some(enabled(true));
+    linux.selinux = Some(enabled(true));
     let mut resctrl = IntelRdt::new();
     resctrl.enabled = Some(false);
     linux.intel_rdt = Some(resctrl);

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::namespaces::{id_ranges, maps};
-use super::{Capabilities, Constant, Filter, HookKind, Namespace, Planner, ProcessStep, Step};
+use super::{
+    Capabilities, Constant, Filter, HookKind, Label, Namespace, Planner, ProcessStep, Step,
+};
 use crate::spec;
 
 /// The `PATH` of a process whose environment has none.
@@ -24,7 +26,8 @@ impl Planner<'_> {
     /// namespace: the keyring counts for the caller, not for one of its subordinate users, who may have few keys.
     pub(super) fn keyring(&mut self) {
         if self.host.keyrings {
-            self.steps.push(ProcessStep::SessionKeyring.into());
+            let label = self.keyring_label();
+            self.steps.push(ProcessStep::SessionKeyring { label }.into());
         }
     }
 
@@ -46,7 +49,11 @@ impl Planner<'_> {
         self.limits_of_scheduling(process);
         self.schedule(process);
         self.steps.push(ProcessStep::WorkingDirectory(process.cwd.clone()).into());
+        let labels = self.labels(process);
+        self.steps
+            .extend(labels.iter().map(|label| ProcessStep::OpenLabel(label.file.clone()).into()));
         let (bounding, sets) = self.capabilities(process);
+        let sets = self.without_exec(process, sets);
         let filter = self.seccomp();
         let no_new_privileges = process.no_new_privileges == Some(true);
         self.steps.push(ProcessStep::BoundingSet(bounding).into());
@@ -66,6 +73,15 @@ impl Planner<'_> {
         if no_new_privileges {
             self.steps.push(ProcessStep::NoNewPrivileges.into());
         }
+        self.steps.push(self.look_up(process).into());
+        Rights { labels, filter, late }
+    }
+
+    /// The step that finds what is run, before the start is awaited.
+    fn look_up(&self, process: &spec::Process) -> ProcessStep {
+        if let Some(function) = self.function {
+            return ProcessStep::FindFunction(function.name.clone());
+        }
         let search = process
             .env
             .iter()
@@ -73,18 +89,21 @@ impl Planner<'_> {
             .find_map(|entry| entry.strip_prefix("PATH="))
             .unwrap_or(SEARCH);
         let name = process.args.first().cloned().unwrap_or_default();
-        let search = search.split(':').map(String::from).collect();
-        self.steps.push(ProcessStep::FindProgram { name, search }.into());
-        Rights { filter, late }
+        ProcessStep::FindProgram { name, search: search.split(':').map(String::from).collect() }
     }
 
     /// From the process that waits for its start to the program.
     pub(super) fn execute(&mut self, process: &spec::Process, rights: Rights) {
         self.limits(process);
+        // Last before the filter that might forbid it: by then no hook can get them.
+        self.steps.extend(rights.labels.into_iter().map(|label| ProcessStep::Label(label).into()));
         self.steps.extend(rights.filter.map(|filter| ProcessStep::Seccomp(filter).into()));
         self.steps.extend(rights.late.map(|sets| ProcessStep::Capabilities(sets).into()));
         let (arguments, environment) = (process.args.clone(), environment(&process.env));
-        self.steps.push(ProcessStep::Execute { arguments, environment }.into());
+        self.steps.push(match self.function.cloned() {
+            Some(function) => ProcessStep::Call { function, arguments, environment }.into(),
+            None => ProcessStep::Execute { arguments, environment }.into(),
+        });
     }
 
     fn user(&mut self, process: &spec::Process) {
@@ -150,6 +169,17 @@ impl Planner<'_> {
         (bounding, Capabilities { effective, permitted, inheritable, ambient })
     }
 
+    /// A user other than root keeps of its capabilities what exec would leave: the ambient ones. A function, which no exec
+    /// precedes, is to have no more than a program.
+    fn without_exec(&self, process: &spec::Process, sets: Capabilities) -> Capabilities {
+        let is_root = process.user.as_ref().is_none_or(|user| user.uid.unwrap_or_default() == 0);
+        if self.function.is_none() || is_root {
+            return sets;
+        }
+        let kept = sets.ambient;
+        Capabilities { effective: kept.clone(), permitted: kept.clone(), ambient: kept, ..sets }
+    }
+
     /// The capabilities that the kernel knows and the caller can give; each of the others is a warning.
     fn granted(&mut self, set: &str, asked: &[spec::Capability]) -> Vec<Constant> {
         let mut granted: Vec<Constant> = Vec::new();
@@ -199,6 +229,7 @@ pub(super) fn environment(entries: &[String]) -> Vec<String> {
 
 /// What a process gives up last.
 pub(super) struct Rights {
+    labels: Vec<Label>,
     filter: Option<Filter>,
     /// The capabilities, if they are set after the filter.
     late: Option<Capabilities>,

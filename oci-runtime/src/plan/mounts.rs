@@ -22,7 +22,9 @@ impl Planner<'_> {
             for mut mount in self.mount(&pointer, entry) {
                 late.extend(take_read_only(&mut mount).map(FilesystemStep::Mount));
                 steps.extend(self.own_tree(&mount).map(FilesystemStep::OpenTree));
+                let label = self.label_mount(&mut mount);
                 steps.push(FilesystemStep::Mount(mount));
+                steps.extend(label);
             }
         }
         (steps.into_iter().map(Step::from).collect(), late.into_iter().map(Step::from).collect())

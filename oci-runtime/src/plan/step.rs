@@ -24,7 +24,7 @@ pub(crate) use self::{
     hook::{Hook, HookKind, Hooks},
     mount::{Attribute, Change, Idmap, Mount, OpenTree, Propagation, PropagationKind, Source},
     namespace::{Clock, MapIds, Namespace, NamespaceStep, TimeOffset},
-    process::{Capabilities, Constant, Filter, ProcessStep, Schedule},
+    process::{Capabilities, Constant, Filter, Label, ProcessStep, Schedule},
     runtime::RuntimeStep,
 };
 

@@ -64,7 +64,7 @@ fn the_lock_of_a_deleted_container_is_not_that_of_the_next_one() {
     let (sender, opened) = mpsc::channel();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let entry = Entry::open(dir.path(), &id);
+            let entry = Entry::open(dir.path(), &id, Deadline::default());
             sender.send(()).unwrap();
             entry.unwrap();
         });
@@ -89,7 +89,7 @@ fn readers_do_not_keep_a_container_from_being_removed() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
-                drop(Entry::open(dir.path(), &id));
+                drop(Entry::open(dir.path(), &id, Deadline::default()));
             }
         });
         let made =

@@ -1,11 +1,14 @@
 //! Containers on this kernel.
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod attack;
 mod caller;
 mod cgroup;
 mod descriptors;
 mod devices;
 mod directory;
+mod dropped;
 #[cfg(feature = "tracing")]
 mod events;
 mod exec;
@@ -25,4 +28,6 @@ mod program;
 mod propagation;
 mod rights;
 mod sight;
+mod threads;
+mod timeout;
 mod update;

@@ -1,6 +1,8 @@
 //! Plans: what will be done, or every reason why not. No privileges, no kernel.
 
+mod functions;
 mod ids;
+mod labels;
 mod limits;
 mod names;
 
@@ -108,7 +110,6 @@ fn every_reason_is_collected() {
         found,
         [
             "`/linux/maskedPaths/0`: `proc` is not absolute",
-            "`/process/apparmorProfile`: security labels are not supported",
             "`/process/args`: there is no program to run",
             "`/process/cwd`: `here` is not absolute",
             "`/linux/cgroupsPath`: `/a/../../b` does not name a cgroup below another",
@@ -116,6 +117,7 @@ fn every_reason_is_collected() {
             "`/process/rlimits/2`: the kernel has no limit `RLIMIT_X`",
             "`/linux/sysctl/kernel.core_pattern`: it belongs to no namespace: setting it would change the host",
             "`/linux/namespaces/6`: the kind `pid` is listed twice",
+            "`/process/apparmorProfile`: AppArmor is not at work on this host",
         ]
     );
 }
@@ -142,7 +144,7 @@ fn what_is_not_supported_is_refused_by_name() {
         [
             "`/linux/intelRdt`: resctrl is not supported",
             "`/linux/netDevices`: moving network devices is not supported",
-            "`/linux/mountLabel`: SELinux labels are not supported",
+            "`/linux/mountLabel`: SELinux is not at work on this host",
             "`/mounts/2/options`: option `tmpcopyup` is for a new filesystem of type `tmpfs`",
             "`/linux/seccomp/syscalls/0`: it names no system call",
         ]

@@ -27,6 +27,8 @@ pub(crate) enum FilesystemStep {
     MakeDirectory(String),
     /// Set kernel parameters of the container's namespaces.
     Sysctl { key: String, value: String },
+    /// Give the filesystem that is mounted on a directory a label of SELinux.
+    Label { path: String, context: String },
     /// Hide a path.
     Mask(String),
     /// Make a path read-only.
@@ -52,6 +54,7 @@ impl Display for FilesystemStep {
             Self::Link { path, target } => write!(f, "link {path} to {target}"),
             Self::MakeDirectory(path) => write!(f, "make directory {path} if it is missing"),
             Self::Sysctl { key, value } => write!(f, "set {key} to {value}"),
+            Self::Label { path, context } => write!(f, "label {path} {context}"),
             Self::Mask(path) => write!(f, "mask {path}"),
             Self::ReadOnlyPath(path) => write!(f, "make {path} read-only"),
             Self::ReadOnlyRoot => f.write_str("make the root filesystem read-only"),

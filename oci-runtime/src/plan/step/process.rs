@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
 
+use crate::function::CalledFunction;
 use crate::host::Resource;
 
 /// A step that makes the init the process of the container, and in the end its program.
@@ -12,8 +13,15 @@ use crate::host::Resource;
 pub(crate) enum ProcessStep {
     /// Set how readily the kernel kills the process when memory is short.
     OomScore(i32),
-    /// Make a session keyring: the caller's holds its secrets.
-    SessionKeyring,
+    /// Make a session keyring, with this label of SELinux: the caller's holds its secrets.
+    SessionKeyring {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label: Option<String>,
+    },
+    /// Open a file below `/proc/self` for a label.
+    OpenLabel(String),
+    /// Write a label to the file that was opened for it.
+    Label(Label),
     /// Run on these processors.
     Processors(Vec<u32>),
     /// Lead a session of its own.
@@ -51,13 +59,22 @@ pub(crate) enum ProcessStep {
     Seccomp(Filter),
     /// Become the program.
     Execute { arguments: Vec<String>, environment: Vec<String> },
+    /// Look the function up.
+    FindFunction(String),
+    /// Call the function that was looked up, and end with its result.
+    Call { function: CalledFunction, arguments: Vec<String>, environment: Vec<String> },
 }
 
 impl Display for ProcessStep {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::OomScore(value) => write!(f, "set oom_score_adj to {value}"),
-            Self::SessionKeyring => f.write_str("make session keyring"),
+            Self::SessionKeyring { label: None } => f.write_str("make session keyring"),
+            Self::SessionKeyring { label: Some(label) } => {
+                write!(f, "make session keyring with label {label}")
+            }
+            Self::OpenLabel(file) => write!(f, "open {file} of this process"),
+            Self::Label(Label { file, value }) => write!(f, "write {value} to {file}"),
             Self::Processors(list) => {
                 let list: Vec<String> = list.iter().map(u32::to_string).collect();
                 write!(f, "run on processors {}", list.join(","))
@@ -90,6 +107,10 @@ impl Display for ProcessStep {
             Self::FindProgram { name, .. } => write!(f, "find program {name}"),
             Self::Seccomp(filter) => write!(f, "load system call filter: {}", filter.summary),
             Self::Execute { arguments, .. } => write!(f, "execute {}", arguments.join(" ")),
+            Self::FindFunction(name) => write!(f, "find function {name}"),
+            Self::Call { function: CalledFunction { name, input }, .. } => {
+                write!(f, "call function {name} with {} bytes", input.len())
+            }
         }
     }
 }
@@ -112,6 +133,13 @@ fn names(capabilities: &[Constant]) -> String {
 pub(crate) struct Constant {
     pub(crate) name: String,
     pub(crate) number: u32,
+}
+
+/// A label that a security module gives to the program, by a file below `/proc/self`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Label {
+    pub(crate) file: String,
+    pub(crate) value: String,
 }
 
 /// How a process is scheduled, as sched_setattr(2) takes it.

@@ -228,7 +228,7 @@ fn a_process_that_fails_says_why_and_leaves_nothing() {
         (|p| p.args.clear(), ErrorKind::Refused, "there is no program to run"),
         (|p| p.cwd = "/no/such".into(), ErrorKind::Step, "/no/such"),
         (|p| p.cwd = "/proc/self/fd/3".into(), ErrorKind::Step, "/proc/self/fd/3"),
-        (|p| p.apparmor_profile = Some("x".into()), ErrorKind::Refused, "labels are not supported"),
+        (|p| p.apparmor_profile = Some("x".into()), ErrorKind::Refused, "AppArmor is not at work"),
     ];
     within(&fixture, |container| {
         for (change, kind, expected) in cases {
