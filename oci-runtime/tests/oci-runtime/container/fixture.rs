@@ -78,10 +78,8 @@ impl Fixture {
         let own = self.dir.path().to_str().unwrap();
         let mut found: Vec<String> =
             mounts.lines().filter(|line| line.contains(own)).map(String::from).collect();
-        for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
-            let group = hierarchy.path().join("oci-test").join(&self.id);
-            found.extend(group.exists().then(|| group.display().to_string()));
-        }
+        let groups = super::cgroup::directories(&self.id);
+        found.extend(groups.iter().map(|group| group.display().to_string()));
         found
     }
 
