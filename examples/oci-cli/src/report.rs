@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -100,6 +100,30 @@ impl Transfer {
         moved.insert(blob.digest.clone(), bytes);
         self.bar.set_position(moved.values().sum());
     }
+}
+
+/// Prints a line on standard output.
+///
+/// # Errors
+/// If it cannot be written; see [`has_enough`].
+pub fn print(line: impl fmt::Display) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+}
+
+/// Prints a line on what was done, or what happens, which goes on if nobody reads of it any more.
+///
+/// # Errors
+/// If it cannot be written for another reason.
+pub fn print_outcome(line: impl fmt::Display) -> io::Result<()> {
+    match print(line) {
+        Err(error) if has_enough(&error) => Ok(()),
+        result => result,
+    }
+}
+
+/// Whether an error says that the reader of standard output has enough of it, as `head` has.
+pub fn has_enough(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|it| it.kind() == ErrorKind::BrokenPipe)
 }
 
 /// Prints a line on standard error.

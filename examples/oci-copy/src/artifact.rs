@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use oci_cli::report::plain;
+use oci_cli::report::{plain, print_outcome};
 use oci_distribution_client::{Pull, Push};
 use oci_image::build;
 use oci_image::{AnyDocument, MediaType, Reference};
 use oci_layout::{ArtifactDirectory, ArtifactFiles};
 
+use crate::Result;
 use crate::options::{End, Options};
-use crate::{Result, println};
 
 /// Files to be pushed.
 pub(crate) struct PushArtifact {
@@ -58,8 +58,7 @@ impl PushArtifact {
         let push = push.abort_when(options.interrupt.clone().wait());
         let tag = self.to.tag().map(|tag| tag.as_str());
         tag.into_iter().fold(push, |push, tag| push.tag(tag)).await?;
-        println(&artifact.digest);
-        Ok(())
+        Ok(print_outcome(&artifact.digest)?)
     }
 }
 
@@ -86,7 +85,7 @@ pub(crate) async fn pull(from: &Reference, to: &Path, options: &Options) -> Resu
     let pull = options.jobs.into_iter().fold(pull, Pull::jobs);
     pull.abort_when(options.interrupt.clone().wait()).await?;
     for path in directory.paths() {
-        println(plain(&String::from_utf8_lossy(path.as_bytes())));
+        print_outcome(plain(&String::from_utf8_lossy(path.as_bytes())))?;
     }
     Ok(())
 }

@@ -2,18 +2,18 @@ use std::io::{Write, stdout};
 
 use futures_util::StreamExt;
 use oci_cli::image_name::ImageName;
-use oci_cli::report::plain;
+use oci_cli::report::{plain, print};
 use oci_image::blob::BlobSourceExt;
 use oci_image::{Reference, json};
 
+use crate::Result;
 use crate::options::{End, Options};
 use crate::source::{Source, resolve};
-use crate::{Result, println};
 
 pub(crate) async fn tags(name: &Reference, options: &Options) -> Result<()> {
     let repository = options.repository(name, End::Source).await?;
     for tag in repository.tags().await? {
-        println(plain(&tag));
+        print(plain(&tag))?;
     }
     Ok(())
 }
@@ -22,14 +22,13 @@ pub(crate) async fn tags(name: &Reference, options: &Options) -> Result<()> {
 pub(crate) async fn catalog(registry: &str, options: &Options) -> Result<()> {
     let mut pages = options.client(registry, End::Source).await?.catalog(registry)?.pages();
     while let Some(page) = pages.next().await {
-        page?.iter().for_each(|name| println(plain(name)));
+        page?.iter().try_for_each(|name| print(plain(name)))?;
     }
     Ok(())
 }
 
 pub(crate) async fn digest(name: &ImageName, options: &Options) -> Result<()> {
-    println(&Source::find(name, options).await?.descriptor().digest);
-    Ok(())
+    Ok(print(&Source::find(name, options).await?.descriptor().digest)?)
 }
 
 /// Prints the bytes of the manifest or index, which have its digest.
@@ -56,7 +55,7 @@ pub(crate) async fn referrers(name: &Reference, options: &Options) -> Result<()>
     let subject = resolve(name, options).await?;
     for entry in subject.repository().referrers(&subject.descriptor().digest, None).await? {
         let media_type = entry.artifact_type.as_ref().unwrap_or(&entry.media_type);
-        println(format_args!("{} {} {}", entry.digest, entry.size, plain(media_type.as_str())));
+        print(format_args!("{} {} {}", entry.digest, entry.size, plain(media_type.as_str())))?;
     }
     Ok(())
 }

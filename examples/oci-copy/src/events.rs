@@ -1,10 +1,10 @@
-use oci_cli::report::{Step as Line, Transfer};
+use oci_cli::report::{Step as Line, Transfer, print_outcome};
 use oci_distribution_client::{Event, Step};
 use oci_image::{Descriptor, json};
 use serde::Serialize;
 
+use crate::Result;
 use crate::options::Options;
-use crate::{Result, println};
 
 /// One line of JSON.
 #[derive(Serialize)]
@@ -52,8 +52,7 @@ pub(crate) fn end(event: &str, of: &Descriptor, at: &str) -> Result<()> {
 }
 
 fn print(told: &Told<'_>) -> Result<()> {
-    println(String::from_utf8_lossy(&json::to_vec(told)?));
-    Ok(())
+    Ok(print_outcome(String::from_utf8_lossy(&json::to_vec(told)?))?)
 }
 
 fn name(step: Step) -> &'static str {

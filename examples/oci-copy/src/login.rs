@@ -1,9 +1,10 @@
 use std::io::{Read, stdin};
 
+use oci_cli::report::print_outcome;
 use oci_distribution_client::{Credentials, LoginFile};
 
+use crate::Result;
 use crate::options::{End, Options};
-use crate::{Result, println};
 
 /// A login to be stored.
 pub(crate) struct Login {
@@ -30,8 +31,8 @@ impl Login {
         let options = options.clone().without_logins();
         let client = options.client(host(&self.place), End::Source).await?;
         client.login(&self.place, &credentials, &file).await?;
-        println(format_args!("logged in to {}, see `{}`", self.place, file.path().display()));
-        Ok(())
+        let told = format_args!("logged in to {}, see `{}`", self.place, file.path().display());
+        Ok(print_outcome(told)?)
     }
 }
 

@@ -20,11 +20,10 @@ mod transient;
 mod unpack;
 
 use std::error::Error;
-use std::fmt::Display;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
-use oci_cli::report::{Steps, one_line, tell};
+use oci_cli::report::{Steps, has_enough, one_line, print, print_outcome, tell};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -112,7 +111,8 @@ fn main() -> ExitCode {
     let arguments = match Arguments::parse() {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
-            println(USAGE);
+            // Nobody has to read all of it.
+            _ = print(USAGE);
             return ExitCode::SUCCESS;
         }
         Err(error) => {
@@ -122,6 +122,7 @@ fn main() -> ExitCode {
     };
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if has_enough(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             tell(format_args!("oci-copy: {}", hints::with_options(&one_line(&*error))));
             ExitCode::from(match arguments.options.interrupt.received() {
@@ -140,8 +141,7 @@ fn run(Arguments { command, options }: &Arguments) -> Result<()> {
             Command::Copy { from, to } => {
                 options.interrupt.listen()?;
                 let copied = copy::copy(from, to, options, &mut Steps::new()).await?;
-                copied.iter().for_each(println);
-                Ok(())
+                Ok(copied.iter().try_for_each(print_outcome)?)
             }
             Command::Sync(sync) => {
                 options.interrupt.listen()?;
@@ -164,9 +164,4 @@ fn run(Arguments { command, options }: &Arguments) -> Result<()> {
             Command::Delete(name) => ask::delete(name, options).await,
         }
     })
-}
-
-#[allow(clippy::print_stdout)]
-fn println(line: impl Display) {
-    println!("{line}");
 }

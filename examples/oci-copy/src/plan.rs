@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use oci_cli::directory::Directory;
 use oci_cli::image_name::ImageName;
-use oci_cli::report::{Blobs, Bytes};
+use oci_cli::report::{Blobs, Bytes, print};
 use oci_distribution_client::{Fate, Plan};
 use oci_image::Descriptor;
 use oci_image::blob::{BlobSource, BlobSourceExt};
@@ -14,7 +14,7 @@ use crate::copy::configured;
 use crate::destination::Destination;
 use crate::options::Options;
 use crate::source::Source;
-use crate::{Result, events, println};
+use crate::{Result, events};
 
 /// Prints what a copy would do, without doing it.
 pub(crate) async fn show(source: Source, to: &ImageName, options: &Options) -> Result<()> {
@@ -56,11 +56,11 @@ pub(crate) async fn show(source: Source, to: &ImageName, options: &Options) -> R
         }
         match options.is_json {
             true => events::tell(word, blob, None)?,
-            false => println(format_args!("{word}\t{}\t{}", blob.digest, blob.size)),
+            false => print(format_args!("{word}\t{}\t{}", blob.digest, blob.size))?,
         }
     }
     if !options.is_json {
-        println(format_args!("{} would move to {to}, {}", Blobs(count), Bytes(bytes)));
+        print(format_args!("{} would move to {to}, {}", Blobs(count), Bytes(bytes)))?;
     }
     Ok(())
 }

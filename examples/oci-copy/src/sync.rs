@@ -10,15 +10,15 @@ use std::path::Path;
 
 use oci_cli::image_name::ImageName;
 use oci_cli::local;
-use oci_cli::report::{Steps, one_line, tell};
+use oci_cli::report::{Steps, one_line, print_outcome, tell};
 use oci_distribution_client::Repository;
 use oci_image::Reference;
 use oci_image::layer::{EntryPath, PathPattern};
 use oci_layout::LayoutOptions;
 
+use crate::Result;
 use crate::copy::copy;
 use crate::options::{End, Options};
-use crate::{Result, println};
 
 pub(crate) use origin::Origin;
 pub(crate) use target::Target;
@@ -61,9 +61,9 @@ impl Sync {
                 Err(error) => Err(error.into()),
             };
             match result {
-                Ok(copied) => {
-                    copied.iter().for_each(|digest| println(format_args!("{digest}\t{to}")))
-                }
+                Ok(copied) => copied
+                    .iter()
+                    .try_for_each(|digest| print_outcome(format_args!("{digest}\t{to}")))?,
                 Err(error) if options.interrupt.received().is_some() => return Err(error),
                 Err(error) if self.choice.keeps_going => {
                     tell(format_args!("oci-copy: {from}: {}", one_line(&*error)));

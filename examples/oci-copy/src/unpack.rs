@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use oci_cli::image_name::ImageName;
-use oci_cli::report::Steps;
+use oci_cli::report::{Steps, print_outcome};
 use oci_cli::unpacking::{Done, progress};
 use oci_image::layer::CodecBy;
 use oci_rootfs::unpack::Devices;
@@ -11,7 +11,7 @@ use oci_rootfs::{UnpackOptions, unpack};
 
 use crate::options::Options;
 use crate::source::Source;
-use crate::{Result, events, println};
+use crate::{Result, events};
 
 /// What is unpacked to where.
 pub(crate) struct Unpack {
@@ -67,7 +67,6 @@ impl Unpack {
             return events::end("unpacked", &image, &self.to.to_string_lossy());
         }
         step.end(Done(&unpacked));
-        println(&image.digest);
-        Ok(())
+        Ok(print_outcome(&image.digest)?)
     }
 }

@@ -6,12 +6,12 @@ mod store;
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use oci_cli::report::{one_line, tell};
+use oci_cli::report::{has_enough, one_line, tell};
 use oci_image::{Level, json};
 use oci_inspect::{Kind, batch};
 
@@ -77,16 +77,12 @@ fn main() -> ExitCode {
     match run() {
         Ok(status) => status,
         // Who reads the output has enough of it, as `head` has.
-        Err(error) if is_about_the_reader(&*error) => ExitCode::SUCCESS,
+        Err(error) if has_enough(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             tell(format_args!("oci-inspect: {}", one_line(&*error)));
             ExitCode::FAILURE
         }
     }
-}
-
-fn is_about_the_reader(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 fn run() -> Result<ExitCode> {

@@ -10,7 +10,7 @@ use lexopt::prelude::*;
 use oci_cli::config_change::ConfigChange;
 use oci_cli::image_name::ImageName;
 use oci_cli::local;
-use oci_cli::report::{Content, Steps, one_line, tell};
+use oci_cli::report::{Content, Steps, one_line, print, print_outcome, tell};
 use oci_image::build::{Builder, Layer};
 use oci_image::images::Image;
 use oci_image::layer::{Compression, Timestamp};
@@ -44,7 +44,8 @@ What the config says, and the annotations of the manifest; the rest is as in the
 
 fn main() -> ExitCode {
     match Arguments::parse() {
-        Ok(None) => tell(USAGE),
+        // Nobody has to read all of it.
+        Ok(None) => _ = print(USAGE),
         Ok(Some(arguments)) => {
             if let Err(error) = arguments.run() {
                 tell(format_args!("oci-pack: {}", one_line(&*error)));
@@ -159,7 +160,7 @@ impl Arguments {
         }
         builder = self.config.iter().fold(builder, |builder, change| change.apply(builder));
         let image = layout.put_image(&builder.build()?)?.tag(tag)?;
-        println(&image.digest);
+        print_outcome(&image.digest)?;
         Ok(())
     }
 
@@ -203,9 +204,4 @@ fn count(step: unpack::Step<'_>, add: impl Fn(u64)) {
     if let unpack::Step::Read(bytes) = step {
         add(bytes);
     }
-}
-
-#[allow(clippy::print_stdout)]
-fn println(digest: &Digest) {
-    println!("{digest}");
 }

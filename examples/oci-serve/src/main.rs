@@ -13,7 +13,7 @@ mod settings;
 use std::error::Error;
 use std::process::ExitCode;
 
-use oci_cli::report::{one_line, tell};
+use oci_cli::report::{one_line, print, tell};
 use settings::Settings;
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
@@ -61,7 +61,8 @@ fn main() -> ExitCode {
     let settings = match Settings::parse() {
         Ok(Some(settings)) => settings,
         Ok(None) => {
-            tell(USAGE);
+            // Nobody has to read all of it.
+            _ = print(USAGE);
             return ExitCode::SUCCESS;
         }
         Err(error) => {

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use command::Command;
-use oci_cli::report::{one_line, tell};
+use oci_cli::report::{one_line, print, tell};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -49,7 +49,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
-        Command::Help => tell(USAGE),
+        // Nobody has to read all of it.
+        Command::Help => _ = print(USAGE),
         Command::Image { image, bundle, options } => bundle::unpack(&image, bundle, options)?,
         Command::Overlay { image, store, bundle, options } => {
             overlay::mount(&image, &store, &bundle, options)?;

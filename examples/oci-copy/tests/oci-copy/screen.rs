@@ -6,7 +6,7 @@ use oci_registry::Store;
 use oci_testing::needs;
 use oci_testing::program::run_with;
 
-use crate::images::Field;
+use crate::images::{Field, tagged};
 use crate::oci_copy;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,6 +32,29 @@ async fn a_bar_is_for_terminals_and_a_line_for_the_rest() {
 fn help_is_what_was_asked_for() {
     let help = oci_copy(&["--help"]).good();
     assert!(help.starts_with("usage: oci-copy "), "{help}");
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_error_and_stops_no_copy() {
+    let field = Field::new();
+    let (from, to) = (field.name("oci", "layout:v1"), field.name("oci", "to:v1"));
+    for words in [
+        &["--help"][..],
+        &["digest", &from],
+        &["inspect", &from],
+        &["--dry-run", &from, &to],
+        &["--json", &from, &to],
+        &["sync", &field.name("oci", "layout"), &field.name("oci", "synced")],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut program = Command::new(env!("CARGO_BIN_EXE_oci-copy"));
+        let program = program.args(words).env_clear().stdout(writer).output().unwrap();
+        let errors = String::from_utf8_lossy(&program.stderr);
+        assert!(program.status.success() && !errors.contains("pipe"), "{words:?}: {errors}");
+    }
+    assert_eq!(tagged(&field.path("to"), "v1"), field.host);
+    assert_eq!(tagged(&field.path("synced"), "v1"), field.host);
 }
 
 #[test]
