@@ -1,18 +1,23 @@
 //! Pushes that end early leave no upload behind, and pulls what they have received.
 
-use std::io::{self, Read};
+use std::future::IntoFuture;
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use http::StatusCode;
 use oci_distribution_client::{ErrorKind, Event, Repository, Step};
 use oci_image::Descriptor;
-use oci_image::blob::{BlobSink, BlobSource, BlobSourceExt, Memory};
+use oci_image::blob::{BlobSink, BlobSource, BlobSourceExt, BlobWriter, Memory};
 use oci_layout::Layout;
 use oci_registry::Fault;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use crate::faults::pushed;
 use crate::fixture::{Fixture, registry, repository};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -143,4 +148,115 @@ async fn a_pull_that_is_aborted_has_settled_what_is_kept_and_is_continued() {
     registry.registry().clear_faults();
     app.pull(image, &layout).abort_when(std::future::pending()).await.unwrap();
     layout.read(layer, 3_000_000).unwrap();
+}
+
+#[tokio::test]
+async fn a_pull_that_is_dropped_leaves_no_trace() {
+    let (registry, repository, fixture) = pushed().await;
+    let large = &fixture.layers[3].digest;
+    let stall = Fault::delay(large.as_str(), LONG).after(1);
+    registry.registry().add_faults([Fault::cut_body(large.as_str(), 1000).times(1), stall]);
+    let store = Arc::new(Memory::new());
+    let received = Notify::new();
+    let listen = |event: Event<'_>| {
+        if event.blob.digest == *large && event.step == Step::Moved(1000) {
+            received.notify_one();
+        }
+    };
+    {
+        let mut pull =
+            repository.pull(fixture.amd64.descriptor(), &store).progress(listen).into_future();
+        tokio::select! {
+            result = &mut pull => panic!("{result:?}"),
+            () = received.notified() => {}
+        }
+    }
+    // The worker threads hold a handle each as long as they run.
+    while Arc::strong_count(&store) > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert!(store.open(&fixture.layers[3]).unwrap().is_none());
+    assert!(store.open(fixture.amd64.descriptor()).unwrap().is_none());
+}
+
+/// A store whose writers do not go before they may, unless they have committed.
+#[derive(Clone)]
+struct Slow {
+    open: Arc<AtomicUsize>,
+    goes: Arc<Notify>,
+    may_go: Arc<Mutex<Receiver<()>>>,
+}
+
+struct SlowWriter {
+    store: Slow,
+    is_committed: bool,
+}
+
+impl Slow {
+    /// With what lets them go when it is dropped.
+    fn new() -> (Self, Sender<()>) {
+        let (sender, receiver) = channel();
+        let may_go = Arc::new(Mutex::new(receiver));
+        (Self { open: Arc::default(), goes: Arc::default(), may_go }, sender)
+    }
+}
+
+impl BlobSink for Slow {
+    fn create(&self, _: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
+        self.open.fetch_add(1, Ordering::SeqCst);
+        Ok(Some(Box::new(SlowWriter { store: self.clone(), is_committed: false })))
+    }
+}
+
+impl BlobWriter for SlowWriter {
+    fn commit(mut self: Box<Self>) -> io::Result<()> {
+        self.is_committed = true;
+        Ok(())
+    }
+}
+
+impl Write for SlowWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for SlowWriter {
+    fn drop(&mut self) {
+        if !self.is_committed {
+            self.store.goes.notify_one();
+            let _ = self.store.may_go.lock().unwrap().recv();
+        }
+        self.store.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_pull_that_fails_leaves_no_trace_when_it_says_so() {
+    let (registry, repository, fixture) = pushed().await;
+    // One layer fails while the other is on its way.
+    let [.., failing, waiting] = &fixture.layers[..] else { panic!("there are four") };
+    registry.registry().add_faults([
+        Fault::cut_body(waiting.digest.as_str(), 1000).times(1),
+        Fault::delay(waiting.digest.as_str(), LONG).after(1),
+        Fault::cut_body(failing.digest.as_str(), 1000).times(1),
+        Fault::status(failing.digest.as_str(), StatusCode::GONE).after(1),
+    ]);
+    let (store, may_go) = Slow::new();
+    let mut pull = repository.pull(fixture.amd64.descriptor(), &store).into_future();
+    tokio::select! {
+        result = &mut pull => panic!("{result:?}"),
+        () = store.goes.notified() => {}
+    }
+    for _ in 0..100 {
+        assert!((&mut pull).now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    drop(may_go);
+    pull.await.unwrap_err();
+    assert_eq!(store.open.load(Ordering::SeqCst), 0);
 }

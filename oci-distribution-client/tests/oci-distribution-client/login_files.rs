@@ -278,7 +278,7 @@ async fn helpers_keep_the_logins_that_a_file_leaves_to_them() {
 #[cfg(all(unix, feature = "credential-helpers"))]
 #[tokio::test]
 async fn what_cannot_be_read_any_more_when_it_is_to_be_changed_is_not_changed() {
-    use crate::auth::make_helper;
+    use crate::credential_helpers::make_helper;
 
     let home = tempfile::tempdir().unwrap();
     let search = std::env::join_paths([home.path(), Path::new("/bin"), Path::new("/usr/bin")]);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use oci_distribution_client::{Client, Config, Credentials, Error, ErrorKind};
 
 #[cfg(unix)]
-use crate::auth::{at_home, make_helper};
+use crate::credential_helpers::{at_home, make_helper};
 use crate::fake::{Fake, answer};
 use crate::fixture::{chain, quick};
 

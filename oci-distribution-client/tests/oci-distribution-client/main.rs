@@ -8,6 +8,10 @@ mod arrivals;
 mod auth;
 mod bad_input;
 mod blobs;
+#[cfg(feature = "machine")]
+mod containerd_hosts;
+#[cfg(unix)]
+mod credential_helpers;
 mod cuts;
 mod deadlines;
 mod dialects;
@@ -29,7 +33,10 @@ mod kills;
 mod labels;
 mod leaks;
 mod limits;
+mod lists;
 mod local;
+#[cfg(feature = "machine")]
+mod locations;
 mod login_files;
 mod logins;
 #[cfg(feature = "machine")]

@@ -1,11 +1,9 @@
-//! What the specification has beside the moving of images: lists by pages, states, tags of a push, extensions, and an
-//! authorization for requests of one's own.
+//! What the specification has beside the moving of images: states, tags of a push, extensions, and an authorization for
+//! requests of one's own.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::{StreamExt, TryStreamExt};
 use http::Method;
 use oci_distribution_client::{Client, Config, Credentials, ErrorKind, Repository};
 use oci_image::blob::{BlobSinkExt, Memory};
@@ -16,12 +14,12 @@ use oci_registry::Fault;
 use crate::fake::{Fake, Seen, answer};
 use crate::fixture::{Fixture, chain, quick, registry, repository as served};
 
-const HOST: &str = "registry.example";
+pub(crate) const HOST: &str = "registry.example";
 const BASIC: (&str, &str) = ("www-authenticate", "Basic realm=x");
-const BEARER: (&str, &str) =
+pub(crate) const BEARER: (&str, &str) =
     ("www-authenticate", r#"Bearer realm="https://auth.example/token",service="s""#);
 
-fn client(fake: &Fake) -> Client {
+pub(crate) fn client(fake: &Fake) -> Client {
     Client::new(Config::default().retry(quick()).transport(fake.clone())).unwrap()
 }
 
@@ -30,67 +28,9 @@ fn repository(fake: &Fake) -> Repository {
 }
 
 /// The requests, each as `METHOD path?query`.
-fn requests(fake: &Fake) -> Vec<String> {
+pub(crate) fn requests(fake: &Fake) -> Vec<String> {
     let line = |seen: &Seen| format!("{} {}", seen.method, seen.uri.path_and_query().unwrap());
     fake.seen().iter().map(line).collect()
-}
-
-// covers: DIST-LIST-03, DIST-LIST-06
-#[tokio::test]
-async fn tags_and_repositories_are_listed_page_by_page_from_where_it_is_asked() {
-    let registry = registry().await;
-    let manifest = AnyDocument::Manifest(Fixture::new().amd64);
-    for name in ["a", "b", "c"] {
-        let fixture = Fixture::new();
-        let push = served(&registry, name);
-        push.push(&fixture.blobs, fixture.amd64.descriptor()).tag("v1").await.unwrap();
-    }
-    let app = served(&registry, "b");
-    for tag in ["v2", "v3", "v4"] {
-        app.tag(tag, &manifest).await.unwrap();
-    }
-    let pages: Vec<_> = app.tags().page_size(2).after("v1").pages().try_collect().await.unwrap();
-    assert_eq!(pages, [vec!["v2", "v3"], vec!["v4"]]);
-    assert_eq!(app.tags().page_size(1).await.unwrap(), ["v1", "v2", "v3", "v4"]);
-    let host = registry.address().to_string();
-    let client = Client::new(crate::fixture::config(&registry)).unwrap();
-    let pages = client.catalog(&host).unwrap().page_size(2).pages();
-    assert_eq!(pages.try_collect::<Vec<_>>().await.unwrap(), [vec!["a", "b"], vec!["c"]]);
-    assert_eq!(client.catalog(&host).unwrap().after("a").await.unwrap(), ["b", "c"]);
-    assert_eq!(client.catalog("no host").unwrap_err().kind(), ErrorKind::Configuration);
-}
-
-#[tokio::test]
-async fn a_stream_of_pages_asks_for_no_more_than_is_polled_and_ends_with_its_error() {
-    let fake = Fake::new(|seen| match seen.uri.query() {
-        Some(query) if query.contains("last=x") => answer(200, &[], r#"{"repositories": 5}"#),
-        _ => {
-            let next = [("link", "</v2/_catalog?n=2&last=x>; rel=\"next\"")];
-            answer(200, &next, r#"{"repositories": ["b", "UPPER"]}"#)
-        }
-    });
-    let client = client(&fake);
-    let mut pages = pin!(client.catalog(HOST).unwrap().page_size(2).after("a b&c").pages());
-    assert_eq!(pages.next().await.unwrap().unwrap(), ["b"]);
-    assert_eq!(requests(&fake), ["GET /v2/_catalog?n=2&last=a+b%26c"]);
-    // The odd entry is told.
-    assert!(client.warnings().iter().any(|it| it.text.contains("UPPER")));
-    let error = pages.next().await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Protocol, "{}", chain(&error));
-    assert!(pages.next().await.is_none());
-    assert_eq!(fake.seen().len(), 2);
-}
-
-#[tokio::test]
-async fn the_catalog_asks_for_a_token_that_lists_it() {
-    let fake = Fake::new(|seen| match (seen.uri.path(), seen.authorization()) {
-        ("/token", _) => answer(200, &[], r#"{"token":"t"}"#),
-        (_, Some("Bearer t")) => answer(200, &[], r#"{"repositories": null}"#),
-        _ => answer(401, &[BEARER], ""),
-    });
-    assert_eq!(client(&fake).catalog(HOST).unwrap().await.unwrap(), [""; 0]);
-    let asked = requests(&fake);
-    assert!(asked[1].contains("scope=registry%3Acatalog%3A*"), "{asked:?}");
 }
 
 #[tokio::test]

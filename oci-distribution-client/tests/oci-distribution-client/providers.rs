@@ -229,7 +229,7 @@ pub(crate) mod helpers {
     use oci_distribution_client::CredentialHelper;
 
     use super::*;
-    use crate::auth::make_helper;
+    use crate::credential_helpers::make_helper;
 
     /// A helper that keeps logins as files beside it, and fails for servers that are named so.
     pub(crate) fn keeping(home: &Path) -> CredentialHelper {

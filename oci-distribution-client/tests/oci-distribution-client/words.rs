@@ -3,7 +3,7 @@
 use oci_distribution_client::{Config, Credentials};
 
 #[cfg(unix)]
-use crate::auth::{at_home, make_helper};
+use crate::credential_helpers::{at_home, make_helper};
 use crate::fake::{Fake, answer};
 use crate::fixture::chain;
 #[cfg(unix)]
