@@ -12,9 +12,11 @@ impl Dialect {
     pub const ECR: Self = Self { name: "Amazon ECR", quirks: ecr };
     /// Amazon ECR Public, `public.ecr.aws`.
     pub const ECR_PUBLIC: Self = Self { name: "Amazon ECR Public", quirks: ecr_public };
-    /// Google Artifact Registry, `docker.pkg.dev`.
+    /// Google Artifact Registry, `docker.pkg.dev`, which [serves `gcr.io`] since Container Registry is shut down.
+    ///
+    /// [serves `gcr.io`]: https://docs.cloud.google.com/artifact-registry/docs/transition/gcr-repositories
     pub const ARTIFACT_REGISTRY: Self =
-        Self { name: "Google Artifact Registry", quirks: artifact_registry };
+        Self { name: "Google Artifact Registry, gcr.io", quirks: artifact_registry };
     /// Azure Container Registry, `azurecr.io`.
     pub const ACR: Self = Self { name: "Azure Container Registry", quirks: acr };
     /// GitHub's registry, `ghcr.io`.
@@ -204,7 +206,7 @@ fn harbor() -> Vec<Quirk> {
             let auth = Auth::bearer().service("harbor-registry");
             auth.token_path("/service/token").or_basic()
         }),
-        Quirk::new("asks who has shown a token for a password next", "goharbor/harbor#17930")
+        Quirk::new("asks who has shown a token for a password next", "goharbor/harbor#18856")
             .fault(basic.with_header("authorization").answered(StatusCode::UNAUTHORIZED)),
         Quirk::new("refuses to mount what is not there (401)", "goharbor/harbor#17097").fault(
             Fault::answer("mount=", StatusCode::UNAUTHORIZED, missing)
