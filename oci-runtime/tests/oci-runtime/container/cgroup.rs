@@ -10,7 +10,7 @@ use oci_runtime::spec::IdMapping;
 use oci_runtime::spec::linux::{Namespace, NamespaceType};
 
 use super::exec::{run, shell, within};
-use super::fixture::{Fixture, chain, prints};
+use super::fixture::{Fixture, chain, directories, prints};
 
 /// The hierarchies of a process and its group in each, without the one of the host's service manager.
 fn groups(pid: &str) -> Vec<(String, String)> {
@@ -20,13 +20,6 @@ fn groups(pid: &str) -> Vec<(String, String)> {
         (fields.next().unwrap().to_owned(), fields.next().unwrap().to_owned())
     });
     rows.collect()
-}
-
-/// Where this container's group is, in each hierarchy that is mounted.
-pub(super) fn directories(id: &str) -> Vec<PathBuf> {
-    let mounts = fs::read_dir("/sys/fs/cgroup").unwrap().map(|entry| entry.unwrap().path());
-    let all = mounts.chain([PathBuf::from("/sys/fs/cgroup")]);
-    all.map(|mount| mount.join("oci-test").join(id)).filter(|path| path.is_dir()).collect()
 }
 
 // covers: RT-LINUX-14, RT-LINUX-15

@@ -78,7 +78,7 @@ impl Fixture {
         let own = self.dir.path().to_str().unwrap();
         let mut found: Vec<String> =
             mounts.lines().filter(|line| line.contains(own)).map(String::from).collect();
-        let groups = super::cgroup::directories(&self.id);
+        let groups = directories(&self.id);
         found.extend(groups.iter().map(|group| group.display().to_string()));
         found
     }
@@ -106,6 +106,13 @@ impl Fixture {
         };
         Ok(Outcome { status, stdout: text(out), stderr: text(err) })
     }
+}
+
+/// Where this container's group is, in each hierarchy that is mounted.
+pub(crate) fn directories(id: &str) -> Vec<PathBuf> {
+    let mounts = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten();
+    let all = mounts.map(|entry| entry.path()).chain([PathBuf::from("/sys/fs/cgroup")]);
+    all.map(|mount| mount.join("oci-test").join(id)).filter(|path| path.is_dir()).collect()
 }
 
 /// What a shell line prints in the container of a changed specification.

@@ -283,7 +283,7 @@ fn processes_are_listed_that_a_container_has_put_into_cgroups_of_its_own() {
         let other = container.exec(shell("exec sleep 1000"), Stdio::null()).unwrap();
         let mut expected = vec![first, other.pid()];
         expected.sort_unstable();
-        for directory in super::cgroup::directories(&fixture.id) {
+        for directory in super::fixture::directories(&fixture.id) {
             let inner = directory.join("inner");
             fs::create_dir(&inner).unwrap();
             // A cpuset takes no process before it has processors and memory; there the process stays where it is.
