@@ -2,13 +2,15 @@
 //! blob by its digest without the algorithm, manifests of an index with `.manifest.json` behind that.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use oci_image::blob::{BlobSink, BlobSource, BlobWriter};
+use oci_image::blob::{BlobSink, BlobSource, BlobSourceExt, BlobWriter};
 use oci_image::images::Images;
 use oci_image::oci_digest::{VerifyReader, VerifyWriter};
 use oci_image::{AnyDocument, Descriptor, Index, MediaType, json};
@@ -73,6 +75,24 @@ impl Directory {
         &self.0.root
     }
 
+    /// Removes what an image that was here before has left, once this one is whole.
+    ///
+    /// # Errors
+    /// If the image is not whole, or something cannot be removed.
+    pub fn remove_others(&self) -> io::Result<()> {
+        let mut kept = HashSet::new();
+        for node in self.walk(self.root()) {
+            kept.insert(self.file(&node?.descriptor));
+        }
+        for entry in fs::read_dir(&self.0.path)? {
+            let entry = entry?;
+            if is_of_an_image(&entry.file_name()) && !kept.contains(&entry.path()) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     fn file(&self, blob: &Descriptor) -> PathBuf {
         let encoded = blob.digest.encoded();
         if blob.digest == self.0.root.digest {
@@ -83,6 +103,13 @@ impl Directory {
             false => self.0.path.join(encoded),
         }
     }
+}
+
+/// Whether a file is named as a blob, or as a manifest of an index: whatever else is there stays.
+fn is_of_an_image(name: &OsStr) -> bool {
+    let name = name.to_str().unwrap_or_default();
+    let encoded = name.strip_suffix(ROOT).and_then(|it| it.strip_suffix('.')).unwrap_or(name);
+    encoded.len() >= 64 && encoded.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
 /// The descriptor of a document: of the kind that it says it is, or as which it can be read.

@@ -80,7 +80,9 @@ async fn transfer(
         (Source::Registry(from, _), Destination::Directory(directory)) => {
             let pull = jobs.fold(from.pull(&image, &directory), Pull::jobs);
             let pull = pull.abort_when(options.interrupt.clone().wait());
-            pull.progress(follow(step, options)).await?
+            let summary = pull.progress(follow(step, options)).await?;
+            directory.remove_others()?;
+            summary
         }
         (source, Destination::Layout(layout, tag)) => {
             let store = source.blocking(&options.interrupt);
@@ -92,6 +94,7 @@ async fn transfer(
         (source, Destination::Directory(directory)) => {
             let store = source.blocking(&options.interrupt);
             directory.put_graph_from(&image, &*store)?;
+            directory.remove_others()?;
             return Ok((image, None));
         }
         (source, Destination::Archive(archive)) => {

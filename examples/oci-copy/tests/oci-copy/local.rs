@@ -62,6 +62,11 @@ fn a_directory_holds_one_image_as_skopeo_has_it() {
     // Another image takes its place, but not that of anything else.
     oci_copy(&[&from, &ours]).good();
     assert_eq!(oci_copy(&["digest", &ours]).good(), format!("{}\n", field.host));
+    fs::write(field.path("ours/notes"), "").unwrap();
+    let fresh = field.name("dir", "fresh");
+    oci_copy(&[&from, &fresh]).good();
+    fs::write(field.path("fresh/notes"), "").unwrap();
+    assert_eq!(contents(&field.path("ours")), contents(&field.path("fresh")));
     let refused = oci_copy(&[&from, &field.name("dir", "layout")]).bad(1);
     assert!(refused.contains("something else"), "{refused}");
     let blob = field.path("ours").join(field.host.encoded());
