@@ -12,7 +12,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 
 use crate::exchange::Ending;
-use crate::store::Blob;
+use crate::store::{Blob, pieces};
 
 /// The body of a response of [`Registry`](crate::Registry): bytes, or a stream of a blob.
 ///
@@ -25,9 +25,6 @@ pub struct Body {
     /// Told of what is sent.
     ending: Option<Ending>,
 }
-
-/// How much of a blob is read at a time, in bytes.
-const PIECE: u64 = 256 * 1024;
 
 /// How much is sent at a time of what is in memory, in bytes.
 const SMALL: usize = 64 * 1024;
@@ -76,15 +73,7 @@ impl Body {
 
     /// `length` bytes of `blob` from `first` on.
     pub(crate) fn blob(blob: Blob, first: u64, length: u64) -> Self {
-        Self::stream(stream::try_unfold(Some((blob, first, length)), |state| async {
-            let Some((blob, first, left)) = state.filter(|state| state.2 > 0) else {
-                return Ok(None);
-            };
-            let length = left.min(PIECE);
-            let read = move || blob.read_at(first, length).map(|piece| (piece, blob));
-            let (piece, blob) = tokio::task::spawn_blocking(read).await??;
-            Ok(Some((piece, Some((blob, first + length, left - length)))))
-        }))
+        Self::stream(pieces(blob, first, length))
     }
 
     pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use http::{HeaderMap, Method, request};
 
 use crate::auth::Identity;
@@ -17,7 +19,7 @@ pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) query: Query,
-    pub(crate) identity: Identity,
+    pub(crate) identity: Arc<Identity>,
     /// The one that brought it, if it was not handed over without any.
     pub(crate) connection: Option<Connection>,
 }

@@ -21,6 +21,10 @@ impl Conditions {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.if_match.is_none() && self.if_none_match.is_none()
+    }
+
     /// Whether they hold where the content is `current`.
     pub(crate) fn hold(&self, current: Option<&Digest>) -> bool {
         let current = current.map(entity_tag);

@@ -9,7 +9,7 @@
 //   registry  the handle, with what all requests share; call: what routes see of a request
 //   route     from a path to what it names; routes/ carries each out
 //   places    what clients make the server keep, shared out among them
-//   sessions  upload sessions; incoming reads request bodies within limits
+//   sessions  upload sessions; upload: what was received; incoming reads request bodies within limits
 //   store     what is kept, over a backend: memory, directory, or one of the caller's
 //   access    the one point at which requests are let through; auth: users, robots, grants, tokens, challenges
 //   faults    what goes wrong on demand; dialect: how known registries differ, as faults and settings
@@ -51,9 +51,12 @@ mod trace;
 #[cfg(not(feature = "tracing"))]
 #[path = "trace/off.rs"]
 mod trace;
+mod upload;
 
 pub use bytes;
 pub use http;
+#[cfg(feature = "object-store")]
+pub use object_store;
 pub use oci_image::{RepositoryName, Tag};
 
 pub use access::{Access, Authorize, Caller, Decision, Denied, Rule, Rules};

@@ -1,7 +1,5 @@
 //! Long lists in pages.
 
-use std::collections::BTreeSet;
-
 use http::StatusCode;
 use oci_image::distribution::{ErrorCode, next_link, percent, query};
 
@@ -34,9 +32,9 @@ impl Page {
         self.asked.map_or(self.limit, |asked| asked.min(self.limit))
     }
 
-    /// Where the entries of the list are to be put, in any order.
-    pub(crate) fn entries(&self) -> Entries {
-        Entries::new(self.last.as_deref(), self.size())
+    /// How many entries of the list are to be looked at: one more, by which it shows that there are more.
+    pub(crate) fn most(&self) -> usize {
+        self.size().saturating_add(1)
     }
 
     /// What the list is to begin after.
@@ -68,44 +66,6 @@ impl Page {
     }
 }
 
-/// The first entries of a list, and one more by which it shows that there are more: what is in memory does not grow with the
-/// list. Their order is without regard to case, and then by it.
-#[derive(Debug)]
-pub(crate) struct Entries {
-    /// It need not be an entry.
-    after: Option<(String, String)>,
-    most: usize,
-    first: BTreeSet<(String, String)>,
-}
-
-impl Entries {
-    /// Up to `size` entries that come after one.
-    pub(crate) fn new(after: Option<&str>, size: usize) -> Self {
-        Self { after: after.map(order), most: size.saturating_add(1), first: BTreeSet::new() }
-    }
-
-    pub(crate) fn add(&mut self, entry: &str) {
-        let entry = order(entry);
-        let is_before = self.after.as_ref().is_some_and(|after| entry <= *after);
-        let is_full = self.first.len() >= self.most;
-        if is_before || is_full && self.first.last().is_some_and(|last| entry > *last) {
-            return;
-        }
-        self.first.insert(entry);
-        if self.first.len() > self.most {
-            self.first.pop_last();
-        }
-    }
-
-    pub(crate) fn in_order(self) -> Vec<String> {
-        self.first.into_iter().map(|(_, entry)| entry).collect()
-    }
-}
-
-fn order(entry: &str) -> (String, String) {
-    (entry.to_ascii_lowercase(), entry.to_owned())
-}
-
 /// Digits only; a number too large for the machine is as good as the largest.
 fn parse_number(text: &str) -> Result<usize, Refusal> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -120,6 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store::Entries;
 
     proptest! {
         #[test]
@@ -131,10 +92,11 @@ mod tests {
             let (mut seen, mut query) = (Vec::new(), format!("n={n}"));
             loop {
                 let page = Page::parse(&Query::parse(&query).unwrap(), 5).unwrap();
-                let mut first = page.entries();
+                let mut first = Entries::new(page.last(), page.most());
                 entries.iter().for_each(|entry| first.add(entry));
-                prop_assert!(first.first.len() <= n.min(5) + 1);
-                let (mut part, link) = page.cut("/list", first.in_order());
+                let first = first.in_order();
+                prop_assert!(first.len() <= n.min(5) + 1);
+                let (mut part, link) = page.cut("/list", first);
                 prop_assert!(part.len() <= n.min(5));
                 seen.append(&mut part);
                 let Some(link) = link else { break };

@@ -100,10 +100,14 @@ impl<K: Clone + Eq + Hash, T> Places<K, T> {
     }
 
     pub(crate) fn retain(&mut self, keep: impl Fn(&K, &T) -> bool) {
-        let taken = self.taken.iter().filter(|(key, place)| !keep(key, &place.value));
-        for key in taken.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
-            self.remove(&key);
-        }
+        drop(self.remove_all(|key, value| !keep(key, value)));
+    }
+
+    /// Removes the values that are such.
+    pub(crate) fn remove_all(&mut self, are: impl Fn(&K, &T) -> bool) -> Vec<T> {
+        let taken = self.taken.iter().filter(|(key, place)| are(key, &place.value));
+        let keys: Vec<K> = taken.map(|(key, _)| key.clone()).collect();
+        keys.iter().filter_map(|key| self.remove(key)).collect()
     }
 
     pub(crate) fn count(&self, owner: &Owner) -> usize {

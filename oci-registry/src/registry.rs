@@ -55,15 +55,13 @@ pub(crate) struct Switches {
 }
 
 impl Registry {
-    /// Runs what may wait for a disk where waiting is allowed.
-    pub(crate) async fn blocking<T, F>(&self, work: F) -> Result<T, Refusal>
+    /// Carries out what changes something, to its end also if the request is dropped meanwhile.
+    pub(crate) async fn to_its_end<T, F>(&self, work: F) -> Result<T, Refusal>
     where
         T: Send + 'static,
-        F: FnOnce(&Shared) -> Result<T, Refusal> + Send + 'static,
+        F: Future<Output = Result<T, Refusal>> + Send + 'static,
     {
-        let shared = self.0.clone();
-        let work = tokio::task::spawn_blocking(move || work(&shared));
-        work.await.map_err(|error| Refusal::Store(error.into()))?
+        tokio::spawn(work).await.map_err(|error| Refusal::Store(error.into()))?
     }
 }
 

@@ -12,7 +12,6 @@ use crate::connection::Admission;
 use crate::faults::Faults;
 use crate::listener::Listener;
 use crate::proxy::Proxy;
-use crate::refusal::Refusal;
 use crate::registry::{Shared, Switches};
 use crate::sessions::Sessions;
 use crate::{
@@ -240,11 +239,7 @@ impl Registry {
     pub async fn check_store(&self) -> io::Result<()> {
         // Its answer does not matter, and is not there in a store that no client knows.
         let name: RepositoryName = "readiness".parse().map_err(io::Error::other)?;
-        let look = move |shared: &Shared| Ok(shared.store.backend().knows(&name)?);
-        match self.blocking(look).await {
-            Err(Refusal::Store(error)) => Err(error),
-            _ => Ok(()),
-        }
+        self.0.store.backend().knows(&name).await.map(drop)
     }
 
     /// Ends all tokens of a user, also those to refresh with.

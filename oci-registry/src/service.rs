@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -152,7 +153,7 @@ impl Registry {
             path: path.to_owned(),
             headers: head.headers.clone(),
             query,
-            identity,
+            identity: Arc::new(identity),
             connection: head.extensions.get().cloned(),
         };
         let reply = match origin {
@@ -185,21 +186,28 @@ impl Registry {
                     None => None,
                 };
                 let bytes = body.all(self.0.limits.manifest).await?;
-                self.blocking(move |it| routes::manifests::put(it, &name, &reference, &call, bytes))
-                    .await
+                let registry = self.clone();
+                self.to_its_end(async move {
+                    routes::manifests::put(&registry.0, &name, &reference, &call, bytes).await
+                })
+                .await
             }
-            Route::Manifest(..) if call.method != Method::DELETE => {
+            route if call.method == Method::DELETE => {
+                let registry = self.clone();
+                self.to_its_end(async move { routes::delete(&registry.0, &route).await }).await
+            }
+            Route::Manifest(..) => {
                 let turn = match call.connection.clone() {
                     Some(connection) => connection.manifest().await,
                     None => None,
                 };
-                let mut reply = self.blocking(move |it| routes::stored(it, route, &call)).await?;
+                let mut reply = routes::read(&self.0, &route, &call).await?;
                 if !is_small(&reply.headers) {
                     reply.body = reply.body.holding(turn);
                 }
                 Ok(reply)
             }
-            route => self.blocking(move |it| routes::stored(it, route, &call)).await,
+            route => routes::read(&self.0, &route, &call).await,
         }
     }
 

@@ -1,11 +1,9 @@
 //! Uploads that are not complete.
 
-use std::io::{self, BufWriter, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, header};
-use oci_digest::{Algorithm, Digest, HashWriter};
 use oci_image::RepositoryName;
 use oci_image::distribution::ErrorCode;
 use tokio::sync::{OwnedMutexGuard, watch};
@@ -14,12 +12,17 @@ use uuid::Uuid;
 use crate::Limits;
 use crate::places::{Owner, Places};
 use crate::refusal::Refusal;
-use crate::store::{Stage, Store};
+use crate::store::Session as Key;
 use crate::trace;
+use crate::upload::Upload;
 
-/// The open sessions of a registry. They end with it: what they hold was never acknowledged as a blob.
+/// The sessions that this process uses. What they received is in the store, and may outlive them.
 #[derive(Default)]
-pub(crate) struct Sessions(Mutex<Open>);
+pub(crate) struct Sessions {
+    open: Mutex<Open>,
+    /// When it was last looked for what is too old.
+    expired: Mutex<Option<Instant>>,
+}
 
 type Open = Places<Uuid, Arc<Session>>;
 
@@ -33,59 +36,60 @@ pub(crate) struct Session {
     pub(crate) upload: Arc<tokio::sync::Mutex<Option<Upload>>>,
 }
 
-/// What was received so far.
-pub(crate) struct Upload {
-    content: HashWriter<Box<dyn Stage>>,
-    /// The last chunk was under the minimum, so it must have been the last of all.
-    pub(crate) ended: bool,
-}
+/// Sessions that were given up, for their content to be removed.
+pub(crate) type Ended = Vec<Arc<Session>>;
+
+/// Why a session was not kept, and what is to be removed of it.
+pub(crate) type NotInserted = Box<(Refusal, Upload)>;
 
 impl Sessions {
-    /// Opens a session for blobs of this algorithm.
-    pub(crate) fn begin(
+    /// Keeps a session, and gives up others for it.
+    pub(crate) fn insert(
         &self,
+        key: &Key,
         upload: Upload,
-        repository: RepositoryName,
         owner: &Owner,
         limits: &Limits,
-    ) -> Result<Uuid, Refusal> {
+    ) -> Result<(Arc<Session>, Ended), NotInserted> {
         let mut sessions = self.lock();
-        sessions.retain(|id, session| {
+        // Two requests may resume one session at a time.
+        if let Some(session) = sessions.get(&key.id) {
+            return Ok((session.clone(), Vec::new()));
+        }
+        let mut ended = sessions.remove_all(|id, session| {
             let is_over = session.is_over(limits);
             if is_over {
                 trace::upload_ended(*id);
             }
-            !is_over
+            is_over
         });
-        make_room(&mut sessions, owner, limits)?;
-        let session = Session {
-            repository,
+        if let Err(refusal) = make_room(&mut sessions, owner, limits, &mut ended) {
+            return Err(Box::new((refusal, upload)));
+        }
+        let session = Arc::new(Session {
+            repository: key.repository.clone(),
             used: Mutex::new(Instant::now()),
             waiting: watch::Sender::new(0),
             upload: Arc::new(tokio::sync::Mutex::new(Some(upload))),
-        };
-        let id = Uuid::new_v4();
-        sessions.insert(owner.clone(), id, Arc::new(session));
-        Ok(id)
+        });
+        sessions.insert(owner.clone(), key.id, session.clone());
+        Ok((session, ended))
     }
 
-    /// The session, if it is one of this repository.
-    pub(crate) fn find(
-        &self,
-        repository: &RepositoryName,
-        id: Uuid,
-        limits: &Limits,
-    ) -> Result<Arc<Session>, Refusal> {
+    /// The session, if it is one of this repository that this process knows.
+    pub(crate) fn find(&self, key: &Key, limits: &Limits) -> Option<Arc<Session>> {
         let mut sessions = self.lock();
-        let session = sessions.get(&id).filter(|session| session.repository == *repository);
-        let session = session.cloned().ok_or_else(|| unknown(id))?;
+        let session = sessions.get(&key.id)?.clone();
+        if session.repository != key.repository {
+            return None;
+        }
         if session.is_over(limits) {
-            trace::upload_ended(id);
-            sessions.remove(&id);
-            return Err(unknown(id));
+            // Another process may have used it since; if so, it is resumed.
+            sessions.remove(&key.id);
+            return None;
         }
         session.touch();
-        Ok(session)
+        Some(session)
     }
 
     pub(crate) fn end(&self, id: Uuid) {
@@ -97,14 +101,29 @@ impl Sessions {
         self.lock().len()
     }
 
+    /// Whether it is time to look for what sessions of earlier processes left; once for each such time.
+    pub(crate) fn is_time_to_expire(&self, limits: &Limits) -> bool {
+        let mut last = self.expired.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = last.is_none_or(|last| last.elapsed() >= limits.upload_age);
+        if is_time {
+            *last = Some(Instant::now());
+        }
+        is_time
+    }
+
     /// Each change of the map is one call, so there is nothing half done after a panic.
     fn lock(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Gives up sessions that nothing is written to, so that there is a place for one more.
-fn make_room(sessions: &mut Open, owner: &Owner, limits: &Limits) -> Result<(), Refusal> {
+fn make_room(
+    sessions: &mut Open,
+    owner: &Owner,
+    limits: &Limits,
+    ended: &mut Ended,
+) -> Result<(), Refusal> {
     loop {
         let first = if sessions.count(owner) >= limits.client_uploads {
             sessions.first_to_go_of(owner, |session| session.is_idle())
@@ -118,7 +137,7 @@ fn make_room(sessions: &mut Open, owner: &Owner, limits: &Limits) -> Result<(), 
                 .header(header::RETRY_AFTER, HeaderValue::from_static("10")));
         };
         trace::upload_ended(id);
-        sessions.remove(&id);
+        ended.extend(sessions.remove(&id));
     }
 }
 
@@ -127,17 +146,25 @@ impl Session {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
+    /// Removes what it received, when no request holds it.
+    pub(crate) async fn discard(&self) -> std::io::Result<()> {
+        match self.hold().await.take() {
+            Some(upload) => upload.discard().await,
+            None => Ok(()),
+        }
+    }
+
     fn is_idle(&self) -> bool {
         self.upload.try_lock().is_ok()
     }
 
     /// Waits until no other request holds the upload.
-    pub(crate) async fn hold(&self) -> OwnedMutexGuard<Option<Upload>> {
+    pub(crate) async fn hold(&self) -> Held {
         self.waiting.send_modify(|waiting| *waiting += 1);
         let waits = Waits(&self.waiting);
         let upload = self.upload.clone().lock_owned().await;
         drop(waits);
-        upload
+        Held(Some(upload))
     }
 
     /// Ends when another request has waited for the upload for this long.
@@ -165,52 +192,48 @@ pub(crate) fn unknown(id: Uuid) -> Refusal {
     Refusal::new(ErrorCode::BlobUploadUnknown, format!("no upload `{id}` is open here"))
 }
 
-impl Upload {
-    pub(crate) fn new(store: &Store, algorithm: Algorithm) -> io::Result<Self> {
-        let content = HashWriter::new(store.backend().stage()?, algorithm);
-        Ok(Self { content, ended: false })
+/// The upload of a session, held by one request.
+pub(crate) struct Held(Option<OwnedMutexGuard<Option<Upload>>>);
+
+impl Held {
+    /// One that no session has.
+    pub(crate) async fn alone(upload: Upload) -> Self {
+        Self(Some(Arc::new(tokio::sync::Mutex::new(Some(upload))).lock_owned().await))
     }
 
-    /// Holds no descriptor until more is written.
-    pub(crate) fn close(&mut self) {
-        self.content.get_mut().close();
+    pub(crate) fn get(&self) -> Option<&Upload> {
+        self.0.as_ref()?.as_ref()
     }
 
-    /// The number of bytes received.
-    pub(crate) fn size(&self) -> u64 {
-        self.content.written()
+    pub(crate) fn get_mut(&mut self) -> Option<&mut Upload> {
+        self.0.as_mut()?.as_mut()
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.content.write_all(bytes)
+    pub(crate) fn take(&mut self) -> Option<Upload> {
+        self.0.as_mut()?.take()
     }
 
-    /// Makes it the blob `digest`, if it has this digest.
-    pub(crate) fn commit(
-        self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        algorithm: Algorithm,
-    ) -> Result<(), Refusal> {
-        let (mut stage, mut actual, _) = self.content.finish();
-        if actual.algorithm() != Some(algorithm) {
-            // The client did not say at the start which algorithm it would use: hash once more.
-            actual = hash(stage.reread()?, algorithm)?;
+    pub(crate) fn put(&mut self, upload: Upload) {
+        if let Some(held) = &mut self.0 {
+            **held = Some(upload);
         }
-        if actual != *digest {
-            let message = format!("the content has digest `{actual}`, not `{digest}`");
-            return Err(Refusal::new(ErrorCode::DigestInvalid, message));
-        }
-        Ok(stage.commit(repository, digest)?)
     }
 }
 
-fn hash(mut content: impl Read, algorithm: Algorithm) -> io::Result<Digest> {
-    let mut hash = BufWriter::with_capacity(PIECE, HashWriter::new(io::sink(), algorithm));
-    io::copy(&mut content, &mut hash)?;
-    let hash = hash.into_inner().map_err(|failed| failed.into_error())?;
-    Ok(hash.finish().1)
+impl Drop for Held {
+    /// A request that is dropped or refused has written what others may go on from.
+    fn drop(&mut self) {
+        let Some(mut held) = self.0.take() else { return };
+        let runtime = tokio::runtime::Handle::try_current();
+        if held.as_ref().is_some_and(Upload::is_unsettled)
+            && let Ok(runtime) = runtime
+        {
+            runtime.spawn(async move {
+                if let Some(upload) = held.as_mut() {
+                    // The next request learns what is wrong with it.
+                    let _ = upload.settle().await;
+                }
+            });
+        }
+    }
 }
-
-/// How much is hashed at once, in bytes.
-const PIECE: usize = 256 << 10;

@@ -3,37 +3,60 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci_digest::Digest;
 use oci_image::{AnyDocument, json};
-
 use oci_image::{RepositoryName, Tag, TagOrDigest};
 
+pub use crate::BoxFuture;
 use crate::conditions::Conditions;
-use crate::page::Entries;
 
 mod backend;
+mod collect;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod directory;
+mod entries;
+mod locks;
 mod manifest;
 mod memory;
+#[cfg(feature = "object-store")]
+mod objects;
+mod pieces;
+mod record;
+mod retention;
+mod scrub;
 
-pub use backend::{Backend, Blob, Collection, Content, Record, Stage};
+pub use backend::{Backend, Blob, Content, Filter, PIECE, Resumed, Session, Stage, Value};
+pub use collect::Collected;
 pub use directory::DirectoryError;
+pub use entries::Entries;
+use locks::Locks;
 pub(crate) use manifest::StoredManifest;
+#[cfg(feature = "object-store")]
+pub use objects::Objects;
+pub(crate) use pieces::pieces;
+pub use record::{Collection, Condition, Record, Write};
+pub use retention::{Referrers, Retention, Rule};
+pub use scrub::{Damage, DamageKind};
 
 /// The content of a registry: blobs, manifests, tags and referrers of repositories.
 ///
 /// A clone is another handle to the same content, so one store can be served twice, or read by a
 /// test while it is served.
 #[derive(Clone)]
-pub struct Store(Arc<Shared>);
+pub struct Store {
+    shared: Arc<Shared>,
+    grace: Duration,
+}
 
 struct Shared {
     backend: Box<dyn Backend>,
-    /// Held while several records change together, or while one is written because another exists.
-    changes: Mutex<()>,
+    /// Held while several records of a repository change together, or while one is written because another exists.
+    changes: Locks,
 }
 
 impl Store {
@@ -45,7 +68,8 @@ impl Store {
     /// The store in the directory `path`, which is made if there is none.
     ///
     /// What was acknowledged is on disk (file and directory are synced), and what was not leaves no
-    /// trace but a temporary file that the next start removes. Open uploads end with the process.
+    /// trace but a temporary file that the next start removes. Upload sessions go on after a restart. It needs a tokio
+    /// runtime when it is used.
     ///
     /// # Errors
     /// If the directory cannot be made, or another process or store has it open.
@@ -55,147 +79,214 @@ impl Store {
 
     /// A store over a backend of your own.
     pub fn new(backend: impl Backend) -> Self {
-        Self(Arc::new(Shared { backend: Box::new(backend), changes: Mutex::new(()) }))
+        let shared = Shared { backend: Box::new(backend), changes: Locks::default() };
+        Self { shared: Arc::new(shared), grace: Duration::from_secs(24 * 60 * 60) }
     }
 
-    pub(crate) fn backend(&self) -> &dyn Backend {
-        &*self.0.backend
+    /// How long content that nothing names stays after it was pushed, mounted or asked for, so that clients have time to
+    /// name it. Default one day. All processes that use one store need the same.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
     }
 
-    /// The guarded unit is empty, so a panic while it was held has left nothing half done in it.
-    fn changes(&self) -> MutexGuard<'_, ()> {
-        self.0.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Where the content is kept.
+    pub fn backend(&self) -> &dyn Backend {
+        &*self.shared.backend
     }
 
-    pub(crate) fn unlink_blob(&self, name: &RepositoryName, digest: &Digest) -> io::Result<bool> {
-        let _changes = self.changes();
-        self.backend().unlink(name, digest)
+    /// The blob, which stays for the time of grace from now on.
+    pub(crate) async fn blob(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> io::Result<Option<Blob>> {
+        let Some(blob) = self.backend().open(name, digest).await? else { return Ok(None) };
+        let modified = blob.modified;
+        Ok(self.stays(name, digest, modified).await.then_some(blob))
     }
 
-    pub(crate) fn manifest(
+    pub(crate) async fn unlink_blob(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> io::Result<bool> {
+        let _changes = self.shared.changes.hold(name).await;
+        self.backend().unlink(name, digest, &Condition::Always).await
+    }
+
+    /// The manifest, which stays for the time of grace from now on.
+    pub(crate) async fn manifest(
         &self,
         name: &RepositoryName,
         digest: &Digest,
     ) -> io::Result<Option<StoredManifest>> {
-        let record = self.backend().read(name, &Record::Manifest(digest.clone()))?;
-        record.map(|record| StoredManifest::from_record(digest.clone(), record)).transpose()
+        let record = Record::Manifest(digest.clone());
+        let Some(value) = self.backend().read(name, &record).await? else { return Ok(None) };
+        if !self.stays(name, digest, value.modified).await {
+            return Ok(None);
+        }
+        StoredManifest::from_record(digest.clone(), value.bytes).map(Some)
+    }
+
+    /// The manifest that a tag names.
+    pub(crate) async fn tagged(
+        &self,
+        name: &RepositoryName,
+        tag: &Tag,
+    ) -> io::Result<Option<StoredManifest>> {
+        let Some((digest, value)) = self.backend().read_tagged(name, tag).await? else {
+            return Ok(None);
+        };
+        if !self.stays(name, &digest, value.modified).await {
+            return Ok(None);
+        }
+        StoredManifest::from_record(digest, value.bytes).map(Some)
+    }
+
+    /// Has content stay that somebody asked for. False if it was removed meanwhile.
+    async fn stays(&self, name: &RepositoryName, digest: &Digest, modified: SystemTime) -> bool {
+        // From a store that cannot be written to, nothing is removed either.
+        !self.is_old(modified) || self.backend().renew(name, digest).await.unwrap_or(true)
+    }
+
+    /// Whether what was modified then is to be renewed, so that it does not become older than the time of grace while
+    /// somebody relies on it.
+    fn is_old(&self, modified: SystemTime) -> bool {
+        modified.elapsed().is_ok_and(|age| age >= self.grace / 2)
     }
 
     /// The digest that a tag names.
-    pub(crate) fn tag(&self, name: &RepositoryName, tag: &Tag) -> io::Result<Option<Digest>> {
-        let record = self.backend().read(name, &Record::Tag(tag.clone()))?;
-        record.map(|record| parse_digest(&record)).transpose()
+    pub(crate) async fn tag(&self, name: &RepositoryName, tag: &Tag) -> io::Result<Option<Digest>> {
+        let value = self.backend().read(name, &Record::Tag(tag.clone())).await?;
+        value.map(|value| parse_digest(&value.bytes)).transpose()
     }
 
     /// Keeps a manifest, lists it at its subject, and points the tags at it, in this order: nothing
     /// is named before it is there. Between the look at what is there now, which the conditions are about, and
     /// the change, nothing else changes.
-    pub(crate) fn put_manifest(
+    pub(crate) async fn put_manifest(
         &self,
         name: &RepositoryName,
         put: &Put<'_>,
     ) -> io::Result<Result<(), NotPut>> {
         let Put { reference, conditions, is_sparse, manifest, document, tags } = put;
-        let _changes = self.changes();
-        let current = match reference {
-            TagOrDigest::Tag(tag) => self.tag(name, tag)?,
-            TagOrDigest::Digest(digest) => {
-                self.manifest(name, digest)?.map(|manifest| manifest.digest)
+        let _changes = self.shared.changes.hold(name).await;
+        loop {
+            let current = match reference {
+                _ if conditions.is_empty() => None,
+                TagOrDigest::Tag(tag) => self.tag(name, tag).await?,
+                TagOrDigest::Digest(digest) => {
+                    self.manifest(name, digest).await?.map(|manifest| manifest.digest)
+                }
+            };
+            if !conditions.hold(current.as_ref()) {
+                return Ok(Err(NotPut::Conditions));
             }
-        };
-        if !conditions.hold(current.as_ref()) {
-            return Ok(Err(NotPut::Conditions));
+            if !is_sparse && let Some(missing) = self.missing_child(name, *document).await? {
+                return Ok(Err(NotPut::Missing(missing)));
+            }
+            let mut records = records(manifest, *document, tags)?;
+            if let TagOrDigest::Tag(tag) = reference
+                && !conditions.is_empty()
+            {
+                // Another process may change it meanwhile.
+                let expected = current.map(|digest| digest.as_str().to_owned().into());
+                let condition = expected.map_or(Condition::Absent, Condition::Is);
+                let tag = Record::Tag(tag.clone());
+                let tagged = records.iter_mut().find(|write| write.record == tag);
+                tagged.into_iter().for_each(|write| write.condition = condition.clone());
+            }
+            if self.backend().write(name, &records).await? {
+                return Ok(Ok(()));
+            }
         }
-        if !is_sparse && let Some(missing) = self.missing_child(name, *document)? {
-            return Ok(Err(NotPut::Missing(missing)));
-        }
-        let digest = &manifest.digest;
-        let mut records = vec![(Record::Manifest(digest.clone()), manifest.to_record())];
-        if let Some(document) = document
-            && let Some(subject) = document.subject()
-        {
-            let subject = subject.digest.clone();
-            let record = Record::Referrer { subject, referrer: digest.clone() };
-            let entry = json::to_vec(&document.as_referrer()).map_err(invalid)?;
-            records.push((record, entry));
-        }
-        let tagged = |tag: &Tag| (Record::Tag(tag.clone()), digest.as_str().into());
-        records.extend(tags.iter().map(tagged));
-        self.backend().write(name, &records).map(Ok)
     }
 
     /// Content that is elsewhere (`urls`, as foreign layers have) need not be pushed.
-    fn missing_child(
+    async fn missing_child(
         &self,
         name: &RepositoryName,
         document: Option<&AnyDocument>,
     ) -> io::Result<Option<Digest>> {
         let children = document.map(AnyDocument::children).unwrap_or_default();
-        for child in children {
-            if !child.may_be_elsewhere() && !self.has(name, &child.digest)? {
-                return Ok(Some(child.digest.clone()));
-            }
-        }
-        Ok(None)
+        let children = children.iter().filter(|child| !child.may_be_elsewhere());
+        let looks = children.map(|child| child.digest.clone()).map(|digest| async move {
+            let has = self.has(name, &digest).await?;
+            io::Result::Ok((!has).then_some(digest))
+        });
+        let looks: Vec<_> = looks.collect();
+        let missing = stream::iter(looks).buffered(LOOKS).try_filter_map(async |it| Ok(it));
+        std::pin::pin!(missing).try_next().await
     }
 
-    /// Whether the repository has this content, as a blob or as a manifest.
-    fn has(&self, name: &RepositoryName, digest: &Digest) -> io::Result<bool> {
-        Ok(self.backend().open(name, digest)?.is_some()
-            || self.backend().read(name, &Record::Manifest(digest.clone()))?.is_some())
+    /// Whether the repository has this content, as a blob or as a manifest. If so, it stays for the time of grace.
+    async fn has(&self, name: &RepositoryName, digest: &Digest) -> io::Result<bool> {
+        let backend = self.backend();
+        let blob = backend.open(name, digest).await?.map(|blob| blob.modified);
+        let modified = match blob {
+            Some(modified) => Some(modified),
+            None => {
+                let record = Record::Manifest(digest.clone());
+                backend.read(name, &record).await?.map(|value| value.modified)
+            }
+        };
+        let Some(modified) = modified else { return Ok(false) };
+        // What is removed meanwhile is not renewed.
+        if self.is_old(modified) { backend.renew(name, digest).await } else { Ok(true) }
     }
 
     /// Forgets a manifest, the tags that name it, and its place among the referrers of its subject.
-    pub(crate) fn delete_manifest(
+    pub(crate) async fn delete_manifest(
         &self,
         name: &RepositoryName,
         digest: &Digest,
     ) -> io::Result<bool> {
-        let _changes = self.changes();
-        let Some(manifest) = self.manifest(name, digest)? else { return Ok(false) };
-        self.untag(name, digest)?;
+        let _changes = self.shared.changes.hold(name).await;
+        let Some(manifest) = self.manifest(name, digest).await? else { return Ok(false) };
+        self.untag(name, digest).await?;
         if let Some(subject) = manifest.subject() {
-            self.backend().remove(name, &Record::Referrer { subject, referrer: digest.clone() })?;
+            let record = Record::Referrer { subject, referrer: digest.clone() };
+            self.backend().remove(name, &record, &Condition::Always).await?;
         }
-        self.backend().remove(name, &Record::Manifest(digest.clone()))
+        let record = Record::Manifest(digest.clone());
+        self.backend().remove(name, &record, &Condition::Always).await
     }
 
-    pub(crate) fn delete_tag(&self, name: &RepositoryName, tag: &Tag) -> io::Result<bool> {
-        let _changes = self.changes();
-        self.backend().remove(name, &Record::Tag(tag.clone()))
+    pub(crate) async fn delete_tag(&self, name: &RepositoryName, tag: &Tag) -> io::Result<bool> {
+        let _changes = self.shared.changes.hold(name).await;
+        self.backend().remove(name, &Record::Tag(tag.clone()), &Condition::Always).await
     }
 
     /// The first names of a collection.
-    pub(crate) fn first(
+    pub(crate) async fn list(
         &self,
         name: &RepositoryName,
         collection: &Collection,
-        mut entries: Entries,
+        after: Option<&str>,
+        most: usize,
     ) -> io::Result<Vec<String>> {
-        self.backend().list(name, collection, &mut |name| entries.add(name))?;
-        let names = entries.in_order();
+        let names = self.backend().list(name, collection, after, most).await?;
         for name in &names {
             match collection {
                 Collection::Tags => name.parse::<Tag>().map(drop).map_err(invalid)?,
-                Collection::Referrers(_) => parse_digest(name.as_bytes()).map(drop)?,
+                _ => parse_digest(name.as_bytes()).map(drop)?,
             }
         }
         Ok(names)
     }
 
     /// Removes the tags that name a manifest.
-    fn untag(&self, name: &RepositoryName, digest: &Digest) -> io::Result<()> {
+    async fn untag(&self, name: &RepositoryName, digest: &Digest) -> io::Result<()> {
         let mut after: Option<String> = None;
         loop {
-            let entries = Entries::new(after.as_deref(), TAGS);
-            let tags = self.first(name, &Collection::Tags, entries)?;
+            let tags = self.list(name, &Collection::Tags, after.as_deref(), NAMES).await?;
             for tag in &tags {
-                let tag: Tag = tag.parse().map_err(invalid)?;
-                if self.tag(name, &tag)?.as_ref() == Some(digest) {
-                    self.backend().remove(name, &Record::Tag(tag))?;
-                }
+                let record = Record::Tag(tag.parse().map_err(invalid)?);
+                let names_it = Condition::Is(digest.as_str().to_owned().into());
+                self.backend().remove(name, &record, &names_it).await?;
             }
-            if tags.len() <= TAGS {
+            if tags.len() < NAMES {
                 return Ok(());
             }
             after = tags.into_iter().last();
@@ -203,20 +294,44 @@ impl Store {
     }
 
     /// The descriptor that lists `referrer` among the referrers of `subject`.
-    pub(crate) fn referrer(
+    pub(crate) async fn referrer(
         &self,
         name: &RepositoryName,
         subject: &Digest,
         referrer: &Digest,
     ) -> io::Result<Option<serde_json::Value>> {
         let record = Record::Referrer { subject: subject.clone(), referrer: referrer.clone() };
-        let descriptor = self.backend().read(name, &record)?;
-        descriptor.map(|bytes| serde_json::from_slice(&bytes).map_err(invalid)).transpose()
+        let descriptor = self.backend().read(name, &record).await?;
+        descriptor.map(|it| serde_json::from_slice(&it.bytes).map_err(invalid)).transpose()
     }
 }
 
-/// How many tags are looked at at a time.
-const TAGS: usize = 10_000;
+/// How many names are looked at at a time.
+const NAMES: usize = 10_000;
+
+/// How many children of a manifest are looked for at a time.
+const LOOKS: usize = 8;
+
+/// What is to be written for a manifest, in this order.
+fn records(
+    manifest: &StoredManifest,
+    document: Option<&AnyDocument>,
+    tags: &[Tag],
+) -> io::Result<Vec<Write>> {
+    let digest = &manifest.digest;
+    let mut records = vec![Write::new(Record::Manifest(digest.clone()), manifest.to_record())];
+    if let Some(document) = document
+        && let Some(subject) = document.subject()
+    {
+        let subject = subject.digest.clone();
+        let record = Record::Referrer { subject, referrer: digest.clone() };
+        let entry = json::to_vec(&document.as_referrer()).map_err(invalid)?;
+        records.push(Write::new(record, entry));
+    }
+    let value = |digest: &Digest| digest.as_str().to_owned();
+    records.extend(tags.iter().map(|tag| Write::new(Record::Tag(tag.clone()), value(digest))));
+    Ok(records)
+}
 
 /// A manifest that is to be kept, and as what.
 pub(crate) struct Put<'a> {
@@ -248,14 +363,6 @@ fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Store").field(&self.0.backend).finish()
-    }
-}
-
-/// Bytes of a blob, wherever they lie.
-impl Blob {
-    pub(crate) fn read_at(&self, first: u64, length: u64) -> io::Result<Bytes> {
-        let length = usize::try_from(length).map_err(invalid)?;
-        self.content.read_at(first, length)
+        f.debug_tuple("Store").field(&self.shared.backend).finish()
     }
 }

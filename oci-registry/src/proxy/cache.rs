@@ -1,4 +1,5 @@
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -202,7 +203,7 @@ impl Registry {
             path: Endpoint::Base.to_string(),
             headers: HeaderMap::new(),
             query: Query::default(),
-            identity: Identity::own(),
+            identity: Arc::new(Identity::own()),
             connection: None,
         }
     }

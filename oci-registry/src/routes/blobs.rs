@@ -12,14 +12,15 @@ use crate::registry::Shared;
 use crate::reply::Reply;
 
 /// `GET` and `HEAD /v2/<name>/blobs/<digest>`
-pub(super) fn read(
+pub(super) async fn read(
     shared: &Shared,
     name: &RepositoryName,
     digest: &Digest,
     call: &Call,
 ) -> Result<Reply, Refusal> {
-    let blob = shared.store.backend().open(name, digest)?;
-    let blob = blob.ok_or_else(|| unknown(&shared.store, name, no_blob(digest)))?;
+    let Some(blob) = shared.store.blob(name, digest).await? else {
+        return Err(unknown(&shared.store, name, no_blob(digest)).await);
+    };
     let etag = entity_tag(digest);
     let describe = |status| {
         Reply::new(status)
@@ -30,6 +31,11 @@ pub(super) fn read(
     };
     if Conditions::of(&call.headers).is_cached(digest) {
         return Ok(describe(StatusCode::NOT_MODIFIED));
+    }
+    if call.method == Method::GET
+        && let Some(url) = blob.content.url()
+    {
+        return Ok(describe(StatusCode::TEMPORARY_REDIRECT).header(header::LOCATION, url.await?));
     }
     let size = blob.size;
     match selection(call, &etag, size) {
@@ -57,7 +63,7 @@ fn selection(call: &Call, etag: &str, size: u64) -> Selection {
 }
 
 /// `DELETE /v2/<name>/blobs/<digest>`
-pub(super) fn delete(
+pub(super) async fn delete(
     shared: &Shared,
     name: &RepositoryName,
     digest: &Digest,
@@ -65,10 +71,10 @@ pub(super) fn delete(
     if !shared.switches.delete_blobs {
         return Err(Refusal::new(ErrorCode::Unsupported, "blobs cannot be deleted here"));
     }
-    if shared.store.unlink_blob(name, digest)? {
+    if shared.store.unlink_blob(name, digest).await? {
         Ok(Reply::new(StatusCode::ACCEPTED))
     } else {
-        Err(unknown(&shared.store, name, no_blob(digest)))
+        Err(unknown(&shared.store, name, no_blob(digest)).await)
     }
 }
 

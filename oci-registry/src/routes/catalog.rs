@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use http::{StatusCode, header};
+use oci_image::RepositoryName;
 use oci_image::distribution::Catalog;
 
 use crate::Action;
@@ -10,15 +13,14 @@ use crate::registry::Shared;
 use crate::reply::Reply;
 
 /// `GET /v2/_catalog`: the repositories that the client may pull from.
-pub(super) fn get(shared: &Shared, call: &Call) -> Result<Reply, Refusal> {
+pub(super) async fn get(shared: &Arc<Shared>, call: &Call) -> Result<Reply, Refusal> {
     let page = Page::parse(&call.query, shared.limits.page)?;
-    let mut names = page.entries();
-    shared.store.backend().repositories(&mut |name| {
-        if shared.gate.allows(&call.identity, Access::new(Action::Pull, name)).is_ok() {
-            names.add(name.as_str());
-        }
-    })?;
-    let (names, link) = page.cut(&call.path, names.in_order());
+    let (asked, identity) = (shared.clone(), call.identity.clone());
+    let filter = Arc::new(move |name: &RepositoryName| {
+        asked.gate.allows(&identity, Access::new(Action::Pull, name)).is_ok()
+    });
+    let names = shared.store.backend().repositories(filter, page.last(), page.most()).await?;
+    let (names, link) = page.cut(&call.path, names);
     let mut catalog = Catalog::new();
     catalog.repositories = names;
     let reply = Reply::new(StatusCode::OK).json(&catalog);

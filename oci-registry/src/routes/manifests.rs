@@ -18,17 +18,19 @@ const SUBJECT: HeaderName = HeaderName::from_static(names::SUBJECT);
 const TAG: HeaderName = HeaderName::from_static(names::TAG);
 
 /// `GET` and `HEAD /v2/<name>/manifests/<reference>`
-pub(super) fn read(
+pub(super) async fn read(
     shared: &Shared,
     name: &RepositoryName,
     reference: &TagOrDigest,
     call: &Call,
 ) -> Result<Reply, Refusal> {
-    let manifest = match resolve(shared, name, reference)? {
-        Some(digest) => shared.store.manifest(name, &digest)?,
-        None => None,
+    let manifest = match reference {
+        TagOrDigest::Digest(digest) => shared.store.manifest(name, digest).await?,
+        TagOrDigest::Tag(tag) => shared.store.tagged(name, tag).await?,
     };
-    let manifest = manifest.ok_or_else(|| unknown(&shared.store, name, no_manifest(reference)))?;
+    let Some(manifest) = manifest else {
+        return Err(unknown(&shared.store, name, no_manifest(reference)).await);
+    };
     let is_cached = Conditions::of(&call.headers).is_cached(&manifest.digest);
     let status = if is_cached { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
     let reply = Reply::new(status)
@@ -40,19 +42,8 @@ pub(super) fn read(
     Ok(if is_cached { reply } else { reply.bytes(manifest.bytes) })
 }
 
-fn resolve(
-    shared: &Shared,
-    name: &RepositoryName,
-    reference: &TagOrDigest,
-) -> Result<Option<Digest>, Refusal> {
-    match reference {
-        TagOrDigest::Digest(digest) => Ok(Some(digest.clone())),
-        TagOrDigest::Tag(tag) => Ok(shared.store.tag(name, tag)?),
-    }
-}
-
 /// `PUT /v2/<name>/manifests/<reference>`
-pub(crate) fn put(
+pub(crate) async fn put(
     shared: &Shared,
     name: &RepositoryName,
     reference: &TagOrDigest,
@@ -74,7 +65,7 @@ pub(crate) fn put(
         document: document.as_ref(),
         tags: &tags,
     };
-    shared.store.put_manifest(name, &put)?.map_err(|reason| not_put(&reason, reference))?;
+    shared.store.put_manifest(name, &put).await?.map_err(|reason| not_put(&reason, reference))?;
     let digest = &manifest.digest;
     let mut reply = Reply::new(StatusCode::CREATED)
         .header(header::LOCATION, Endpoint::Manifest(name.clone(), digest.clone().into()))
@@ -156,7 +147,7 @@ fn unreadable(error: oci_image::DocumentError) -> Refusal {
 }
 
 /// `DELETE /v2/<name>/manifests/<reference>`: a tag alone, or a manifest with its tags.
-pub(super) fn delete(
+pub(super) async fn delete(
     shared: &Shared,
     name: &RepositoryName,
     reference: &TagOrDigest,
@@ -169,13 +160,13 @@ pub(super) fn delete(
         return Err(Refusal::new(ErrorCode::Unsupported, format!("{what} cannot be deleted here")));
     }
     let deleted = match reference {
-        TagOrDigest::Tag(tag) => shared.store.delete_tag(name, tag)?,
-        TagOrDigest::Digest(digest) => shared.store.delete_manifest(name, digest)?,
+        TagOrDigest::Tag(tag) => shared.store.delete_tag(name, tag).await?,
+        TagOrDigest::Digest(digest) => shared.store.delete_manifest(name, digest).await?,
     };
     if deleted {
         Ok(Reply::new(StatusCode::ACCEPTED))
     } else {
-        Err(unknown(&shared.store, name, no_manifest(reference)))
+        Err(unknown(&shared.store, name, no_manifest(reference)).await)
     }
 }
 

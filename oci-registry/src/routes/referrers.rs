@@ -5,7 +5,7 @@ use oci_image::distribution::{ErrorCode, header as names, query};
 use serde_json::{Value, json};
 
 use crate::call::Call;
-use crate::page::{Entries, Page};
+use crate::page::Page;
 use crate::refusal::Refusal;
 use crate::registry::Shared;
 use crate::reply::Reply;
@@ -15,7 +15,7 @@ use oci_image::RepositoryName;
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static(names::FILTERS_APPLIED);
 
 /// `GET /v2/<name>/referrers/<digest>`: an index, empty also where nothing is known.
-pub(super) fn get(
+pub(super) async fn get(
     shared: &Shared,
     name: &RepositoryName,
     subject: &Digest,
@@ -27,7 +27,7 @@ pub(super) fn get(
     }
     let page = Page::parse(&call.query, shared.limits.page)?;
     let filter = call.query.first(query::ARTIFACT_TYPE);
-    let (descriptors, next) = select(shared, name, subject, &page, filter)?;
+    let (descriptors, next) = select(shared, name, subject, &page, filter).await?;
     let index = json!({
         "schemaVersion": 2,
         "mediaType": MediaType::IMAGE_INDEX.as_str(),
@@ -48,7 +48,7 @@ pub(super) fn get(
 
 /// The descriptors of one page, and the last of them if there are more. A page also ends where the
 /// index would become larger than a manifest may be.
-fn select(
+async fn select(
     shared: &Shared,
     name: &RepositoryName,
     subject: &Digest,
@@ -59,14 +59,15 @@ fn select(
     let (mut descriptors, mut last, mut room) = (Vec::new(), None, shared.limits.manifest);
     let mut after = page.last().map(str::to_owned);
     loop {
-        let entries = Entries::new(after.as_deref(), page.size());
-        let referrers = shared.store.first(name, &listed, entries)?;
-        let is_end = referrers.len() <= page.size();
+        let referrers = shared.store.list(name, &listed, after.as_deref(), page.most()).await?;
+        let is_end = referrers.len() < page.most();
         after = referrers.last().cloned();
         for referrer in referrers {
             let Ok(digest) = referrer.parse() else { continue };
             // Removed since it was listed, perhaps.
-            let Some(descriptor) = shared.store.referrer(name, subject, &digest)? else { continue };
+            let Some(descriptor) = shared.store.referrer(name, subject, &digest).await? else {
+                continue;
+            };
             if filter.is_some_and(|filter| descriptor["artifactType"] != filter) {
                 continue;
             }

@@ -1,4 +1,6 @@
+use std::io;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderName, Method, StatusCode, header};
@@ -7,7 +9,6 @@ use oci_image::RepositoryName;
 use oci_image::distribution::{
     ByteRange, Endpoint, ErrorCode, UploadProgress, header as names, query,
 };
-use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::CONTENT_DIGEST;
@@ -15,12 +16,15 @@ use crate::Action;
 use crate::access::Access;
 use crate::call::Call;
 use crate::incoming::{Incoming, too_large};
+use crate::places::Owner;
 use crate::query::Query;
 use crate::refusal::Refusal;
-use crate::registry::{Registry, Shared};
+use crate::registry::Registry;
 use crate::reply::Reply;
-use crate::sessions::{Session, Upload, unknown};
+use crate::sessions::{Held, Session, unknown};
+use crate::store::Session as Key;
 use crate::trace;
+use crate::upload::Upload;
 
 const UPLOAD_UUID: HeaderName = HeaderName::from_static(names::UPLOAD_UUID);
 const CHUNK_MINIMUM: HeaderName = HeaderName::from_static(names::CHUNK_MIN_LENGTH);
@@ -52,16 +56,67 @@ pub(crate) async fn post(
         None => Algorithm::Sha256,
     };
     let minimum = registry.0.limits.chunk_minimum;
-    let repository = name.clone();
-    let owner = call.identity.owner.clone();
-    let begin = move |shared: &Shared| {
-        let upload = Upload::new(&shared.store, algorithm)?;
-        shared.sessions.begin(upload, repository, &owner, &shared.limits)
-    };
-    let id = registry.blocking(begin).await?;
+    let key = Key::new(name.clone(), Uuid::new_v4());
+    let (begun, owner) = (registry.clone(), call.identity.owner.clone());
+    let id = key.id;
+    registry.to_its_end(async move { begun.begin(&key, algorithm, &owner).await }).await?;
     trace::upload_began(&name, id);
     let reply = progress(StatusCode::ACCEPTED, &name, id, 0);
     Ok(if minimum > 0 { reply.header(CHUNK_MINIMUM, minimum) } else { reply })
+}
+
+impl Registry {
+    async fn begin(&self, key: &Key, algorithm: Algorithm, owner: &Owner) -> Result<(), Refusal> {
+        let shared = &self.0;
+        let backend = shared.store.backend();
+        if shared.sessions.is_time_to_expire(&shared.limits)
+            && let Some(before) = SystemTime::now().checked_sub(2 * shared.limits.upload_age)
+        {
+            // Sessions in use may be looked at, and not written to, for as long as they live.
+            backend.expire(before).await?;
+        }
+        let upload = Upload::new(backend.stage(Some(key)).await?, algorithm);
+        self.keep(key, upload, owner).await.map(drop)
+    }
+
+    /// Keeps a session among those of this process.
+    async fn keep(
+        &self,
+        key: &Key,
+        upload: Upload,
+        owner: &Owner,
+    ) -> Result<Arc<Session>, Refusal> {
+        let shared = &self.0;
+        match shared.sessions.insert(key, upload, owner, &shared.limits) {
+            Ok((session, ended)) => {
+                for session in ended {
+                    session.discard().await?;
+                }
+                Ok(session)
+            }
+            Err(refused) => {
+                let (refusal, upload) = *refused;
+                upload.discard().await?;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The session, also one that another process began.
+    async fn find(&self, key: &Key, owner: &Owner) -> Result<Arc<Session>, Refusal> {
+        let shared = &self.0;
+        if let Some(session) = shared.sessions.find(key, &shared.limits) {
+            return Ok(session);
+        }
+        let resumed = shared.store.backend().resume(key).await?;
+        let (stage, used) = resumed.ok_or_else(|| unknown(key.id))?;
+        let upload = Upload::resumed(stage);
+        if used.elapsed().is_ok_and(|age| age >= shared.limits.upload_age) {
+            upload.discard().await?;
+            return Err(unknown(key.id));
+        }
+        self.keep(key, upload, owner).await
+    }
 }
 
 /// The repository that a blob is to be mounted from.
@@ -84,12 +139,12 @@ async fn mount(
     };
     let source = source(&call.query).filter(may_read);
     let Some(from) = source else { return Ok(None) };
-    let name = name.clone();
-    let link = move |shared: &Shared| {
-        let linked = shared.store.backend().link(&from, &name, &digest)?;
+    let (name, shared) = (name.clone(), registry.0.clone());
+    let link = async move {
+        let linked = shared.store.backend().link(&from, &name, &digest).await?;
         Ok(linked.then(|| created(&name, &digest)))
     };
-    registry.blocking(link).await
+    registry.to_its_end(link).await
 }
 
 /// A whole blob in one request, without a session.
@@ -100,8 +155,8 @@ async fn single(
     length: Option<u64>,
     body: &mut Incoming,
 ) -> Result<Reply, Refusal> {
-    let upload = registry.blocking(move |it| Ok(Upload::new(&it.store, algorithm)?)).await?;
-    let upload = Arc::new(tokio::sync::Mutex::new(Some(upload))).lock_owned().await;
+    let upload = Upload::new(registry.0.store.backend().stage(None).await?, algorithm);
+    let upload = Held::alone(upload).await;
     let writer = Writer { registry: registry.clone(), session: None, upload };
     let (writer, _) = writer.receive(body, length).await?;
     writer.commit(name, digest, algorithm).await
@@ -115,15 +170,18 @@ pub(crate) async fn session(
     call: Call,
     body: &mut Incoming,
 ) -> Result<Reply, Refusal> {
-    let shared = &registry.0;
-    let session = shared.sessions.find(&name, id, &shared.limits)?;
+    let key = Key::new(name.clone(), id);
+    let (finding, owner) = (registry.clone(), call.identity.owner.clone());
+    let session = registry.to_its_end(async move { finding.find(&key, &owner).await }).await?;
     if call.method == Method::DELETE {
-        shared.sessions.end(id);
+        registry.0.sessions.end(id);
+        registry.to_its_end(async move { Ok(session.discard().await?) }).await?;
         return Ok(Reply::new(StatusCode::NO_CONTENT));
     }
     // The one that writes holds it, so that what is answered here is settled.
     let upload = session.hold().await;
-    let writer = Writer { registry: registry.clone(), session: Some((id, session)), upload };
+    let mut writer = Writer { registry: registry.clone(), session: Some((id, session)), upload };
+    writer.refresh().await?;
     match call.method {
         Method::PATCH => patch(writer, &name, id, &call, body).await,
         Method::PUT => put(writer, name, id, &call, body).await,
@@ -149,6 +207,7 @@ async fn patch(
     if range.is_some() && received < writer.registry.0.limits.chunk_minimum {
         writer.end()?;
     }
+    let writer = writer.settle().await?;
     Ok(progress(StatusCode::ACCEPTED, name, id, writer.size()?))
 }
 
@@ -173,7 +232,7 @@ async fn put(
 struct Writer {
     registry: Registry,
     session: Option<(Uuid, Arc<Session>)>,
-    upload: OwnedMutexGuard<Option<Upload>>,
+    upload: Held,
 }
 
 impl Writer {
@@ -182,16 +241,16 @@ impl Writer {
     }
 
     fn size(&self) -> Result<u64, Refusal> {
-        self.upload.as_ref().map(Upload::size).ok_or_else(|| self.gone())
+        self.upload.get().map(Upload::size).ok_or_else(|| self.gone())
     }
 
     fn has_ended(&self) -> Result<bool, Refusal> {
-        self.upload.as_ref().map(|upload| upload.ended).ok_or_else(|| self.gone())
+        self.upload.get().map(|upload| upload.ended).ok_or_else(|| self.gone())
     }
 
     fn end(&mut self) -> Result<(), Refusal> {
         let gone = self.gone();
-        self.upload.as_mut().map(|upload| upload.ended = true).ok_or(gone)
+        self.upload.get_mut().map(|upload| upload.ended = true).ok_or(gone)
     }
 
     /// The range that the client says it sends, which must begin where the upload ends.
@@ -260,21 +319,55 @@ impl Writer {
         }
     }
 
-    /// Writes where waiting is allowed. The upload and the hold on it go along, and so stay whole if
+    /// Looks what other processes have written meanwhile.
+    async fn refresh(&mut self) -> Result<(), Refusal> {
+        let gone = self.gone();
+        match self.upload.get_mut().ok_or(gone)?.refresh().await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.upload.take();
+                self.session.iter().for_each(|(id, _)| self.registry.0.sessions.end(*id));
+                Err(self.gone())
+            }
+            refreshed => Ok(refreshed?),
+        }
+    }
+
+    /// Writes to its end. The upload and the hold on it go along, and so stay whole if
     /// this request is dropped. One that could not be written has an unknown length, and ends.
-    async fn write(self, piece: Bytes) -> Result<Self, Refusal> {
+    async fn write(mut self, piece: Bytes) -> Result<Self, Refusal> {
         if let Some((_, session)) = &self.session {
             session.touch();
         }
         let registry = self.registry.clone();
-        let write = move |_: &Shared| {
-            let mut writer = self;
-            let mut upload = writer.upload.take().ok_or_else(|| writer.gone())?;
-            upload.write(&piece)?;
-            *writer.upload = Some(upload);
-            Ok(writer)
+        let write = async move {
+            let mut upload = self.upload.take().ok_or_else(|| self.gone())?;
+            if let Err(error) = upload.write(piece).await {
+                self.session.iter().for_each(|(id, _)| self.registry.0.sessions.end(*id));
+                // What went wrong before is what is to be told.
+                let _ = upload.discard().await;
+                return Err(error.into());
+            }
+            self.upload.put(upload);
+            Ok(self)
         };
-        registry.blocking(write).await
+        registry.to_its_end(write).await
+    }
+
+    /// What was written is what other processes see from here on.
+    async fn settle(mut self) -> Result<Self, Refusal> {
+        let registry = self.registry.clone();
+        let settle = async move {
+            let gone = self.gone();
+            match self.upload.get_mut().ok_or(gone)?.settle().await {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    let message = "another request wrote the same part of the upload";
+                    Err(Refusal::new(ErrorCode::BlobUploadInvalid, message)
+                        .status(StatusCode::RANGE_NOT_SATISFIABLE))
+                }
+                settled => settled.map(|()| self).map_err(Refusal::from),
+            }
+        };
+        registry.to_its_end(settle).await
     }
 
     async fn commit(
@@ -287,19 +380,11 @@ impl Writer {
         if let Some((id, _)) = &self.session {
             self.registry.0.sessions.end(*id);
         }
-        let commit = move |_: &Shared| {
-            upload.commit(&name, &digest, algorithm)?;
+        let commit = async move {
+            upload.commit(&name, &digest, algorithm).await?;
             Ok(created(&name, &digest))
         };
-        self.registry.blocking(commit).await
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        if let Some(upload) = self.upload.as_mut() {
-            upload.close();
-        }
+        self.registry.to_its_end(commit).await
     }
 }
 

@@ -1,13 +1,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Cursor, Read, Write};
+use std::future::ready;
+use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use oci_digest::Digest;
-use oci_image::RepositoryName;
+use oci_image::{RepositoryName, Tag};
 
-use super::{Backend, Blob, Collection, Content, Record, Stage};
+use super::{
+    Backend, Blob, BoxFuture, Collection, Condition, Content, Entries, Filter, PIECE, Record,
+    Resumed, Session, Stage, Value, Write,
+};
 
 /// Everything in maps. Equal blobs that were mounted share their bytes.
 #[derive(Default)]
@@ -17,8 +23,8 @@ type Repositories = BTreeMap<RepositoryName, Repository>;
 
 #[derive(Default)]
 struct Repository {
-    blobs: BTreeMap<Digest, Bytes>,
-    records: BTreeMap<Record, Bytes>,
+    blobs: BTreeMap<Digest, Value>,
+    records: BTreeMap<Record, Value>,
 }
 
 /// Each change of the maps is one call, so there is nothing half done after a panic.
@@ -26,75 +32,183 @@ fn lock(repositories: &Mutex<Repositories>) -> MutexGuard<'_, Repositories> {
     repositories.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn done<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, io::Result<T>> {
+    Box::pin(ready(Ok(value)))
+}
+
+fn holds(condition: &Condition, current: Option<&Value>) -> bool {
+    condition.holds(current.map(|value| (&*value.bytes, value.modified)))
+}
+
 impl Backend for Memory {
-    fn stage(&self) -> io::Result<Box<dyn Stage>> {
-        Ok(Box::new(Staged { bytes: Vec::new(), repositories: self.0.clone() }))
+    fn stage<'a>(&'a self, _: Option<&'a Session>) -> BoxFuture<'a, io::Result<Box<dyn Stage>>> {
+        done(Box::new(Staged { bytes: Vec::new(), repositories: self.0.clone() }))
     }
 
-    fn open(&self, name: &RepositoryName, digest: &Digest) -> io::Result<Option<Blob>> {
-        let bytes = lock(&self.0).get(name).and_then(|it| it.blobs.get(digest)).cloned();
-        Ok(bytes.map(|bytes| Blob::new(bytes.len() as u64, InMemory(bytes))))
+    fn resume<'a>(&'a self, _: &'a Session) -> BoxFuture<'a, io::Result<Option<Resumed>>> {
+        done(None)
     }
 
-    fn link(&self, from: &RepositoryName, to: &RepositoryName, blob: &Digest) -> io::Result<bool> {
+    fn expire(&self, _: SystemTime) -> BoxFuture<'_, io::Result<()>> {
+        done(())
+    }
+
+    fn open<'a>(
+        &'a self,
+        name: &'a RepositoryName,
+        digest: &'a Digest,
+    ) -> BoxFuture<'a, io::Result<Option<Blob>>> {
+        let blob = lock(&self.0).get(name).and_then(|it| it.blobs.get(digest)).cloned();
+        done(blob.map(|Value { bytes, modified }| {
+            Blob::new(bytes.len() as u64, modified, InMemory(bytes))
+        }))
+    }
+
+    fn link<'a>(
+        &'a self,
+        from: &'a RepositoryName,
+        to: &'a RepositoryName,
+        blob: &'a Digest,
+    ) -> BoxFuture<'a, io::Result<bool>> {
         let mut repositories = lock(&self.0);
-        let bytes = repositories.get(from).and_then(|it| it.blobs.get(blob)).cloned();
-        let Some(bytes) = bytes else { return Ok(false) };
-        repositories.entry(to.clone()).or_default().blobs.insert(blob.clone(), bytes);
-        Ok(true)
+        let value = repositories.get(from).and_then(|it| it.blobs.get(blob));
+        let Some(bytes) = value.map(|value| value.bytes.clone()) else { return done(false) };
+        let value = Value::new(bytes, SystemTime::now());
+        repositories.entry(to.clone()).or_default().blobs.insert(blob.clone(), value);
+        done(true)
     }
 
-    fn unlink(&self, name: &RepositoryName, blob: &Digest) -> io::Result<bool> {
-        let removed = lock(&self.0).get_mut(name).and_then(|it| it.blobs.remove(blob));
-        Ok(removed.is_some())
-    }
-
-    fn read(&self, name: &RepositoryName, record: &Record) -> io::Result<Option<Bytes>> {
-        Ok(lock(&self.0).get(name).and_then(|it| it.records.get(record)).cloned())
-    }
-
-    fn write(&self, name: &RepositoryName, records: &[(Record, Vec<u8>)]) -> io::Result<()> {
+    fn unlink<'a>(
+        &'a self,
+        name: &'a RepositoryName,
+        blob: &'a Digest,
+        condition: &'a Condition,
+    ) -> BoxFuture<'a, io::Result<bool>> {
         let mut repositories = lock(&self.0);
+        let Some(repository) = repositories.get_mut(name) else { return done(false) };
+        let may = holds(condition, repository.blobs.get(blob));
+        done(may && repository.blobs.remove(blob).is_some())
+    }
+
+    fn read<'a>(
+        &'a self,
+        name: &'a RepositoryName,
+        record: &'a Record,
+    ) -> BoxFuture<'a, io::Result<Option<Value>>> {
+        done(lock(&self.0).get(name).and_then(|it| it.records.get(record)).cloned())
+    }
+
+    fn write<'a>(
+        &'a self,
+        name: &'a RepositoryName,
+        records: &'a [Write],
+    ) -> BoxFuture<'a, io::Result<bool>> {
+        let mut repositories = lock(&self.0);
+        let there = repositories.get(name);
+        let current = |record| there.and_then(|it| it.records.get(record));
+        if !records.iter().all(|it| holds(&it.condition, current(&it.record))) {
+            return done(false);
+        }
+        let now = SystemTime::now();
         let repository = repositories.entry(name.clone()).or_default();
         let records = records.iter().cloned();
-        repository.records.extend(records.map(|(record, value)| (record, value.into())));
-        Ok(())
+        let values = records.map(|it| (it.record, Value::new(it.value, now)));
+        repository.records.extend(values);
+        done(true)
     }
 
-    fn remove(&self, name: &RepositoryName, record: &Record) -> io::Result<bool> {
-        let removed = lock(&self.0).get_mut(name).and_then(|it| it.records.remove(record));
-        Ok(removed.is_some())
+    fn remove<'a>(
+        &'a self,
+        name: &'a RepositoryName,
+        record: &'a Record,
+        condition: &'a Condition,
+    ) -> BoxFuture<'a, io::Result<bool>> {
+        let mut repositories = lock(&self.0);
+        let Some(repository) = repositories.get_mut(name) else { return done(false) };
+        let may = holds(condition, repository.records.get(record));
+        done(may && repository.records.remove(record).is_some())
     }
 
-    fn list(
-        &self,
-        name: &RepositoryName,
-        collection: &Collection,
-        visit: &mut dyn FnMut(&str),
-    ) -> io::Result<()> {
+    fn renew<'a>(
+        &'a self,
+        name: &'a RepositoryName,
+        digest: &'a Digest,
+    ) -> BoxFuture<'a, io::Result<bool>> {
+        let mut repositories = lock(&self.0);
+        let Some(repository) = repositories.get_mut(name) else { return done(false) };
+        let now = SystemTime::now();
+        let blob = repository.blobs.get_mut(digest);
+        let manifest = repository.records.get_mut(&Record::Manifest(digest.clone()));
+        let values = blob.into_iter().chain(manifest);
+        done(values.map(|value| value.modified = now).count() > 0)
+    }
+
+    fn list<'a>(
+        &'a self,
+        name: &'a RepositoryName,
+        collection: &'a Collection,
+        after: Option<&'a str>,
+        most: usize,
+    ) -> BoxFuture<'a, io::Result<Vec<String>>> {
+        let mut entries = Entries::new(after, most);
+        if let Some(repository) = lock(&self.0).get(name) {
+            repository.visit(collection, |name| entries.add(name));
+        }
+        done(entries.in_order())
+    }
+
+    fn knows<'a>(&'a self, name: &'a RepositoryName) -> BoxFuture<'a, io::Result<bool>> {
+        done(lock(&self.0).contains_key(name))
+    }
+
+    fn repositories<'a>(
+        &'a self,
+        filter: Filter,
+        after: Option<&'a str>,
+        most: usize,
+    ) -> BoxFuture<'a, io::Result<Vec<String>>> {
+        let mut entries = Entries::new(after, most);
         let repositories = lock(&self.0);
-        let records = repositories.get(name).map(|it| it.records.keys()).into_iter().flatten();
-        records.filter_map(|record| listed(record, collection)).for_each(visit);
-        Ok(())
+        let names = repositories.keys().filter(|name| filter(name));
+        names.for_each(|name| entries.add(name.as_str()));
+        done(entries.in_order())
     }
 
-    fn knows(&self, name: &RepositoryName) -> io::Result<bool> {
-        Ok(lock(&self.0).contains_key(name))
-    }
-
-    fn repositories(&self, visit: &mut dyn FnMut(&RepositoryName)) -> io::Result<()> {
-        lock(&self.0).keys().for_each(visit);
-        Ok(())
+    fn read_tagged<'a>(
+        &'a self,
+        name: &'a RepositoryName,
+        tag: &'a Tag,
+    ) -> BoxFuture<'a, io::Result<Option<(Digest, Value)>>> {
+        let repositories = lock(&self.0);
+        let records = repositories.get(name).map(|it| &it.records);
+        let tagged = records.and_then(|it| it.get(&Record::Tag(tag.clone())));
+        let digest = match tagged.map(|value| super::parse_digest(&value.bytes)).transpose() {
+            Ok(Some(digest)) => digest,
+            Ok(None) => return done(None),
+            Err(error) => return Box::pin(ready(Err(error))),
+        };
+        let value = records.and_then(|it| it.get(&Record::Manifest(digest.clone()))).cloned();
+        done(value.map(|value| (digest, value)))
     }
 }
 
-fn listed<'a>(record: &'a Record, collection: &Collection) -> Option<&'a str> {
-    match (record, collection) {
-        (Record::Tag(tag), Collection::Tags) => Some(tag.as_str()),
-        (Record::Referrer { subject, referrer }, Collection::Referrers(of)) if subject == of => {
-            Some(referrer.as_str())
+impl Repository {
+    fn visit(&self, collection: &Collection, mut visit: impl FnMut(&str)) {
+        if *collection == Collection::Blobs {
+            return self.blobs.keys().for_each(|digest| visit(digest.as_str()));
         }
-        _ => None,
+        for record in self.records.keys() {
+            match (record, collection) {
+                (Record::Manifest(digest), Collection::Manifests) => visit(digest.as_str()),
+                (Record::Tag(tag), Collection::Tags) => visit(tag.as_str()),
+                (Record::Referrer { subject, referrer }, Collection::Referrers(of))
+                    if subject == of =>
+                {
+                    visit(referrer.as_str());
+                }
+                _ => {}
+            }
+        }
     }
 }
 
@@ -107,11 +221,11 @@ impl fmt::Debug for Memory {
 struct InMemory(Bytes);
 
 impl Content for InMemory {
-    fn read_at(&self, first: u64, length: usize) -> io::Result<Bytes> {
-        let first = usize::try_from(first).map_err(super::invalid)?;
-        let end = first.checked_add(length).filter(|end| *end <= self.0.len());
-        let end = end.ok_or(io::ErrorKind::UnexpectedEof)?;
-        Ok(self.0.slice(first..end))
+    fn read(&mut self, range: Range<u64>) -> BoxFuture<'_, io::Result<Bytes>> {
+        let [first, end] = [range.start, range.end].map(|at| usize::try_from(at).ok());
+        let range = first.zip(end).filter(|(first, end)| first < end && *end <= self.0.len());
+        let slice = range.map(|(first, end)| self.0.slice(first..end.min(first + PIECE)));
+        Box::pin(ready(slice.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())))
     }
 }
 
@@ -120,25 +234,38 @@ struct Staged {
     repositories: Arc<Mutex<Repositories>>,
 }
 
-impl Write for Staged {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bytes.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl Stage for Staged {
-    fn reread(&mut self) -> io::Result<Box<dyn Read + '_>> {
-        Ok(Box::new(Cursor::new(&self.bytes)))
+    fn size(&mut self) -> BoxFuture<'_, io::Result<u64>> {
+        done(self.bytes.len() as u64)
     }
 
-    fn commit(self: Box<Self>, name: &RepositoryName, digest: &Digest) -> io::Result<()> {
+    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, io::Result<()>> {
+        self.bytes.extend_from_slice(&bytes);
+        done(())
+    }
+
+    fn settle(&mut self) -> BoxFuture<'_, io::Result<()>> {
+        done(())
+    }
+
+    fn content(&mut self) -> BoxFuture<'_, io::Result<Blob>> {
+        let bytes = Bytes::copy_from_slice(&self.bytes);
+        done(Blob::new(bytes.len() as u64, SystemTime::now(), InMemory(bytes)))
+    }
+
+    fn commit<'a>(
+        self: Box<Self>,
+        name: &'a RepositoryName,
+        digest: &'a Digest,
+    ) -> BoxFuture<'a, io::Result<()>> {
         let mut repositories = lock(&self.repositories);
         let repository = repositories.entry(name.clone()).or_default();
-        repository.blobs.insert(digest.clone(), self.bytes.into());
-        Ok(())
+        let value = Value::new(self.bytes.into(), SystemTime::now());
+        repository.blobs.insert(digest.clone(), value);
+        done(())
+    }
+
+    fn discard(self: Box<Self>) -> BoxFuture<'static, io::Result<()>> {
+        done(())
     }
 }

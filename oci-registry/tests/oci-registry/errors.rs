@@ -1,9 +1,13 @@
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use oci_digest::Digest;
-use oci_registry::store::{Backend, Blob, Collection, Record, Stage};
+use oci_registry::store::{
+    Backend, Blob, BoxFuture, Collection, Condition, Filter, Record, Resumed, Session, Stage,
+    Value, Write,
+};
 use oci_registry::{RepositoryName, Store};
 use reqwest::Method;
 
@@ -83,24 +87,30 @@ struct Broken;
 macro_rules! fail {
     ($($name:ident($($argument:ty),*) -> $result:ty;)*) => {
         impl Backend for Broken {
-            $(fn $name(&self, $(_: $argument),*) -> io::Result<$result> {
-                Err(io::Error::other("the disk at /secret is on fire"))
+            $(fn $name<'a>(&'a self, $(_: $argument),*) -> BoxFuture<'a, io::Result<$result>> {
+                Box::pin(async { Err(io::Error::other("the disk at /secret is on fire")) })
             })*
+
+            fn expire(&self, _: SystemTime) -> BoxFuture<'_, io::Result<()>> {
+                Box::pin(async { Ok(()) })
+            }
         }
     };
 }
 
 fail! {
-    stage() -> Box<dyn Stage>;
-    open(&RepositoryName, &Digest) -> Option<Blob>;
-    link(&RepositoryName, &RepositoryName, &Digest) -> bool;
-    unlink(&RepositoryName, &Digest) -> bool;
-    read(&RepositoryName, &Record) -> Option<Bytes>;
-    write(&RepositoryName, &[(Record, Vec<u8>)]) -> ();
-    remove(&RepositoryName, &Record) -> bool;
-    list(&RepositoryName, &Collection, &mut dyn FnMut(&str)) -> ();
-    knows(&RepositoryName) -> bool;
-    repositories(&mut dyn FnMut(&RepositoryName)) -> ();
+    stage(Option<&'a Session>) -> Box<dyn Stage>;
+    resume(&'a Session) -> Option<Resumed>;
+    open(&'a RepositoryName, &'a Digest) -> Option<Blob>;
+    link(&'a RepositoryName, &'a RepositoryName, &'a Digest) -> bool;
+    unlink(&'a RepositoryName, &'a Digest, &'a Condition) -> bool;
+    read(&'a RepositoryName, &'a Record) -> Option<Value>;
+    write(&'a RepositoryName, &'a [Write]) -> bool;
+    remove(&'a RepositoryName, &'a Record, &'a Condition) -> bool;
+    renew(&'a RepositoryName, &'a Digest) -> bool;
+    list(&'a RepositoryName, &'a Collection, Option<&'a str>, usize) -> Vec<String>;
+    knows(&'a RepositoryName) -> bool;
+    repositories(Filter, Option<&'a str>, usize) -> Vec<String>;
 }
 
 #[tokio::test]

@@ -4,7 +4,10 @@
 mod access;
 mod attacks;
 mod auth;
+mod backends;
 mod client;
+mod collect;
+mod costs;
 mod delete;
 mod dialect;
 mod discovery;
@@ -23,5 +26,6 @@ mod peers;
 mod proxy;
 mod pull;
 mod push;
+mod replicas;
 mod serving;
 mod store;

@@ -217,28 +217,22 @@ async fn sessions_that_are_written_to_are_not_given_up() {
     let mut limits = Limits::default();
     limits.client_uploads = 1;
     let client = Client::of(oci_registry::serve(Store::memory()).limits(limits)).await;
-    // Until the write was under way when another session was asked for.
-    for _ in 0..100 {
-        let session = client.session("a").await;
-        let (send, body) = tokio::sync::mpsc::channel::<Result<&[u8], std::io::Error>>(1);
-        let body = futures_util::stream::unfold(body, |mut body| async {
-            body.recv().await.map(|piece| (piece, body))
-        });
-        let patch = client.request(Method::PATCH, &session);
-        let writing = tokio::spawn(patch.body(reqwest::Body::wrap_stream(body)).send());
-        send.send(Ok(b"con")).await.unwrap();
-        let answer = client.post("/v2/a/blobs/uploads/").await;
-        drop(send);
-        let written = writing.await.unwrap().unwrap().status();
-        if answer.status == 429 {
-            assert!(answer.header("retry-after").unwrap().parse::<u64>().is_ok());
-            assert_eq!(written, 202);
-            client.get(&session).await.is(204);
-            return;
-        }
-        answer.is(202);
+    let session = client.session("a").await;
+    let (send, body) = tokio::sync::mpsc::channel::<Result<&[u8], std::io::Error>>(1);
+    let body = futures_util::stream::unfold(body, |mut body| async {
+        body.recv().await.map(|piece| (piece, body))
+    });
+    let patch = client.request(Method::PATCH, &session);
+    let writing = tokio::spawn(patch.body(reqwest::Body::wrap_stream(body)).send());
+    // More than fits on the way: the write is under way when all is sent.
+    for _ in 0..256 {
+        send.send(Ok(&[7; 64 << 10])).await.unwrap();
     }
-    panic!("no write was under way in time");
+    let answer = client.post("/v2/a/blobs/uploads/").await.is(429);
+    assert!(answer.header("retry-after").unwrap().parse::<u64>().is_ok());
+    drop(send);
+    assert_eq!(writing.await.unwrap().unwrap().status(), 202);
+    client.get(&session).await.is(204);
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ async fn a_directory_is_the_same_when_it_is_served_again() {
 }
 
 /// The old server is dropped, and its last task may still be letting go.
-async fn reopen(path: &Path) -> Store {
+pub(crate) async fn reopen(path: &Path) -> Store {
     loop {
         match Store::directory(path) {
             Err(DirectoryError::InUse { .. }) => tokio::task::yield_now().await,

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::MutexGuard;
 
 use super::durable::{make_directory, rename, sync_parent};
-use super::{Root, Staged, found};
+use super::found;
+use super::root::Root;
 
 /// Files that get their names together: all, or none.
 ///
@@ -31,12 +32,12 @@ impl<'a> Change<'a> {
     }
 
     /// Gives a file its name, in place of the file that may have it.
-    pub(super) fn place(&mut self, staged: &Staged, path: PathBuf) -> io::Result<()> {
+    pub(super) fn place(&mut self, staged: &Path, path: PathBuf) -> io::Result<()> {
         self.make_parent(&path)?;
         let second = self.root.temporary();
         let before = found(fs::hard_link(&path, &second))?.map(|()| second);
         self.placed.push(Placed { path: path.clone(), before });
-        rename(&staged.path, &path)
+        rename(staged, &path)
     }
 
     /// A second name for a file. False if the first went away meanwhile; a name that is taken is kept.
