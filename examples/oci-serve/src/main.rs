@@ -4,27 +4,37 @@ mod access_log;
 mod accounts;
 mod audit;
 mod files;
+mod layout;
 mod limits;
 mod metrics;
 mod monitor;
 mod serve;
 mod settings;
+mod upkeep;
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use oci_cli::report::{one_line, print, tell};
 use settings::Settings;
+use upkeep::Upkeep;
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 const USAGE: &str = "\
 usage: oci-serve [OPTION...]
+       oci-serve gc DIRECTORY [--grace SECONDS]
+       oci-serve scrub DIRECTORY [--rate BYTES]
+       oci-serve check DIRECTORY
 
-Serves a registry until SIGTERM or SIGINT, which let requests that are under way end.
+Serves a registry until SIGTERM or SIGINT, which let requests that are under way end. Of a directory that is not served, gc
+removes what nothing names and nobody pushed or asked for since so long (default one day), scrub reads everything (at most
+so many bytes a second) and takes away what is damaged, and check finds what lists or names something that is not there.
 
   --listen ADDRESS   where: HOST:PORT or unix:PATH, may be repeated (default 127.0.0.1:5000)
-  --store STORE      what: memory, or a directory, which is made if there is none (default memory)
+  --store STORE      what: memory, a directory, which is made if there is none, or oci:DIRECTORY, an image layout, which is
+                     served as one repository of its name (default memory)
+  --gc HOURS         remove what nothing names, each so many hours, while it is served
   --htpasswd FILE    the users, who may do everything, as htpasswd -B writes them; without it anybody may
   --anonymous-pull   whoever is not a user may pull
   --tls-cert FILE    the certificate in PEM; with --tls-key all of HOST:PORT speak TLS
@@ -55,9 +65,22 @@ Serves a registry until SIGTERM or SIGINT, which let requests that are under way
 The certificate, its key and the users are read again on SIGHUP, and when their files change; what is wrong is reported,
 and what was there before stays in use.
 
-Exit status: 0, 1 if it failed, 2 if the command is wrong.";
+Exit status: 0, 1 if it failed or something is damaged, 2 if the command is wrong.";
 
 fn main() -> ExitCode {
+    let result = match Upkeep::parse() {
+        Ok(None) => return serve(),
+        Ok(Some(upkeep)) => run(upkeep.run()),
+        Err(error) => return wrong(&*error),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => failed(&*error),
+    }
+}
+
+fn serve() -> ExitCode {
     let settings = match Settings::parse() {
         Ok(Some(settings)) => settings,
         Ok(None) => {
@@ -65,21 +88,25 @@ fn main() -> ExitCode {
             _ = print(USAGE);
             return ExitCode::SUCCESS;
         }
-        Err(error) => {
-            tell(format_args!("oci-serve: {}; see oci-serve --help", one_line(&*error)));
-            return ExitCode::from(2);
-        }
+        Err(error) => return wrong(&*error),
     };
-    match run(settings) {
+    match run(serve::serve(settings)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tell(format_args!("oci-serve: {}", one_line(&*error)));
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&*error),
     }
 }
 
-fn run(settings: Settings) -> Result<()> {
+fn wrong(error: &(dyn Error + Send + Sync + 'static)) -> ExitCode {
+    tell(format_args!("oci-serve: {}; see oci-serve --help", one_line(error)));
+    ExitCode::from(2)
+}
+
+fn failed(error: &(dyn Error + Send + Sync + 'static)) -> ExitCode {
+    tell(format_args!("oci-serve: {}", one_line(error)));
+    ExitCode::FAILURE
+}
+
+fn run<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve::serve(settings))
+    runtime.block_on(work)
 }

@@ -15,10 +15,22 @@ use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::settings::Settings;
-use crate::{Result, accounts};
+use crate::{Result, accounts, upkeep};
 
 /// How often is looked whether files have changed.
 const LOOK: Duration = Duration::from_secs(10);
+
+/// Removes what nothing names, each so many hours.
+async fn collect(store: Store, hours: u64) {
+    let hours = Duration::from_secs(hours.saturating_mul(60 * 60));
+    let mut time = tokio::time::interval_at(tokio::time::Instant::now() + hours, hours);
+    loop {
+        time.tick().await;
+        if let Err(error) = upkeep::collect(&store).await {
+            tell(format_args!("oci-serve: cannot collect garbage: {}", one_line(&*error)));
+        }
+    }
+}
 
 /// Serves until it is told to stop, and then lets requests end.
 pub(crate) async fn serve(settings: Settings) -> Result<()> {
@@ -32,7 +44,8 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
         .transpose()
         .map_err(|error| format!("cannot open the audit log: {error}"))?;
     let audit = audit.map(Arc::new);
-    let registry = registry(&settings, &files, &metrics, log.clone(), audit.clone())?;
+    let store = upkeep::open(settings.store.as_deref())?;
+    let registry = registry(&settings, &store, &files, &metrics, log.clone(), audit.clone())?;
     // Before the first client can be served: from here on no signal kills it.
     let (mut hangup, mut terminate, mut interrupt) = (
         signal(SignalKind::hangup())?,
@@ -50,6 +63,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
     for address in &settings.listen {
         listening.push(listen(address, &files, &registry).await?);
     }
+    let collecting = settings.gc.map(|hours| tokio::spawn(collect(store, hours)));
     let mut look = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
@@ -62,6 +76,8 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
             _ = interrupt.recv() => break,
         }
     }
+    // What it was doing is done by the next one.
+    collecting.iter().for_each(|it| it.abort());
     drain.send_replace(true);
     join_all(listening.into_iter().map(Listening::stop)).await;
     for path in settings.listen.iter().filter_map(|address| socket(address)) {
@@ -74,18 +90,16 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
 
 fn registry(
     settings: &Settings,
+    store: &Store,
     files: &Files,
     metrics: &Arc<Metrics>,
     log: Option<AccessLog>,
     audit: Option<Arc<Audit>>,
 ) -> Result<Registry> {
-    let store = match settings.store.as_deref() {
-        None | Some("memory") => Store::memory(),
-        Some(directory) => Store::directory(directory)?,
-    };
-    let mut serve = oci_registry::serve(store).limits(settings.limits()?).on_error(|error| {
-        tell(format_args!("oci-serve: the store failed: {}", one_line(error)));
-    });
+    let mut serve =
+        oci_registry::serve(store.clone()).limits(settings.limits()?).on_error(|error| {
+            tell(format_args!("oci-serve: the store failed: {}", one_line(error)));
+        });
     if let Some(auth) = accounts::auth(settings, files)? {
         serve = serve.auth(auth);
     }

@@ -17,6 +17,8 @@ use crate::limits::{limit, set};
 pub(crate) struct Settings {
     pub(crate) listen: Vec<String>,
     pub(crate) store: Option<String>,
+    /// In hours.
+    pub(crate) gc: Option<u64>,
     pub(crate) htpasswd: Option<PathBuf>,
     pub(crate) anonymous_pull: bool,
     pub(crate) tls_cert: Option<PathBuf>,
@@ -59,6 +61,7 @@ impl Settings {
                 Short('h') | Long("help") => return Ok(None),
                 Long("listen") => settings.listen.push(arguments.value()?.string()?),
                 Long("store") => settings.store = Some(arguments.value()?.string()?),
+                Long("gc") => settings.gc = Some(arguments.value()?.parse()?),
                 Long("htpasswd") => settings.htpasswd = Some(arguments.value()?.into()),
                 Long("anonymous-pull") => settings.anonymous_pull = true,
                 Long("tls-cert") => settings.tls_cert = Some(arguments.value()?.into()),
@@ -125,6 +128,7 @@ impl Settings {
             robots: other.robots,
             listen: if self.listen.is_empty() { other.listen } else { self.listen },
             store: self.store.or(other.store),
+            gc: self.gc.or(other.gc),
             htpasswd: self.htpasswd.or(other.htpasswd),
             anonymous_pull: self.anonymous_pull || other.anonymous_pull,
             tls_cert: self.tls_cert.or(other.tls_cert),
@@ -175,7 +179,10 @@ impl Settings {
             robot.account()?;
         }
         if self.store.as_deref().is_some_and(|store| store.contains("://")) {
-            return Err("the store is not memory or a directory".into());
+            return Err("the store is not memory, a directory or oci:DIRECTORY".into());
+        }
+        if self.gc == Some(0) {
+            return Err("--gc needs a number of hours that is not 0".into());
         }
         if self.listen.is_empty() {
             self.listen.push("127.0.0.1:5000".to_owned());

@@ -6,3 +6,4 @@ mod clients;
 mod server;
 mod settings;
 mod stop;
+mod stores;
