@@ -125,14 +125,15 @@ impl Stdio {
     /// # Errors
     /// If one of them is not open.
     pub fn inherited_descriptors(count: usize) -> io::Result<Vec<OwnedFd>> {
-        let numbers = (3..).take(count);
-        numbers
-            .map(|number| {
-                sys::descriptors::copy(number).map_err(|error| {
-                    io::Error::new(error.kind(), format!("descriptor {number}: {error}"))
-                })
+        let copy = |number| {
+            sys::descriptors::copy(number).map_err(|error| {
+                io::Error::new(error.kind(), format!("descriptor {number}: {error}"))
             })
-            .collect()
+        };
+        let numbers = (3..).take(count);
+        // A look at all of them first: copies that are kept would be taken for the caller's own.
+        numbers.clone().try_for_each(|number| copy(number).map(drop))?;
+        numbers.map(copy).collect()
     }
 
     /// Whether the process gets a terminal.
