@@ -3,6 +3,7 @@
 //! It is made by exec and not by fork: a fork of a caller with threads may find the locks of the C library taken for
 //! ever, and unshare(2) of a user namespace is refused to a process with threads.
 
+mod command;
 mod copy_up;
 mod create;
 mod descriptor_limit;

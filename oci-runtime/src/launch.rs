@@ -65,7 +65,7 @@ pub(crate) fn launch(
     runtime_steps: &mut dyn RuntimeSteps,
 ) -> Result<Launched, Error> {
     let (steps, deadline) = (launch.steps, launch.deadline);
-    let supervised = steps.contains(&NamespaceStep::CloneAndWait.into());
+    let supervised = steps.iter().any(has_supervisor);
     let Started { child, socket, errors } = launcher.spawn()?;
     let pid = child.pid;
     trace::launched(launcher.path(), pid);
@@ -89,6 +89,11 @@ pub(crate) fn launch(
             Err(failed(launcher, result, status, errors, runtime_steps))
         }
     }
+}
+
+/// Whether the init becomes the parent of the process and waits for it.
+fn has_supervisor(step: &Step) -> bool {
+    matches!(step, Step::Namespace(NamespaceStep::CloneAndWait) | Step::Command(_))
 }
 
 /// Kills a process and waits until it is gone. Returns how it ended, if the kernel tells.

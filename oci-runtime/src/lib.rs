@@ -41,6 +41,8 @@ mod container;
 #[cfg(target_os = "linux")]
 mod deadline;
 #[cfg(target_os = "linux")]
+mod driver;
+#[cfg(target_os = "linux")]
 mod events;
 #[cfg(target_os = "linux")]
 mod exec;
@@ -98,6 +100,7 @@ pub use asynchronous::AsyncPipes;
 #[cfg(target_os = "linux")]
 pub use {
     container::Container,
+    driver::{DrivenContainer, DrivenProcess, Driver},
     events::{Event, Events},
     exec::Exec,
     function::{Function, FunctionCall},

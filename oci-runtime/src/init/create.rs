@@ -52,7 +52,7 @@ impl Init<'_> {
     }
 
     /// Reports a process with its pidfd: outside, its number may be another, and may become another process's.
-    fn report_process(&mut self, pid: i32) -> std::io::Result<()> {
+    pub(super) fn report_process(&mut self, pid: i32) -> std::io::Result<()> {
         let child = Pid::from_raw(pid).ok_or(Errno::SRCH)?;
         // Opened by its parent, before anybody can wait for the child: the number is still the child's.
         let pidfd = pidfd_open(child, PidfdFlags::empty())?;

@@ -22,7 +22,7 @@ pub(crate) fn hint(step: &Step, errno: i32) -> Option<&'static str> {
         Step::Namespace(step) => namespace(step, errno),
         Step::Filesystem(step) => filesystem(step, errno),
         Step::Process(step) => process(step, errno),
-        Step::Runtime(_) | Step::Hooks(_) | Step::AwaitStart => None,
+        Step::Runtime(_) | Step::Hooks(_) | Step::AwaitStart | Step::Command(_) => None,
     }
 }
 

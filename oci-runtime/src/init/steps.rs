@@ -212,6 +212,7 @@ impl Init<'_> {
             Step::Process(step) => Ok(self.process(step)?),
             Step::Hooks(hooks) => Ok(self.hooks(hooks)?),
             Step::AwaitStart => self.await_start(),
+            Step::Command(command) => self.command(command),
         }
     }
 

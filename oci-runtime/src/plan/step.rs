@@ -3,6 +3,7 @@
 //! Steps are grouped by who carries them out and where; each group has its file, with the texts of its steps.
 
 mod cgroup;
+mod command;
 mod device;
 mod filesystem;
 mod hook;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::cgroup::CgroupUpdate;
 pub(crate) use self::{
     cgroup::{CgroupPlan, CgroupWrite, DeviceRule, DeviceRuleKind},
+    command::CommandStep,
     device::{Device, DeviceKind, DeviceOrigin},
     filesystem::FilesystemStep,
     hook::{Hook, HookKind, Hooks},
@@ -45,6 +47,8 @@ pub(crate) enum Step {
     Hooks(Hooks),
     /// Done by the init: tells the caller that the container is created, and waits until it is started.
     AwaitStart,
+    /// Done by the init: has another runtime make a process, waits for it, and ends as it does.
+    Command(CommandStep),
 }
 
 impl Display for Step {
@@ -56,6 +60,7 @@ impl Display for Step {
             Self::Process(step) => step.fmt(f),
             Self::Hooks(hooks) => hooks.fmt(f),
             Self::AwaitStart => f.write_str("wait for the start"),
+            Self::Command(command) => command.fmt(f),
         }
     }
 }

@@ -8,6 +8,7 @@ mod cgroup;
 mod descriptors;
 mod devices;
 mod directory;
+mod driver;
 mod dropped;
 #[cfg(feature = "tracing")]
 mod events;
