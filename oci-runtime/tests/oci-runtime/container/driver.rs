@@ -21,14 +21,15 @@ fn bundle(fixture: &Fixture) -> Bundle {
 #[test]
 fn runc_goes_through_the_states() {
     oci_testing::needs!(root, cgroups, busybox, "runc");
-    goes_through_the_states("runc");
+    assert_eq!(goes_through_the_states("runc"), Vec::<String>::new());
 }
 
-/// crun refuses hosts with both versions of cgroups: it is shown one without the unified hierarchy.
+/// crun refuses hosts with both versions of cgroups: it is shown one without the unified hierarchy, in whose place it
+/// makes directories, which go with the mount.
 #[test]
 fn crun_goes_through_the_states() {
     oci_testing::needs!(root, cgroups, busybox, "crun", "unshare");
-    let line = "umount /sys/fs/cgroup/unified 2> /dev/null; exec \"$0\" --exact \
+    let line = "mount -t tmpfs none /sys/fs/cgroup/unified 2> /dev/null; exec \"$0\" --exact \
                 container::driver::crun_in_a_mount_namespace_of_its_own --nocapture";
     let output = std::process::Command::new("unshare")
         .args(["--mount", "--propagation", "private", "sh", "-c", line])
@@ -45,11 +46,14 @@ fn crun_goes_through_the_states() {
 fn crun_in_a_mount_namespace_of_its_own() {
     oci_testing::needs!(root, cgroups, busybox, "crun");
     if std::env::var_os("OCI_TEST_CRUN").is_some() {
-        goes_through_the_states("crun");
+        let mut left = goes_through_the_states("crun");
+        left.retain(|path| !path.starts_with("/sys/fs/cgroup/unified/"));
+        assert_eq!(left, Vec::<String>::new());
     }
 }
 
-fn goes_through_the_states(program: &str) {
+/// What is left.
+fn goes_through_the_states(program: &str) -> Vec<String> {
     let fixture = Fixture::new().shell("echo ran; exec sleep 1000");
     let driver = driver(&fixture, program);
     let (stdio, mut pipes) = Stdio::piped().unwrap();
@@ -79,7 +83,7 @@ fn goes_through_the_states(program: &str) {
     container.delete().map_err(|error| chain(&error)).unwrap();
     let gone = driver.container(&*fixture.id).map(drop).unwrap_err();
     assert_eq!(gone.kind(), ErrorKind::NotFound);
-    assert_eq!(fixture.residue(), Vec::<String>::new());
+    fixture.residue()
 }
 
 #[test]
