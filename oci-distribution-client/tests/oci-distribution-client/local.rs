@@ -28,6 +28,7 @@ struct Log {
 pub(crate) struct Seen {
     pub(crate) method: Method,
     pub(crate) path: String,
+    pub(crate) query: Option<String>,
     pub(crate) range: Option<String>,
     pub(crate) sent: Instant,
     pub(crate) answered: Instant,
@@ -106,13 +107,14 @@ impl Transport for Local {
     ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
         Box::pin(async move {
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+            let query = request.uri().query().map(str::to_owned);
             let sent = Instant::now();
             let range = request.headers().get(header::RANGE);
             let range = range.map(|range| range.to_str().unwrap().to_owned());
             let broken = |error| TransportError::new(TransportErrorKind::Exchange, error);
             let response = self.registry.respond(request).await.map_err(broken)?;
             let (status, answered) = (response.status(), Instant::now());
-            let seen = Seen { method, path, range, sent, answered, status, bytes: 0 };
+            let seen = Seen { method, path, query, range, sent, answered, status, bytes: 0 };
             let reading = Reading::new(self, seen);
             let broken = |error| TransportError::new(TransportErrorKind::Exchange, error);
             Ok(response.map(|body| self.counted(Body::wrap(body, broken), reading)))
