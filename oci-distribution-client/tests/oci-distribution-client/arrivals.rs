@@ -288,9 +288,10 @@ async fn a_slow_sink_keeps_no_other_request_from_the_host() {
         tokio::time::advance(Duration::from_secs(1)).await;
         others().await;
     }
-    assert!(resolved.is_finished());
-    resolved.await.unwrap().unwrap();
+    let is_resolved = resolved.is_finished();
     sink.go_on();
+    assert!(is_resolved);
+    resolved.await.unwrap().unwrap();
     pull.await.unwrap().unwrap();
 }
 
