@@ -1,13 +1,15 @@
 //! What goes along with an image: referrers, and what cosign names by digest.
 
-use http::Method;
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
 use oci_distribution_client::{Client, Config, Repository, Summary};
 use oci_image::blob::{BlobSinkExt, Memory};
 use oci_image::distribution::digest_tags;
 use oci_image::images::Images;
-use oci_image::{Descriptor, Document, Manifest, MediaType};
+use oci_image::{Descriptor, Document, Index, Manifest, MediaType};
 use oci_layout::Layout;
-use oci_registry::Store;
+use oci_registry::{Fault, Store};
 
 use crate::fixture::{Fixture, blob, quick, referrer, registry, repository, start};
 use crate::local::Local;
@@ -177,4 +179,20 @@ async fn tags_are_set_when_all_is_there_and_those_of_the_image_last() {
     }
     let tags = [signed.tag(), own_tag, "v1".to_owned()];
     assert!(put.ends_with(&tags), "{put:?}");
+}
+
+#[tokio::test]
+async fn what_a_list_of_referrers_names_beside_manifests_stays() {
+    let (registry, fixture) = (registry().await, Fixture::new());
+    let app = repository(&registry, "team/app");
+    let image = fixture.amd64.descriptor();
+    app.push(&fixture.blobs, image).await.unwrap();
+    let mut index = Index::new();
+    index.manifests = vec![Descriptor::of("text/plain".into(), "a note")];
+    let list = Document::new(index).unwrap().bytes().to_vec();
+    let list = Fault::answer("/referrers/", StatusCode::OK, list)
+        .header("content-type", MediaType::IMAGE_INDEX.as_str());
+    registry.registry().add_faults([list]);
+    let pulled = app.pull(image, &Arc::new(Memory::new())).referrers().await.unwrap();
+    assert_eq!(pulled.along, []);
 }

@@ -244,6 +244,23 @@ async fn a_page_that_a_registry_redirects_to_is_no_refusal_and_not_waited_for() 
     }
 }
 
+#[tokio::test]
+async fn a_list_that_breaks_off_after_a_page_is_not_looked_for_under_the_tag() {
+    for status in [404, 405, 400] {
+        let (fake, app) = scripted(move |seen| match seen.uri.query() {
+            None if seen.uri.path().contains("/referrers/") => {
+                let index = r#"{"schemaVersion":2,"manifests":[]}"#;
+                let link = ("link", "<?page=2>; rel=\"next\"");
+                answer(200, &[("content-type", MediaType::IMAGE_INDEX.as_str()), link], index)
+            }
+            _ => answer(status, &[], ""),
+        });
+        let error = app.referrers(&Digest::sha256("subject"), None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{status}: {}", chain(&error));
+        assert_eq!(fake.seen().len(), 2, "{status}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_registry_that_another_one_redirects_to_is_waited_for() {
     let subject = Digest::sha256("subject");
