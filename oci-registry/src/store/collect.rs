@@ -33,8 +33,8 @@ impl Store {
     /// names, and blobs that no manifest lists, if they were neither written nor asked for within the [time of
     /// grace](Self::grace).
     ///
-    /// It may go on while the store is served, by any number of processes. Memory grows with the manifests of one
-    /// repository, and not with the store.
+    /// It may go on while the store is served, by any number of processes. Memory grows with the names of repositories, and
+    /// with what the manifests of one of them list.
     ///
     /// # Errors
     /// If the store failed, or a manifest that stays cannot be read: then nothing that it may need is removed.
