@@ -11,6 +11,7 @@ mod kill;
 mod make;
 mod notify;
 mod stats;
+mod systemd;
 mod update;
 
 use std::io;
@@ -26,6 +27,9 @@ pub(crate) struct Cgroup {
     groups: Vec<Group>,
     /// Directories above the cgroups that were missing; removed again when nobody uses them.
     parents: Vec<PathBuf>,
+    /// The unit of systemd that has the cgroup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<systemd::Unit>,
 }
 
 /// The cgroup in one hierarchy.

@@ -1,5 +1,6 @@
 //! What this kernel and this caller offer, as data.
 
+mod cgroup_driver;
 mod hierarchy;
 mod id_range;
 #[cfg(target_os = "linux")]
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{hierarchy::Hierarchy, id_range::IdRange, resource::Resource};
+pub use cgroup_driver::CgroupDriver;
 
 use crate::format::FormatVersion;
 use crate::spec::{Capability, RlimitType};
@@ -83,6 +85,9 @@ pub(crate) struct Cgroups {
     pub(crate) unified_controllers: Vec<String>,
     /// The caller may make groups at the top of every hierarchy.
     pub(crate) writable: bool,
+    /// Who makes the cgroups of containers.
+    #[serde(default)]
+    pub(crate) driver: CgroupDriver,
 }
 
 impl Cgroups {
@@ -139,8 +144,16 @@ impl Host {
                     "cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma",
                 ]),
                 writable: true,
+                driver: CgroupDriver::Filesystem,
             },
         }
+    }
+
+    /// The same host, where another makes the cgroups of containers.
+    #[must_use]
+    pub fn cgroup_driver(mut self, driver: CgroupDriver) -> Self {
+        self.cgroups.driver = driver;
+        self
     }
 
     /// Whether the caller has a capability.

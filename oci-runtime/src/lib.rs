@@ -90,7 +90,7 @@ mod wire;
 pub use bundle::Bundle;
 pub use container_id::{ContainerId, ContainerIdError};
 pub use error::{Error, ErrorKind};
-pub use host::Host;
+pub use host::{CgroupDriver, Host};
 pub use plan::Plan;
 pub use refusal::{Refusal, Refusals};
 pub use spec::{Features, Spec, State};

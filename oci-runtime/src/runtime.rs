@@ -14,7 +14,9 @@ use crate::record::{Entry, Phase, Record, start_socket};
 use crate::runtime_steps::Creation;
 use crate::spec::Status;
 use crate::wire::Role;
-use crate::{Bundle, Container, ContainerId, Error, ErrorKind, Host, Launcher, Plan, Stdio};
+use crate::{
+    Bundle, CgroupDriver, Container, ContainerId, Error, ErrorKind, Host, Launcher, Plan, Stdio,
+};
 
 /// A directory with the records of containers, and the program that becomes their init.
 ///
@@ -45,6 +47,7 @@ pub struct Runtime {
     pub(crate) launcher: Launcher,
     pub(crate) children: Children,
     pub(crate) timeout: Option<Duration>,
+    cgroup_driver: CgroupDriver,
 }
 
 impl Runtime {
@@ -67,7 +70,8 @@ impl Runtime {
             return Err(Error::new(ErrorKind::System, doing(), reason));
         }
         let (launcher, children) = (Launcher::current_exe(), Children::default());
-        Ok(Self { dir, launcher, children, timeout: None })
+        let cgroup_driver = CgroupDriver::default();
+        Ok(Self { dir, launcher, children, timeout: None, cgroup_driver })
     }
 
     /// Has another program become the init of containers.
@@ -85,6 +89,13 @@ impl Runtime {
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
+        self
+    }
+
+    /// Has another make the cgroups of containers.
+    #[must_use]
+    pub fn cgroup_driver(mut self, driver: CgroupDriver) -> Self {
+        self.cgroup_driver = driver;
         self
     }
 
@@ -113,6 +124,7 @@ impl Runtime {
         let deadline = Deadline::after(self.timeout);
         let doing = || format!("create container `{id}`");
         let host = Host::probe().map_err(Error::system("probe the host"))?;
+        let host = host.cgroup_driver(self.cgroup_driver);
         let bundle_dir = std::path::absolute(bundle.dir()).map_err(Error::system(doing()))?;
         if bundle_dir.to_str().is_none() {
             let shown = bundle_dir.display();

@@ -34,8 +34,12 @@ impl RuntimeSteps for Creation<'_> {
                 }
                 self.entry.record.cgroup = cgroup;
                 self.entry.save()?;
-                let made = self.entry.record.cgroup.make(plan);
+                let made = self.entry.record.cgroup.make(plan, pid);
                 made.map_err(|error| Error::because(ErrorKind::Step, doing(), error))?;
+                if plan.unit.is_some() {
+                    // systemd has said where it is.
+                    self.entry.save()?;
+                }
                 // The process would be frozen with it, and this one wait for it.
                 match self.entry.record.cgroup.frozen_above() {
                     None => Ok(()),

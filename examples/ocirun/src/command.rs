@@ -34,7 +34,7 @@ pub(crate) fn run(name: &str, global: &Global, arguments: &mut Arguments) -> Res
         "kill" => kill::run(global, arguments),
         "list" => list::run(global, arguments),
         "pause" => pause::pause(global, arguments),
-        "plan" => plan::run(arguments),
+        "plan" => plan::run(global, arguments),
         "ps" => ps::run(global, arguments),
         "resume" => pause::resume(global, arguments),
         "spec" => spec::run(arguments),

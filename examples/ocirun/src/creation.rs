@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use oci_runtime::{Bundle, Container, Stdio};
+use oci_runtime::{Bundle, CgroupDriver, Container, Stdio};
 
 use crate::Result;
 use crate::arguments::Arguments;
@@ -54,7 +54,7 @@ impl Creation {
 
     pub(crate) fn create(&self, global: &Global, id: &str, mode: Mode) -> Result<Created> {
         let mut bundle = Bundle::open(self.bundle.clone().unwrap_or_else(|| ".".into()))?;
-        default_cgroup(&mut bundle, id);
+        default_cgroup(&mut bundle, id, global.cgroup_driver);
         let mut count = self.preserve_fds;
         if let Some(listening) = listening() {
             count = count.saturating_add(listening);
@@ -98,11 +98,14 @@ fn refuse_no_pivot(asked: bool) -> Result<()> {
     Err("cannot do without pivot_root(2), as `--no-pivot` asks for".into())
 }
 
-/// As runc has it: below the cgroup of this process, named by the ID.
-fn default_cgroup(bundle: &mut Bundle, id: &str) {
+/// As runc has it: below the cgroup of this process, or in the slice that systemd chooses, named by the ID.
+fn default_cgroup(bundle: &mut Bundle, id: &str, driver: CgroupDriver) {
     let path = &mut bundle.spec_mut().linux.get_or_insert_default().cgroups_path;
     if path.as_deref().is_none_or(str::is_empty) {
-        *path = Some(id.into());
+        *path = Some(match driver {
+            CgroupDriver::Systemd => format!(":ocirun:{id}"),
+            _ => id.into(),
+        });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use oci_runtime::{Container, Runtime};
+use oci_runtime::{CgroupDriver, Container, Runtime};
 use rustix::process::geteuid;
 
 use crate::Result;
@@ -14,6 +14,7 @@ use crate::log::{Format, Log};
 #[derive(Debug, Default)]
 pub(crate) struct Global {
     root: Option<PathBuf>,
+    pub(crate) cgroup_driver: CgroupDriver,
     pub(crate) log: Log,
     pub(crate) command: Option<String>,
 }
@@ -21,7 +22,7 @@ pub(crate) struct Global {
 impl Global {
     pub(crate) fn parse(arguments: &mut Arguments) -> Result<Self> {
         let (mut root, mut log, mut format, mut debug) = (None, None, Format::default(), false);
-        let mut command = None;
+        let (mut command, mut cgroup_driver) = (None, CgroupDriver::default());
         while command.is_none()
             && let Some(word) = arguments.next()?
         {
@@ -37,7 +38,10 @@ impl Global {
                     "rootless" => drop(arguments.value()?),
                     // Where criu is, in old versions of runc.
                     "criu" => drop(arguments.value()?),
-                    "systemd-cgroup" => refuse_systemd(arguments.is_set()?)?,
+                    "systemd-cgroup" if arguments.is_set()? => {
+                        cgroup_driver = CgroupDriver::Systemd;
+                    }
+                    "systemd-cgroup" => cgroup_driver = CgroupDriver::default(),
                     _ => return Err(unknown(&name)),
                 },
             }
@@ -45,12 +49,13 @@ impl Global {
         let log = log.filter(|path| !path.as_os_str().is_empty());
         let mut log = Log::new(log.as_deref(), format)?;
         log.debug = debug;
-        Ok(Self { root, log, command })
+        Ok(Self { root, cgroup_driver, log, command })
     }
 
     /// The containers.
     pub(crate) fn runtime(&self) -> Result<Runtime> {
-        Ok(Runtime::open(self.root.clone().unwrap_or_else(default_root))?)
+        let runtime = Runtime::open(self.root.clone().unwrap_or_else(default_root))?;
+        Ok(runtime.cgroup_driver(self.cgroup_driver))
     }
 
     /// The container of an ID.
@@ -62,15 +67,6 @@ impl Global {
     pub(crate) fn warn(&self, container: &Container) {
         container.warnings().iter().for_each(|warning| self.log.warning(warning));
     }
-}
-
-fn refuse_systemd(asked: bool) -> Result<()> {
-    if !asked {
-        return Ok(());
-    }
-    let reason =
-        "systemd cgroup flag passed, but systemd support for managing cgroups is not available";
-    Err(reason.into())
 }
 
 /// Where containers are kept; for a user in its own directory.

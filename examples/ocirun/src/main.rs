@@ -61,6 +61,7 @@ Options before the command:
   --log FILE               write log lines there (default standard error)
   --log-format text|json   how (default text)
   --debug                  write more of them
+  --systemd-cgroup         have systemd make the cgroups, where version 2 is all there is (needs the feature `systemd`)
   --rootless VALUE         accepted: what the caller may do is found out
   --version                print the version
 

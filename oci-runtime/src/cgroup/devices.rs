@@ -224,9 +224,10 @@ mod tests {
             hierarchies: vec![hierarchy],
             writes: Vec::new(),
             devices: rules,
+            unit: None,
         };
         let mut cgroup = Cgroup::of(&plan, &"test".parse().unwrap());
-        cgroup.make(&plan).unwrap();
+        cgroup.make(&plan, 0).unwrap();
         let procs = format!("{mount}{path}/cgroup.procs");
         let holds = |line: &str| {
             let line = format!("echo $$ > {procs} && {line}");

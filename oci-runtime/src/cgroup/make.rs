@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::systemd::Unit;
 use super::{Cgroup, CgroupError, Group, devices, is_gone, subgroups, write};
 use crate::ContainerId;
 use crate::host::Hierarchy;
@@ -25,6 +26,9 @@ const ENABLED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
 impl Cgroup {
     /// The cgroups of a plan, and the directories above them that are missing; nothing is made yet.
     pub(crate) fn of(plan: &CgroupPlan, id: &ContainerId) -> Self {
+        if let Some(unit) = &plan.unit {
+            return Self { unit: Some(Unit::of(unit, id)), ..Self::default() };
+        }
         let path = plan.path.clone().unwrap_or_else(|| format!("/oci-runtime/{id}"));
         let mut cgroup = Self::default();
         for hierarchy in &plan.hierarchies {
@@ -46,7 +50,21 @@ impl Cgroup {
     }
 
     /// Makes the cgroups of the plan and writes their limits. After a failure only what was made is left in `self`.
-    pub(crate) fn make(&mut self, plan: &CgroupPlan) -> Result<(), CgroupError> {
+    /// systemd makes no cgroup without a process: it puts `pid` there.
+    pub(crate) fn make(&mut self, plan: &CgroupPlan, pid: i32) -> Result<(), CgroupError> {
+        if let Some(unit) = &self.unit {
+            let path = unit.start(&plan.writes, pid)?;
+            self.groups.extend(plan.hierarchies.first().map(|hierarchy| Group {
+                controllers: Vec::new(),
+                mount: hierarchy.mount.clone(),
+                directory: hierarchy.mount.join(path.trim_start_matches('/')),
+            }));
+            if let Some(group) = self.unified() {
+                enable(&group.mount, &group.directory, &plan.writes)?;
+            }
+            self.write_all(&plan.writes)?;
+            return devices::apply(self, &plan.devices);
+        }
         for index in 0..self.groups.len() {
             let (Some(hierarchy), Some(group)) =
                 (plan.hierarchies.get(index), self.groups.get(index))
@@ -86,6 +104,9 @@ impl Cgroup {
     ///
     /// It may be called again after a failure, and after a success.
     pub(crate) fn remove(&self) -> Result<(), CgroupError> {
+        if let Some(unit) = &self.unit {
+            unit.stop()?;
+        }
         let end = Instant::now() + REMOVE_TIMEOUT;
         for group in &self.groups {
             remove_tree(&group.directory, end)?;
@@ -181,9 +202,13 @@ pub(super) fn enable(mount: &Path, leaf: &Path, writes: &[CgroupWrite]) -> Resul
             if !needed && !ENABLED.contains(&controller) {
                 continue;
             }
+            let path = directory.join("cgroup.subtree_control");
+            let enabled = std::fs::read_to_string(&path).unwrap_or_default();
+            if enabled.split_whitespace().any(|enabled| enabled == controller) {
+                continue;
+            }
             // One at a time: the kernel refuses a whole line for the sake of one controller.
-            let enabled =
-                write(&directory.join("cgroup.subtree_control"), &format!("+{controller}"));
+            let enabled = write(&path, &format!("+{controller}"));
             if needed {
                 enabled?;
             }

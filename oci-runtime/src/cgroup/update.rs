@@ -19,6 +19,10 @@ impl Cgroup {
                 Some(rules) => devices::replace(self, rules),
                 None => Ok(()),
             });
+        let updated = match &self.unit {
+            Some(unit) => updated.and_then(|()| unit.update(&update.writes)),
+            None => updated,
+        };
         if updated.is_err() {
             // Twice: what is refused because of another limit is set after that one.
             for (path, text) in before.iter().chain(&before) {
@@ -99,7 +103,7 @@ mod tests {
             mount: directory.path().into(),
             directory: directory.path().into(),
         };
-        let cgroup = Cgroup { groups: vec![group], parents: Vec::new() };
+        let cgroup = Cgroup { groups: vec![group], ..Cgroup::default() };
         for (checked, limit, expected) in
             [(Some(99), "99", "max"), (Some(100), "100", "100"), (None, "50", "50")]
         {

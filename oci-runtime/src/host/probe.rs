@@ -12,7 +12,7 @@ use rustix::process::{getegid, geteuid, getrlimit};
 use rustix::system::uname;
 use rustix::thread::capabilities;
 
-use super::{Cgroups, Hierarchy, Host, IdMaps, IdRange, Resource};
+use super::{CgroupDriver, Cgroups, Hierarchy, Host, IdMaps, IdRange, Resource};
 use crate::format::FormatVersion;
 use crate::spec::RlimitType;
 use crate::sys;
@@ -205,7 +205,7 @@ fn cgroups() -> Cgroups {
         .unwrap_or_default();
     let writable = !hierarchies.is_empty()
         && hierarchies.iter().all(|hierarchy| access(&hierarchy.mount, Access::WRITE_OK).is_ok());
-    Cgroups { hierarchies, unified_controllers, writable }
+    Cgroups { hierarchies, unified_controllers, writable, driver: CgroupDriver::Filesystem }
 }
 
 /// The mount point, if the line of mountinfo is the mount of that hierarchy.

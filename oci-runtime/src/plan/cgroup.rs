@@ -1,14 +1,20 @@
 //! The cgroup and its limits, in the words of the host's hierarchies.
 
 mod limits;
+mod unit;
 
 use super::{CgroupPlan, Planner, RuntimeStep};
+use crate::host::CgroupDriver;
 use crate::spec::linux::Resources;
 
 impl Planner<'_> {
     /// Whether the container gets a cgroup.
     fn has_cgroup(&self) -> bool {
-        self.host.cgroups.writable
+        match self.host.cgroups.driver {
+            CgroupDriver::Filesystem => self.host.cgroups.writable,
+            CgroupDriver::Systemd => true,
+            CgroupDriver::None => false,
+        }
     }
 
     /// The path of the cgroup, if the container gets one and the specification says where.
@@ -33,7 +39,9 @@ impl Planner<'_> {
             self.without_cgroup(asked, path.as_deref());
             return;
         }
-        if let Some(path) = &path
+        let by_systemd = self.host.cgroups.driver == CgroupDriver::Systemd;
+        let unit = if by_systemd { self.unit(path.as_deref()) } else { None };
+        if let Some(path) = path.as_ref().filter(|_| !by_systemd)
             && (path.contains('\0')
                 || path.split('/').any(|part| part == "..")
                 || path.trim_matches('/').is_empty())
@@ -46,13 +54,17 @@ impl Planner<'_> {
         let writes = asked.map(|resources| self.cgroup_writes(resources)).unwrap_or_default();
         let devices = self.device_rules(asked.map_or(&[], |resources| &resources.devices));
         let hierarchies = self.host.cgroups.hierarchies.clone();
-        let plan = CgroupPlan { path, hierarchies, writes, devices };
+        let plan = CgroupPlan { path, hierarchies, writes, devices, unit };
         self.steps.push(RuntimeStep::MakeCgroup(plan).into());
     }
 
     /// What is asked for and needs a cgroup is refused; a mere name is not followed.
     fn without_cgroup(&mut self, asked: Option<&Resources>, path: Option<&str>) {
-        let needs = "a cgroup, and the caller may not make one: `Spec::rootless` drops them";
+        let why = match self.host.cgroups.driver {
+            CgroupDriver::None => "the driver of cgroups is `none`",
+            _ => "the caller may not make one: `Spec::rootless` drops them",
+        };
+        let needs = format!("a cgroup, and {why}");
         if let Some(resources) = asked {
             let mut limits = resources.clone();
             limits.devices.clear();
@@ -64,7 +76,7 @@ impl Planner<'_> {
             if !resources.devices.is_empty() && !is_told {
                 self.refuse("/linux/resources/devices", format!("device rules need {needs}"));
             }
-        } else if path.is_some() {
+        } else if path.is_some() && self.host.cgroups.driver != CgroupDriver::None {
             self.warn("the caller may not make cgroups: the container stays in the caller's");
         }
     }

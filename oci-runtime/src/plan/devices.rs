@@ -129,9 +129,9 @@ impl Planner<'_> {
             }
             return Vec::new();
         }
-        if self.host.is_in_user_namespace() {
+        if self.host.is_in_user_namespace() || !self.host.is_privileged() {
             self.warn(
-                "rules for devices are not set: the kernel does not permit it in the caller's user namespace, where no \
+                "rules for devices are not set: the kernel does not permit it to the caller, in whose user namespaces no \
                  device can be used but those that are mounted",
             );
             return Vec::new();

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(target_os = "linux")]
 pub(crate) use self::cgroup::CgroupUpdate;
 pub(crate) use self::{
-    cgroup::{CgroupPlan, CgroupWrite, DeviceRule, DeviceRuleKind},
+    cgroup::{CgroupPlan, CgroupWrite, DeviceRule, DeviceRuleKind, UnitPlan},
     command::CommandStep,
     device::{Device, DeviceKind, DeviceOrigin},
     filesystem::FilesystemStep,

@@ -29,6 +29,8 @@ mod program;
 mod propagation;
 mod rights;
 mod sight;
+#[cfg(feature = "systemd")]
+mod systemd;
 mod threads;
 mod timeout;
 mod update;

@@ -1,5 +1,6 @@
 //! Plans: what will be done, or every reason why not. No privileges, no kernel.
 
+mod driver;
 mod functions;
 mod ids;
 mod labels;

@@ -5,8 +5,9 @@ use oci_runtime::{Bundle, Host, Plan};
 
 use crate::Result;
 use crate::arguments::Arguments;
+use crate::global::Global;
 
-pub(super) fn run(arguments: &mut Arguments) -> Result<()> {
+pub(super) fn run(global: &Global, arguments: &mut Arguments) -> Result<()> {
     let mut directory = PathBuf::from(".");
     arguments.only_options(|name, arguments| {
         match name {
@@ -15,7 +16,8 @@ pub(super) fn run(arguments: &mut Arguments) -> Result<()> {
         }
         Ok(true)
     })?;
-    let plan = Plan::new(&Bundle::open(directory)?, &Host::probe()?)?;
+    let host = Host::probe()?.cgroup_driver(global.cgroup_driver);
+    let plan = Plan::new(&Bundle::open(directory)?, &host)?;
     write!(std::io::stdout(), "{plan}")?;
     Ok(())
 }

@@ -18,12 +18,27 @@ pub(crate) struct CgroupPlan {
     pub(crate) writes: Vec<CgroupWrite>,
     /// Rules for devices, in order.
     pub(crate) devices: Vec<DeviceRule>,
+    /// What systemd makes it by. None: it is made in the filesystems.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unit: Option<UnitPlan>,
+}
+
+/// A scope of systemd for a container, whose name is `PREFIX-NAME.scope`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UnitPlan {
+    pub(crate) slice: String,
+    pub(crate) prefix: String,
+    /// None: the ID of the container.
+    pub(crate) name: Option<String>,
+    /// Of the service manager of the user, not of that of the system.
+    pub(crate) is_user: bool,
 }
 
 impl Display for CgroupPlan {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let path = self.path.as_deref().unwrap_or("named after the container");
-        write!(f, "make cgroup {path}")?;
+        let maker = if self.unit.is_some() { "have systemd make" } else { "make" };
+        write!(f, "{maker} cgroup {path}")?;
         for line in &self.writes {
             write!(f, ", {}={}", line.file, line.value)?;
         }
