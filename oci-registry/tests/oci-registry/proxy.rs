@@ -119,7 +119,7 @@ async fn proxy(store: &Store, origin: &Origin) -> Client {
     Client::of(oci_registry::serve(store.clone()).proxy("origin.example", origin.clone())).await
 }
 
-// covers: DIST-PROXY-01 DIST-PROXY-02
+// covers: DIST-PROXY-01, DIST-PROXY-02
 #[tokio::test]
 async fn what_is_pulled_once_is_kept_and_tags_are_looked_up_again() {
     let (origin, store) = (Origin::new().await, Store::memory());
