@@ -9,6 +9,7 @@ mod documents;
 mod fixture;
 mod killed;
 mod life;
+mod oracle;
 mod podman;
 mod processes;
 mod terminal;
