@@ -143,11 +143,13 @@ impl Jobs {
 type Costly<'a> = BoxFuture<'a, (usize, Result<(), Error>)>;
 
 /// Runs futures, each for a blob of its size, as many at once as `jobs` says, up to the first error or until `stop` is
-/// given. Then no other is begun, and those that were begun end as soon as they have heeded `stop`.
+/// given. Then no other is begun, and those that were begun end as soon as they have heeded `stop`. If some were not
+/// begun, it fails, though all that were have succeeded: with what `unfinished` says.
 pub(crate) async fn at_once<'a, F>(
     jobs: Jobs,
     stop: &Stop,
     futures: impl Iterator<Item = (u64, F)>,
+    unfinished: impl FnOnce() -> Error,
 ) -> Result<(), Error>
 where
     F: Future<Output = Result<(), Error>> + Send + 'a,
@@ -169,7 +171,12 @@ where
             free -= cost;
             running.push(future);
         }
-        let Some((cost, result)) = running.next().await else { return first };
+        let Some((cost, result)) = running.next().await else {
+            return match waiting.peek() {
+                Some(_) => first.and_then(|()| Err(unfinished())),
+                None => first,
+            };
+        };
         free += cost;
         if first.is_ok() && result.is_err() {
             stop.stop();
@@ -184,6 +191,10 @@ mod tests {
 
     use super::*;
 
+    fn unfinished() -> Error {
+        Error::new(ErrorKind::Aborted, "test")
+    }
+
     /// How many futures ran at once at most.
     async fn most(jobs: Jobs, sizes: &[u64]) -> usize {
         let (running, most) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
@@ -196,7 +207,7 @@ mod tests {
             };
             (*size, work)
         });
-        at_once(jobs, &Stop::new(), futures).await.unwrap();
+        at_once(jobs, &Stop::new(), futures, unfinished).await.unwrap();
         assert_eq!(running.load(Ordering::Relaxed), 0);
         most.load(Ordering::Relaxed)
     }

@@ -171,7 +171,7 @@ where
         let Graph { manifests, blobs, .. } = &graph;
         self.progress.plan(blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)));
         let pulls = blobs.iter().map(|blob| (blob.size, self.pull_blob(blob, stop)));
-        at_once(self.jobs, stop, pulls).await?;
+        at_once(self.jobs, stop, pulls, || stopped(action)).await?;
         for manifest in manifests {
             self.pull_manifest(manifest).await?;
         }

@@ -1,4 +1,4 @@
-use std::io::{Read, stdin};
+use std::io::{IsTerminal, Read, stdin};
 
 use oci_cli::report::print_outcome;
 use oci_distribution_client::{Credentials, LoginFile};
@@ -20,6 +20,11 @@ impl Login {
     /// Stores the login if the registry accepts it. The password is what standard input has, without a
     /// line break at its end.
     pub(crate) async fn run(&self, options: &Options) -> Result<()> {
+        if stdin().is_terminal() {
+            // It would show what is typed.
+            let reason = "standard input is a terminal: give the password by a pipe or `< FILE`";
+            return Err(format!("cannot log in: {reason}").into());
+        }
         let mut password = String::new();
         stdin().take(LONGEST).read_to_string(&mut password)?;
         let password = password.trim_end_matches(['\r', '\n']);

@@ -41,7 +41,7 @@ impl Target<'_> {
         let Graph { manifests, blobs, .. } = graph;
         self.progress.plan(blobs.iter().chain(manifests.iter().map(AnyDocument::descriptor)));
         let sent = blobs.iter().map(|blob| (blob.size, self.send_blob(blob, stop)));
-        at_once(self.settings.jobs, stop, sent).await?;
+        at_once(self.settings.jobs, stop, sent, || stopped("push the blobs")).await?;
         let sent = stop.unless_stopped(self.send_manifests(graph, tags)).await;
         sent.unwrap_or_else(|| Err(stopped("push the manifests")))
     }

@@ -44,9 +44,9 @@ struct Running {
 }
 
 impl Running {
-    fn start(from: &str, to: &str) -> Self {
+    fn start(words: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_oci-copy"));
-        command.args(["--plain-http", "--json", "--jobs", "1", from, to]).env_clear();
+        command.args(["--plain-http", "--json", "--jobs", "1"]).args(words).env_clear();
         let mut program = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(program.stdout.take().unwrap()).lines();
         Self { program, lines }
@@ -73,7 +73,7 @@ async fn a_push_that_is_interrupted_leaves_no_upload_and_is_continued() {
     // The second of two blobs stalls.
     let stall = Fault::delay("/uploads/", LONG).method(Method::PUT).after(1);
     registry.registry().add_faults([stall]);
-    let mut copy = Running::start(&from, &to);
+    let mut copy = Running::start(&[&from, &to]);
     copy.until(|event| event["event"] == "done");
     while registry.registry().open_uploads() == 0 {
         tokio::task::yield_now().await;
@@ -98,7 +98,7 @@ async fn a_pull_that_is_interrupted_keeps_what_it_has_and_is_continued() {
     let path = format!("/blobs/{}", layer.digest);
     let (cut, stall) = (Fault::cut_body(&path, BEGINNING), Fault::delay(&path, LONG));
     registry.registry().add_faults([cut.times(1), stall.after(1)]);
-    let mut copy = Running::start(&from, &to);
+    let mut copy = Running::start(&[&from, &to]);
     copy.until(|event| event["event"] == "moving" && event["bytes"] == BEGINNING);
     assert_eq!(copy.end("-TERM"), Some(143));
     oci_copy(&["digest", &to]).bad(1);
@@ -108,4 +108,28 @@ async fn a_pull_that_is_interrupted_keeps_what_it_has_and_is_continued() {
     registry.registry().add_faults(Fault::cut_body(&path, 2 * BEGINNING));
     oci_copy(&["--plain-http", &from, &to]).good();
     assert_eq!(format!("{}\n", tagged(&field.path("pulled"), "v1")), image);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_that_is_interrupted_keeps_its_images_and_is_continued() {
+    let (field, registry) = (Field::new(), registry().await);
+    let layer = large(&field);
+    let repository = format!("docker://{}/app", registry.address());
+    for (name, tag) in [("v1", "a"), ("large", "b")] {
+        let from = field.name("oci", &format!("layout:{name}"));
+        oci_copy(&["--plain-http", &from, &format!("{repository}:{tag}")]).good();
+    }
+    let to = field.name("oci", "synced");
+    let sync = ["sync", "--keep-going", &repository, &to];
+    registry.registry().add_faults([Fault::delay(&format!("/blobs/{}", layer.digest), LONG)]);
+    let mut running = Running::start(&sync);
+    running.until(|event| event["event"] == "copied");
+    running.until(|event| event["digest"] == layer.digest.as_str());
+    assert_eq!(running.end("-INT"), Some(130));
+    assert_eq!(tagged(&field.path("synced"), "a"), field.host);
+    oci_copy(&["digest", &format!("{to}:b")]).bad(1);
+
+    registry.registry().clear_faults();
+    oci_copy(&[&["--plain-http"], &sync[..]].concat()).good();
+    oci_copy(&["digest", &format!("{to}:b")]).good();
 }

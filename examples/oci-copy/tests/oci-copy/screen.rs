@@ -29,6 +29,15 @@ async fn a_bar_is_for_terminals_and_a_line_for_the_rest() {
 }
 
 #[test]
+fn a_password_is_not_read_where_it_would_be_shown() {
+    needs!("script");
+    let command = format!("{} login -u alice localhost", env!("CARGO_BIN_EXE_oci-copy"));
+    let shown = run_with(Command::new("script").args(["-qec", &command, "/dev/null"]));
+    assert_eq!(shown.code, Some(1), "{}", shown.out);
+    assert!(shown.out.contains("standard input is a terminal"), "{}", shown.out);
+}
+
+#[test]
 fn help_is_what_was_asked_for() {
     let help = oci_copy(&["--help"]).good();
     assert!(help.starts_with("usage: oci-copy "), "{help}");
