@@ -143,7 +143,16 @@ async fn docker_registry_lets_in_clients_with_certificates_of_its_authority() {
     let stranger = servers.issue("mallory", &[]);
     let stranger = trusting.clone().client_certificate(&*stranger.certificate, &*stranger.key);
     for tls in [trusting, stranger] {
-        let error = client(tls).check(&host).await.unwrap_err();
+        let client = client(tls);
+        let mut error = client.check(&host).await.unwrap_err();
+        // The server's alert is lost where the kernel resets the connection, as data has arrived after the end.
+        for _ in 0..20 {
+            if error.kind() == ErrorKind::Tls {
+                break;
+            }
+            assert_eq!(error.kind(), ErrorKind::Transport, "{}", chain(&error));
+            error = client.check(&host).await.unwrap_err();
+        }
         assert_eq!(error.kind(), ErrorKind::Tls, "{}", chain(&error));
     }
 }
