@@ -33,7 +33,9 @@ impl Repository {
                     // What is denied may be there.
                     _ if error.kind() == ErrorKind::Denied => return Err(error),
                     // The spec says to assume none.
-                    Tagged::Nothing | Tagged::Subject | Tagged::Other(_) => Vec::new(),
+                    Tagged::Nothing | Tagged::Denied(_) | Tagged::Subject | Tagged::Other(_) => {
+                        Vec::new()
+                    }
                 }
             }
             Err(error) => return Err(error),

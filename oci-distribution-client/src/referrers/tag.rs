@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use oci_image::distribution::referrers_tag;
-use oci_image::{AnyDocument, Descriptor, Digest, Document, Index, MediaType, Tag};
+use oci_image::{AnyDocument, Descriptor, Digest, Document, Index, MediaType};
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
@@ -19,6 +19,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// What is under the tag that stands for a subject.
 pub(super) enum Tagged {
     Nothing,
+    /// The registry does not tell: some deny what is not there.
+    Denied(Error),
     /// The list, and its entity tag if it has a strong one.
     List(Box<Document<Index>>, Option<String>),
     /// The subject itself: the registry takes the tag for another way to write its digest.
@@ -67,7 +69,7 @@ impl Repository {
             referrer.descriptor().digest
         );
         let entry = referrer.as_referrer();
-        self.edit_referrers(subject, &action, |list| {
+        self.edit_referrers(subject, Some(&entry.digest), &action, |list| {
             let is_listed = list.iter().any(|listed| listed.digest == entry.digest);
             if !is_listed {
                 list.push(entry.clone());
@@ -84,7 +86,7 @@ impl Repository {
         referrer: &Digest,
     ) -> Result<(), Error> {
         let action = format!("unlist `{referrer}` as a referrer of `{subject}` in `{self}`");
-        self.edit_referrers(subject, &action, |list| {
+        self.edit_referrers(subject, None, &action, |list| {
             let before = list.len();
             list.retain(|listed| listed.digest != *referrer);
             list.len() != before
@@ -92,13 +94,15 @@ impl Repository {
         .await
     }
 
-    /// Changes the index for `subject` until it is as wanted: `change` says whether it changed anything.
+    /// Changes the index for `subject` until it is as wanted: `change` says whether it changed anything. `known` is a
+    /// manifest that the repository has, where something is added.
     ///
     /// The registry is asked to write only over what was read. One that is not known to do so may have let
     /// another client, which read before this one wrote, write over this: so it is read again after a while.
     async fn edit_referrers(
         &self,
         subject: &Digest,
+        known: Option<&Digest>,
         action: &str,
         change: impl Fn(&mut Vec<Descriptor>) -> bool,
     ) -> Result<(), Error> {
@@ -107,12 +111,14 @@ impl Repository {
         let mut edit = Edit::default();
         for _ in 0..ATTEMPTS {
             let start = Instant::now();
-            let (index, state) = self.referrers_index(subject, &tag, action).await?;
+            let (index, state) = self.referrers_index(subject, known, action).await?;
             let mut list = index.manifests.clone();
             if !change(&mut list) {
                 return Ok(());
             }
             list.retain(|listed| !edit.gone.contains(&listed.digest));
+            // What is to be added is never left out.
+            change(&mut list);
             let condition = edit.condition(&state, &self.registry);
             let document = edited(&index, list, action)?;
             match self.put_bytes(&tag.clone().into(), &document, &condition, action).await {
@@ -141,7 +147,8 @@ impl Repository {
             }
             // Some registries take no index that names what another client has deleted.
             ErrorKind::NotFound => {
-                let missing = self.missing(document.children(), action).await?;
+                let mut missing = self.missing(document.children(), action).await?;
+                missing.retain(|digest| !edit.gone.contains(digest));
                 if missing.is_empty() {
                     return Err(error);
                 }
@@ -170,20 +177,24 @@ impl Repository {
 
     /// How long another client may take between reading and writing, by how long this one took.
     fn settling(&self, own: Duration) -> Duration {
-        jittered(self.shared.wire.limits.referrers_settle.max(own) * 2)
+        jittered(self.shared.wire.limits.referrers_settle.max(own).saturating_mul(2))
     }
 
     /// The index to change, an empty one if there is none, with what must be so when it is written.
     async fn referrers_index(
         &self,
         subject: &Digest,
-        tag: &Tag,
+        known: Option<&Digest>,
         action: &str,
     ) -> Result<(Document<Index>, Condition), Error> {
+        let tag = referrers_tag(subject);
         match self.tagged_referrers(subject, action).await? {
+            // A caller that may not read the list would replace it.
+            Tagged::Denied(error) if !self.may_read(known, action).await => Err(error
+                .because(format!("tag `{tag}` may be a list of referrers, and cannot be read"))),
             Tagged::List(index, Some(entity_tag)) => Ok((*index, Condition::Matches(entity_tag))),
             Tagged::List(index, None) => Ok((*index, Condition::None)),
-            Tagged::Nothing => {
+            Tagged::Nothing | Tagged::Denied(_) => {
                 let mut index = Index::new();
                 index.media_type = Some(MediaType::IMAGE_INDEX);
                 let index = Document::new(index);
@@ -202,6 +213,14 @@ impl Repository {
         }
     }
 
+    /// Whether the registry gives the manifest `known`, which it has; without one, it is not asked.
+    async fn may_read(&self, known: Option<&Digest>, action: &str) -> bool {
+        match known {
+            Some(known) => self.get(&known.clone().into(), action).await.is_ok(),
+            None => true,
+        }
+    }
+
     /// What is under the tag that stands for `subject`.
     pub(super) async fn tagged_referrers(
         &self,
@@ -210,10 +229,8 @@ impl Repository {
     ) -> Result<Tagged, Error> {
         let found = match self.get(&referrers_tag(subject).into(), action).await {
             Ok(found) => found,
-            // Some registries deny what is not there.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => {
-                return Ok(Tagged::Nothing);
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Tagged::Nothing),
+            Err(error) if error.kind() == ErrorKind::Denied => return Ok(Tagged::Denied(error)),
             Err(error) => return Err(error),
         };
         if subject.verify(found.content.as_bytes().into_inner()).is_ok() {

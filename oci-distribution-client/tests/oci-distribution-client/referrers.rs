@@ -136,6 +136,41 @@ async fn a_tag_that_is_denied_because_it_is_not_there_is_an_empty_list() {
 }
 
 #[tokio::test]
+async fn a_caller_that_may_not_read_a_list_does_not_replace_it() {
+    let (registry, fixture) = with_image(vec![Fault::ignore_conditions("/manifests/")]).await;
+    let app = repository(&registry, "team/app");
+    let subject = fixture.amd64.descriptor();
+    let artifacts = [0, 1].map(|number| artifact(&fixture.blobs, subject, number));
+    app.push(&fixture.blobs, &artifacts[0]).await.unwrap();
+    let denied = Fault::status("/manifests/", StatusCode::FORBIDDEN).method(Method::GET);
+    registry.registry().add_faults([denied]);
+    let error = app.push(&fixture.blobs, &artifacts[1]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{}", chain(&error));
+    registry.registry().clear_faults();
+    assert_eq!(listed(&app, &subject.digest).await, [artifacts[0].digest.clone()]);
+}
+
+#[tokio::test]
+async fn a_referrer_that_is_not_visible_yet_is_not_left_out() {
+    let not_found = |path: &str, method| Fault::status(path, StatusCode::NOT_FOUND).method(method);
+    let (registry, fixture) = with_image(vec![]).await;
+    let app = repository(&registry, "team/app");
+    let subject = fixture.amd64.descriptor();
+    let artifact = artifact(&fixture.blobs, subject, 0);
+    let own = not_found(&format!("/manifests/{}", artifact.digest), Method::GET);
+    let list = format!("/manifests/{}", referrers_tag(&subject.digest));
+    let refused = not_found(&list, Method::PUT);
+    registry.registry().add_faults([own.clone(), refused.clone()]);
+    let error = app.push(&fixture.blobs, &artifact).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{}", chain(&error));
+
+    registry.registry().clear_faults();
+    registry.registry().add_faults([own, refused.times(1)]);
+    app.push(&fixture.blobs, &artifact).await.unwrap();
+    assert_eq!(listed(&app, &subject.digest).await, [artifact.digest]);
+}
+
+#[tokio::test]
 async fn a_failing_registry_is_not_one_without_referrers() {
     let (registry, fixture) = with_image(vec![]).await;
     let app = repository(&registry, "team/app");
