@@ -58,8 +58,8 @@ impl Repository {
         Ok(BlobReader::new(download.starting_at(offset), None))
     }
 
-    /// The bytes `first..=last` of a blob. They are as the registry sent them: a part of a blob
-    /// cannot be verified.
+    /// The bytes `first..=last` of a blob, fewer only where the blob ends before. They are as the registry sent
+    /// them: a part of a blob cannot be verified.
     ///
     /// # Errors
     /// Of kind [`Unsupported`](ErrorKind::Unsupported) if the registry gives no parts.
@@ -85,9 +85,11 @@ impl Repository {
         }
         refuse_encoding(&answer, &action)?;
         match answer.header(&header::CONTENT_RANGE).and_then(ContentRange::parse) {
-            Some(ContentRange::Part { range: sent, .. })
+            Some(ContentRange::Part { range: sent, total })
                 // No more bytes than were asked for are read, so it ends no later.
-                if sent.first() == first && sent.len() == bytes.len() as u64 =>
+                if sent.first() == first
+                    && sent.len() == bytes.len() as u64
+                    && (sent.last() == last || sent.last().checked_add(1) == total) =>
             {
                 Ok(bytes)
             }
