@@ -12,7 +12,7 @@ use crate::auth::{Access, Scopes};
 use crate::call::Call;
 use crate::error::{Error, ErrorKind};
 use crate::registry::Registry;
-use crate::retry::Retries;
+use crate::retry::{Retries, instant_after};
 use crate::route::{Place, Route, Uses};
 use crate::shared::Shared;
 use crate::trace;
@@ -192,7 +192,8 @@ impl Repository {
                 | ErrorKind::RateLimited
         );
         if is_out_of_reach {
-            self.registry.rest_until(Instant::now() + self.shared.wire.limits.mirror_rest);
+            let rest = self.shared.wire.limits.mirror_rest;
+            self.registry.rest_until(instant_after(Instant::now(), rest));
         }
         trace::mirror_failed(&self.registry.name, &error);
         Some(error)

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use tokio::time::Instant;
 
 pub(crate) use after::retry_after;
 pub(crate) use retries::{Retries, Retrying};
@@ -141,6 +142,14 @@ impl Attempts {
 pub(crate) fn jittered(whole: Duration) -> Duration {
     let share = (RandomState::new().hash_one(0) >> 32) as f64 / f64::from(u32::MAX);
     whole / 2 + (whole / 2).mul_f64(share)
+}
+
+/// What is not on the clock is as far away as this.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+/// When `wait` from `now` on is over.
+pub(crate) fn instant_after(now: Instant, wait: Duration) -> Instant {
+    now.checked_add(wait).unwrap_or_else(|| now + FOREVER)
 }
 
 fn is_worth_another(method: &Method, failure: Failure) -> bool {

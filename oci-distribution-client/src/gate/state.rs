@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Entry, Refusal, Ticket};
-use crate::retry::Retry;
+use crate::retry::{Retry, instant_after};
 
 /// After this time without a refusal, one more request may be at a host that refused.
 const GROWTH: Duration = Duration::from_secs(1);
@@ -110,10 +110,11 @@ impl State {
             let wait = retry_after.unwrap_or_else(|| retry.backoff(self.level));
             self.pauses += 1;
             self.has_served = false;
-            self.room = Some((room, now + wait));
-            self.paused_until = Some(now + wait);
+            let until = instant_after(now, wait);
+            self.room = Some((room, until));
+            self.paused_until = Some(until);
         } else if let Some(wait) = retry_after {
-            self.paused_until = self.paused_until.max(Some(now + wait));
+            self.paused_until = self.paused_until.max(Some(instant_after(now, wait)));
         }
         let wait = self.paused_until.unwrap_or(now).saturating_duration_since(now);
         Refusal { wait, is_first }

@@ -217,3 +217,13 @@ async fn a_connection_that_is_not_made_in_time_is_given_up() {
         assert_eq!(start.elapsed().as_secs(), limit.as_secs());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_no_clock_has_is_as_long_as_any() {
+    let fake = Fake::new(|_| answer(429, &[("retry-after", &u64::MAX.to_string())], ""));
+    let mut retry = Retry::default();
+    retry.longest_retry_after = Duration::MAX;
+    let config = Config::default().transport(fake).retry(retry);
+    let app = Client::new(config).unwrap().repository("registry.example/app").unwrap();
+    tokio::time::timeout(HOUR, app.resolve("v1")).await.unwrap_err();
+}
