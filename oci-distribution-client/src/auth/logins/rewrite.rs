@@ -7,7 +7,7 @@ mod system;
 #[path = "rewrite/unix.rs"]
 mod system;
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -74,20 +74,29 @@ fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 fn write_beside(path: &Path, content: &[u8]) -> io::Result<New> {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let new = path.with_file_name(format!(".{name}.{}.{number}", std::process::id()));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    system::owned_alone(&mut options);
-    let mut file = options.open(&new)?;
-    let new = New(new);
+    let (new, mut file) = create_beside(path)?;
     system::keep_owner(path, &file)?;
     file.write_all(content)?;
     // Before the rename: after a crash the name must not lead to an empty file.
     file.sync_all()?;
     Ok(new)
+}
+
+fn create_beside(path: &Path) -> io::Result<(New, File)> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    system::owned_alone(&mut options);
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let new = path.with_file_name(format!(".{name}.{}.{number}", std::process::id()));
+        match options.open(&new) {
+            // In containers many processes have one id, and one of them was killed before it renamed its file.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            file => return file.map(|file| (New(new), file)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -125,5 +134,17 @@ mod tests {
         let (changed, changes) = meanwhile(&path, |number| Some(number.to_string()));
         changed.unwrap_err();
         assert_eq!((changes, fs::read_to_string(&path).unwrap()), (ATTEMPTS, ATTEMPTS.to_string()));
+    }
+
+    #[test]
+    fn what_a_killed_process_of_the_same_id_left_is_in_nobodys_way() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("auth.json");
+        for number in 0..50 {
+            let left = format!(".auth.json.{}.{number}", std::process::id());
+            fs::write(home.path().join(left), "theirs").unwrap();
+        }
+        assert!(rewrite(&path, |_| Ok(Some("ours".to_owned()))).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "ours");
     }
 }
