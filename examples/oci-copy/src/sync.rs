@@ -5,6 +5,7 @@ mod origin;
 mod target;
 mod version;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
@@ -54,6 +55,7 @@ impl Sync {
             }
         };
         let images = options.interrupt.unless(images).await?;
+        refuse_shared_names(&images)?;
         let all = images.len();
         for Task { from, to, options } in images {
             let result = match to.parse::<ImageName>() {
@@ -180,6 +182,24 @@ impl Sync {
         };
         self.to.at(&target::joined(&suffix, tag))
     }
+}
+
+/// Refuses two images that go to one name, where the second would replace the first.
+fn refuse_shared_names(tasks: &[Task]) -> Result<()> {
+    let mut names = BTreeMap::new();
+    for Task { from, to, .. } in tasks {
+        // A layout has any number of images without a tag.
+        if matches!(to.parse(), Ok(ImageName::Layout { tag: None, .. })) {
+            continue;
+        }
+        if let Some(other) = names.insert(to, from).filter(|other| *other != from) {
+            return Err(format!(
+                "cannot copy `{other}` and `{from}` to one name, `{to}`: see --scoped"
+            )
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// An image of a repository by its tag or digest.

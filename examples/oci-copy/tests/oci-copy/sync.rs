@@ -179,6 +179,24 @@ fn one_image_that_fails_ends_a_sync_unless_it_is_to_keep_going() {
 }
 
 #[test]
+fn two_images_that_would_have_one_name_are_refused() {
+    let field = Field::new();
+    for name in ["in/a/app:v1", "in/b/app:v1"] {
+        fs::create_dir_all(field.path(name).parent().unwrap()).unwrap();
+        let to = field.name("dir", name);
+        oci_copy(&["--all", &field.name("oci", "layout:v1"), &to]).good();
+    }
+    let from = field.name("dir", "in");
+    let refused = oci_copy(&["sync", &from, "docker://registry.invalid/all"]).bad(1);
+    let to = "to one name, `docker://registry.invalid/all/app:v1`: see --scoped";
+    assert!(refused.contains(to), "{refused}");
+    // With its directory each has its own, and the registry is looked for.
+    let scoped = ["sync", "--scoped", &from, "docker://registry.invalid/all"];
+    let failed = oci_copy(&scoped).bad(1);
+    assert!(!failed.contains("one name"), "{failed}");
+}
+
+#[test]
 fn a_file_that_says_more_than_is_understood_is_refused() {
     let field = Field::new();
     let file = field.path("images.yaml");
