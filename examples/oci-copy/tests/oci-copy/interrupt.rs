@@ -121,7 +121,7 @@ async fn a_sync_that_is_interrupted_keeps_its_images_and_is_continued() {
     }
     let to = field.name("oci", "synced");
     let sync = ["sync", "--keep-going", &repository, &to];
-    registry.registry().add_faults([Fault::delay(&format!("/blobs/{}", layer.digest), LONG)]);
+    registry.registry().add_faults([Fault::delay(format!("/blobs/{}", layer.digest), LONG)]);
     let mut running = Running::start(&sync);
     running.until(|event| event["event"] == "copied");
     running.until(|event| event["digest"] == layer.digest.as_str());
