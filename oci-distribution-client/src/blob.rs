@@ -97,6 +97,28 @@ impl Repository {
         }
     }
 
+    /// The size of a blob in bytes, by the registry's word: what it takes to make a [`Descriptor`] of a digest alone.
+    ///
+    /// # Errors
+    /// Of kind [`NotFound`](ErrorKind::NotFound) if it is not there.
+    pub async fn blob_size(&self, digest: &Digest) -> Result<u64, Error> {
+        let action = format!("look for blob `{digest}` in `{self}`");
+        let source = self.source();
+        // Some proxies give the answer to a HEAD the length of its own body, or none.
+        for method in [Method::HEAD, Method::GET] {
+            let call = source.call(method, source.blob_url(digest), Access::Pull, &action);
+            let answer = call.send().await?;
+            match answer.content_length() {
+                Some(size) if size > 0 => return Ok(size),
+                _ => {}
+            }
+        }
+        if Digest::sha256("") == *digest {
+            return Ok(0);
+        }
+        Err(Error::new(ErrorKind::Protocol, action).because("the registry does not say its size"))
+    }
+
     /// Whether the blob is in the repository, by the registry's word.
     ///
     /// # Errors

@@ -209,8 +209,12 @@ async fn deleting_deletes_or_says_that_it_is_not_done_here() {
     assert_eq!(app.tags().await.unwrap(), ["v2"]);
     app.delete_manifest(digest).await.unwrap();
     assert_eq!(app.manifest(document.descriptor()).await.unwrap_err().kind(), ErrorKind::NotFound);
-    app.delete_blob(&fixture.layers[3].digest).await.unwrap();
-    assert!(!app.has_blob(&fixture.layers[3]).await.unwrap());
+    let layer = &fixture.layers[3];
+    assert_eq!(app.blob_size(&layer.digest).await.unwrap(), layer.size);
+    app.delete_blob(&layer.digest).await.unwrap();
+    assert!(!app.has_blob(layer).await.unwrap());
+    let error = app.blob_size(&layer.digest).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(app.delete_manifest(digest).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(app.delete_tag("v9").await.unwrap_err().kind(), ErrorKind::NotFound);
 
