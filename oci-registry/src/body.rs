@@ -46,13 +46,6 @@ impl Body {
         self
     }
 
-    /// The bytes of another body, for a server of one's own or an [`Upstream`](crate::Upstream).
-    pub fn wrap(
-        bytes: impl http_body::Body<Data = Bytes, Error = io::Error> + Send + 'static,
-    ) -> Self {
-        Self::new(bytes)
-    }
-
     pub(crate) fn empty() -> Self {
         Self::full(Bytes::new())
     }
@@ -67,7 +60,8 @@ impl Body {
         Self::new(Full::new(bytes).map_err(|never| match never {}))
     }
 
-    pub(crate) fn stream(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
+    /// What an [`Upstream`](crate::Upstream) gives, piece by piece.
+    pub fn stream(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
         Self::new(StreamBody::new(pieces.map(|piece| piece.map(Frame::data))))
     }
 

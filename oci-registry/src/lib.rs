@@ -14,6 +14,7 @@
 //   access    the one point at which requests are let through; auth: users, robots, grants, tokens, challenges
 //   faults    what goes wrong on demand; dialect: how known registries differ, as faults and settings
 //   proxy     content of other registries, kept here
+//   browser   the web page
 //   refusal   errors as answers; reply, page, query: answers, pages of lists, parameters
 //   trace     events; exchange: what was answered, for a log; event: what content it concerned
 
@@ -22,6 +23,7 @@ pub mod store;
 mod access;
 mod auth;
 mod body;
+mod browser;
 mod call;
 mod conditions;
 mod connection;
@@ -30,6 +32,7 @@ mod event;
 mod exchange;
 mod faults;
 mod host;
+mod immutable;
 mod incoming;
 mod limits;
 mod listener;

@@ -95,6 +95,9 @@ impl Proxy {
         route: Route,
         query: &Query,
     ) -> Result<(Option<Origin>, Route), Refusal> {
+        if !self.is_on() {
+            return Ok((None, route));
+        }
         let (Some(first), Some(repository)) = (self.upstreams.first(), route.repository().cloned())
         else {
             return Ok((None, route));

@@ -1,5 +1,7 @@
 //! The answers that say no.
 
+use std::collections::BTreeMap;
+
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use oci_digest::Digest;
 use oci_image::distribution::{ErrorCode, ErrorResponse, RegistryError};
@@ -46,10 +48,21 @@ impl Refusal {
     }
 
     /// Says in the detail which content is meant.
-    pub(crate) fn about(mut self, digest: &Digest) -> Self {
-        if let Self::Client(error) = &mut self {
-            let member = ("digest".to_owned(), Value::from(digest.as_str()));
-            error.error.detail = Some(Value::Object([member].into()));
+    pub(crate) fn about(self, digest: &Digest) -> Self {
+        self.detail([("digest", digest.as_str().to_owned())])
+    }
+
+    /// Adds to the detail what it does not say yet.
+    pub(crate) fn detail(
+        mut self,
+        members: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Self {
+        let Self::Client(error) = &mut self else { return self };
+        let detail = error.error.detail.get_or_insert_with(|| Value::Object(BTreeMap::new()));
+        if let Value::Object(detail) = detail {
+            for (name, value) in members {
+                detail.entry(name.to_owned()).or_insert(Value::String(value));
+            }
         }
         self
     }

@@ -8,6 +8,7 @@ use crate::connection::Admission;
 use crate::event::OnEvent;
 use crate::exchange::OnExchange;
 use crate::faults::Faults;
+use crate::immutable::Immutable;
 use crate::proxy::Proxy;
 use crate::refusal::Refusal;
 use crate::sessions::Sessions;
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) auth: Option<Auth>,
     pub(crate) gate: Gate,
+    pub(crate) immutable: Vec<Immutable>,
     pub(crate) proxy: Proxy,
     pub(crate) faults: Faults,
     pub(crate) limits: Limits,
@@ -48,6 +50,8 @@ pub(crate) struct Switches {
     pub(crate) delete_blobs: bool,
     pub(crate) referrers: bool,
     pub(crate) sparse_indexes: bool,
+    /// Whether there is a web page.
+    pub(crate) browser: bool,
     /// Whether nothing is written or deleted.
     pub(crate) read_only: bool,
     /// Whether long lists of tags are given in pages.

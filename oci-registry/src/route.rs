@@ -31,6 +31,22 @@ pub(crate) enum RouteError {
 }
 
 impl Route {
+    /// What it names, for the detail of errors.
+    pub(crate) fn named(&self) -> Vec<(&'static str, String)> {
+        let mut named: Vec<_> =
+            self.repository().map(|name| ("name", name.to_string())).into_iter().collect();
+        named.extend(match self {
+            Self::Token | Self::Base | Self::Catalog | Self::Uploads(_) | Self::Tags(_) => None,
+            Self::Blob(_, digest) | Self::Referrers(_, digest) => {
+                Some(("digest", digest.to_string()))
+            }
+            Self::Upload(_, id) => Some(("upload", id.to_string())),
+            Self::Manifest(_, TagOrDigest::Tag(tag)) => Some(("tag", tag.to_string())),
+            Self::Manifest(_, TagOrDigest::Digest(digest)) => Some(("digest", digest.to_string())),
+        });
+        named
+    }
+
     /// The same in another repository.
     pub(crate) fn in_repository(self, name: RepositoryName) -> Self {
         match self {

@@ -10,6 +10,7 @@ use tokio::net::ToSocketAddrs;
 use crate::access::Gate;
 use crate::connection::Admission;
 use crate::faults::Faults;
+use crate::immutable::Immutable;
 use crate::listener::Listener;
 use crate::proxy::Proxy;
 use crate::registry::{Shared, Switches};
@@ -27,6 +28,7 @@ pub fn serve(store: Store) -> Serve {
             sessions: Sessions::default(),
             auth: None,
             gate: Gate::default(),
+            immutable: Vec::new(),
             proxy: Proxy::default(),
             faults: Faults::default(),
             limits: Limits::default(),
@@ -37,6 +39,7 @@ pub fn serve(store: Store) -> Serve {
                 delete_blobs: true,
                 referrers: true,
                 sparse_indexes: false,
+                browser: false,
                 read_only: false,
                 tag_pages: true,
             },
@@ -76,6 +79,18 @@ impl Serve {
         self
     }
 
+    /// Lets the tags `tags` (`v1`, `v*` or `*`) of the repositories `repositories` (as [`Grant::new`](crate::Grant::new)
+    /// has them) name for good what they name first: another push with the tag, and deleting it or its manifest, are
+    /// refused (403). Adds to what was given before.
+    pub fn immutable_tags(
+        mut self,
+        repositories: impl Into<String>,
+        tags: impl Into<String>,
+    ) -> Self {
+        self.shared.immutable.push(Immutable::new(repositories.into(), tags.into()));
+        self
+    }
+
     /// Makes it a proxy of the registry that clients call `namespace` (`docker.io`): what is not here is taken from there,
     /// served while it arrives, and kept. Tags are looked up there each time; while it does not answer, what is here is
     /// served. Of several, clients name the one that they mean (`ns`), and the first if they name none. Nothing can be
@@ -101,6 +116,13 @@ impl Serve {
     /// Refuses all that writes or deletes (405).
     pub fn read_only(mut self) -> Self {
         self.shared.switches.read_only = true;
+        self
+    }
+
+    /// Serves a web page at `/` that shows repositories, tags, platforms, layers, history and referrers to those who may
+    /// pull them; nothing of it comes from elsewhere.
+    pub fn web_page(mut self) -> Self {
+        self.shared.switches.browser = true;
         self
     }
 

@@ -23,7 +23,7 @@ use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::route::{Route, RouteError};
-use crate::{Action, Auth, Body, Peer, Registry, host, routes, trace};
+use crate::{Action, Auth, Body, Peer, Registry, browser, host, routes, trace};
 
 impl Registry {
     /// Answers a request. Who sends it is told apart by credentials and by [`Peer`](crate::Peer).
@@ -43,12 +43,15 @@ impl Registry {
             head.extensions.insert(record.clone());
             Begun::new(&head, record, start)
         });
-        let reply = self.reply(head, body).await;
-        match &reply {
-            Ok(reply) => trace::answered(&method, &path, reply.status, start.elapsed()),
-            Err(Disconnect) => trace::disconnected(&method, &path),
-        }
-        let reply = reply?;
+        let work = async {
+            let reply = self.reply(head, body).await;
+            match &reply {
+                Ok(reply) => trace::answered(&method, &path, reply.status, start.elapsed()),
+                Err(Disconnect) => trace::disconnected(&method, &path),
+            }
+            reply
+        };
+        let reply = trace::request(&method, &path, work).await?;
         let ending = begun.map(|begun| begun.answered(reply.status, self));
         Ok(reply.into_response().map(|body| body.telling(ending)))
     }
@@ -109,10 +112,29 @@ impl Registry {
             host::check(head)?;
         }
         let path = head.uri.path();
+        if self.0.switches.browser
+            && let Some(reply) = browser::answer(&head.method, path)
+        {
+            return Ok(reply);
+        }
         let route = match Auth::is_token_path(self.0.auth.as_ref(), path) {
             true => Route::Token,
-            false => Route::parse(path).map_err(|error| unroutable(&error, &head.method))?,
+            false => Route::parse(path).map_err(|error| unroutable(&error, &head.method, path))?,
         };
+        let result = self.carry_out(head, route, body).await;
+        // Only those that are refused pay for it.
+        result.map_err(|refusal| match Route::parse(path) {
+            Ok(route) => refusal.detail(route.named()),
+            Err(_) => refusal,
+        })
+    }
+
+    async fn carry_out(
+        &self,
+        head: &request::Parts,
+        route: Route,
+        body: &mut Incoming,
+    ) -> Result<Reply, Refusal> {
         let record = head.extensions.get::<Record>();
         record.into_iter().for_each(|record| record.endpoint(route.name()));
         if !route.methods().contains(&head.method) {
@@ -138,8 +160,9 @@ impl Registry {
                 .inspect_err(|_| self.0.gate.refused(asked, Peer::of(head)))?,
             None => Identity::anybody(head),
         };
-        if let (Some(record), Owner::User(user)) = (record, &identity.owner) {
-            record.user(user);
+        if let Owner::User(user) = &identity.owner {
+            record.into_iter().for_each(|record| record.user(user));
+            trace::known(user);
         }
         let source = route.source(&query);
         self.0.gate.require(asked, &identity, route.need(&head.method, source.as_ref()))?;
@@ -150,7 +173,7 @@ impl Registry {
             .then(|| Cause::new(&route, &identity.caller, source.as_ref()));
         let call = Call {
             method: head.method.clone(),
-            path: path.to_owned(),
+            path: head.uri.path().to_owned(),
             headers: head.headers.clone(),
             query,
             identity: Arc::new(identity),
@@ -218,7 +241,9 @@ impl Registry {
         body: &mut Incoming,
     ) -> Result<Reply, Refusal> {
         let auth = self.0.auth.as_ref();
-        let auth = auth.ok_or_else(|| unroutable(&EndpointError::Unknown.into(), &head.method))?;
+        let auth = auth.ok_or_else(|| {
+            unroutable(&EndpointError::Unknown.into(), &head.method, head.uri.path())
+        })?;
         let request = if head.method == Method::POST {
             let form = body.all(FORM_LIMIT).await?;
             let form = std::str::from_utf8(&form).ok().and_then(Query::parse_form);
@@ -310,10 +335,10 @@ impl Route {
 }
 
 /// What is not a name names nothing: reading there finds nothing, writing there is a mistake.
-fn unroutable(error: &RouteError, method: &Method) -> Refusal {
+fn unroutable(error: &RouteError, method: &Method, path: &str) -> Refusal {
     let reads = matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
     let status = if reads { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
-    let refusal = |code| Refusal::new(code, error.to_string());
+    let refusal = |code| Refusal::new(code, error.to_string()).detail([("path", path.to_owned())]);
     match error {
         RouteError::Session | RouteError::Endpoint(EndpointError::Session(_)) => {
             refusal(ErrorCode::BlobUploadUnknown)

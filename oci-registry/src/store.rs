@@ -170,7 +170,7 @@ impl Store {
         name: &RepositoryName,
         put: &Put<'_>,
     ) -> io::Result<Result<(), NotPut>> {
-        let Put { reference, conditions, is_sparse, manifest, document, tags } = put;
+        let Put { reference, conditions, is_sparse, manifest, document, tags, immutable } = put;
         let _changes = self.shared.changes.hold(name).await;
         loop {
             let current = match reference {
@@ -193,6 +193,18 @@ impl Store {
                 // Another process may change it meanwhile.
                 let expected = current.map(|digest| digest.as_str().to_owned().into());
                 let condition = expected.map_or(Condition::Absent, Condition::Is);
+                let tag = Record::Tag(tag.clone());
+                let tagged = records.iter_mut().find(|write| write.record == tag);
+                tagged.into_iter().for_each(|write| write.condition = condition.clone());
+            }
+            for tag in *immutable {
+                let condition = match self.tag(name, tag).await? {
+                    Some(digest) if digest != manifest.digest => {
+                        return Ok(Err(NotPut::Immutable(tag.clone())));
+                    }
+                    Some(digest) => Condition::Is(digest.as_str().to_owned().into()),
+                    None => Condition::Absent,
+                };
                 let tag = Record::Tag(tag.clone());
                 let tagged = records.iter_mut().find(|write| write.record == tag);
                 tagged.into_iter().for_each(|write| write.condition = condition.clone());
@@ -234,6 +246,29 @@ impl Store {
         let Some(modified) = modified else { return Ok(false) };
         // What is removed meanwhile is not renewed.
         if self.is_old(modified) { backend.renew(name, digest).await } else { Ok(true) }
+    }
+
+    /// A tag that names a manifest, of those that `is_wanted` chooses.
+    pub(crate) async fn tag_of(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+        is_wanted: impl Fn(&Tag) -> bool,
+    ) -> io::Result<Option<Tag>> {
+        let mut after: Option<String> = None;
+        loop {
+            let tags = self.list(name, &Collection::Tags, after.as_deref(), NAMES).await?;
+            for tag in &tags {
+                let tag: Tag = tag.parse().map_err(invalid)?;
+                if is_wanted(&tag) && self.tag(name, &tag).await?.as_ref() == Some(digest) {
+                    return Ok(Some(tag));
+                }
+            }
+            if tags.len() < NAMES {
+                return Ok(None);
+            }
+            after = tags.into_iter().last();
+        }
     }
 
     /// Forgets a manifest, the tags that name it, and its place among the referrers of its subject.
@@ -343,6 +378,8 @@ pub(crate) struct Put<'a> {
     pub(crate) manifest: &'a StoredManifest,
     pub(crate) document: Option<&'a AnyDocument>,
     pub(crate) tags: &'a [Tag],
+    /// Those of them that may not be moved.
+    pub(crate) immutable: &'a [Tag],
 }
 
 /// Why a manifest was not kept.
@@ -351,6 +388,8 @@ pub(crate) enum NotPut {
     Missing(Digest),
     /// The conditions of the request do not hold.
     Conditions,
+    /// This tag names another manifest, and may not be moved.
+    Immutable(Tag),
 }
 
 fn parse_digest(bytes: &[u8]) -> io::Result<Digest> {

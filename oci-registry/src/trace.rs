@@ -6,8 +6,23 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use oci_image::RepositoryName;
-use tracing::{debug, error, info};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, debug, debug_span, error, info};
 use uuid::Uuid;
+
+/// The span of a request, in which all its events are.
+pub(crate) fn request<F: Future>(
+    method: &Method,
+    path: &str,
+    work: F,
+) -> impl Future<Output = F::Output> + use<F> {
+    work.instrument(debug_span!("request", %method, path, user = Empty))
+}
+
+/// The request is a user's.
+pub(crate) fn known(user: &str) {
+    Span::current().record("user", user);
+}
 
 /// A request was answered; of the answer, the body may still be on its way.
 pub(crate) fn answered(method: &Method, path: &str, status: StatusCode, elapsed: Duration) {

@@ -20,6 +20,14 @@ pub(crate) struct RuleTable {
     actions: Vec<String>,
 }
 
+/// `[[immutable]]`: tags that are not moved.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct ImmutableTable {
+    pub(crate) repositories: String,
+    pub(crate) tags: String,
+}
+
 /// `[[robot]]`: an account of a program.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -8,6 +8,9 @@ mod layout;
 mod limits;
 mod metrics;
 mod monitor;
+mod notify;
+mod post;
+mod proxy;
 mod serve;
 mod settings;
 mod upkeep;
@@ -42,6 +45,12 @@ so many bytes a second) and takes away what is damaged, and check finds what lis
   --read-only        take nothing
   --log FORMAT       write an access log to standard output: common or json
   --metrics ADDRESS  serve /metrics for Prometheus, /healthz and /readyz at HOST:PORT
+  --proxy [NAME=]URL keep what that registry has, and take no pushes; may be repeated, then clients say which they mean (ns),
+                     by its NAME, which is its host if none is given
+  --web-page         show repositories, tags and images at / to browsers
+  --notify URL       tell a program what is pushed, mounted and deleted, in the envelope of distribution; retried; may be
+                     repeated
+  --notify-pulls     also what is pulled
   --audit FILE       append a line of JSON for each decision on who may do what; opened again on SIGHUP
   --token            give users signed tokens (JWT), as docker login expects them, for their passwords
   --token-key FILE   the key that signs them, in PEM, so that replicas take each other's: openssl genpkey -algorithm EC
@@ -60,6 +69,7 @@ so many bytes a second) and takes away what is damaged, and check finds what lis
                      limits = { idle = 30 }; options go before it. Only there: who may do what, by tables
                      [[rule]] users = [\"ci-*\"], repositories = [\"team/*\"], actions = [\"pull\", \"push\"] (without users:
                      those without credentials; what no rule allows is denied), and accounts of programs
+                     [[immutable]] repositories = \"team/*\", tags = \"v*\" (tags that are not moved or deleted)
                      [[robot]] name, secret = \"sha256:HEX\", repositories, actions, expires = \"TIME\"
 
 The certificate, its key and the users are read again on SIGHUP, and when their files change; what is wrong is reported,

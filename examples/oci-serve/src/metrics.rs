@@ -13,6 +13,7 @@ struct Counts {
     requests: BTreeMap<(&'static str, &'static str, u16), u64>,
     endpoints: BTreeMap<&'static str, Endpoint>,
     lost_lines: u64,
+    notified: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Default)]
@@ -31,6 +32,26 @@ const BOUNDS: [f64; 8] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0];
 /// Methods that are told apart: clients can make up more.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
+/// What became of an event and a program that is told of it.
+#[derive(Clone, Copy)]
+pub(crate) enum Notified {
+    Sent,
+    /// It did not take it.
+    Failed,
+    /// Too many waited.
+    Lost,
+}
+
+impl Notified {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 impl Metrics {
     pub(crate) fn count(&self, exchange: &Exchange) {
         let endpoint = exchange.endpoint.unwrap_or("none");
@@ -47,6 +68,10 @@ impl Metrics {
         for (within, bound) in endpoint.within.iter_mut().zip(BOUNDS) {
             *within += u64::from(seconds <= bound);
         }
+    }
+
+    pub(crate) fn notified(&self, how: Notified) {
+        *self.lock().notified.entry(how.name()).or_default() += 1;
     }
 
     pub(crate) fn lost_line(&self) {
@@ -88,6 +113,10 @@ impl Counts {
             it.write_histogram(&format!("endpoint=\"{name}\""), to)?;
         }
         writeln!(to, "# TYPE oci_serve_open_uploads gauge\noci_serve_open_uploads {uploads}")?;
+        writeln!(to, "# TYPE oci_serve_notifications_total counter")?;
+        for (result, count) in &self.notified {
+            writeln!(to, "oci_serve_notifications_total{{result=\"{result}\"}} {count}")?;
+        }
         writeln!(to, "# TYPE oci_serve_lost_log_lines_total counter")?;
         writeln!(to, "oci_serve_lost_log_lines_total {}", self.lost_lines)
     }

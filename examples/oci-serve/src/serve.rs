@@ -14,8 +14,9 @@ use crate::audit::Audit;
 use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
+use crate::notify::Notifier;
 use crate::settings::Settings;
-use crate::{Result, accounts, upkeep};
+use crate::{Result, accounts, proxy, upkeep};
 
 /// How often is looked whether files have changed.
 const LOOK: Duration = Duration::from_secs(10);
@@ -44,8 +45,16 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
         .transpose()
         .map_err(|error| format!("cannot open the audit log: {error}"))?;
     let audit = audit.map(Arc::new);
+    let (notifier, notifying) = match settings.notify.as_slice() {
+        [] => (None, None),
+        urls => {
+            let (notifier, notifying) = Notifier::start(urls, settings.notify_pulls, &metrics)?;
+            (Some(notifier), Some(notifying))
+        }
+    };
+    let listeners = Listeners { log: log.clone(), audit: audit.clone(), notifier };
     let store = upkeep::open(settings.store.as_deref())?;
-    let registry = registry(&settings, &store, &files, &metrics, log.clone(), audit.clone())?;
+    let registry = registry(&settings, &store, &files, &metrics, listeners)?;
     // Before the first client can be served: from here on no signal kills it.
     let (mut hangup, mut terminate, mut interrupt) = (
         signal(SignalKind::hangup())?,
@@ -53,11 +62,12 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
         signal(SignalKind::interrupt())?,
     );
     let (drain, draining) = watch::channel(false);
+    let mut monitoring = None;
     if let Some(address) = &settings.metrics {
         let listener = bound(address, TcpListener::bind(address).await)?;
         tell(format_args!("metrics at http://{}/metrics", listener.local_addr()?));
         let monitor = Monitor { metrics, registry: registry.clone(), draining };
-        tokio::spawn(monitor.serve(listener));
+        monitoring = Some(tokio::spawn(monitor.serve(listener)));
     }
     let mut listening = Vec::new();
     for address in &settings.listen {
@@ -84,8 +94,21 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
         // The next start replaces one that stays.
         let _ = std::fs::remove_file(path);
     }
+    // With the last handle to the registry, no more events are added.
+    monitoring.iter().for_each(|it| it.abort());
+    drop(registry);
+    if let Some(notifying) = notifying {
+        notifying.finish().await;
+    }
     log.iter().for_each(AccessLog::flush);
     Ok(())
+}
+
+/// Who is told what the registry does.
+struct Listeners {
+    log: Option<AccessLog>,
+    audit: Option<Arc<Audit>>,
+    notifier: Option<Notifier>,
 }
 
 fn registry(
@@ -93,9 +116,9 @@ fn registry(
     store: &Store,
     files: &Files,
     metrics: &Arc<Metrics>,
-    log: Option<AccessLog>,
-    audit: Option<Arc<Audit>>,
+    listeners: Listeners,
 ) -> Result<Registry> {
+    let Listeners { log, audit, notifier } = listeners;
     let mut serve =
         oci_registry::serve(store.clone()).limits(settings.limits()?).on_error(|error| {
             tell(format_args!("oci-serve: the store failed: {}", one_line(error)));
@@ -108,6 +131,19 @@ fn registry(
     }
     if let Some(audit) = audit {
         serve = serve.on_decision(move |decision| audit.add(decision));
+    }
+    for it in &settings.immutable {
+        serve = serve.immutable_tags(&it.repositories, &it.tags);
+    }
+    if settings.web_page {
+        serve = serve.web_page();
+    }
+    for text in &settings.proxy {
+        let (name, origin) = proxy::origin(text)?;
+        serve = serve.proxy(name, origin);
+    }
+    if let Some(notifier) = notifier {
+        serve = serve.on_event(move |event| notifier.add(event));
     }
     if settings.read_only {
         serve = serve.read_only();

@@ -8,7 +8,7 @@ use oci_registry::Limits;
 use serde::Deserialize;
 
 use crate::Result;
-use crate::accounts::{RobotTable, RuleTable};
+use crate::accounts::{ImmutableTable, RobotTable, RuleTable};
 use crate::limits::{limit, set};
 
 /// What is served, where and how: of the options, and of the file that they name.
@@ -29,6 +29,12 @@ pub(crate) struct Settings {
     /// In seconds.
     pub(crate) drain: Option<u64>,
     pub(crate) audit: Option<PathBuf>,
+    /// URLs of programs that are told what happens.
+    pub(crate) notify: Vec<String>,
+    pub(crate) notify_pulls: bool,
+    /// Registries that this one is a proxy of.
+    pub(crate) proxy: Vec<String>,
+    pub(crate) web_page: bool,
     pub(crate) token: bool,
     pub(crate) token_key: Option<PathBuf>,
     pub(crate) token_keys: Option<PathBuf>,
@@ -37,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) token_realm: Option<String>,
     /// By their names in [`oci_registry::Limits`], times in seconds.
     pub(crate) limits: BTreeMap<String, u64>,
+    #[serde(rename = "immutable")]
+    pub(crate) immutable: Vec<ImmutableTable>,
     #[serde(rename = "rule")]
     pub(crate) rules: Vec<RuleTable>,
     #[serde(rename = "robot")]
@@ -71,6 +79,10 @@ impl Settings {
                 Long("metrics") => settings.metrics = Some(arguments.value()?.string()?),
                 Long("drain") => settings.drain = Some(arguments.value()?.parse()?),
                 Long("audit") => settings.audit = Some(arguments.value()?.into()),
+                Long("notify") => settings.notify.push(arguments.value()?.string()?),
+                Long("notify-pulls") => settings.notify_pulls = true,
+                Long("proxy") => settings.proxy.push(arguments.value()?.string()?),
+                Long("web-page") => settings.web_page = true,
                 Long("token") => settings.token = true,
                 Long("token-key") => settings.token_key = Some(arguments.value()?.into()),
                 Long("token-keys") => settings.token_keys = Some(arguments.value()?.into()),
@@ -117,6 +129,10 @@ impl Settings {
         other.limits.extend(self.limits);
         Self {
             audit: self.audit.or(other.audit),
+            notify: if self.notify.is_empty() { other.notify } else { self.notify },
+            notify_pulls: self.notify_pulls || other.notify_pulls,
+            proxy: if self.proxy.is_empty() { other.proxy } else { self.proxy },
+            web_page: self.web_page || other.web_page,
             token: self.token || other.token,
             token_key: self.token_key.or(other.token_key),
             token_keys: self.token_keys.or(other.token_keys),
@@ -124,6 +140,7 @@ impl Settings {
             token_service: self.token_service.or(other.token_service),
             token_realm: self.token_realm.or(other.token_realm),
             limits: other.limits,
+            immutable: other.immutable,
             rules: other.rules,
             robots: other.robots,
             listen: if self.listen.is_empty() { other.listen } else { self.listen },

@@ -56,7 +56,11 @@ pub(crate) async fn put(
     let document = manifest.document().transpose().map_err(unreadable)?;
     let conditions = Conditions::of(&call.headers);
     let is_index = matches!(document, Some(AnyDocument::Index(_)));
+    let is_immutable =
+        |tag: &&Tag| shared.immutable.iter().any(|immutable| immutable.covers(name, tag));
+    let immutable: Vec<Tag> = tags.iter().filter(is_immutable).cloned().collect();
     let put = Put {
+        immutable: &immutable,
         reference,
         conditions,
         // What a proxy keeps, clients ask for later, if at all.
@@ -87,12 +91,18 @@ fn not_put(reason: &NotPut, reference: &TagOrDigest) -> Refusal {
             let message = format!("the repository has no content `{missing}`");
             Refusal::new(ErrorCode::ManifestBlobUnknown, message).about(missing)
         }
+        NotPut::Immutable(tag) => is_immutable(tag),
         NotPut::Conditions => {
             let message = format!("`{reference}` is not what the conditions of the request say");
             Refusal::new("PRECONDITION_FAILED".into(), message)
                 .status(StatusCode::PRECONDITION_FAILED)
         }
     }
+}
+
+fn is_immutable(tag: &Tag) -> Refusal {
+    let message = format!("the tag `{tag}` is immutable, and names another manifest");
+    Refusal::new(ErrorCode::Denied, message)
 }
 
 /// The digest of the manifest, and the tags that are to name it.
@@ -158,6 +168,16 @@ pub(super) async fn delete(
     };
     if !enabled {
         return Err(Refusal::new(ErrorCode::Unsupported, format!("{what} cannot be deleted here")));
+    }
+    let is_immutable = |tag: &Tag| shared.immutable.iter().any(|it| it.covers(name, tag));
+    let kept = match reference {
+        _ if shared.immutable.is_empty() => None,
+        TagOrDigest::Tag(tag) => Some(tag.clone()).filter(is_immutable),
+        TagOrDigest::Digest(digest) => shared.store.tag_of(name, digest, is_immutable).await?,
+    };
+    if let Some(tag) = kept {
+        let message = format!("the tag `{tag}` is immutable, and keeps its manifest");
+        return Err(Refusal::new(ErrorCode::Denied, message));
     }
     let deleted = match reference {
         TagOrDigest::Tag(tag) => shared.store.delete_tag(name, tag).await?,

@@ -7,6 +7,16 @@ use http::{Method, StatusCode};
 use oci_image::RepositoryName;
 use uuid::Uuid;
 
+pub(crate) fn request<F: Future>(
+    _: &Method,
+    _: &str,
+    work: F,
+) -> impl Future<Output = F::Output> + use<F> {
+    work
+}
+
+pub(crate) fn known(_: &str) {}
+
 pub(crate) fn answered(_: &Method, _: &str, _: StatusCode, _: Duration) {}
 
 pub(crate) fn disconnected(_: &Method, _: &str) {}

@@ -3,9 +3,10 @@ use std::time::{Duration, SystemTime};
 
 use oci_digest::Digest;
 use oci_registry::{Access, Action, Auth, Caller, Denied, Grant, Robot, Rule, Rules, Store};
+use serde_json::json;
 
 use crate::auth::{basic, routes};
-use crate::client::Client;
+use crate::client::{Client, MANIFEST, manifest};
 
 /// Every set of rights.
 fn rights() -> Vec<Vec<Action>> {
@@ -219,4 +220,35 @@ async fn every_decision_is_told() {
         format!("GET /token - None {WRONG}"),
     ];
     assert_eq!(*decisions.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn immutable_tags_name_for_good_what_they_named_first() {
+    let serve = oci_registry::serve(Store::memory()).immutable_tags("team/*", "v*");
+    let client = Client::of(serve).await;
+    let first = client.push_image("team/app", "v1").await;
+    // The same once more is no change.
+    client.push_image("team/app", "v1").await;
+    let other = manifest(&json!({"annotations": {"a": "b"}})).to_string();
+    let digest = Digest::sha256(&other);
+    let put = async |repository: &str, reference: &str| {
+        client.put_manifest(repository, reference, MANIFEST, other.as_bytes()).await
+    };
+    put("team/app", "v1").await.refused(403, "DENIED");
+    put("team/app", &format!("{digest}?tag=latest&tag=v1")).await.refused(403, "DENIED");
+    // Nothing of a refused push is there.
+    client.get("/v2/team/app/manifests/latest").await.is(404);
+    put("team/app", "latest").await.is(201);
+    put("team/app", "v2").await.is(201);
+    for reference in ["v1", first.as_str()] {
+        let path = format!("/v2/team/app/manifests/{reference}");
+        client.delete(&path).await.refused(403, "DENIED");
+    }
+    client.delete("/v2/team/app/manifests/latest").await.is(202);
+    let answer = client.get("/v2/team/app/manifests/v1").await.is(200);
+    assert_eq!(Digest::sha256(answer.body), first);
+    // Other repositories are free.
+    client.push_image("other/app", "v1").await;
+    put("other/app", "v1").await.is(201);
+    client.delete("/v2/other/app/manifests/v1").await.is(202);
 }

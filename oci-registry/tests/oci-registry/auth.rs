@@ -94,7 +94,8 @@ async fn what_may_not_be_read_is_not_distinguished_from_what_is_not_there() {
     let client = login(&registry(Auth::basic()).await, "other", "4");
     let there = client.get("/v2/secret/app/manifests/v1").await.refused(403, "DENIED");
     let absent = client.get("/v2/absent/app/manifests/v1").await.refused(403, "DENIED");
-    assert_eq!(there.body, absent.body);
+    let same = String::from_utf8(absent.body).unwrap().replace("absent/app", "secret/app");
+    assert_eq!(String::from_utf8(there.body).unwrap(), same);
 }
 
 #[tokio::test]

@@ -8,8 +8,9 @@ use oci_registry::store::{
     Backend, Blob, BoxFuture, Collection, Condition, Filter, Record, Resumed, Session, Stage,
     Value, Write,
 };
-use oci_registry::{RepositoryName, Store};
+use oci_registry::{Action, Auth, Grant, RepositoryName, Store};
 use reqwest::Method;
+use serde_json::json;
 
 use crate::client::Client;
 
@@ -23,9 +24,35 @@ async fn errors_have_the_form_of_the_specification() {
     assert_eq!((body.as_object().unwrap().len(), errors.len()), (1, 1));
     assert_eq!(errors[0]["code"], "NAME_UNKNOWN");
     assert_eq!(errors[0]["message"], "there is no repository `a` here");
-    assert!(errors[0].get("detail").is_none());
+    assert_eq!(errors[0]["detail"], json!({"name": "a", "tag": "v1"}));
     let head = client.head("/v2/a/manifests/v1").await.is(404);
     assert_eq!(head.header("content-length"), answer.header("content-length"));
+}
+
+#[tokio::test]
+async fn errors_say_in_their_detail_what_they_are_about() {
+    let auth = Auth::basic().anonymous([Grant::new("a", Action::ALL)]);
+    let client = Client::of(oci_registry::serve(Store::memory()).auth(auth)).await;
+    let digest = Digest::sha256("x");
+    let session = "00000000-0000-4000-8000-000000000000";
+    for (path, code, detail) in [
+        ("/v2/A/tags/list".to_owned(), "NAME_INVALID", json!({"path": "/v2/A/tags/list"})),
+        ("/v2/b/tags/list".to_owned(), "UNAUTHORIZED", json!({"name": "b"})),
+        ("/v2/a/tags/list".to_owned(), "NAME_UNKNOWN", json!({"name": "a"})),
+        (
+            format!("/v2/a/blobs/{digest}"),
+            "NAME_UNKNOWN",
+            json!({"name": "a", "digest": digest.as_str()}),
+        ),
+        (
+            format!("/v2/a/blobs/uploads/{session}"),
+            "BLOB_UPLOAD_UNKNOWN",
+            json!({"name": "a", "upload": session}),
+        ),
+    ] {
+        let error = &client.get(&path).await.json()["errors"][0];
+        assert_eq!((error["code"].as_str().unwrap(), &error["detail"]), (code, &detail), "{path}");
+    }
 }
 
 // covers: DIST-EXT-01, DIST-EXT-04, DIST-EXT-02

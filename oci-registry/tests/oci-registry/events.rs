@@ -41,6 +41,7 @@ async fn requests_sessions_and_faults_are_told_without_secrets() {
         &format!("DEBUG message=opened an upload session repository=team/app id={id}"),
         &format!("DEBUG message=answered method=PUT path=\"{session}\" status=201 elapsed="),
         &format!("DEBUG message=closed an upload session id={id}"),
+        " method=PUT path=\"/v2/team/app/blobs/uploads/",
         "INFO message=applying faults method=GET path=\"/v2/team/app/tags/list\" faults=1",
         "DEBUG message=answered method=GET path=\"/v2/team/app/tags/list\" status=418 elapsed=",
         "DEBUG message=answered method=GET path=\"/v2/\" status=401 elapsed=",

@@ -5,6 +5,7 @@ mod access;
 mod attacks;
 mod auth;
 mod backends;
+mod browser;
 mod client;
 mod collect;
 mod costs;

@@ -107,10 +107,7 @@ impl Upstream for Origin {
                 Ok(rest)
             });
             let pieces = futures_util::StreamExt::chain(pieces, rest);
-            let frames = futures_util::StreamExt::map(pieces, |it: io::Result<Bytes>| {
-                it.map(http_body::Frame::data)
-            });
-            Ok(Body::wrap(http_body_util::StreamBody::new(frames)))
+            Ok(Body::stream(pieces))
         })
     }
 }

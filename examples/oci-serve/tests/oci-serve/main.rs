@@ -3,6 +3,7 @@
 
 mod access;
 mod clients;
+mod proxy;
 mod server;
 mod settings;
 mod stop;
