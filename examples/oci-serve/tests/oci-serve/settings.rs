@@ -38,7 +38,7 @@ fn what_is_wrong_is_said_in_a_line() {
     for (arguments, reason) in [
         (&["--log", "xml"][..], "it is not common or json"),
         (&["--tls-cert", "x"], "TLS needs both --tls-cert and --tls-key"),
-        (&["--store", "s3://bucket"], "the store is not memory or a directory"),
+        (&["--store", "s3://bucket"], "the store is not memory, a directory or oci:DIRECTORY"),
         (&["--anonymous-pull"], "--anonymous-pull needs --htpasswd"),
         (&["--limit", "idle"], "it is not NAME=NUMBER"),
         (&["--limit", "more=1"], "cannot set the limit `more`: there is none of this name"),
