@@ -1,12 +1,14 @@
 //! The short programs, each of which shows one idea.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use oci_image::build::Builder;
 use oci_image::{Digest, Platform};
 use oci_layout::Layout;
 use oci_registry::Store;
+use oci_testing::needs;
 use oci_testing::program::{run, run_with};
 
 #[test]
@@ -104,4 +106,30 @@ async fn own_transport_asks_a_registry() {
     assert_eq!(told.good(), format!("{} is a registry\n", registry.address()));
     let told = tokio::task::spawn_blocking(move || ask("127.0.0.1:1".into())).await.unwrap();
     told.bad(1);
+}
+
+#[test]
+fn registry_in_axum_answers_beside_another_route() {
+    needs!("curl");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_registry_in_axum"))
+        .arg("127.0.0.1:0")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let host = line.trim_end().strip_prefix("listening at ").unwrap().to_owned();
+    let get = |path: &str, more: &[&str]| {
+        let url = format!("http://{host}{path}");
+        let arguments = [&["-sS", "--fail", "--noproxy", "*", &url], more].concat();
+        run("curl", &arguments).good()
+    };
+    let digest = Digest::sha256("content");
+    let post = format!("/v2/team/app/blobs/uploads/?digest={digest}");
+    get(&post, &["--data-binary", "content"]);
+    let blob = get(&format!("/v2/team/app/blobs/{digest}"), &[]);
+    let other = get("/", &[]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!((blob.as_str(), other.as_str()), ("content", "there is a registry at /v2/\n"));
 }
