@@ -84,7 +84,7 @@ async fn deliver(post: Post, mut events: Receiver<Bytes>, metrics: Arc<Metrics>)
     while let Some(body) = events.recv().await {
         let result = retried(&post, &body).await;
         if let Err(reason) = &result {
-            let host = post.host();
+            let host = post.authority();
             tell(format_args!("oci-serve: cannot notify `{host}` of an event: {reason}"));
         }
         metrics.notified(if result.is_ok() { Notified::Sent } else { Notified::Failed });

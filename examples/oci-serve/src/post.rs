@@ -58,7 +58,7 @@ impl Post {
     }
 
     /// Where it goes, without a password.
-    pub(crate) fn host(&self) -> &str {
+    pub(crate) fn authority(&self) -> &str {
         &self.authority
     }
 
