@@ -195,6 +195,20 @@ mod tests {
         Error::new(ErrorKind::Aborted, "test")
     }
 
+    #[tokio::test]
+    async fn what_is_stopped_between_two_has_not_succeeded() {
+        let stop = Stop::new();
+        let futures = [1, 1].map(|size| {
+            let work = async {
+                stop.stop();
+                Ok(())
+            };
+            (size, work)
+        });
+        let ended = at_once(Jobs::exactly(1), &stop, futures.into_iter(), unfinished).await;
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Aborted);
+    }
+
     /// How many futures ran at once at most.
     async fn most(jobs: Jobs, sizes: &[u64]) -> usize {
         let (running, most) = (&AtomicUsize::new(0), &AtomicUsize::new(0));

@@ -120,6 +120,66 @@ async fn a_push_that_is_aborted_or_dropped_leaves_no_upload() {
     app.push(&source, image.amd64.descriptor()).abort_when(never).await.unwrap();
 }
 
+/// A sink that commits its first blob when it is told to.
+#[derive(Clone)]
+struct Committing {
+    blobs: Arc<Memory>,
+    begun: Arc<Notify>,
+    go: Arc<Mutex<Option<Receiver<()>>>>,
+}
+
+impl BlobSink for Committing {
+    fn create(&self, blob: &Descriptor) -> io::Result<Option<Box<dyn BlobWriter + '_>>> {
+        let writer = self.blobs.create(blob)?;
+        Ok(writer.map(|writer| Box::new(Commit { writer, sink: self }) as Box<dyn BlobWriter>))
+    }
+}
+
+struct Commit<'a> {
+    writer: Box<dyn BlobWriter + 'a>,
+    sink: &'a Committing,
+}
+
+impl Write for Commit<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl BlobWriter for Commit<'_> {
+    fn commit(self: Box<Self>) -> io::Result<()> {
+        if let Some(go) = self.sink.go.lock().unwrap().take() {
+            self.sink.begun.notify_one();
+            go.recv().unwrap();
+        }
+        self.writer.commit()
+    }
+}
+
+#[tokio::test]
+async fn a_pull_that_is_aborted_between_two_blobs_has_not_succeeded() {
+    let (registry, fixture) = (registry().await, Fixture::new());
+    let app = repository(&registry, "team/app");
+    let image = fixture.amd64.descriptor();
+    app.push(&fixture.blobs, image).await.unwrap();
+    let (sender, receiver) = channel();
+    let go = Arc::new(Mutex::new(Some(receiver)));
+    let sink = Committing { blobs: Arc::default(), begun: Arc::default(), go };
+    let begun = Arc::clone(&sink.begun);
+    // The blob is committed when the pull is stopped already, and before the next one is begun.
+    let signal = async move {
+        begun.notified().await;
+        sender.send(()).unwrap();
+    };
+    let error = app.pull(image, &sink).jobs(1).abort_when(signal).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Aborted, "{error}");
+    assert_eq!(sink.blobs.digests().len(), 1, "no manifest is there without its blobs");
+}
+
 #[tokio::test]
 async fn a_pull_that_is_aborted_has_settled_what_is_kept_and_is_continued() {
     let (registry, fixture) = (registry().await, Fixture::new());
