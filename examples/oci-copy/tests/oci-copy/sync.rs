@@ -192,7 +192,7 @@ fn two_images_that_would_have_one_name_are_refused() {
     assert!(refused.contains(to), "{refused}");
     // With its directory each has its own, and the registry is looked for.
     let scoped = ["sync", "--scoped", &from, "docker://registry.invalid/all"];
-    let failed = oci_copy(&scoped).bad(1);
+    let failed = oci_copy(&scoped).bad(3);
     assert!(!failed.contains("one name"), "{failed}");
 }
 
