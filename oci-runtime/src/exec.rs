@@ -52,8 +52,8 @@ impl Exec {
     /// program that another one waits for by the number of the process, such as a runtime under conmon or a containerd
     /// shim.
     ///
-    /// Without this its parent is a process between, so that nothing is left of it when the handle is dropped. With it, a
-    /// process that nobody waits for keeps the container from ending.
+    /// Without this its parent is a process between, so that nothing is left of it when the handle is dropped. With it,
+    /// dropping the handle leaves it to wait for, and one that nobody waits for keeps the container from ending.
     #[must_use]
     pub fn as_own_child(mut self) -> Self {
         self.parent = Parent::Caller;

@@ -115,7 +115,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Ok(pidfd) = self.as_fd().try_clone_to_owned() {
+        // A child of the caller's own is waited for by its number.
+        if let Some(pidfd) = self.supervisor.take() {
             self.children.adopt(Child { pidfd, container: None });
         }
     }

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 
-use oci_runtime::{Signal, Stdio};
+use oci_runtime::{Exec, Signal, Stdio};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
@@ -46,8 +46,9 @@ fn a_container_is_no_zombie_after_the_next_call() {
     found.delete().unwrap();
 }
 
+/// Not at once: where the caller ends, too, its parent learns how the container ended.
 #[test]
-fn a_container_that_has_ended_is_no_zombie() {
+fn a_container_that_has_ended_is_no_zombie_after_the_next_call() {
     oci_testing::needs!(user_namespaces, busybox);
     let fixture = Fixture::new().shell("exit 3");
     let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
@@ -55,6 +56,8 @@ fn a_container_that_has_ended_is_no_zombie() {
     let pidfd = container.as_fd().try_clone_to_owned().unwrap();
     wait_until_ended(&pidfd);
     drop(container);
+    assert!(is_zombie(&pidfd));
+    assert_eq!(fixture.runtime.list().unwrap().len(), 1);
     assert!(!is_zombie(&pidfd));
     let found = fixture.runtime.container(&fixture.id).unwrap();
     assert_eq!(found.wait().map_err(|error| chain(&error)).unwrap().code(), Some(3));
@@ -74,5 +77,22 @@ fn an_added_process_is_no_zombie_after_the_next_call() {
     wait_until_ended(&pidfd);
     container.exec(shell("true"), Stdio::null()).unwrap().wait().unwrap();
     assert!(!is_zombie(&pidfd));
+    container.force_delete().unwrap();
+}
+
+#[test]
+fn an_added_process_that_is_a_child_of_the_caller_is_left_to_the_caller() {
+    oci_testing::needs!(user_namespaces, busybox);
+    let fixture = Fixture::new().shell("sleep 1000");
+    let container = fixture.create(Stdio::null()).map_err(|error| chain(&error)).unwrap();
+    container.start().unwrap();
+    let process = container.exec(Exec::new(shell("exit 3")).as_own_child(), Stdio::null()).unwrap();
+    let pidfd = process.as_fd().try_clone_to_owned().unwrap();
+    wait_until_ended(&pidfd);
+    drop(process);
+    container.exec(shell("true"), Stdio::null()).unwrap().wait().unwrap();
+    assert!(is_zombie(&pidfd));
+    let ended = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED).unwrap().unwrap();
+    assert_eq!(ended.exit_status(), Some(3));
     container.force_delete().unwrap();
 }
