@@ -6,7 +6,7 @@ mod stream;
 mod way;
 
 use http::{Method, StatusCode, header};
-use oci_image::distribution::{Endpoint, query};
+use oci_image::distribution::{Endpoint, ErrorCode, query};
 use oci_image::{Algorithm, Descriptor, RepositoryName};
 
 use crate::auth::{Access, Scopes};
@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::jobs::Stop;
 use crate::manifest::{content_digest, not_carried_out, other_digest};
 use crate::repository::Repository;
-use crate::retry::{Attempts, Retrying};
-use crate::transport::Body;
+use crate::retry::{Attempts, Failure, Retrying};
+use crate::transport::{Body, TransportErrorKind};
 
 use chunks::Chunks;
 use pace::Pace;
@@ -130,8 +130,8 @@ impl<'a> Upload<'a> {
             let number = attempts.number();
             // The bytes are named by their digest, so sending them again does no harm, and a session
             // that is not used ends by itself.
-            let pause =
-                failed.failure.and_then(|failure| attempts.pause(retry, &Method::PUT, failure));
+            let failure = ended_session(&failed.error).or(failed.failure);
+            let pause = failure.and_then(|failure| attempts.pause(retry, &Method::PUT, failure));
             let Some(pause) = pause else {
                 return Err(ways.first_refusal(failed.error).after_attempts(number));
             };
@@ -262,4 +262,15 @@ impl<'a> Upload<'a> {
     fn stopped(&self) -> Error {
         crate::push::stopped(&self.action)
     }
+}
+
+/// What it is where the registry knows the session no more, or not as it is: a request that was cut off may still have
+/// written to it when another one said where it is.
+fn ended_session(error: &Error) -> Option<Failure> {
+    let is_ended = |code: &ErrorCode| {
+        matches!(code, ErrorCode::BlobUploadInvalid | ErrorCode::BlobUploadUnknown)
+    };
+    let has_ended =
+        error.status() == Some(404) && error.codes().iter().any(|it| is_ended(&it.code));
+    has_ended.then_some(Failure::Transport(TransportErrorKind::Exchange))
 }

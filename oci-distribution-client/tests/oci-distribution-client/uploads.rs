@@ -309,6 +309,24 @@ async fn an_upload_that_cannot_be_resumed_begins_again() {
     assert_eq!(refused, 1);
 }
 
+/// As Docker's registry refuses a session that a request which was cut off still wrote to.
+#[tokio::test]
+async fn an_upload_whose_session_has_ended_begins_again() {
+    for code in ["BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN"] {
+        let puts = AtomicUsize::new(0);
+        let location = ("location", "/v2/a/blobs/uploads/1");
+        let fake = Fake::new(move |seen| match seen.method {
+            Method::POST => answer(202, &[location], ""),
+            Method::PUT if puts.fetch_add(1, Ordering::Relaxed) == 0 => {
+                answer(404, &[], format!(r#"{{"errors":[{{"code":"{code}"}}]}}"#))
+            }
+            Method::PUT => answer(201, &[location], ""),
+            _ => answer(404, &[], ""),
+        });
+        push_to(&fake, None).await.unwrap_or_else(|error| panic!("{code}: {error}"));
+    }
+}
+
 #[tokio::test]
 async fn where_every_way_to_send_a_blob_is_refused_the_first_refusal_is_told() {
     let registry = registry().await;
