@@ -24,10 +24,12 @@ pub(crate) struct Child {
 }
 
 impl Children {
-    /// Takes over a child whose handle is dropped. It is not waited for at once: a program that ends now leaves it to
-    /// whoever is its parent then.
+    /// Takes over a child whose handle is dropped. The first process of a container is not waited for at once: a program that
+    /// ends now leaves it to whoever is its parent then.
     pub(crate) fn adopt(&self, child: Child) {
-        self.lock().push(child);
+        if child.container.is_some() || !child.collected() {
+            self.lock().push(child);
+        }
     }
 
     /// Waits for those that have ended. Where nobody calls it, as where no handle is dropped any more, the last of them stay
