@@ -88,7 +88,7 @@ pub struct Decision<'a> {
     pub path: &'a str,
     /// Who asked.
     pub caller: &'a Caller,
-    /// What for; nothing if that is no repository.
+    /// What for; nothing if that is not a repository.
     pub access: Option<Access<'a>>,
     /// Why not; nothing if it was allowed.
     pub denied: Option<&'a Denied>,

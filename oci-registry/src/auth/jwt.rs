@@ -146,7 +146,7 @@ fn object(part: &str) -> Option<BTreeMap<String, Value>> {
     }
 }
 
-/// Seconds since 1970. What is not such a number makes the whole token a bad one: it is no claim that is absent.
+/// Seconds since 1970. What is not such a number makes the whole token a bad one: the claim is not absent.
 fn time(value: &Value) -> Option<f64> {
     let Value::Number(number) = value else { return None };
     number.as_str().parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0)

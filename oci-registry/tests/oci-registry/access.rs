@@ -227,7 +227,7 @@ async fn immutable_tags_name_for_good_what_they_named_first() {
     let serve = oci_registry::serve(Store::memory()).immutable_tags("team/*", "v*");
     let client = Client::of(serve).await;
     let first = client.push_image("team/app", "v1").await;
-    // The same once more is no change.
+    // The same once more is not a change.
     client.push_image("team/app", "v1").await;
     let other = manifest(&json!({"annotations": {"a": "b"}})).to_string();
     let digest = Digest::sha256(&other);

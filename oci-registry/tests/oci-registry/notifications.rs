@@ -31,7 +31,7 @@ async fn what_is_pushed_pulled_mounted_and_deleted_is_told() {
     client.delete("/v2/a/manifests/v1").await.is(202);
     client.delete(&format!("/v2/a/manifests/{manifest}")).await.is(202);
     client.delete(&format!("/v2/a/blobs/{}", Digest::EMPTY_JSON)).await.is(202);
-    // What is not there, or is only listed, is no event.
+    // What is not there, or is only listed, is not an event.
     client.get("/v2/a/manifests/v1").await.is(404);
     client.get("/v2/a/tags/list").await.is(200);
     client.session("a").await;

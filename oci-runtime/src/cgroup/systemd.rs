@@ -52,7 +52,7 @@ impl Unit {
         bus::update(self, writes).map_err(self.failed("change unit"))
     }
 
-    /// Stops it. It is no error if it is gone, as it is when its processes have ended.
+    /// Stops it. It is not an error if it is gone, as it is when its processes have ended.
     pub(super) fn stop(&self) -> Result<(), CgroupError> {
         bus::stop(self).map_err(self.failed("stop unit"))
     }

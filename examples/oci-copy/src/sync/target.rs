@@ -33,7 +33,7 @@ impl Target {
     pub(super) fn tagged(&self, tag: &str) -> String {
         match self {
             Self::Registry(name) | Self::Directories(name) => joined(name, tag),
-            // A digest is no name there.
+            // A digest is not a name there.
             Self::Layouts(name) if tag.contains(':') => name.clone(),
             Self::Layouts(name) => joined(name, tag),
         }

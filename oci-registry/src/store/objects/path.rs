@@ -12,7 +12,7 @@ pub(super) const DATA: &str = "data";
 pub(super) const UPLOADS: &str = "uploads";
 pub(super) const UNLINKED: &str = "unlinked";
 
-/// It sorts as the name does, and is no directory where objects are files.
+/// It sorts as the name does, and is not a directory where objects are files.
 pub(super) fn known(name: &RepositoryName) -> Path {
     Path::from(format!("{KNOWN}/{name}!"))
 }
